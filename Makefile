@@ -1,0 +1,126 @@
+# Builds the extension with PGXS; everything else is in scripts/. `make help` lists the targets.
+
+# Variables of ours begin with EXT_: PGXS uses many plain names itself, INSTALL_SCRIPT and HEADERS
+# among them.
+EXTENSION = cache_ext
+MODULE_big = cache_ext
+EXT_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cache_ext.control)
+
+EXT_SOURCES := $(sort $(wildcard src/*.cpp src/core/*.cpp src/pg/*.cpp src/worker/*.cpp))
+EXT_HEADERS := $(sort $(wildcard src/*/*.hpp))
+EXT_SQL_PARTS := $(sort $(wildcard sql/parts/*.sql))
+EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
+
+# Scripts may have to install PostgreSQL first, so these targets work without pg_config.
+SCRIPT_TARGETS := check unit lint format demo demo-stop help
+
+ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
+
+.PHONY: $(SCRIPT_TARGETS)
+export ONLY KEEP PG_CONFIG SYSTEM_INSTALL USERS AGENTS CALLS
+
+check:
+	@scripts/check.sh
+
+unit:
+	@scripts/check.sh unit
+
+lint:
+	@scripts/check.sh lint
+
+format:
+	find src test '(' -name '*.cpp' -o -name '*.hpp' ')' -exec clang-format -i {} +
+
+demo:
+	@scripts/demo.sh
+
+demo-stop:
+	@scripts/demo_stop.sh
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+# Goals beside them, as in `make clean check`, get a make of their own.
+OTHER_TARGETS := $(filter-out $(SCRIPT_TARGETS),$(MAKECMDGOALS))
+ifneq ($(OTHER_TARGETS),)
+.PHONY: $(OTHER_TARGETS)
+$(OTHER_TARGETS):
+	@$(MAKE) $@
+endif
+
+#: make               build the extension
+#: make install       install it into PostgreSQL's directories
+#: make check         install what is missing, build, run all tests on throwaway clusters
+#:                    ONLY=unit|lint|format|model|regress|isolation|pgtap|tap runs a part
+#: make unit          the unit tests, under ASan and UBSan, then under TSan
+#: make lint          clang-format, shellcheck and clang-tidy
+#: make format        apply clang-format
+#: make demo          install what is missing, build, show the call-centre example
+#:                    USERS= AGENTS= CALLS= set the size; KEEP=1 leaves the cluster running
+#: make demo-stop     stop what KEEP=1 left running
+#: make clean         remove what was built
+#:
+#: PG_CONFIG=/path/to/pg_config chooses the PostgreSQL to build for and to test with.
+
+else
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(wildcard $(PGXS)),)
+$(error PostgreSQL's build files are missing: install postgresql-server-dev-15 or set PG_CONFIG)
+endif
+
+# Once a tree was built with WERROR=1 it stays so until `make clean`: objects that a warning got
+# past would otherwise not be compiled again.
+ifndef WERROR
+WERROR := $(file <build/werror)
+endif
+
+DATA_built = $(EXT_SQL)
+DATA = $(wildcard sql/upgrade/cache_ext--*--*.sql)
+OBJS = $(EXT_SOURCES:.cpp=.o)
+EXTRA_CLEAN = build $(OBJS:.o=.d) $(wildcard sql/cache_ext--*.sql)
+
+# -isystem: PostgreSQL's headers do not compile cleanly with -Wextra as C++.
+EXT_SERVER_HEADERS := $(shell $(PG_CONFIG) --includedir-server)
+PG_CPPFLAGS = -Isrc -isystem $(EXT_SERVER_HEADERS) \
+	-DCACHE_EXT_VERSION='"$(EXT_VERSION)"'
+EXT_LANGUAGE = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -Wall -Wextra
+PG_CXXFLAGS = $(EXT_LANGUAGE) $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
+
+# PGXS compiles bitcode without PG_CXXFLAGS, thus for an older C++.
+override with_llvm = no
+
+include $(PGXS)
+
+-include $(OBJS:.o=.d)
+
+# $(call remember,FILE,TEXT) rewrites the file when the text is another than the last time, so that
+# what depends on the file is made again after a change of flags or of the set of sources.
+remember = $(if $(subst <$(strip $2)>,,<$(file <$1)>),$(shell mkdir -p build)$(file >$1,$(strip $2)))
+
+ifeq ($(filter %clean,$(MAKECMDGOALS)),)
+$(call remember,build/werror,$(WERROR))
+$(call remember,build/flags,$(CXX) $(CXXFLAGS) $(CPPFLAGS) $(VERSION))
+$(call remember,build/objects,$(OBJS))
+$(call remember,build/sql_parts,$(EXT_SQL_PARTS))
+endif
+
+$(OBJS): build/flags
+$(shlib): build/objects
+
+$(EXT_SQL): $(EXT_SQL_PARTS) build/sql_parts
+	cat $(EXT_SQL_PARTS) > $@
+
+# clang-tidy file by file, again only after a change.
+.PHONY: tidy
+tidy: $(EXT_SOURCES:%.cpp=build/tidy/%.ok)
+
+build/tidy/%.ok: %.cpp $(EXT_HEADERS) .clang-tidy build/flags
+	@mkdir -p $(@D)
+	@echo "clang-tidy $<"
+	@clang-tidy --quiet $< -- $(PG_CPPFLAGS) $(EXT_LANGUAGE) -D_GNU_SOURCE \
+		2> $(@:.ok=.err) || { cat $(@:.ok=.err) >&2; exit 1; }
+	@touch $@
+
+endif

@@ -1,0 +1,152 @@
+# Throwaway clusters. Source common.sh and jobs.sh first, and call find_postgres.
+#
+# Everything of a run lives in one folder that only the server's user can enter: the copy of the
+# extension, the clusters, their sockets and logs. A server is ours if it runs in there.
+# shellcheck shell=bash
+
+SCRATCH=
+SERVER_USER=
+
+# PostgreSQL refuses to run as root.
+choose_server_user() {
+    if [ "$(id -u)" -ne 0 ]; then
+        SERVER_USER=$(id -un)
+    elif id postgres > /dev/null 2>&1; then
+        SERVER_USER=postgres
+    else
+        SERVER_USER=nobody
+    fi
+}
+
+# Runs a command as the unprivileged user, in the scratch folder unless we are in it already: the
+# user may not be able to read where we are. Descriptors 8 and 9 are our locks: a server that
+# inherited them would hold them.
+as_server_user() (
+    switch=()
+    if [ "$(id -u)" -eq 0 ]; then
+        switch=(setpriv "--reuid=$SERVER_USER" "--regid=$(id -g "$SERVER_USER")" --init-groups --)
+    fi
+    case $PWD/ in
+        "$SCRATCH"/*) ;;
+        *) cd "$SCRATCH" || exit ;;
+    esac
+    exec "${switch[@]}" env HOME="$SCRATCH" TMPDIR="$SCRATCH/tmp" USER="$SERVER_USER" \
+        LOGNAME="$SERVER_USER" "$@" 8>&- 9>&-
+)
+
+# Makes the scratch folder. In /tmp whatever TMPDIR says: a socket's path is at most 107 bytes, and
+# the server's user may not be able to enter ours.
+scratch_create() {
+    choose_server_user
+    SCRATCH=$(mktemp -d "/tmp/cache_ext_$1.XXXXXX")
+    mkdir "$SCRATCH/tmp"
+    scratch_hand_over
+    on_exit scratch_remove
+    BEFORE_KILL=wait_for_initdb
+}
+
+# Gives what we put there to the server's user.
+scratch_hand_over() {
+    if [ "$(id -u)" -eq 0 ]; then
+        chown -hR "$SERVER_USER:$(id -g "$SERVER_USER")" "$SCRATCH"
+    fi
+}
+
+# Prints the pids of PostgreSQL's program of that name that run in the scratch folder. Processes that
+# vanish meanwhile are no error.
+scratch_processes() {
+    local link
+    { find /proc -mindepth 2 -maxdepth 2 -name cwd '(' -lname "$SCRATCH" -o -lname "$SCRATCH/*" ')' \
+        -printf '%h\n' 2> /dev/null || true; } |
+        while read -r link; do
+            if [ "$(readlink "$link/exe")" = "$PG_BINDIR/$1" ]; then
+                echo "${link#/proc/}"
+            fi
+        done
+}
+
+# Waits for an initdb to finish. A signal kills its server outright, and shared memory would be left
+# behind.
+wait_for_initdb() {
+    local tries
+    for ((tries = 0; tries < 100; tries++)); do
+        [ -n "$(scratch_processes initdb)" ] || return 0
+        sleep 0.1
+    done
+}
+
+# Ends the servers, those included that were just starting when we were interrupted.
+scratch_stop() {
+    local pids quiet=0 tries
+    for ((tries = 0; tries < 100 && quiet < 2; tries++)); do
+        pids=$(scratch_processes postgres)
+        if [ -z "$pids" ]; then
+            quiet=$((quiet + 1))
+        elif [ "$tries" -lt 50 ]; then
+            # shellcheck disable=SC2086
+            kill -QUIT $pids 2> /dev/null
+        else
+            # shellcheck disable=SC2086
+            kill -KILL $pids 2> /dev/null
+        fi
+        sleep 0.1
+    done
+}
+
+scratch_remove() {
+    [ -n "$SCRATCH" ] || return 0
+    scratch_stop
+    rm -rf "$SCRATCH"
+    SCRATCH=
+}
+
+# Whether the server has this setting.
+server_knows() {
+    as_server_user "$PG_BINDIR/postgres" -C "$1" -c config_file=/dev/null -D "$SCRATCH" \
+        > /dev/null 2>&1
+}
+
+# Puts the built extension where only our clusters see it. Debian's servers have extension_destdir
+# for that; with any other, or with SYSTEM_INSTALL=1, it goes into PostgreSQL's own folders, which
+# we then keep locked (descriptor 9) against other runs of ours. Writes the settings that a cluster
+# needs to find it to $SCRATCH/extension.conf. Not to be run as a job: the lock would end with it.
+extension_install() {
+    local settings=$SCRATCH/extension.conf prefix=$SCRATCH/extension
+    if [ -z "${SYSTEM_INSTALL:-}" ] && server_knows extension_destdir; then
+        make -C "$ROOT" --no-print-directory -s install DESTDIR="$prefix" || return
+        cat > "$settings" << END
+extension_destdir = '$prefix'
+dynamic_library_path = '$prefix$("$PG_CONFIG" --pkglibdir):\$libdir'
+END
+    else
+        exec 9< "$("$PG_CONFIG" --sharedir)/extension"
+        flock 9
+        as_root make -C "$ROOT" --no-print-directory -s install PG_CONFIG="$PG_CONFIG" || return
+        : > "$settings"
+    fi
+    scratch_hand_over
+}
+
+# cluster_start NAME [FILE]: starts a cluster with the extension preloaded and FILE's settings
+# appended. Its socket is in $SCRATCH/NAME/socket, its log is $SCRATCH/NAME/log, its superuser is
+# postgres.
+cluster_start() {
+    local base=$SCRATCH/$1 extra=${2:-/dev/null}
+    as_server_user mkdir -p "$base/socket"
+    as_server_user "$PG_BINDIR/initdb" --no-sync -A trust -U postgres --locale=C --encoding=UTF8 \
+        -D "$base/data" > /dev/null
+    cat "$SCRATCH/extension.conf" - "$extra" >> "$base/data/postgresql.conf" << END
+listen_addresses = ''
+unix_socket_directories = '$base/socket'
+shared_preload_libraries = 'cache_ext'
+fsync = off
+END
+    as_server_user "$PG_BINDIR/pg_ctl" start -w -s -D "$base/data" -l "$base/log" || {
+        cat "$base/log"
+        return 1
+    }
+}
+
+cluster_stop() {
+    as_server_user "$PG_BINDIR/pg_ctl" stop -w -s -m fast -D "$SCRATCH/$1/data"
+}

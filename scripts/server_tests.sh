@@ -1,0 +1,159 @@
+# The tests that need a server: one function per runner. Source common.sh, jobs.sh, cluster.sh and
+# count.sh first.
+#
+# Each runs as the unprivileged user in a copy of the tests ($SCRATCH/tree), against a cluster of
+# its own. A file postgresql.conf beside the tests is appended to that cluster's settings. `examples`
+# is in the folder the tests run in, so that they can say \i examples/....
+# shellcheck shell=bash
+
+readonly TREE='tree/test'
+
+# Copies what the tests need to where the server's user can read and write.
+copy_tests() {
+    local test=$SCRATCH/$TREE suite name
+    mkdir -p "$test"
+    cp -R "$ROOT/examples" "$ROOT/sql" "$SCRATCH/tree"
+    cp -R "$ROOT/test/." "$test"
+    mkdir -p "$test"/{regress/{sql,expected},isolation/{specs,expected},pgtap,t}
+    find "$test/regress" -maxdepth 1 -name '*.sql' -exec mv -t "$test/regress/sql" {} +
+    find "$test/isolation" -maxdepth 1 -name '*.spec' -exec mv -t "$test/isolation/specs" {} +
+    # A spec's expected file may lie beside the specs or with the others.
+    for suite in regress isolation; do
+        find "$ROOT/expected" -name '*.out' -exec cp -n -t "$test/$suite/expected" {} +
+    done
+    for suite in . regress isolation pgtap; do
+        ln -s "$SCRATCH/tree/examples" "$test/$suite/examples"
+    done
+    for name in "$test"/*/postgresql.conf; do
+        [ -e "$name" ] || continue
+        echo "settings of its own: ${name#"$test/"}"
+    done
+    scratch_hand_over
+}
+
+# start_for SUITE: the suite's cluster.
+start_for() {
+    local settings=$SCRATCH/$TREE/$1/postgresql.conf
+    if [ -e "$settings" ]; then cluster_start "$1" "$settings"; else cluster_start "$1"; fi
+}
+
+# stop_for SUITE STATUS: stops its cluster; what the runner could not see, a server process that
+# crashed, fails the suite as well.
+stop_for() {
+    local log=$SCRATCH/$1/log status=$2
+    cluster_stop "$1" || status=1
+    if grep -E 'PANIC:|TRAP:|was terminated by signal' "$log"; then
+        echo "a server process crashed"
+        status=1
+    fi
+    if [ "$status" -ne 0 ]; then
+        echo "--- the end of the server's log"
+        tail -n 30 "$log"
+        keep_logs "$1" "$log"
+    fi
+    return "$status"
+}
+
+# keep_logs SUITE FILE...: leaves the files of a failed suite in build/logs.
+keep_logs() {
+    local target=$ROOT/build/logs/$1
+    shift
+    rm -rf "$target"
+    mkdir -p "$target"
+    cp -R "$@" "$target"
+    if [ "$(id -u)" -eq 0 ]; then chown -hR root: "$target"; fi
+    echo "logs: ${target#"$ROOT/"}"
+}
+
+# Prints the names of the tests in a folder without their ending, in order.
+test_names() {
+    find "$1" -maxdepth 1 -name "*$2" -printf '%f\n' | sed "s/\\$2\$//" | LC_ALL=C sort
+}
+
+# run_regress RUNNER SUITE OPTION...: pg_regress or its sibling for isolation specs.
+run_regress() {
+    local runner=$1 suite=$2 folder=$SCRATCH/$TREE/$2 status=0
+    shift 2
+    start_for "$suite"
+    cd "$folder"
+    as_server_user env PGUSER=postgres "$PG_TEST/$runner" --host="$SCRATCH/$suite/socket" \
+        --bindir="$PG_BINDIR" "$@" 2>&1 | tee "$SCRATCH/tmp/$suite.log" || status=1
+    tally_regress "$SCRATCH/tmp/$suite.log"
+    if [ "$status" -ne 0 ] && [ -e regression.diffs ]; then
+        head -n 400 regression.diffs
+        keep_logs "$suite-diffs" regression.diffs results
+    fi
+    stop_for "$suite" "$status"
+}
+
+regress_tests() {
+    local folder=$SCRATCH/$TREE/regress tests
+    if [ -e "$folder/schedule" ]; then
+        tests=(--schedule=schedule)
+    else
+        mapfile -t tests < <(test_names "$folder/sql" .sql)
+        if [ ${#tests[@]} -eq 0 ]; then die "test/regress has no tests"; fi
+    fi
+    run_regress regress/pg_regress regress --dbname=contrib_regression "${tests[@]}"
+}
+
+isolation_tests() {
+    local folder=$SCRATCH/$TREE/isolation tests name
+    mapfile -t tests < <(test_names "$folder/specs" .spec)
+    if [ ${#tests[@]} -eq 0 ]; then die "test/isolation has no specs"; fi
+    for name in "${tests[@]}"; do
+        [ -e "$folder/expected/$name.out" ] || die "$name.spec has no expected file"
+    done
+    echo 'max_prepared_transactions = 10' >> "$folder/postgresql.conf"
+    run_regress isolation/pg_isolation_regress isolation --dbname=isolation_regression "${tests[@]}"
+}
+
+# All files share one database, which has pgtap and cache_ext.
+pgtap_tests() {
+    local folder=$SCRATCH/$TREE/pgtap tests status=0
+    mapfile -t tests < <(test_names "$folder" .sql)
+    if [ ${#tests[@]} -eq 0 ]; then die "test/pgtap has no tests"; fi
+    start_for pgtap
+    cd "$folder"
+    as_server_user mkdir "$SCRATCH/pgtap/tap"
+    {
+        as_server_user "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -h "$SCRATCH/pgtap/socket" \
+            -U postgres -d postgres -c 'CREATE DATABASE pgtap' -c '\connect pgtap' \
+            -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION cache_ext' &&
+            as_server_user env PERL_TEST_HARNESS_DUMP_TAP="$SCRATCH/pgtap/tap" \
+                PATH="$PG_BINDIR:$PATH" pg_prove -h "$SCRATCH/pgtap/socket" -U postgres -d pgtap \
+                "${tests[@]/%/.sql}"
+    } 2>&1 || status=1
+    tally_tap "$SCRATCH/pgtap/tap"
+    stop_for pgtap "$status"
+}
+
+# These start clusters themselves, with PostgreSQL::Test::Cluster; the environment is what PGXS's
+# installcheck gives them. TEMP_CONFIG is added to each cluster's settings.
+tap_tests() {
+    local folder=$SCRATCH/$TREE tests status=0 name tap log
+    mapfile -t tests < <(test_names "$folder/t" .pl)
+    if [ ${#tests[@]} -eq 0 ]; then die "test/t has no tests"; fi
+    cd "$folder"
+    as_server_user mkdir -p tmp_check "$SCRATCH/tap"
+    tests=("${tests[@]/#/t/}")
+    as_server_user env PERL_TEST_HARNESS_DUMP_TAP="$SCRATCH/tap" PATH="$PG_BINDIR:$folder:$PATH" \
+        TESTDIR="$folder" TESTDATADIR="$folder/tmp_check" TESTLOGDIR="$folder/tmp_check/log" \
+        PGPORT=65432 PG_REGRESS="$PG_TEST/regress/pg_regress" \
+        TEMP_CONFIG="$SCRATCH/extension.conf" PERL5LIB="$PG_TEST/perl:$folder/t" \
+        prove --failures --comments "${tests[@]/%/.pl}" 2>&1 || status=1
+    tally_tap "$SCRATCH/tap"
+    if [ "$status" -ne 0 ]; then
+        for name in "${tests[@]#t/}"; do
+            tap=$SCRATCH/tap/t/$name.pl
+            log=tmp_check/log/regress_log_$name
+            # Failed, or ended before its plan.
+            if grep -qs '^not ok' "$tap" || ! grep -qs '^1\.\.' "$tap"; then
+                echo "--- the end of $name's log"
+                tail -n 40 "$log"
+            fi
+        done
+        keep_logs tap tmp_check/log
+    fi
+    return "$status"
+}

@@ -1,0 +1,98 @@
+// Counters of one cache, striped so that backends do not share cache lines.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "core/atomic.hpp"
+
+namespace cache_ext::core {
+
+enum class Counter : std::uint8_t {
+    kHits,
+    kMisses,
+    kBypasses,
+    kStaleHits,
+    kFills,
+    kLoadMicros,
+    kSavedMicros,
+    kEvictions,
+    kExpirations,
+    kInvalidations,
+    kRefreshes,
+    kErrors,
+    kOversized,
+    kSpurious,     // entries that an invalidation of another tag removed
+    kUntriggered,  // changed tables that only the check at commit noticed
+    kCount
+};
+
+// Why a read ran the loader although the cache might have had the value.
+enum class Bypass : std::uint8_t {
+    kDisabled,          // cache_ext.enabled is off
+    kNotPreloaded,      // the library is not in shared_preload_libraries
+    kRecovery,          // the server is in recovery
+    kSerializable,      // a cached read would take no predicate locks
+    kSnapshotKind,      // the active snapshot is not an MVCC snapshot
+    kOwnWrite,          // this transaction changed what the value depends on
+    kCommitting,        // this transaction has passed PRE_COMMIT
+    kOldSnapshot,       // the snapshot cannot see a writer that it would have to judge
+    kUnseenWriters,     // more writers in progress than an entry can remember
+    kNested,            // a cache read inside a fill
+    kOversized,         // larger than the cache may hold
+    kNoMemory,          // nothing could be evicted for it
+    kNoControlBlock,    // more caches than cache_ext.max_caches
+    kTransactionWrote,  // a transaction that has written never publishes
+    kExpiredAtOnce,     // older than its TTL when it was complete
+    kVolatileLoader,    // ALTER FUNCTION made it take a snapshot per statement
+    kCount
+};
+
+inline constexpr std::uint32_t kCounters = static_cast<std::uint32_t>(Counter::kCount);
+inline constexpr std::uint32_t kBypassReasons = static_cast<std::uint32_t>(Bypass::kCount);
+inline constexpr std::uint32_t kStripes = 8;
+
+// One stripe; all fields atomic, relaxed.
+struct alignas(64) CounterStripe {
+    std::uint64_t value[kCounters];
+    std::uint64_t bypass[kBypassReasons];
+};
+
+struct CounterTotals {
+    std::uint64_t value[kCounters];
+    std::uint64_t bypass[kBypassReasons];
+
+    std::uint64_t operator[](Counter c) const { return value[static_cast<std::uint32_t>(c)]; }
+};
+
+struct Counters {
+    CounterStripe stripes[kStripes];
+
+    void add(std::uint32_t stripe, Counter counter, std::uint64_t n = 1) {
+        add_relaxed(stripes[stripe % kStripes].value[static_cast<std::uint32_t>(counter)], n);
+    }
+    void bypassed(std::uint32_t stripe, Bypass reason) {
+        CounterStripe& s = stripes[stripe % kStripes];
+        add_relaxed(s.value[static_cast<std::uint32_t>(Counter::kBypasses)], 1);
+        add_relaxed(s.bypass[static_cast<std::uint32_t>(reason)], 1);
+    }
+    CounterTotals totals() const {
+        CounterTotals t = {};
+        for (const CounterStripe& s : stripes) {
+            for (std::uint32_t i = 0; i < kCounters; ++i) t.value[i] += load_relaxed(s.value[i]);
+            for (std::uint32_t i = 0; i < kBypassReasons; ++i)
+                t.bypass[i] += load_relaxed(s.bypass[i]);
+        }
+        return t;
+    }
+    // Counts added meanwhile may survive; nobody waits.
+    void reset() {
+        for (CounterStripe& s : stripes) {
+            for (std::uint64_t& v : s.value) store_relaxed(v, 0);
+            for (std::uint64_t& v : s.bypass) store_relaxed(v, 0);
+        }
+    }
+};
+static_assert(std::is_trivially_copyable_v<Counters>);
+
+}  // namespace cache_ext::core

@@ -1,0 +1,88 @@
+// One cached value, as it lies in the arena.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "core/arena.hpp"
+#include "core/clock.hpp"
+#include "core/writers.hpp"
+
+namespace cache_ext::core {
+
+// A tag of an entry beyond its own key and its whole cache: the tag's node, pinned by this
+// reference, and the node's last_seq when the entry was published.
+struct TagRef {
+    Ref node;
+    std::uint32_t unused;
+    Seq seq;
+};
+static_assert(sizeof(TagRef) == 16 && std::is_trivially_copyable_v<TagRef>);
+
+inline constexpr std::uint32_t kMaxTags = 16;        // TagRefs of one entry
+inline constexpr std::uint32_t kMaxKeyBytes = 8192;  // encoded key
+inline constexpr std::uint8_t kMaxFrequency = 3;     // two bits, as in S3-FIFO
+
+enum class Queue : std::uint8_t { kNone, kSmall, kMain };
+
+// Written once before it is linked into the index and constant from then on, except for the fields
+// that say otherwise. Readers hold the partition lock of `hash`, shared.
+//
+// Followed by TagRef[tag_count], Xid[unseen_count], the key, and the value.
+struct Entry {
+    Tag hash;        // of (database, cache, key): also the tag of the full key
+    Ref next;        // index chain; once dead, the budget's list of dead entries. Partition lock.
+    Ref queue_prev;  // towards the newer end. Budget lock.
+    Ref queue_next;  // towards the older end. Budget lock.
+    std::uint16_t cache;   // index of the control block
+    std::uint16_t budget;  // index of the control block whose queue holds this
+    std::uint32_t value_bytes;
+    std::uint16_t key_bytes;
+    std::uint8_t tag_count;
+    std::uint8_t unseen_count;
+    Seq key_seq;    // last_seq of the key's ring slot when this was published
+    Seq cache_seq;  // last_seq of the whole-cache ring when this was published
+    Millis calculated_at;
+    Millis expires_at;
+    std::uint32_t refresh_after;   // ms after calculated_at, UINT32_MAX: never
+    std::uint32_t load_us;         // what the loader took
+    std::uint32_t hits;            // atomic, relaxed
+    Queue queue;                   // budget lock
+    std::uint8_t frequency;        // atomic, relaxed; readers raise it, eviction lowers it
+    std::uint8_t flags;            // kNullFlag is constant; kDeadFlag: partition lock
+    std::uint8_t refresh_claimed;  // atomic: 1 once somebody asked for a refresh
+
+    static constexpr std::uint8_t kNullFlag = 1;  // the value is SQL NULL
+    static constexpr std::uint8_t kDeadFlag = 2;  // no longer in the index, waits to be freed
+    bool is_null() const { return (flags & kNullFlag) != 0; }
+    bool is_dead() const { return (flags & kDeadFlag) != 0; }
+
+    TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }
+    const TagRef* tags() const { return reinterpret_cast<const TagRef*>(this + 1); }
+    Xid* unseen() { return reinterpret_cast<Xid*>(tags() + tag_count); }
+    const Xid* unseen() const { return reinterpret_cast<const Xid*>(tags() + tag_count); }
+    std::uint8_t* key() { return reinterpret_cast<std::uint8_t*>(unseen() + unseen_count); }
+    const std::uint8_t* key() const {
+        return reinterpret_cast<const std::uint8_t*>(unseen() + unseen_count);
+    }
+    std::uint8_t* value() { return key() + key_bytes; }
+    const std::uint8_t* value() const { return key() + key_bytes; }
+
+    Unseen unseen_set() const {
+        Unseen set;
+        for (std::uint32_t i = 0; i < unseen_count; ++i) set.add(unseen()[i]);
+        return set;
+    }
+    bool expired(Millis now) const { return now >= expires_at; }
+
+    static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
+                                 std::size_t value) {
+        return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + key + value;
+    }
+};
+static_assert(std::is_trivially_copyable_v<Entry>);
+static_assert(sizeof(Entry) == 80);
+
+}  // namespace cache_ext::core

@@ -1,0 +1,66 @@
+// Which entry goes first: S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction",
+// SOSP 2023) with promotion after one hit, per budget.
+//
+// New entries enter a small queue. What leaves it without having been read is evicted and
+// remembered as a fingerprint (a ghost); what was read moves to the main queue, and so does a
+// newcomer whose ghost is remembered. The main queue gives a second chance per counted hit. A hit
+// only raises a two-bit counter in the entry. Budgets of fewer than 64 entries skip the small
+// queue, which leaves CLOCK with two bits.
+#pragma once
+
+#include <cstdint>
+
+#include "core/arena.hpp"
+#include "core/entry.hpp"
+
+namespace cache_ext::core {
+
+// Remembers what was evicted, in as many slots as entries were alive; newer ghosts overwrite older
+// ones of the same slot. Lives in the arena; without memory for it there are no ghosts.
+struct GhostTable {
+    Ref slots;                 // std::uint32_t[slot_count], 0 is empty
+    std::uint32_t slot_count;  // a power of two, or 0
+};
+
+struct EntryList {
+    Ref newest;
+    Ref oldest;
+    std::uint64_t count;
+};
+
+// Locking: the budget lock, for everything but touch().
+struct EvictionQueue {
+    EntryList small;
+    EntryList main;
+    GhostTable ghosts;
+
+    std::uint64_t entries() const { return small.count + main.count; }
+
+    // expected: how many entries the budget allows, 0 if only bytes are bounded.
+    void insert(const Arena& arena, Ref ref, std::uint64_t expected);
+    void remove(const Arena& arena, Ref ref);
+
+    // Takes the next victim out of its queue and remembers it; kNullRef when there is none. Bounded
+    // work, whatever readers do to the counters meanwhile.
+    Ref pop_victim(const Arena& arena);
+
+    // Moves the ghosts to a table of `slot_count` (a power of two) that the caller allocated, and
+    // returns the old one for freeing.
+    GhostTable replace_ghosts(const Arena& arena, GhostTable table);
+
+    // A hit; no lock beyond what keeps the entry alive.
+    static void touch(Entry* entry) {
+        const std::uint8_t f = load_relaxed(entry->frequency);
+        if (f < kMaxFrequency) store_relaxed(entry->frequency, f + 1);
+    }
+
+  private:
+    void push(const Arena& arena, EntryList* list, Ref ref, Queue queue);
+    void unlink(const Arena& arena, EntryList* list, Ref ref);
+    void remember(const Arena& arena, Tag hash);
+    bool remembered(const Arena& arena, Tag hash);
+};
+static_assert(std::is_trivially_copyable_v<EvictionQueue>);
+static_assert(sizeof(EvictionQueue) == 40);
+
+}  // namespace cache_ext::core

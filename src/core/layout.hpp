@@ -1,0 +1,109 @@
+// The block of shared memory: what lies where, and which lock protects it.
+//
+//   StoreHeader | Partition[kPartitions] | index buckets | node buckets | writer slots |
+//   CacheControl[max_caches] | arena
+//
+// Every struct here is trivially copyable and refers to others by offset.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "core/arena.hpp"
+#include "core/counters.hpp"
+#include "core/entry.hpp"
+#include "core/eviction.hpp"
+#include "core/locks.hpp"
+#include "core/writers.hpp"
+
+namespace cache_ext::core {
+
+using CacheIndex = std::uint32_t;
+inline constexpr CacheIndex kNoCache = UINT32_MAX;
+
+// Constant after format(), but for `exhausted`.
+struct StoreHeader {
+    std::uint64_t magic;
+    std::uint64_t bytes;
+    std::uint32_t max_caches;
+    std::uint32_t buckets_per_partition;       // power of two
+    std::uint32_t node_buckets_per_partition;  // power of two
+    std::uint32_t slots_per_partition;         // power of two
+    std::uint64_t partitions;                  // offsets from the beginning of the block
+    std::uint64_t buckets;
+    std::uint64_t node_buckets;
+    std::uint64_t slots;
+    std::uint64_t caches;
+    std::uint64_t arena;
+    bool exhausted;  // attach() has failed once. Registry lock.
+};
+static_assert(std::is_trivially_copyable_v<StoreHeader>);
+
+// Lock: partition.
+struct alignas(64) Partition {
+    Seq seq;  // registrations so far
+};
+static_assert(sizeof(Partition) == 64);
+
+// A tag with a ring of its own, as long as entries carry it. Lock: the partition of `tag`.
+struct TagNode {
+    Tag tag;
+    Ref next;            // chain of the partition's node bucket
+    std::uint32_t refs;  // entries that carry it
+    bool is_key;         // it is some entry's full key: its writers are in the shared slot as well
+    WriterRing ring;
+};
+static_assert(std::is_trivially_copyable_v<TagNode>);
+
+enum class ControlState : std::uint8_t { kFree, kUsed, kLeaving };
+
+inline constexpr std::uint32_t kMaxErrorBytes = 256;
+
+// One named cache of one database.
+struct alignas(64) CacheControl {
+    // Identity. Registry lock to change; read without it by those who then compare id.
+    std::uint64_t id;
+    std::uint32_t database;
+    ControlState state;
+
+    // The budget: its own, or that of another cache (same database). Budget lock of `budget` for
+    // the totals and the queue; the limits are atomic.
+    CacheIndex budget;
+    std::uint64_t max_entries;  // 0: not limited
+    std::uint64_t max_bytes;    // 0: not limited; gross
+    std::uint64_t used_entries;
+    std::uint64_t used_bytes;
+    EvictionQueue queue;
+    Ref dead;  // atomic: entries that were unlinked without the budget lock, to be freed by its
+               // holder
+
+    // The newest transaction that changed the definition; atomic.
+    Xid definition_writer;
+
+    // What this cache (not its budget) holds; atomic.
+    std::uint64_t live_entries;
+    std::uint64_t live_bytes;
+
+    // The whole-cache tag (atomic) and its ring: partition lock of whole_tag.
+    Tag whole_tag;
+    WriterRing whole;
+
+    // Registry lock.
+    std::int64_t stats_reset;  // ms, 0: never
+    char last_error[kMaxErrorBytes];
+
+    Counters counters;
+};
+static_assert(std::is_trivially_copyable_v<CacheControl>);
+
+inline std::uint32_t partition_of(Tag tag) {
+    return static_cast<std::uint32_t>(tag % kPartitions);
+}
+inline LockId partition_lock(Tag tag) {
+    return kFirstPartitionLock + partition_of(tag);
+}
+inline LockId budget_lock(CacheIndex index) {
+    return kFirstBudgetLock + index;
+}
+
+}  // namespace cache_ext::core

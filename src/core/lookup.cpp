@@ -1,0 +1,170 @@
+// Reading: find an entry, judge it for the reader's snapshot, copy it.
+#include <algorithm>
+#include <cstring>
+
+#include "core/store.hpp"
+
+namespace cache_ext::core {
+
+Ref Store::find_entry(CacheIndex cache, const KeyView& key) const {
+    for (Ref ref = *bucket(key.hash); ref != kNullRef;) {
+        const Entry* e = arena_.at<Entry>(ref);
+        if (e->hash == key.hash && e->cache == cache && e->key_bytes == key.size &&
+            std::memcmp(e->key(), key.bytes, key.size) == 0) {
+            return ref;
+        }
+        ref = e->next;
+    }
+    return kNullRef;
+}
+
+// The caller holds the entry's partition lock, shared or exclusive: it keeps the entry, its slot
+// and the nodes it pins alive.
+LookupResult Store::judge(const Entry& e, const Snapshot& s) const {
+    bool quick = e.unseen_count == 0 && slot(e.hash)->quick(e.key_seq, s.xmin) &&
+                 caches_[e.cache].whole.quick(e.cache_seq, s.xmin);
+    for (std::uint32_t i = 0; quick && i < e.tag_count; ++i) {
+        const TagRef& t = e.tags()[i];
+        quick = arena_.at<TagNode>(t.node)->ring.quick(t.seq, s.xmin);
+    }
+    return quick ? LookupResult::kHit : judge_slowly(e, s);
+}
+
+// Takes the partition locks of other tags, shared, one at a time; so the caller may hold the
+// entry's only shared.
+LookupResult Store::judge_slowly(const Entry& e, const Snapshot& s) const {
+    const Unseen unseen = e.unseen_set();
+    const auto verdict = [&](const WriterRing& ring, Tag tag, Seq seq) {
+        if (!ring.usable(s)) return LookupResult::kUnusable;
+        return ring.agrees(tag, seq, unseen, s) ? LookupResult::kHit : LookupResult::kContradicted;
+    };
+    const auto elsewhere = [&](const WriterRing& ring, Tag tag, Seq seq) {
+        if (partition_of(tag) == partition_of(e.hash)) return verdict(ring, tag, seq);
+        LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+        return verdict(ring, tag, seq);
+    };
+    LookupResult result = verdict(*slot(e.hash), e.hash, e.key_seq);
+    const CacheControl& c = caches_[e.cache];
+    if (result == LookupResult::kHit) result = elsewhere(c.whole, c.whole_tag, e.cache_seq);
+    for (std::uint32_t i = 0; result == LookupResult::kHit && i < e.tag_count; ++i) {
+        const TagNode* node = arena_.at<TagNode>(e.tags()[i].node);
+        result = elsewhere(node->ring, node->tag, e.tags()[i].seq);
+    }
+    return result;
+}
+
+// The newest writer on record that speaks of this entry at all.
+Xid Store::last_writer(const Entry& e) const {
+    Seq best = 0;
+    Xid xid = 0;
+    const auto consider = [&](const WriterRing& ring, Tag tag) {
+        for (std::uint32_t i = 0; i < ring.record_count; ++i) {
+            const WriterRecord& r = ring.records[i];
+            if (r.tag == tag && (xid == 0 || r.xid > xid)) {
+                best = r.seq;
+                xid = r.xid;
+            }
+        }
+    };
+    const auto elsewhere = [&](const WriterRing& ring, Tag tag) {
+        if (partition_of(tag) == partition_of(e.hash)) return consider(ring, tag);
+        LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+        consider(ring, tag);
+    };
+    consider(*slot(e.hash), e.hash);
+    elsewhere(caches_[e.cache].whole, caches_[e.cache].whole_tag);
+    for (std::uint32_t i = 0; i < e.tag_count; ++i) {
+        const TagNode* node = arena_.at<TagNode>(e.tags()[i].node);
+        elsewhere(node->ring, node->tag);
+    }
+    return xid;
+}
+
+Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
+                    std::uint32_t buffer_bytes, Detail detail) const {
+    Found found;
+    LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kShared);
+    const Ref ref = find_entry(cache, key);
+    if (ref == kNullRef) return found;
+    Entry* e = arena_.at<Entry>(ref);
+    found.is_null = e->is_null();
+    found.value_bytes = e->value_bytes;
+    found.calculated_at = e->calculated_at;
+    found.expires_at = e->expires_at;
+    found.load_us = e->load_us;
+    if (detail == Detail::kInspect) {
+        found.hits = load_relaxed(e->hits);
+        found.gross_bytes = static_cast<std::uint32_t>(arena_.gross_bytes(ref));
+        found.last_writer = last_writer(*e);
+    }
+    const bool timed = e->expires_at != kNever || e->refresh_after != UINT32_MAX;
+    const Millis now = timed ? clock_.now() : 0;
+    if (e->expired(now)) {
+        found.result = LookupResult::kExpired;
+        return found;
+    }
+    found.result = judge(*e, s);
+    if (found.result != LookupResult::kHit) return found;
+    if (buffer_bytes < e->value_bytes) {
+        found.result = LookupResult::kTooSmall;
+        return found;
+    }
+    if (buffer != nullptr) std::memcpy(buffer, e->value(), e->value_bytes);
+    if (detail == Detail::kServe) {
+        EvictionQueue::touch(e);
+        add_relaxed(e->hits, 1U);
+        if (e->refresh_after != UINT32_MAX && now >= e->calculated_at + e->refresh_after &&
+            load_relaxed(e->refresh_claimed) == 0) {
+            found.refresh_due = claim(e->refresh_claimed, std::uint8_t{0}, std::uint8_t{1});
+        }
+    }
+    return found;
+}
+
+bool Store::usable(CacheIndex cache, const Snapshot& f) const {
+    const CacheControl& c = caches_[cache];
+    LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kShared);
+    return c.whole.usable(f);
+}
+
+void Store::release_refresh_claim(CacheIndex cache, const KeyView& key, Millis delay) const {
+    LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kExclusive);
+    const Ref ref = find_entry(cache, key);
+    if (ref == kNullRef) return;
+    Entry* e = arena_.at<Entry>(ref);
+    const Millis after = clock_.now() + delay - e->calculated_at;
+    e->refresh_after = after < UINT32_MAX ? static_cast<std::uint32_t>(after) : UINT32_MAX;
+    store_relaxed(e->refresh_claimed, 0);
+}
+
+std::uint32_t Store::list(std::uint32_t p, const Snapshot& s, EntryInfo* out,
+                          std::uint32_t capacity, std::uint8_t* key_buffer,
+                          std::uint32_t key_buffer_bytes, std::uint32_t* key_bytes_needed) const {
+    std::uint32_t n = 0, used = 0;
+    const Millis now = clock_.now();
+    LockGuard guard(locks_, kFirstPartitionLock + p, LockGuard::kShared);
+    const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
+    for (std::uint32_t b = 0; b < header_->buckets_per_partition; ++b) {
+        for (Ref ref = buckets[b]; ref != kNullRef; ref = arena_.at<Entry>(ref)->next) {
+            const Entry* e = arena_.at<Entry>(ref);
+            if (n < capacity && used + e->key_bytes <= key_buffer_bytes) {
+                EntryInfo& info = out[n];
+                info.cache = e->cache;
+                info.hash = e->hash;
+                info.key_bytes = e->key_bytes;
+                info.gross_bytes = static_cast<std::uint32_t>(arena_.gross_bytes(ref));
+                info.hits = load_relaxed(e->hits);
+                info.calculated_at = e->calculated_at;
+                info.expires_at = e->expires_at;
+                info.result = e->expired(now) ? LookupResult::kExpired : judge(*e, s);
+                std::memcpy(key_buffer + used, e->key(), e->key_bytes);
+            }
+            ++n;
+            used += e->key_bytes;
+        }
+    }
+    *key_bytes_needed = used;
+    return n;
+}
+
+}  // namespace cache_ext::core

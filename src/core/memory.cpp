@@ -1,0 +1,133 @@
+// Memory of the store: allocating by evicting, and freeing entries.
+#include <algorithm>
+#include <bit>
+
+#include "core/store.hpp"
+
+namespace cache_ext::core {
+
+void Store::release_memory(Ref ref) {
+    LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+    arena_.free(ref);
+}
+
+// Fails only when nothing is left to evict anywhere. Every round frees at least one entry, or ends.
+Ref Store::allocate(std::size_t bytes) {
+    for (;;) {
+        {
+            LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+            const Ref ref = arena_.allocate(bytes);
+            if (ref != kNullRef) return ref;
+        }
+        const CacheIndex heaviest = heaviest_budget();
+        if (heaviest == kNoCache || !evict_one(heaviest)) return kNullRef;
+    }
+}
+
+CacheIndex Store::heaviest_budget() const {
+    CacheIndex best = kNoCache;
+    std::uint64_t most = 0;
+    for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+        const std::uint64_t bytes = load_relaxed(caches_[i].used_bytes);
+        if (bytes > most) {
+            most = bytes;
+            best = i;
+        }
+    }
+    return best;
+}
+
+bool Store::evict_one(CacheIndex budget) {
+    LockGuard guard(locks_, budget_lock(budget), LockGuard::kExclusive);
+    const std::uint64_t before = caches_[budget].used_bytes;
+    collect_dead(budget);
+    if (caches_[budget].used_bytes < before) return true;
+    return evict_under_lock(budget);
+}
+
+bool Store::evict_under_lock(CacheIndex budget) {
+    CacheControl& b = caches_[budget];
+    const Ref ref = b.queue.pop_victim(arena_);
+    if (ref == kNullRef) return false;
+    const Entry* e = arena_.at<Entry>(ref);
+    bool mine;
+    {
+        LockGuard guard(locks_, partition_lock(e->hash), LockGuard::kExclusive);
+        mine = unlink(ref);
+    }
+    if (mine) {
+        caches_[e->cache].counters.add(e->cache, Counter::kEvictions);
+        forget_entry(ref);
+    } else {
+        collect_dead(budget);  // a writer's record was dropped just now, and this entry with it
+    }
+    return true;
+}
+
+// Takes the entry out of the index. False if somebody else has done so already.
+bool Store::unlink(Ref ref) {
+    Entry* e = arena_.at<Entry>(ref);
+    if (e->is_dead()) return false;
+    Ref* link = bucket(e->hash);
+    while (*link != ref) link = &arena_.at<Entry>(*link)->next;
+    *link = e->next;
+    e->next = kNullRef;
+    e->flags |= Entry::kDeadFlag;
+    add_relaxed(caches_[e->cache].live_entries, std::uint64_t{0} - 1);
+    add_relaxed(caches_[e->cache].live_bytes, std::uint64_t{0} - arena_.gross_bytes(ref));
+    return true;
+}
+
+// Hands an unlinked entry to the next holder of its budget's lock.
+void Store::bury(Ref ref) {
+    Entry* e = arena_.at<Entry>(ref);
+    Ref& head = caches_[e->budget].dead;
+    Ref seen = load_acquire(head);
+    do {
+        e->next = seen;
+    } while (
+        !__atomic_compare_exchange_n(&head, &seen, ref, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+}
+
+void Store::collect_dead(CacheIndex budget) {
+    Ref ref = __atomic_exchange_n(&caches_[budget].dead, kNullRef, __ATOMIC_ACQ_REL);
+    while (ref != kNullRef) {
+        const Ref next = arena_.at<Entry>(ref)->next;
+        caches_[budget].queue.remove(arena_, ref);
+        forget_entry(ref);
+        ref = next;
+    }
+}
+
+void Store::forget_entry(Ref ref) {
+    const Entry* e = arena_.at<Entry>(ref);
+    CacheControl& b = caches_[e->budget];
+    store_relaxed(b.used_entries, b.used_entries - 1);
+    store_relaxed(b.used_bytes, b.used_bytes - arena_.gross_bytes(ref));
+    unpin(e->tags(), e->tag_count);
+    release_memory(ref);
+}
+
+// Ghosts are worth having as many of as there are entries; asked for once evictions have begun,
+// from whatever memory is free.
+void Store::grow_ghosts(CacheIndex budget) {
+    const std::uint64_t entries = load_relaxed(caches_[budget].used_entries);
+    const std::uint32_t have = load_relaxed(caches_[budget].queue.ghosts.slot_count);
+    const auto want =
+        static_cast<std::uint32_t>(std::bit_ceil(std::clamp<std::uint64_t>(entries, 64, 1U << 20)));
+    if (have >= want / 2 && have != 0) return;
+    Ref fresh;
+    {
+        LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+        fresh = arena_.allocate(want * sizeof(std::uint32_t));
+    }
+    if (fresh == kNullRef) return;
+    GhostTable old;
+    {
+        LockGuard guard(locks_, budget_lock(budget), LockGuard::kExclusive);
+        old = caches_[budget].queue.replace_ghosts(arena_, GhostTable{fresh, want});
+    }
+    if (old.slot_count != 0) release_memory(old.slots);
+}
+
+}  // namespace cache_ext::core

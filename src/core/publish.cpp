@@ -1,0 +1,251 @@
+// Writing values: publish, remove, sweep.
+#include <algorithm>
+#include <cstring>
+
+#include "core/store.hpp"
+
+namespace cache_ext::core {
+
+// Nothing has registered on any of the entry's tags since it was published.
+bool Store::newest_state(const Entry& e) const {
+    bool newest = e.unseen_count == 0 && load_acquire(slot(e.hash)->last_seq) <= e.key_seq &&
+                  load_acquire(caches_[e.cache].whole.last_seq) <= e.cache_seq;
+    for (std::uint32_t i = 0; newest && i < e.tag_count; ++i) {
+        const TagRef& t = e.tags()[i];
+        newest = load_acquire(arena_.at<TagNode>(t.node)->ring.last_seq) <= t.seq;
+    }
+    return newest;
+}
+
+PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
+    CacheControl& c = caches_[fill.cache];
+    const CacheIndex budget = load_relaxed(c.budget);
+    CacheControl& b = caches_[budget];
+    const std::uint64_t max_bytes = load_relaxed(b.max_bytes);
+    const std::uint64_t max_entries = load_relaxed(b.max_entries);
+    const std::size_t most =
+        Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes);
+    if (most > arena_.max_allocation() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
+        return PublishResult::kOversized;
+    }
+
+    Pins pins;
+    Unseen unseen;
+    Seq cache_seq;
+    {
+        LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kShared);
+        cache_seq = c.whole.last_seq;
+        if (!c.whole.unseen_by(c.whole_tag, f, &unseen, fill.self)) {
+            return c.whole.usable(f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
+        }
+    }
+    PublishResult result = pin(fill, f, &pins, &unseen);
+    if (result != PublishResult::kPublished) {
+        unpin(pins.ref, pins.count);
+        return result;
+    }
+    const std::uint32_t room = unseen.count;
+    const Ref ref =
+        allocate(Entry::bytes_for(fill.tag_count, room, fill.key.size, fill.value_bytes));
+    if (ref == kNullRef) {
+        unpin(pins.ref, pins.count);
+        return PublishResult::kNoMemory;
+    }
+
+    Entry* e = arena_.at<Entry>(ref);
+    *e = Entry{};
+    e->hash = fill.key.hash;
+    e->cache = static_cast<std::uint16_t>(fill.cache);
+    e->budget = static_cast<std::uint16_t>(budget);
+    e->value_bytes = fill.value_bytes;
+    e->key_bytes = static_cast<std::uint16_t>(fill.key.size);
+    e->tag_count = static_cast<std::uint8_t>(fill.tag_count);
+    e->unseen_count = static_cast<std::uint8_t>(room);
+    e->cache_seq = cache_seq;
+    e->calculated_at = fill.calculated_at;
+    e->expires_at = fill.expires_at;
+    e->refresh_after = fill.refresh_after;
+    e->load_us = fill.load_us;
+    e->flags = fill.is_null ? Entry::kNullFlag : 0;
+    std::copy_n(pins.ref, pins.count, e->tags());
+    std::memcpy(e->key(), fill.key.bytes, fill.key.size);
+    if (fill.value_bytes > 0) std::memcpy(e->value(), fill.value, fill.value_bytes);
+    const std::size_t gross = arena_.gross_bytes(ref);
+
+    {
+        LockGuard budget_guard(locks_, budget_lock(budget), LockGuard::kExclusive);
+        collect_dead(budget);
+        while ((max_entries != 0 && b.used_entries + 1 > max_entries) ||
+               (max_bytes != 0 && b.used_bytes + gross > max_bytes)) {
+            if (!evict_under_lock(budget)) break;
+        }
+        Ref replaced = kNullRef;
+        {
+            LockGuard guard(locks_, partition_lock(e->hash), LockGuard::kExclusive);
+            const WriterRing& ring = *slot(e->hash);
+            e->key_seq = ring.last_seq;
+            if (!is(fill.cache, fill.cache_id)) {
+                result = PublishResult::kNoCache;
+            } else if (!ring.usable(f)) {
+                result = PublishResult::kUnusable;
+            } else if (!ring.unseen_by(e->hash, f, &unseen, fill.self) || unseen.count > room) {
+                result = PublishResult::kUnseenWriters;
+            } else {
+                std::copy_n(unseen.xid, room, e->unseen());
+                replaced = find_entry(fill.cache, fill.key);
+                const Entry* old = replaced != kNullRef ? arena_.at<Entry>(replaced) : nullptr;
+                // A slow fill that ends after a newer one, or a load that was repeated for nothing.
+                if (old != nullptr && !fill.replace && !old->expired(clock_.now()) &&
+                    newest_state(*old) && (room > 0 || old->expires_at > fill.expires_at)) {
+                    result = PublishResult::kSuperseded;
+                    replaced = kNullRef;
+                }
+            }
+            if (result == PublishResult::kPublished) {
+                if (replaced != kNullRef) unlink(replaced);
+                e->next = *bucket(e->hash);
+                *bucket(e->hash) = ref;
+                add_relaxed(c.live_entries, 1U);
+                add_relaxed(c.live_bytes, gross);
+            }
+        }
+        if (replaced != kNullRef) {
+            e->frequency = load_relaxed(arena_.at<Entry>(replaced)->frequency);
+            const CacheIndex old_budget = arena_.at<Entry>(replaced)->budget;
+            if (old_budget == budget) {
+                b.queue.remove(arena_, replaced);
+                forget_entry(replaced);
+            } else {
+                bury(replaced);  // its budget was changed; whoever locks the old one frees it
+            }
+        }
+        if (result == PublishResult::kPublished) {
+            b.queue.insert(arena_, ref, max_entries);
+            store_relaxed(b.used_entries, b.used_entries + 1);
+            store_relaxed(b.used_bytes, b.used_bytes + gross);
+        }
+    }
+    if (result != PublishResult::kPublished) {
+        unpin(pins.ref, pins.count);
+        release_memory(ref);
+        return result;
+    }
+    if (load_relaxed(c.counters.stripes[fill.cache % kStripes]
+                         .value[static_cast<std::uint32_t>(Counter::kEvictions)]) > 0) {
+        grow_ghosts(budget);
+    }
+    return result;
+}
+
+bool Store::remove(CacheIndex cache, const KeyView& key) {
+    CacheIndex budget;
+    {
+        LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kExclusive);
+        const Ref ref = find_entry(cache, key);
+        if (ref == kNullRef) return false;
+        budget = arena_.at<Entry>(ref)->budget;
+        unlink(ref);
+        bury(ref);
+    }
+    LockGuard guard(locks_, budget_lock(budget), LockGuard::kExclusive);
+    collect_dead(budget);
+    return true;
+}
+
+std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* context) {
+    std::uint64_t n = 0;
+    for (std::uint32_t p = 0; p < kPartitions; ++p) {
+        LockGuard guard(locks_, kFirstPartitionLock + p, LockGuard::kExclusive);
+        const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
+        for (std::uint32_t i = 0; i < header_->buckets_per_partition; ++i) {
+            for (Ref ref = buckets[i]; ref != kNullRef;) {
+                const Entry* e = arena_.at<Entry>(ref);
+                const Ref next = e->next;
+                // Entries of other caches count when they hang in this cache's queue and it goes.
+                const bool ours = e->cache == cache || (filter == nullptr && e->budget == cache &&
+                                                        load_relaxed(caches_[cache].id) == 0);
+                if (ours && (filter == nullptr || filter(e->key(), e->key_bytes, context))) {
+                    unlink(ref);
+                    bury(ref);
+                    ++n;
+                }
+                ref = next;
+            }
+        }
+    }
+    if (n > 0) collect_all_dead();
+    return n;
+}
+
+std::uint32_t Store::sweep(std::uint32_t p, std::uint32_t* cursor, std::uint32_t max_entries) {
+    std::uint32_t looked = 0, freed = 0;
+    const Millis now = clock_.now();
+    {
+        LockGuard guard(locks_, kFirstPartitionLock + p, LockGuard::kExclusive);
+        const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
+        while (*cursor < header_->buckets_per_partition && looked < max_entries) {
+            for (Ref ref = buckets[(*cursor)++]; ref != kNullRef; ++looked) {
+                const Entry* e = arena_.at<Entry>(ref);
+                const Ref next = e->next;
+                if (e->expired(now)) {
+                    caches_[e->cache].counters.add(p, Counter::kExpirations);
+                    unlink(ref);
+                    bury(ref);
+                    ++freed;
+                }
+                ref = next;
+            }
+        }
+        if (*cursor >= header_->buckets_per_partition) *cursor = 0;
+    }
+    if (freed > 0) collect_all_dead();
+    return freed;
+}
+
+void Store::collect_all_dead() {
+    for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+        if (load_acquire(caches_[i].dead) == kNullRef) continue;
+        LockGuard guard(locks_, budget_lock(i), LockGuard::kExclusive);
+        collect_dead(i);
+    }
+}
+
+// --- for tests ---
+
+bool Store::check() const {
+    std::uint64_t entries = 0, bytes = 0, pins = 0, refs = 0;
+    for (std::uint32_t p = 0; p < kPartitions; ++p) {
+        for (std::uint32_t i = 0; i < header_->buckets_per_partition; ++i) {
+            Ref ref = buckets_[std::size_t{p} * header_->buckets_per_partition + i];
+            for (; ref != kNullRef; ref = arena_.at<Entry>(ref)->next) {
+                const Entry* e = arena_.at<Entry>(ref);
+                if (partition_of(e->hash) != p || e->is_dead() || e->queue == Queue::kNone) {
+                    return false;
+                }
+                ++entries;
+                bytes += arena_.gross_bytes(ref);
+                pins += e->tag_count;
+            }
+        }
+        for (std::uint32_t i = 0; i < header_->node_buckets_per_partition; ++i) {
+            Ref ref = node_buckets_[std::size_t{p} * header_->node_buckets_per_partition + i];
+            for (; ref != kNullRef; ref = arena_.at<TagNode>(ref)->next) {
+                refs += arena_.at<TagNode>(ref)->refs;
+            }
+        }
+    }
+    std::uint64_t used = 0, used_bytes = 0, live = 0;
+    for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+        const CacheControl& c = caches_[i];
+        if (c.used_entries != c.queue.entries() || c.dead != kNullRef) return false;
+        if (c.max_entries != 0 && c.used_entries > c.max_entries) return false;
+        if (c.max_bytes != 0 && c.used_bytes > c.max_bytes) return false;
+        used += c.used_entries;
+        used_bytes += c.used_bytes;
+        live += c.live_entries;
+    }
+    return entries == used && entries == live && bytes == used_bytes && pins == refs &&
+           arena_.check();
+}
+
+}  // namespace cache_ext::core

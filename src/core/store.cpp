@@ -1,0 +1,242 @@
+// The block's layout, the registry of caches, and the memory under both.
+#include "core/store.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace cache_ext::core {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x6361636865657874;  // "cacheext"
+constexpr std::size_t kLine = 64;
+
+// One index bucket per this many bytes of the block, and so on. Entries are rarely smaller than a
+// quarter of a kilobyte in all; partial tags and writers are fewer than entries.
+constexpr std::size_t kBytesPerBucket = 512;
+constexpr std::size_t kBytesPerNodeBucket = 8192;
+constexpr std::size_t kBytesPerSlot = 16384;
+
+constexpr std::size_t kMinArena = 64 * 1024;
+
+std::size_t round_up(std::size_t n) {
+    return (n + kLine - 1) / kLine * kLine;
+}
+
+std::uint32_t per_partition(std::size_t bytes, std::size_t each) {
+    const std::size_t n = bytes / each / kPartitions;
+    return static_cast<std::uint32_t>(std::bit_ceil(std::max<std::size_t>(n, 2)));
+}
+
+StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
+    StoreHeader h = {};
+    h.magic = kMagic;
+    h.bytes = bytes;
+    h.max_caches = options.max_caches;
+    h.buckets_per_partition = per_partition(bytes, kBytesPerBucket);
+    h.node_buckets_per_partition = per_partition(bytes, kBytesPerNodeBucket);
+    h.slots_per_partition = per_partition(bytes, kBytesPerSlot);
+    h.partitions = round_up(sizeof(StoreHeader));
+    h.buckets = h.partitions + kPartitions * sizeof(Partition);
+    h.node_buckets =
+        h.buckets + round_up(std::size_t{kPartitions} * h.buckets_per_partition * sizeof(Ref));
+    h.slots = h.node_buckets +
+              round_up(std::size_t{kPartitions} * h.node_buckets_per_partition * sizeof(Ref));
+    h.caches =
+        h.slots + round_up(std::size_t{kPartitions} * h.slots_per_partition * sizeof(WriterRing));
+    h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
+    return h;
+}
+
+template <class T>
+T* inside(void* block, std::uint64_t offset) {
+    return reinterpret_cast<T*>(static_cast<char*>(block) + offset);
+}
+
+}  // namespace
+
+std::size_t Store::min_bytes(const StoreOptions& options) {
+    std::size_t bytes = 1024 * 1024;
+    while (plan(bytes, options).arena + kMinArena > bytes) bytes += 64 * 1024;
+    return bytes;
+}
+
+bool Store::format(void* block, std::size_t bytes, const StoreOptions& options) {
+    if (block == nullptr || reinterpret_cast<std::uintptr_t>(block) % kLine != 0) return false;
+    if (options.max_caches == 0 || options.max_caches > UINT16_MAX) return false;
+    if (bytes < min_bytes(options)) return false;
+    const StoreHeader h = plan(bytes, options);
+    std::memset(block, 0, h.arena);
+    auto* slots = inside<WriterRing>(block, h.slots);
+    for (std::size_t i = 0; i < std::size_t{kPartitions} * h.slots_per_partition; ++i) {
+        slots[i].init();
+    }
+    if (!Arena::format(static_cast<char*>(block) + h.arena, bytes - h.arena)) return false;
+    *static_cast<StoreHeader*>(block) = h;
+    return true;
+}
+
+Store::Store(void* block, LockTable locks, Clock clock)
+    : header_(static_cast<StoreHeader*>(block)),
+      partitions_(inside<Partition>(block, header_->partitions)),
+      buckets_(inside<Ref>(block, header_->buckets)),
+      node_buckets_(inside<Ref>(block, header_->node_buckets)),
+      slots_(inside<WriterRing>(block, header_->slots)),
+      caches_(inside<CacheControl>(block, header_->caches)),
+      arena_(inside<void>(block, header_->arena)),
+      locks_(locks),
+      clock_(clock) {}
+
+// The low bits of a hash choose the partition, the next ones the place inside it.
+Ref* Store::bucket(Tag hash) const {
+    const std::size_t n = header_->buckets_per_partition;
+    return buckets_ + partition_of(hash) * n + (hash / kPartitions & (n - 1));
+}
+
+Ref* Store::node_bucket(Tag tag) const {
+    const std::size_t n = header_->node_buckets_per_partition;
+    return node_buckets_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
+}
+
+WriterRing* Store::slot(Tag tag) const {
+    const std::size_t n = header_->slots_per_partition;
+    return slots_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
+}
+
+CacheIndex Store::find(std::uint32_t database, std::uint64_t id) const {
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kShared);
+    for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+        const CacheControl& c = caches_[i];
+        if (c.state == ControlState::kUsed && c.id == id && c.database == database) return i;
+    }
+    return kNoCache;
+}
+
+CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid next_xid,
+                         bool* created) {
+    *created = false;
+    const CacheIndex known = find(database, id);
+    if (known != kNoCache) return known;
+
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+    CacheIndex free_index = kNoCache;
+    for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+        const CacheControl& c = caches_[i];
+        if (c.state == ControlState::kUsed && c.id == id && c.database == database) return i;
+        if (c.state == ControlState::kFree && free_index == kNoCache) free_index = i;
+    }
+    if (free_index == kNoCache) {
+        header_->exhausted = true;
+        return kNoCache;
+    }
+    CacheControl& c = caches_[free_index];
+    c.database = database;
+    store_relaxed(c.budget, free_index);
+    store_relaxed(c.max_entries, 0);
+    store_relaxed(c.max_bytes, 0);
+    store_relaxed(c.definition_writer, 0);
+    c.stats_reset = 0;
+    c.last_error[0] = '\0';
+    c.counters.reset();
+    {
+        LockGuard ring_guard(locks_, partition_lock(whole_tag), LockGuard::kExclusive);
+        store_relaxed(c.whole_tag, whole_tag);
+        c.whole.init();
+        c.whole.distrust(next_xid);
+    }
+    c.state = ControlState::kUsed;
+    store_release(c.id, id);
+    *created = true;
+    return free_index;
+}
+
+bool Store::exhausted() const {
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kShared);
+    return header_->exhausted;
+}
+
+void Store::distrust(CacheIndex cache, Xid next_xid) {
+    CacheControl& c = caches_[cache];
+    LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kExclusive);
+    c.whole.distrust(next_xid);
+    c.whole.distrusted = false;
+}
+
+void Store::trust(CacheIndex cache) {
+    CacheControl& c = caches_[cache];
+    LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kExclusive);
+    c.whole.trust();
+}
+
+void Store::set_limits(CacheIndex cache, const Limits& limits) {
+    CacheControl& c = caches_[cache];
+    store_relaxed(c.max_entries, limits.max_entries);
+    store_relaxed(c.max_bytes, limits.max_bytes);
+    store_relaxed(c.budget, limits.budget == kNoCache ? cache : limits.budget);
+}
+
+void Store::release(CacheIndex cache, std::uint64_t id) {
+    {
+        LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+        CacheControl& c = caches_[cache];
+        if (c.state != ControlState::kUsed || c.id != id) return;
+        c.state = ControlState::kLeaving;
+        // From here on nothing is published: publish() compares the id under the partition lock,
+        // and remove_all() takes each of those after this.
+        store_release(c.id, 0);
+    }
+    remove_all(cache);
+    GhostTable ghosts;
+    {
+        LockGuard guard(locks_, budget_lock(cache), LockGuard::kExclusive);
+        collect_dead(cache);
+        ghosts = caches_[cache].queue.ghosts;
+        caches_[cache].queue.ghosts = {};
+    }
+    if (ghosts.slot_count != 0) release_memory(ghosts.slots);
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+    caches_[cache].state = ControlState::kFree;
+}
+
+void Store::release_database(std::uint32_t database) {
+    for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+        std::uint64_t id = 0;
+        {
+            LockGuard guard(locks_, kRegistryLock, LockGuard::kShared);
+            const CacheControl& c = caches_[i];
+            if (c.state == ControlState::kUsed && c.database == database) id = c.id;
+        }
+        if (id != 0) release(i, id);
+    }
+}
+
+void Store::set_last_error(CacheIndex cache, const char* message) {
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+    char* to = caches_[cache].last_error;
+    const std::size_t n = std::min<std::size_t>(std::strlen(message), kMaxErrorBytes - 1);
+    std::memcpy(to, message, n);
+    to[n] = '\0';
+}
+
+void Store::last_error(CacheIndex cache, char* out) const {
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kShared);
+    std::memcpy(out, caches_[cache].last_error, kMaxErrorBytes);
+}
+
+void Store::reset_stats(CacheIndex cache) {
+    caches_[cache].counters.reset();
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+    caches_[cache].stats_reset = clock_.now();
+    caches_[cache].last_error[0] = '\0';
+}
+
+StoreStats Store::stats() const {
+    StoreStats s = {};
+    LockGuard guard(locks_, kArenaLock, LockGuard::kShared);
+    s.arena = arena_.stats();
+    s.slots = std::uint64_t{kPartitions} * header_->slots_per_partition;
+    s.overhead_bytes = header_->arena;
+    return s;
+}
+
+}  // namespace cache_ext::core

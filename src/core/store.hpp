@@ -1,0 +1,266 @@
+// The cache: entries of named caches in one block of shared memory, and the writers of their tags.
+//
+// A Store is a process-local handle on a formatted block. Every function may be called by any
+// number of processes at once; the locks are taken inside (locks.hpp has the order), none is held
+// on return, and a caller must hold none. Nothing here allocates from the heap, throws, or blocks
+// except on these locks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/layout.hpp"
+
+namespace cache_ext::core {
+
+struct StoreOptions {
+    std::uint32_t max_caches = 200;
+};
+
+// A key, encoded: one byte string per combination of arguments. `hash` is the tag of the full key:
+// a hash of (database, cache id, key).
+struct KeyView {
+    Tag hash;
+    const std::uint8_t* bytes;
+    std::uint32_t size;
+};
+
+enum class LookupResult : std::uint8_t {
+    kHit,
+    kAbsent,
+    kExpired,
+    kContradicted,  // a writer of one of its tags is seen by only one of fill and reader
+    kUnusable,      // the snapshot cannot judge the tags (and could not publish either)
+    kTooSmall       // valid, but the buffer is smaller than value_bytes: nothing was copied
+};
+
+struct Found {
+    LookupResult result = LookupResult::kAbsent;
+    bool is_null = false;
+    bool refresh_due = false;  // past its refresh point, and this call is the one that claimed it
+    std::uint32_t value_bytes = 0;
+    std::uint32_t load_us = 0;
+    std::uint32_t hits = 0;
+    std::uint32_t gross_bytes = 0;
+    Millis calculated_at = 0;
+    Millis expires_at = 0;
+    Xid last_writer = 0;  // the newest one on record for the tags, in lookups that ask for details
+};
+
+enum class Detail : std::uint8_t {
+    kServe,   // counts as a use: recency, hits, refresh claim
+    kInspect  // changes nothing, and fills in last_writer
+};
+
+// A finished load, ready to be published.
+struct Fill {
+    CacheIndex cache = kNoCache;
+    std::uint64_t cache_id = 0;
+    KeyView key = {};
+    const std::uint8_t* value = nullptr;
+    std::uint32_t value_bytes = 0;
+    bool is_null = false;
+    const Tag* tags = nullptr;  // beyond the full key and the whole cache; at most kMaxTags
+    const bool* tag_is_key = nullptr;
+    std::uint32_t tag_count = 0;
+    Millis calculated_at = 0;
+    Millis expires_at = kNever;
+    std::uint32_t refresh_after = UINT32_MAX;  // ms after calculated_at
+    std::uint32_t load_us = 0;
+    Xid self = 0;          // counts as seen, see WriterRing::unseen_by
+    bool replace = false;  // even an entry that is as good
+};
+
+enum class PublishResult : std::uint8_t {
+    kPublished,
+    kSuperseded,     // an entry that was computed later is there already
+    kOversized,      // more than the budget or the block can ever hold
+    kNoMemory,       // nothing was left to evict
+    kUnusable,       // the snapshot cannot judge the tags
+    kUnseenWriters,  // it is blind to more writers than an entry remembers
+    kNoCache         // the control block went to another cache meanwhile
+};
+
+enum class TagKind : std::uint8_t { kKey, kPart, kWhole };
+
+// What a writer changed.
+struct WrittenTag {
+    Tag tag;
+    TagKind kind;
+    bool hard;         // kWhole only
+    CacheIndex cache;  // kWhole: the control block
+};
+
+struct Limits {
+    std::uint64_t max_entries;  // 0: not limited
+    std::uint64_t max_bytes;    // 0: not limited
+    CacheIndex budget;          // kNoCache: its own
+};
+
+struct StoreStats {
+    ArenaStats arena;
+    std::uint64_t slots;
+    std::uint64_t overhead_bytes;  // the block less the arena
+};
+
+// One live entry as cache_entries shows it; `key` and `tags` point into the copy.
+struct EntryInfo {
+    CacheIndex cache;
+    Tag hash;
+    std::uint32_t key_bytes;
+    std::uint32_t gross_bytes;
+    std::uint32_t hits;
+    Millis calculated_at;
+    Millis expires_at;
+    LookupResult result;  // what a read under the given snapshot would find
+};
+
+class Store {
+  public:
+    // Rounds for itself; the arena gets what the tables leave.
+    static std::size_t min_bytes(const StoreOptions& options);
+    static bool format(void* block, std::size_t bytes, const StoreOptions& options);
+    static std::uint32_t lock_count(const StoreOptions& options) {
+        return kFirstBudgetLock + options.max_caches;
+    }
+
+    Store() = default;
+    Store(void* block, LockTable locks, Clock clock);
+
+    // --- registry (store.cpp) ---
+
+    // Finds or makes the control block of a cache; kNoCache when all are taken. *created: it is
+    // new, so it knows no writers yet and serves nobody for whom a transaction below next_xid may
+    // still be in progress, until the caller has registered those it must know of and calls
+    // trust().
+    CacheIndex attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid next_xid,
+                      bool* created);
+    void trust(CacheIndex cache);
+    // For good: some transaction below next_xid has changed the cache in a way nobody can name.
+    void distrust(CacheIndex cache, Xid next_xid);
+    // The control block of a cache, kNoCache if it has none.
+    CacheIndex find(std::uint32_t database, std::uint64_t id) const;
+    // There was a moment when a cache found no control block, so a new one may have missed writers.
+    bool exhausted() const;
+    void set_limits(CacheIndex cache, const Limits& limits);
+    // Removes the entries and gives the control block back.
+    void release(CacheIndex cache, std::uint64_t id);
+    void release_database(std::uint32_t database);
+    // Not locked: read only what layout.hpp calls atomic, and counters.
+    CacheControl* control(CacheIndex cache) const { return caches_ + cache; }
+    bool is(CacheIndex cache, std::uint64_t id) const {
+        return cache < header_->max_caches && load_relaxed(caches_[cache].id) == id;
+    }
+    // Notes that xid, registered as a hard writer, changed the cache's definition.
+    void redefine(CacheIndex cache, Xid xid) {
+        store_release(caches_[cache].definition_writer, xid);
+    }
+    Xid definition_writer(CacheIndex cache) const {
+        return load_acquire(caches_[cache].definition_writer);
+    }
+    void set_last_error(CacheIndex cache, const char* message);
+    void last_error(CacheIndex cache, char* out) const;  // kMaxErrorBytes
+    void reset_stats(CacheIndex cache);
+
+    // --- reading (lookup.cpp) ---
+
+    // Looks the key up for snapshot s and copies the value into `buffer` if it may be served.
+    Found lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
+                 std::uint32_t buffer_bytes, Detail detail) const;
+
+    // Could a value computed under f be published for this whole cache? A cheap check before
+    // loading.
+    bool usable(CacheIndex cache, const Snapshot& f) const;
+
+    // Lets the next reader past the refresh point claim the refresh again, `delay` ms from now at
+    // the earliest.
+    void release_refresh_claim(CacheIndex cache, const KeyView& key, Millis delay) const;
+
+    // --- writing values (publish.cpp) ---
+
+    PublishResult publish(const Fill& fill, const Snapshot& f);
+    // Removes one entry; false if there was none.
+    bool remove(CacheIndex cache, const KeyView& key);
+    // Removes the entries of a cache, all or those that match; returns how many. The filter runs
+    // under locks: it must not block, allocate or fail.
+    using KeyFilter = bool (*)(const std::uint8_t* key, std::uint32_t size, void* context);
+    std::uint64_t remove_all(CacheIndex cache, KeyFilter filter = nullptr, void* context = nullptr);
+    // Frees entries of a partition that have expired. Starts at bucket *cursor and stops after
+    // about `max_entries`; then *cursor is where to go on, 0 once the partition has been walked.
+    std::uint32_t sweep(std::uint32_t partition, std::uint32_t* cursor, std::uint32_t max_entries);
+
+    // --- writers (tags.cpp) ---
+
+    // Records xid as a writer. Must have returned before xid's commit can become visible. `ended`
+    // is what the caller found out about the XIDs that possibly_running() listed.
+    void register_writer(const WrittenTag& written, Xid xid, const Ended& ended);
+    // XIDs on record for the tag that are not known to have ended; room for kMaxRunning.
+    static constexpr std::uint32_t kMaxRunning = 2 * (kRingCapacity + kMaxLost + kMaxHard);
+    std::uint32_t possibly_running(const WrittenTag& written, Xid* out) const;
+    // For announcements that carry no entries: may f rule out that a writer of this tag is unknown
+    // to it, i.e. does it see all of them except `self`?
+    bool all_seen(Tag tag, Xid self, const Snapshot& f, Xid* unseen, std::uint32_t* count) const;
+
+    // --- watching (lookup.cpp) ---
+
+    // Copies up to `capacity` entries of one partition and their keys; returns how many there are.
+    // Entries beyond the capacity, or whose key does not fit key_buffer, are only counted.
+    std::uint32_t list(std::uint32_t partition, const Snapshot& s, EntryInfo* out,
+                       std::uint32_t capacity, std::uint8_t* key_buffer,
+                       std::uint32_t key_buffer_bytes, std::uint32_t* key_bytes_needed) const;
+    StoreStats stats() const;
+    std::uint32_t max_caches() const { return header_->max_caches; }
+    Clock clock() const { return clock_; }
+    // Larger values cannot be held, however much is evicted.
+    std::size_t max_value_bytes() const {
+        return arena_.max_allocation() - Entry::bytes_for(kMaxTags, kMaxUnseen, kMaxKeyBytes, 0);
+    }
+    // Walks everything: invariants hold (for tests; nobody else may be at work).
+    bool check() const;
+
+  private:
+    struct Pins {  // tag nodes that a fill holds
+        TagRef ref[kMaxTags];
+        std::uint32_t count;
+    };
+
+    Ref* bucket(Tag hash) const;
+    Ref* node_bucket(Tag tag) const;
+    WriterRing* slot(Tag tag) const;
+    Partition* partition(Tag tag) const { return partitions_ + partition_of(tag); }
+    Ref find_entry(CacheIndex cache, const KeyView& key) const;  // partition lock
+    Ref find_node(Tag tag) const;                                // partition lock
+    Ref make_node(Ref memory, Tag tag, bool is_key);             // partition lock, exclusive
+    LookupResult judge(const Entry& e, const Snapshot& s) const;
+    LookupResult judge_slowly(const Entry& e, const Snapshot& s) const;
+    Xid last_writer(const Entry& e) const;
+    bool newest_state(const Entry& e) const;
+    bool unlink(Ref ref);  // partition lock, exclusive
+    void bury(Ref ref);    // after unlink, without the budget lock
+    void drop_contradicted(const WriterRecord* dropped, std::uint32_t count);
+
+    Ref allocate(std::size_t bytes);    // no lock; evicts wherever it must
+    void release_memory(Ref ref);       // arena lock
+    bool evict_one(CacheIndex budget);  // no lock
+    bool evict_under_lock(CacheIndex budget);
+    void forget_entry(Ref ref);            // budget lock; not in index or queue any more: frees it
+    void collect_dead(CacheIndex budget);  // budget lock
+    void collect_all_dead();               // no lock
+    CacheIndex heaviest_budget() const;
+    void grow_ghosts(CacheIndex budget);
+
+    PublishResult pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen* unseen);
+    void unpin(const TagRef* refs, std::uint32_t count);
+
+    StoreHeader* header_ = nullptr;
+    Partition* partitions_ = nullptr;
+    Ref* buckets_ = nullptr;
+    Ref* node_buckets_ = nullptr;
+    WriterRing* slots_ = nullptr;
+    CacheControl* caches_ = nullptr;
+    Arena arena_;
+    LockTable locks_ = {};
+    Clock clock_ = {};
+};
+
+}  // namespace cache_ext::core

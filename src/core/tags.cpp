@@ -1,0 +1,161 @@
+// Tags of the store: who has written them, and which entries carry them.
+//
+// The tag of a full key has its writers in a ring shared with other keys (a slot). A tag that
+// groups several keys gets a node with a ring of its own while entries carry it, and uses the slot
+// otherwise. The whole-cache tag has its ring in the control block.
+#include "core/store.hpp"
+
+namespace cache_ext::core {
+
+Ref Store::find_node(Tag tag) const {
+    Ref ref = *node_bucket(tag);
+    while (ref != kNullRef && arena_.at<TagNode>(ref)->tag != tag) {
+        ref = arena_.at<TagNode>(ref)->next;
+    }
+    return ref;
+}
+
+void Store::register_writer(const WrittenTag& written, Xid xid, const Ended& ended) {
+    WriterRecord dropped[kRingCapacity];
+    const Tag tag = written.tag;
+    LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+    const Seq seq = ++partition(tag)->seq;
+    if (written.kind == TagKind::kWhole) {
+        CacheControl& c = caches_[written.cache];
+        // Of a ring that serves one tag, what was dropped needs no further care.
+        if (load_relaxed(c.whole_tag) == tag)
+            c.whole.add(tag, xid, seq, written.hard, ended, dropped);
+        return;
+    }
+    const Ref node = find_node(tag);
+    if (node != kNullRef) {
+        arena_.at<TagNode>(node)->ring.add(tag, xid, seq, false, ended, dropped);
+    }
+    if (node == kNullRef || written.kind == TagKind::kKey) {
+        const std::uint32_t n = slot(tag)->add(tag, xid, seq, false, ended, dropped);
+        drop_contradicted(dropped, n);
+    }
+}
+
+// In a shared ring nothing else speaks against an entry once the record that did is dropped, so the
+// entry goes with it. Tags that are not somebody's full key have no entries here: they have a node.
+void Store::drop_contradicted(const WriterRecord* dropped, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+        Ref ref = *bucket(dropped[i].tag);
+        while (ref != kNullRef) {
+            const Entry* e = arena_.at<Entry>(ref);
+            const Ref next = e->next;
+            if (e->hash == dropped[i].tag &&
+                contradicted_by(dropped[i], e->key_seq, e->unseen_set()) && unlink(ref)) {
+                bury(ref);
+            }
+            ref = next;
+        }
+    }
+}
+
+std::uint32_t Store::possibly_running(const WrittenTag& written, Xid* out) const {
+    const Tag tag = written.tag;
+    LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+    if (written.kind == TagKind::kWhole) {
+        return caches_[written.cache].whole.possibly_running(out);
+    }
+    std::uint32_t n = slot(tag)->possibly_running(out);
+    const Ref node = find_node(tag);
+    if (node != kNullRef) n += arena_.at<TagNode>(node)->ring.possibly_running(out + n);
+    return n;
+}
+
+bool Store::all_seen(Tag tag, Xid self, const Snapshot& f, Xid* unseen,
+                     std::uint32_t* count) const {
+    *count = 0;
+    LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+    const WriterRing& ring = *slot(tag);
+    if (!ring.usable(f)) return false;
+    for (std::uint32_t i = 0; i < ring.record_count; ++i) {
+        const WriterRecord& r = ring.records[i];
+        if (r.tag == tag && r.xid != self && f.in_progress(r.xid)) unseen[(*count)++] = r.xid;
+    }
+    return true;
+}
+
+// Gives a tag a ring of its own, which starts with what the shared one knows of it.
+Ref Store::make_node(Ref memory, Tag tag, bool is_key) {
+    auto* node = arena_.at<TagNode>(memory);
+    *node = TagNode{};
+    node->tag = tag;
+    node->is_key = is_key;
+    node->ring.init();
+    WriterRecord dropped[2 * kRingCapacity];
+    node->ring.absorb(*slot(tag), tag, dropped);
+    node->next = *node_bucket(tag);
+    *node_bucket(tag) = memory;
+    return memory;
+}
+
+// Collects, for every tag of the fill, what F is blind to, and pins the nodes of the grouping tags.
+// The full key is only looked at: publish() does that again, under the lock that it links the entry
+// under.
+PublishResult Store::pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen* unseen) {
+    pins->count = 0;
+    const auto failed = [&](const WriterRing& ring) {
+        return ring.usable(f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
+    };
+    {
+        LockGuard guard(locks_, partition_lock(fill.key.hash), LockGuard::kShared);
+        const WriterRing& ring = *slot(fill.key.hash);
+        if (!ring.unseen_by(fill.key.hash, f, unseen, fill.self)) return failed(ring);
+    }
+    for (std::uint32_t i = 0; i < fill.tag_count; ++i) {
+        const Tag tag = fill.tags[i];
+        Ref spare = kNullRef;
+        PublishResult result = PublishResult::kNoMemory;
+        for (;;) {
+            {
+                LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+                Ref ref = find_node(tag);
+                if (ref == kNullRef && spare != kNullRef) {
+                    ref = make_node(spare, tag, fill.tag_is_key != nullptr && fill.tag_is_key[i]);
+                    spare = kNullRef;
+                }
+                if (ref != kNullRef) {
+                    auto* node = arena_.at<TagNode>(ref);
+                    ++node->refs;
+                    pins->ref[pins->count++] = TagRef{ref, 0, node->ring.last_seq};
+                    result = node->ring.unseen_by(tag, f, unseen, fill.self)
+                                 ? PublishResult::kPublished
+                                 : failed(node->ring);
+                    break;
+                }
+            }
+            spare = allocate(sizeof(TagNode));  // without the lock; then look again
+            if (spare == kNullRef) return result;
+        }
+        if (spare != kNullRef) release_memory(spare);
+        if (result != PublishResult::kPublished) return result;
+    }
+    return PublishResult::kPublished;
+}
+
+void Store::unpin(const TagRef* refs, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Ref ref = refs[i].node;
+        auto* node = arena_.at<TagNode>(ref);
+        const Tag tag = node->tag;  // constant while pinned
+        {
+            LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+            if (--node->refs > 0) continue;
+            Ref* link = node_bucket(tag);
+            while (*link != ref) link = &arena_.at<TagNode>(*link)->next;
+            *link = node->next;
+            if (!node->is_key) {
+                WriterRecord dropped[2 * kRingCapacity];
+                const std::uint32_t n = slot(tag)->absorb(node->ring, tag, dropped);
+                drop_contradicted(dropped, n);
+            }
+        }
+        release_memory(ref);
+    }
+}
+
+}  // namespace cache_ext::core

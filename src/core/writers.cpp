@@ -1,0 +1,202 @@
+#include "core/writers.hpp"
+
+#include <algorithm>
+
+namespace cache_ext::core {
+
+void WriterRing::init(std::uint8_t ring_capacity, std::uint8_t lost_capacity) {
+    *this = WriterRing{};
+    capacity = ring_capacity;
+    can_lose = lost_capacity;
+}
+
+void WriterRing::append(const WriterRecord& record) {
+    records[record_count++] = record;
+    largest = std::max(largest, record.xid);
+    publish_guard();
+    // After the guard: whoever sees the new sequence number also sees a guard that covers it.
+    if (record.seq > last_seq) store_release(last_seq, record.seq);
+}
+
+std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const Ended& ended,
+                              WriterRecord* dropped) {
+    for (std::uint32_t i = 0; i < record_count; ++i) {
+        WriterRecord& r = records[i];
+        if (r.ended_before == 0 && ended.contains(r.xid)) r.ended_before = seq;
+    }
+    lost_count = static_cast<std::uint8_t>(
+        std::remove_if(lost, lost + lost_count, [&](Xid x) { return ended.contains(x); }) - lost);
+    if (horizon != 0 && horizon <= ended.oldest_running) horizon = 0;
+
+    const std::uint32_t dropped_count = make_room(dropped);
+    if (overflowed && lost_count == 0 && horizon == 0) {
+        witness = xid;  // all that was lost had ended before this registration
+        witness_seq = seq;
+        overflowed = false;
+        distrusted = false;
+    }
+    if (is_hard) {
+        // Seeing the new one implies those that have ended.
+        hard_count = static_cast<std::uint8_t>(
+            std::remove_if(hard, hard + hard_count, [&](Xid x) { return ended.contains(x); }) -
+            hard);
+        if (hard_count == kMaxHard) {
+            horizon = largest + 1;
+            overflowed = true;
+            distrusted = false;
+            hard_count = 0;
+        }
+        hard[hard_count++] = xid;
+    }
+    append(WriterRecord{xid, tag, seq, 0});
+    return dropped_count;
+}
+
+std::uint32_t WriterRing::make_room(WriterRecord* dropped) {
+    std::uint32_t n = 0;
+    if (record_count >= capacity) n = forget_ended(dropped);
+    if (record_count >= capacity) n += overflow(dropped + n);
+    return n;
+}
+
+std::uint32_t WriterRing::forget_ended(WriterRecord* dropped) {
+    const WriterRecord* keep = nullptr;
+    for (std::uint32_t i = 0; i < record_count; ++i) {
+        const WriterRecord& r = records[i];
+        if (r.ended_before != 0 && (keep == nullptr || r.seq > keep->seq)) keep = &r;
+    }
+    if (keep == nullptr) return 0;
+    const WriterRecord kept = *keep;  // the loop below moves records
+    std::uint32_t n = 0, left = 0;
+    for (std::uint32_t i = 0; i < record_count; ++i) {
+        const WriterRecord r = records[i];
+        // Dropped: those that had ended before the kept one registered.
+        if (r.seq != kept.seq && r.ended_before != 0 && r.ended_before <= kept.seq) {
+            dropped[n++] = r;
+        } else {
+            records[left++] = r;
+        }
+    }
+    record_count = static_cast<std::uint8_t>(left);
+    if (n > 0 && kept.seq > witness_seq) {
+        witness = kept.xid;
+        witness_seq = kept.seq;
+    }
+    return n;
+}
+
+std::uint32_t WriterRing::overflow(WriterRecord* dropped) {
+    const std::uint32_t n = record_count;
+    overflowed = true;
+    distrusted = false;
+    for (std::uint32_t i = 0; i < n; ++i) {
+        dropped[i] = records[i];
+        if (records[i].ended_before == 0) lose(records[i].xid);
+    }
+    record_count = 0;
+    witness = 0;
+    witness_seq = 0;
+    return n;
+}
+
+// Past the bound the ring remembers only a horizon, above every writer it has ever seen: the
+// dropped witness may be younger than the lost writers.
+void WriterRing::lose(Xid xid) {
+    if (horizon == 0 && lost_count < can_lose) {
+        lost[lost_count++] = xid;
+        return;
+    }
+    horizon = largest + 1;
+    lost_count = 0;
+}
+
+std::uint32_t WriterRing::possibly_running(Xid* out) const {
+    std::uint32_t n = 0;
+    for (std::uint32_t i = 0; i < record_count; ++i) {
+        if (records[i].ended_before == 0) out[n++] = records[i].xid;
+    }
+    n = static_cast<std::uint32_t>(std::copy(lost, lost + lost_count, out + n) - out);
+    return static_cast<std::uint32_t>(std::copy(hard, hard + hard_count, out + n) - out);
+}
+
+std::uint32_t WriterRing::absorb(const WriterRing& from, Tag tag, WriterRecord* dropped) {
+    std::uint32_t n = 0;
+    largest = std::max(largest, from.largest);
+    for (std::uint32_t i = 0; i < from.record_count; ++i) {
+        if (from.records[i].tag != tag) continue;
+        n += make_room(dropped + n);
+        append(from.records[i]);
+    }
+    if (from.overflowed) {
+        overflowed = true;
+        distrusted = false;
+        for (std::uint32_t i = 0; i < from.lost_count; ++i) lose(from.lost[i]);
+        if (horizon != 0 || from.horizon != 0) {
+            horizon = largest + 1;
+            lost_count = 0;
+        }
+    }
+    if (from.witness_seq > witness_seq) {
+        witness = from.witness;
+        witness_seq = from.witness_seq;
+    }
+    publish_guard();
+    return n;
+}
+
+void WriterRing::distrust(Xid next_xid) {
+    distrusted = !overflowed;
+    overflowed = true;
+    lost_count = 0;
+    largest = std::max(largest, next_xid - 1);
+    horizon = largest + 1;
+    publish_guard();
+}
+
+// If it has overflowed for real meanwhile, or found its way out, there is nothing to take back.
+void WriterRing::trust() {
+    if (!distrusted) return;
+    overflowed = false;
+    distrusted = false;
+    horizon = 0;
+    publish_guard();
+}
+
+bool WriterRing::usable(const Snapshot& s) const {
+    for (std::uint32_t i = 0; i < hard_count; ++i) {
+        if (s.in_progress(hard[i])) return false;
+    }
+    if (overflowed) return horizon > 0 && s.xmin >= horizon;
+    return witness == 0 || !s.in_progress(witness);
+}
+
+bool WriterRing::agrees(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s) const {
+    if (!usable(s)) return false;
+    for (std::uint32_t i = 0; i < record_count; ++i) {
+        const WriterRecord& r = records[i];
+        if (r.tag == tag && contradicted_by(r, seq, unseen) != s.in_progress(r.xid)) return false;
+    }
+    return true;
+}
+
+bool WriterRing::unseen_by(Tag tag, const Snapshot& f, Unseen* unseen, Xid self) const {
+    if (!usable(f)) return false;
+    for (std::uint32_t i = 0; i < record_count; ++i) {
+        const WriterRecord& r = records[i];
+        if (r.tag != tag || r.xid == self || !f.in_progress(r.xid)) continue;
+        if (!unseen->add(r.xid)) return false;
+    }
+    return true;
+}
+
+Xid WriterRing::newest(Tag tag) const {
+    const WriterRecord* best = nullptr;
+    for (std::uint32_t i = 0; i < record_count; ++i) {
+        if (records[i].tag == tag && (best == nullptr || records[i].seq > best->seq)) {
+            best = &records[i];
+        }
+    }
+    return best != nullptr ? best->xid : 0;
+}
+
+}  // namespace cache_ext::core

@@ -1,0 +1,25 @@
+// Loading of the library.
+#include "pg/changes.hpp"
+#include "pg/definitions.hpp"
+#include "pg/hooks.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+#include "worker/workers.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PGDLLEXPORT void _PG_init(void);
+}
+
+using namespace cache_ext;
+
+extern "C" void _PG_init(void) {
+    const bool preloading = process_shared_preload_libraries_in_progress;
+    pg::define_settings(preloading);
+    pg::install_definition_callbacks();
+    pg::install_transaction_callbacks();
+    if (!preloading) return;
+    pg::install_shared_memory_hooks();
+    pg::install_utility_hooks();
+    worker::register_launcher();
+}

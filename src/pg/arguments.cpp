@@ -1,0 +1,101 @@
+#include "pg/arguments.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "parser/parse_coerce.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+[[noreturn]] void wrong_number(const Definition* d, int given) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                    errmsg("cache \"%s\" has %d key columns, but %d were given", d->name,
+                           d->columns, given),
+                    d->columns == 0 ? errhint("Call it without key arguments.")
+                                    : errhint("Give the key columns in this order: %s. "
+                                              "A null key column needs a type, as in NULL::%s.",
+                                              key_signature(d), format_type_be(d->key_types[0]))));
+    pg_unreachable();
+}
+
+Datum convert(const Definition* d, int column, Oid from, Datum value) {
+    const Oid to = d->key_types[column];
+    if (from == to) return value;
+    if (from == UNKNOWNOID) {
+        Oid input, io_param;
+        getTypeInputInfo(to, &input, &io_param);
+        return OidInputFunctionCall(input, DatumGetCString(value), io_param, -1);
+    }
+    Oid function = InvalidOid;
+    switch (find_coercion_pathway(to, getBaseType(from), COERCION_IMPLICIT, &function)) {
+        case COERCION_PATH_RELABELTYPE:
+            return value;
+        case COERCION_PATH_FUNC:
+            return OidFunctionCall1(function, value);
+        default:
+            break;
+    }
+    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                    errmsg("key column %d of cache \"%s\" is of type %s, but %s was given",
+                           column + 1, d->name, format_type_be(to), format_type_be(from)),
+                    errhint("Cast the argument to %s.", format_type_be(to))));
+    pg_unreachable();
+}
+
+}  // namespace
+
+char* key_signature(const Definition* d) {
+    StringInfoData s;
+    initStringInfo(&s);
+    for (int i = 0; i < d->columns; ++i) {
+        appendStringInfo(&s, "%s%s", i > 0 ? ", " : "", format_type_be(d->key_types[i]));
+    }
+    return s.data;
+}
+
+bool key_omitted(FunctionCallInfo fcinfo, int first) {
+    return PG_NARGS() <= first || (PG_NARGS() == first + 1 && PG_ARGISNULL(first) &&
+                                   get_fn_expr_argtype(fcinfo->flinfo, first) == UNKNOWNOID);
+}
+
+void key_arguments(FunctionCallInfo fcinfo, int first, const Definition* d, KeyArguments* out) {
+    if (key_omitted(fcinfo, first)) {
+        if (d->columns != 0) wrong_number(d, 0);
+        return;
+    }
+    if (get_fn_expr_variadic(fcinfo->flinfo)) {
+        // cache_get('c', VARIADIC array): one array whose elements are the key columns.
+        const Oid type = get_fn_expr_argtype(fcinfo->flinfo, first);
+        const Oid element = get_element_type(type);
+        if (!OidIsValid(element) || PG_ARGISNULL(first)) wrong_number(d, 0);
+        int16 length;
+        bool by_value;
+        char align;
+        get_typlenbyvalalign(element, &length, &by_value, &align);
+        Datum* values;
+        bool* nulls;
+        int n;
+        deconstruct_array(PG_GETARG_ARRAYTYPE_P(first), element, length, by_value, align, &values,
+                          &nulls, &n);
+        if (n != d->columns) wrong_number(d, n);
+        for (int i = 0; i < n; ++i) {
+            out->nulls[i] = nulls[i];
+            out->values[i] = nulls[i] ? 0 : convert(d, i, element, values[i]);
+        }
+        return;
+    }
+    const int given = PG_NARGS() - first;
+    if (given != d->columns) wrong_number(d, given);
+    for (int i = 0; i < given; ++i) {
+        const Oid type = get_fn_expr_argtype(fcinfo->flinfo, first + i);
+        if (!OidIsValid(type)) elog(ERROR, "could not determine the type of key column %d", i + 1);
+        out->nulls[i] = PG_ARGISNULL(first + i);
+        out->values[i] = out->nulls[i] ? 0 : convert(d, i, type, PG_GETARG_DATUM(first + i));
+    }
+}
+
+}  // namespace cache_ext::pg

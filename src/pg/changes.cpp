@@ -1,0 +1,392 @@
+#include "pg/changes.hpp"
+
+#include "pg/guarded.hpp"
+#include "pg/paths.hpp"
+#include "pg/puts.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "utils/hsearch.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+struct Change {
+    core::Tag tag;
+    uint64 cache;
+    core::TagKind kind;
+    bool hard;
+    bool redefinition;
+    int level;  // of the outermost subtransaction that holds it
+};
+
+struct ChangeSlot {
+    core::Tag tag;
+    int index;
+};
+
+// How many keys of a cache have been collected.
+struct KeyCount {
+    uint64 cache;
+    int count;
+};
+
+// An Oid or cache id with the subtransaction that noted it.
+struct Noted {
+    uint64 id;
+    int level;
+};
+
+// Of the transaction at hand; everything lies in its top memory context.
+struct Transaction {
+    MemoryContext context;  // nullptr: nothing collected yet
+    Change* changes;
+    int count;
+    int capacity;
+    HTAB* by_tag;      // ChangeSlot
+    HTAB* key_counts;  // KeyCount
+    List* collected;   // Noted*: relations
+    List* released;    // Noted*: caches
+    bool committing;
+    core::Xid xid;  // once committing
+};
+
+Transaction now = {};
+
+void prepare() {
+    if (now.context != nullptr) return;
+    now.context =
+        AllocSetContextCreate(TopTransactionContext, "cache_ext changes", ALLOCSET_SMALL_SIZES);
+    now.capacity = 64;
+    now.changes =
+        static_cast<Change*>(MemoryContextAlloc(now.context, sizeof(Change) * now.capacity));
+    HASHCTL info = {};
+    info.keysize = sizeof(core::Tag);
+    info.entrysize = sizeof(ChangeSlot);
+    info.hcxt = now.context;
+    now.by_tag =
+        hash_create("cache_ext changes", 256, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    info.keysize = sizeof(uint64);
+    info.entrysize = sizeof(KeyCount);
+    now.key_counts =
+        hash_create("cache_ext key counts", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+CacheId cache_id(uint64 id) {
+    return {MyDatabaseId, id};
+}
+
+// Finds or makes the control block by id alone: at commit the definition may be gone already.
+core::CacheIndex control_block_of(uint64 id) {
+    const Definition* d = definitions_loaded() ? find_definition_by_id(id) : nullptr;
+    return d != nullptr ? control_block(d) : attach_control_block(id);
+}
+
+core::Xid own_xid() {
+    return U64FromFullTransactionId(GetTopFullTransactionId());
+}
+
+// Registers one tag of transaction `xid`. `now_snapshot` is newer than the beginning of the
+// registration: whatever it does not show as running has ended before.
+void register_tag(const core::WrittenTag& written, core::Xid xid,
+                  const core::Snapshot& now_snapshot) {
+    core::Xid running[core::Store::kMaxRunning];
+    core::Xid ended[core::Store::kMaxRunning];
+    core::Ended knowledge;
+    knowledge.oldest_running = std::min(now_snapshot.xmin, xid);
+    const uint32 n = store().possibly_running(written, running);
+    for (uint32 i = 0; i < n; ++i) {
+        // Our own XID is missing from our own snapshots' lists, and runs.
+        if (running[i] != xid && running[i] != own_xid() && !now_snapshot.in_progress(running[i])) {
+            ended[knowledge.count++] = running[i];
+        }
+    }
+    knowledge.xids = ended;
+    store().register_writer(written, xid, knowledge);
+}
+
+void register_change(const Change& change, const core::Snapshot& now_snapshot) {
+    const core::CacheIndex index = control_block_of(change.cache);
+    core::WrittenTag written = {change.tag, change.kind, change.hard, index};
+    // A cache without a control block has no entries; its keys' rings remember the writer all the
+    // same, and a control block that is made later distrusts what came before (attach).
+    if (change.kind == core::TagKind::kWhole && index == core::kNoCache) return;
+    register_tag(written, own_xid(), now_snapshot);
+    if (index == core::kNoCache) return;
+    if (change.redefinition) store().redefine(index, own_xid());
+    if (settings.track) {
+        store().control(index)->counters.add(stripe(), core::Counter::kInvalidations);
+    }
+}
+
+void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool redefinition) {
+    if (now.committing) {
+        Change change = {tag, cache, kind, hard, redefinition, 1};
+        register_change(change, to_core(GetLatestSnapshot()));
+        return;
+    }
+    prepare();
+    bool found;
+    auto* slot = static_cast<ChangeSlot*>(hash_search(now.by_tag, &tag, HASH_ENTER, &found));
+    if (found) {
+        now.changes[slot->index].hard |= hard;
+        now.changes[slot->index].redefinition |= redefinition;
+        return;
+    }
+    if (now.count == now.capacity) {
+        now.capacity *= 2;
+        now.changes = static_cast<Change*>(
+            repalloc_huge(now.changes, sizeof(Change) * static_cast<size_t>(now.capacity)));
+    }
+    slot->index = now.count;
+    now.changes[now.count++] = {tag,  cache,        kind,
+                                hard, redefinition, GetCurrentTransactionNestLevel()};
+}
+
+bool collected_tag(core::Tag tag) {
+    return now.count > 0 && hash_search(now.by_tag, &tag, HASH_FIND, nullptr) != nullptr;
+}
+
+// Row changes of this transaction that are still alive, by PostgreSQL's own counts.
+bool has_changed_rows(Oid relation) {
+    const PgStat_TableStatus* status = find_tabstat_entry(relation);
+    if (status == nullptr) return false;
+    for (const PgStat_TableXactStatus* t = status->trans; t != nullptr; t = t->upper) {
+        if (t->tuples_inserted != 0 || t->tuples_updated != 0 || t->tuples_deleted != 0 ||
+            t->truncdropped || t->inserted_pre_truncdrop != 0 || t->updated_pre_truncdrop != 0 ||
+            t->deleted_pre_truncdrop != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool noted(const List* list, uint64 id) {
+    ListCell* cell;
+    foreach (cell, const_cast<List*>(list)) {
+        if (static_cast<Noted*>(lfirst(cell))->id == id) return true;
+    }
+    return false;
+}
+
+List* note(List* list, uint64 id) {
+    if (noted(list, id)) return list;
+    prepare();
+    MemoryContext old = MemoryContextSwitchTo(now.context);
+    auto* n = static_cast<Noted*>(palloc(sizeof(Noted)));
+    *n = {id, GetCurrentTransactionNestLevel()};
+    list = lappend(list, n);
+    MemoryContextSwitchTo(old);
+    return list;
+}
+
+List* subtransaction_ended(List* list, int level, bool committed) {
+    ListCell* cell;
+    foreach (cell, list) {
+        auto* n = static_cast<Noted*>(lfirst(cell));
+        if (n->level < level) continue;
+        if (committed) {
+            n->level = level - 1;
+        } else {
+            list = foreach_delete_current(list, cell);
+        }
+    }
+    return list;
+}
+
+// A table that a cache depends on has changed rows, and no trigger of ours has seen them: it was
+// disabled, or the change went past triggers.
+void collect_unseen_changes() {
+    const int n = dependency_relation_count();
+    for (int i = 0; i < n; ++i) {
+        const RelationDependencies* r = dependency_relation_at(i);
+        if (!has_changed_rows(r->relation) || noted(now.collected, r->relation)) continue;
+        for (int k = 0; k < r->count; ++k) {
+            const uint64 id = r->dependencies[k].definition->id;
+            collect_whole(id, false);
+            const core::CacheIndex index = control_block_of(id);
+            if (index != core::kNoCache) {
+                store().control(index)->counters.add(stripe(), core::Counter::kUntriggered);
+            }
+        }
+    }
+}
+
+void load_definitions(void*) {
+    definitions_ready();
+}
+
+void register_all() {
+    if (!shared_ready() || !TransactionIdIsValid(GetTopTransactionIdIfAny())) return;
+    if (RecoveryInProgress()) return;
+    now.xid = own_xid();
+    bool sure = definitions_loaded() || guarded(load_definitions, nullptr,
+                                                "could not read what is "
+                                                "declared, all caches of "
+                                                "the database are "
+                                                "invalidated");
+    if (sure && dependency_relation_count() > 0) collect_unseen_changes();
+    resolve_paths();
+    if (sure && now.count == 0) {
+        now.committing = true;
+        return;
+    }
+    const core::Snapshot snapshot = copy_to_core(GetLatestSnapshot());
+    for (int i = 0; i < now.count; ++i) register_change(now.changes[i], snapshot);
+    if (!sure) {
+        for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
+            const core::CacheControl* c = store().control(i);
+            if (c->database != MyDatabaseId || core::load_relaxed(c->id) == 0) continue;
+            register_tag({c->whole_tag, core::TagKind::kWhole, true, i}, own_xid(), snapshot);
+        }
+    }
+    now.committing = true;
+}
+
+void forget_everything() {
+    if (now.context != nullptr) MemoryContextDelete(now.context);
+    now = Transaction{};
+    forget_paths();
+    free_retired_definitions();
+}
+
+void release_dropped_caches() {
+    ListCell* cell;
+    foreach (cell, now.released) {
+        const uint64 id = static_cast<Noted*>(lfirst(cell))->id;
+        const core::CacheIndex index = store().find(MyDatabaseId, id);
+        if (index != core::kNoCache) store().release(index, id);
+    }
+}
+
+void transaction_event(XactEvent event, void*) {
+    switch (event) {
+        case XACT_EVENT_PRE_COMMIT:
+        case XACT_EVENT_PRE_PREPARE:
+            register_all();
+            break;
+        case XACT_EVENT_COMMIT:
+            if (shared_ready()) {
+                publish_pending_puts(now.xid);
+                release_dropped_caches();
+            }
+            discard_pending_puts();
+            forget_everything();
+            break;
+        case XACT_EVENT_ABORT:
+        case XACT_EVENT_PREPARE:
+        case XACT_EVENT_PARALLEL_COMMIT:
+        case XACT_EVENT_PARALLEL_ABORT:
+            discard_pending_puts();
+            forget_everything();
+            break;
+        default:
+            break;
+    }
+}
+
+void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId, void*) {
+    if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB) return;
+    const int level = GetCurrentTransactionNestLevel();
+    const bool committed = event == SUBXACT_EVENT_COMMIT_SUB;
+    subtransaction_ended_for_puts(level, committed);
+    subtransaction_ended_for_paths(level, committed);
+    if (now.context == nullptr) return;
+    // Newer changes come later in the array, and a change never moves outwards past an older one.
+    if (committed) {
+        for (int i = now.count - 1; i >= 0 && now.changes[i].level >= level; --i) {
+            now.changes[i].level = level - 1;
+        }
+    } else {
+        while (now.count > 0 && now.changes[now.count - 1].level >= level) {
+            const core::Tag tag = now.changes[--now.count].tag;
+            hash_search(now.by_tag, &tag, HASH_REMOVE, nullptr);
+        }
+    }
+    now.collected = subtransaction_ended(now.collected, level, committed);
+    now.released = subtransaction_ended(now.released, level, committed);
+}
+
+}  // namespace
+
+void install_transaction_callbacks() {
+    RegisterXactCallback(transaction_event, nullptr);
+    RegisterSubXactCallback(subtransaction_event, nullptr);
+}
+
+void collect_change(const Definition* d, ColumnMask mask, const uint64* column_hash) {
+    if (mask == 0) {
+        collect_whole(d->id, false);
+        return;
+    }
+    const bool key = d->full_mask(mask);
+    const core::Tag tag = key ? key_tag(d->cache_id(), d->columns, column_hash)
+                              : part_tag(d->cache_id(), mask, column_hash);
+    if (now.count > 0 && collected_tag(tag)) return;
+    prepare();
+    bool found;
+    auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &d->id, HASH_ENTER, &found));
+    if (!found) counted->count = 0;
+    if (++counted->count > settings.max_transaction_tags) {
+        collect_whole(d->id, false);
+        return;
+    }
+    add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false, false);
+}
+
+void collect_whole(uint64 id, bool hard) {
+    GetTopTransactionId();
+    add_change(whole_tag(cache_id(id)), id, core::TagKind::kWhole, hard, false);
+}
+
+void collect_redefinition(uint64 id) {
+    GetTopTransactionId();
+    add_change(whole_tag(cache_id(id)), id, core::TagKind::kWhole, true, true);
+}
+
+void collect_hard_relation(Oid relation) {
+    const RelationDependencies* r = dependencies_of(relation);
+    for (int i = 0; r != nullptr && i < r->count; ++i) {
+        collect_whole(r->dependencies[i].definition->id, true);
+    }
+}
+
+void collect_hard_database() {
+    for (int i = 0; i < definition_count(); ++i) collect_whole(definition_at(i)->id, true);
+}
+
+bool changed_by_this_transaction(const Definition* d, const Key& key) {
+    if (!pgstat_track_counts) return true;
+    if (now.count > 0) {
+        if (collected_tag(key.view.hash) || collected_tag(whole_tag(d->cache_id()))) return true;
+        for (int i = 0; i < d->mask_count; ++i) {
+            if (collected_tag(part_tag(d->cache_id(), d->masks[i], key.column_hash))) return true;
+        }
+    }
+    for (int i = 0; i < d->relation_count; ++i) {
+        if (has_changed_rows(d->relations[i])) return true;
+    }
+    return false;
+}
+
+bool committing() {
+    return now.committing;
+}
+
+void note_collected(Oid relation) {
+    if (!now.committing) now.collected = note(now.collected, relation);
+}
+
+void release_at_commit(uint64 id) {
+    now.released = note(now.released, id);
+}
+
+void register_now(const core::WrittenTag& written, core::Xid xid) {
+    register_tag(written, xid, to_core(GetLatestSnapshot()));
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,41 @@
+// What this transaction has changed, as tags, and their registration before it can become visible.
+//
+// Tags are collected per subtransaction: those of a rolled-back one are forgotten. They are
+// registered in shared memory at PRE_COMMIT and PRE_PREPARE; what is collected after that (a
+// trigger that another extension's callback fires) is registered at once. Nothing is needed at
+// commit for exactness.
+#pragma once
+
+#include "pg/definitions.hpp"
+
+namespace cache_ext::pg {
+
+void install_transaction_callbacks();
+
+// A changed key of a cache; `mask` says which columns of column_hash count (0: the whole cache).
+void collect_change(const Definition* definition, ColumnMask mask, const uint64* column_hash);
+// The whole cache. hard: see core/writers.hpp.
+void collect_whole(uint64 cache_id, bool hard);
+// The definition itself changed: hard, and backends must load it again before they publish.
+void collect_redefinition(uint64 cache_id);
+// Hard, for all caches that depend on a relation, or for all of this database.
+void collect_hard_relation(Oid relation);
+void collect_hard_database();
+
+// Has this transaction changed what the value for `key` may depend on? Only meaningful in a
+// transaction with an XID.
+bool changed_by_this_transaction(const Definition* definition, const Key& key);
+
+// This transaction has passed PRE_COMMIT.
+bool committing();
+
+// The changes of this relation so far have been collected.
+void note_collected(Oid relation);
+
+// After commit the control block of this cache goes away.
+void release_at_commit(uint64 cache_id);
+
+// Registers a tag of this transaction now; for announcements.
+void register_now(const core::WrittenTag& written, core::Xid xid);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,65 @@
+// Definitions meet shared memory: the control block of each cache.
+#include "pg/definitions.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "executor/spi.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// Transactions that were prepared before the server started left no trace in shared memory. Their
+// XIDs are registered as writers of every cache whose control block is made, and agreement does the
+// rest. Those prepared since then have registered themselves; registering them again does no harm.
+void register_prepared_transactions(core::CacheIndex index, core::Tag whole_tag) {
+    PushActiveSnapshot(GetTransactionSnapshot());
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    // The view reads shared memory, whatever the snapshot.
+    SPI_execute(
+        "SELECT transaction FROM pg_catalog.pg_prepared_xacts "
+        "WHERE database OPERATOR(pg_catalog.=) pg_catalog.current_database()",
+        true, 0);
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        bool null;
+        const Datum xid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
+        store().register_writer({whole_tag, core::TagKind::kWhole, false, index},
+                                widen(DatumGetTransactionId(xid)), core::Ended{});
+    }
+    SPI_finish();
+    PopActiveSnapshot();
+}
+
+}  // namespace
+
+core::CacheIndex attach_control_block(uint64 id) {
+    const core::CacheIndex known = store().find(MyDatabaseId, id);
+    if (known != core::kNoCache) return known;
+    const core::Tag tag = whole_tag({MyDatabaseId, id});
+    bool created;
+    const core::CacheIndex index = store().attach(
+        MyDatabaseId, id, tag, U64FromFullTransactionId(ReadNextFullTransactionId()), &created);
+    if (created) {
+        register_prepared_transactions(index, tag);
+        if (!store().exhausted()) store().trust(index);
+    }
+    return index;
+}
+
+core::CacheIndex control_block(const Definition* d) {
+    if (d->index != core::kNoCache && store().is(d->index, d->id)) return d->index;
+    auto* definition = const_cast<Definition*>(d);  // the one field that is filled in later
+    definition->index = attach_control_block(d->id);
+    if (definition->index != core::kNoCache) {
+        core::Limits limits = d->limits;
+        if (d->budget_id != 0) {
+            const core::CacheIndex owner = attach_control_block(d->budget_id);
+            limits.budget = owner;
+        }
+        store().set_limits(definition->index, limits);
+    }
+    return definition->index;
+}
+
+}  // namespace cache_ext::pg

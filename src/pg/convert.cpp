@@ -1,0 +1,67 @@
+#include "pg/convert.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// Calls a polymorphic built-in function as an expression over arguments of these types would.
+Datum call_typed(Oid function, Oid result, Oid type1, Datum value1, bool null1, Oid type2,
+                 Datum value2, int count, bool* is_null) {
+    List* arguments = list_make1(makeNullConst(type1, -1, InvalidOid));
+    if (count == 2) arguments = lappend(arguments, makeNullConst(type2, -1, InvalidOid));
+    FmgrInfo info;
+    fmgr_info(function, &info);
+    fmgr_info_set_expr(reinterpret_cast<Node*>(makeFuncExpr(function, result, arguments, InvalidOid,
+                                                            InvalidOid, COERCE_EXPLICIT_CALL)),
+                       &info);
+    LOCAL_FCINFO(call, 2);
+    InitFunctionCallInfoData(*call, &info, static_cast<short>(count), InvalidOid, nullptr, nullptr);
+    call->args[0].value = value1;
+    call->args[0].isnull = null1;
+    call->args[1].value = value2;
+    call->args[1].isnull = false;
+    const Datum value = FunctionCallInvoke(call);
+    *is_null = call->isnull;
+    return value;
+}
+
+}  // namespace
+
+Datum to_jsonb_value(Oid type, Datum value) {
+    if (type == JSONBOID) return value;
+    bool is_null;
+    return call_typed(F_TO_JSONB, JSONBOID, type, value, false, InvalidOid, 0, 1, &is_null);
+}
+
+Datum from_jsonb_value(Oid type, Datum json, bool* is_null) {
+    *is_null = false;
+    if (type == JSONBOID) return json;
+    const char* text =
+        JsonbToCString(nullptr, &DatumGetJsonbP(json)->root, VARSIZE(DatumGetJsonbP(json)));
+    if (type == JSONOID) return CStringGetTextDatum(text);
+    Jsonb* jb = DatumGetJsonbP(json);
+    if (JB_ROOT_IS_SCALAR(jb)) {
+        JsonbValue scalar;
+        if (!JsonbExtractScalar(&jb->root, &scalar)) elog(ERROR, "malformed jsonb scalar");
+        if (scalar.type == jbvNull) {
+            *is_null = true;
+            return 0;
+        }
+        if (scalar.type == jbvString) text = pnstrdup(scalar.val.string.val, scalar.val.string.len);
+    } else if (type_is_rowtype(type)) {
+        return call_typed(F_JSONB_POPULATE_RECORD, type, type, 0, true, JSONBOID, json, 2, is_null);
+    }
+    Oid input, io_param;
+    getTypeInputInfo(type, &input, &io_param);
+    return OidInputFunctionCall(input, const_cast<char*>(text), io_param, -1);
+}
+
+}  // namespace cache_ext::pg

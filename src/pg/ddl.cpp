@@ -1,0 +1,59 @@
+#include "pg/ddl.hpp"
+
+#include "pg/definitions.hpp"
+
+extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+}
+
+namespace cache_ext::pg {
+
+void run_sql(const char* sql) {
+    const int result = SPI_execute(sql, false, 0);
+    if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
+}
+
+uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* parameters) {
+    Relation relation = RelationIdGetRelation(table);
+    if (!RelationIsValid(relation)) elog(ERROR, "relation %u of cache_ext is missing", table);
+    const Oid owner = relation->rd_rel->relowner;
+    RelationClose(relation);
+
+    Oid types[32];
+    Datum values[32];
+    char nulls[32];
+    for (int i = 0; i < count; ++i) {
+        types[i] = TEXTOID;
+        nulls[i] = parameters[i] == nullptr ? 'n' : ' ';
+        values[i] = parameters[i] == nullptr ? 0 : CStringGetTextDatum(parameters[i]);
+    }
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    // Restored by (sub)transaction abort if the statement fails.
+    SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
+    const int result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0);
+    SetUserIdAndSecContext(user, security);
+    if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
+    return SPI_processed;
+}
+
+void depend_on_extension(Oid class_id, Oid object_id) {
+    ObjectAddress object, extension;
+    ObjectAddressSet(object, class_id, object_id);
+    ObjectAddressSet(extension, ExtensionRelationId, extension_oid());
+    recordDependencyOn(&object, &extension, DEPENDENCY_AUTO_EXTENSION);
+}
+
+void drop_object(Oid class_id, Oid object_id) {
+    ObjectAddress object;
+    ObjectAddressSet(object, class_id, object_id);
+    performDeletion(&object, DROP_RESTRICT, 0);
+}
+
+}  // namespace cache_ext::pg

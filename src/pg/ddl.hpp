@@ -1,0 +1,21 @@
+// Statements that the declaring functions run.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace cache_ext::pg {
+
+// Runs one statement as the current user. SPI must be connected.
+void run_sql(const char* sql);
+
+// Runs one statement with text parameters ($1::text, ...; nullptr: NULL) as the owner of `table`,
+// one of the extension's own. Returns the number of rows.
+uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* parameters);
+
+// Marks an object so that DROP EXTENSION takes it along.
+void depend_on_extension(Oid class_id, Oid object_id);
+
+// Drops a function or trigger as its dependents allow.
+void drop_object(Oid class_id, Oid object_id);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,571 @@
+// cache_create, cache_alter, cache_drop.
+#include "pg/changes.hpp"
+#include "pg/ddl.hpp"
+#include "pg/dependencies.hpp"
+#include "pg/load.hpp"
+#include "pg/options.hpp"
+#include "pg/read.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+constexpr size_t kMaxNameBytes = 53;  // cache_get_ and this fit into an identifier
+
+// What a new cache is made of.
+struct Declaration {
+    char* name;
+    Oid loader;
+    int columns;
+    Oid key_types[kMaxKeyColumns];
+    char* key_names[kMaxKeyColumns];
+    Oid value_type;
+    char parallel;
+};
+
+void require_extension() {
+    if (definitions_ready()) return;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("extension cache_ext is not installed in this database"),
+                    errhint("CREATE EXTENSION cache_ext;")));
+}
+
+char* checked_name(const text* argument) {
+    char* name = text_to_cstring(argument);
+    const char* problem = nullptr;
+    if (strlen(name) > kMaxNameBytes) problem = "It may have at most 53 bytes.";
+    bool plain = name[0] == '_' || (name[0] >= 'a' && name[0] <= 'z');
+    for (const char* c = name; *c != '\0'; ++c) {
+        plain = plain && (*c == '_' || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9'));
+    }
+    if (!plain) problem = "It is made of a-z, 0-9 and _, and does not begin with a digit.";
+    if (strcmp(name, "entry") == 0 || strcmp(name, "many") == 0 || strncmp(name, "many_", 5) == 0) {
+        problem = "entry, many and names beginning with many_ are taken by functions of cache_ext.";
+    }
+    if (problem != nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_NAME),
+                 errmsg("\"%s\" cannot be the name of a cache", name), errhint("%s", problem)));
+    }
+    return name;
+}
+
+void check_key_types(const Declaration& d) {
+    if (d.columns > kMaxKeyColumns) {
+        ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS),
+                        errmsg("a cache has at most %d key columns", kMaxKeyColumns)));
+    }
+    for (int i = 0; i < d.columns; ++i) {
+        if (key_type_supported(d.key_types[i])) continue;
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("type %s cannot be a key column of a cache",
+                               format_type_be(d.key_types[i])),
+                        errdetail("Equal values of a key column must have equal bytes."),
+                        errhint("Use one of %s.", supported_key_types())));
+    }
+}
+
+void check_value_type(Oid type) {
+    const char kind = get_typtype(type);
+    if (kind != TYPTYPE_PSEUDO) return;
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("values of type %s cannot be cached", format_type_be(type)),
+                    type == RECORDOID ? errhint("Return a named composite type, or jsonb.")
+                                      : errhint("Return a value of a concrete type.")));
+}
+
+[[noreturn]] void unusable_loader(Oid loader, const char* why, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+                    errmsg("function %s cannot be a loader: %s", format_procedure(loader), why),
+                    errhint("%s", hint)));
+    pg_unreachable();
+}
+
+void read_loader(Oid loader, Declaration* d) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(loader));
+    if (!HeapTupleIsValid(tuple)) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                        errmsg("loader with OID %u does not exist", loader)));
+    }
+    auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    if (proc->prokind != PROKIND_FUNCTION) {
+        unusable_loader(loader, "it is not a plain function", "Wrap it in a STABLE function.");
+    }
+    if (proc->proretset) {
+        unusable_loader(loader, "it returns a set",
+                        "Return one value, for example with jsonb_agg or array_agg.");
+    }
+    if (proc->provolatile == PROVOLATILE_VOLATILE) {
+        unusable_loader(loader, "it is VOLATILE",
+                        "A loader must read under its caller's snapshot: declare it STABLE.");
+    }
+    if (OidIsValid(proc->provariadic)) {
+        unusable_loader(loader, "it is VARIADIC", "Wrap it in a function with fixed arguments.");
+    }
+    if (pg_proc_aclcheck(loader, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("permission denied for function %s", format_procedure(loader)),
+                        errhint("The loader runs as the cache's owner, who needs EXECUTE on it.")));
+    }
+    Oid* all_types;
+    char** names;
+    char* modes;
+    get_func_arg_info(tuple, &all_types, &names, &modes);
+    d->loader = loader;
+    d->columns = proc->pronargs;
+    d->value_type = proc->prorettype;
+    d->parallel =
+        proc->proparallel == PROPARALLEL_UNSAFE ? PROPARALLEL_UNSAFE : PROPARALLEL_RESTRICTED;
+    for (int i = 0; i < std::min<int>(d->columns, kMaxKeyColumns); ++i) {
+        d->key_types[i] = proc->proargtypes.values[i];
+        d->key_names[i] = names != nullptr && names[i] != nullptr && names[i][0] != '\0'
+                              ? names[i]
+                              : psprintf("key%d", i + 1);
+    }
+    ReleaseSysCache(tuple);
+}
+
+void read_types(ArrayType* key_types, Declaration* d) {
+    Datum* values;
+    bool* nulls;
+    int n;
+    deconstruct_array(key_types, REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT, &values, &nulls, &n);
+    d->columns = n;
+    d->parallel = PROPARALLEL_RESTRICTED;
+    for (int i = 0; i < std::min(n, kMaxKeyColumns); ++i) {
+        if (nulls[i]) {
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("key_types must not contain nulls")));
+        }
+        d->key_types[i] = DatumGetObjectId(values[i]);
+        d->key_names[i] = psprintf("key%d", i + 1);
+    }
+}
+
+char* qualified(const char* name) {
+    return quote_qualified_identifier(get_namespace_name(extension_schema()), name);
+}
+
+char* type_name(Oid type) {
+    return format_type_be_qualified(type);
+}
+
+// "(user_id uuid, params jsonb)" or, for GRANT and the like, "(uuid, jsonb)".
+char* parameter_list(const Declaration& d, bool names, const char* more) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoChar(&s, '(');
+    for (int i = 0; i < d.columns; ++i) {
+        appendStringInfo(&s, "%s%s%s%s", i > 0 ? ", " : "",
+                         names ? quote_identifier(d.key_names[i]) : "", names ? " " : "",
+                         type_name(d.key_types[i]));
+    }
+    appendStringInfo(&s, "%s%s)", d.columns > 0 && more[0] != '\0' ? ", " : "", more);
+    return s.data;
+}
+
+char* positions(int columns) {
+    StringInfoData s;
+    initStringInfo(&s);
+    for (int i = 1; i <= columns; ++i) appendStringInfo(&s, ", $%d", i);
+    return s.data;
+}
+
+// Runs CREATE FUNCTION for an accessor, closes it to the public, and ties it to the extension.
+void create_function(const char* name, const char* signature, const char* types, const char* rest) {
+    run_sql(psprintf("CREATE FUNCTION %s%s %s", qualified(name), signature, rest));
+    run_sql(psprintf("REVOKE ALL ON FUNCTION %s%s FROM PUBLIC", qualified(name), types));
+    const Datum oid = DirectFunctionCall1(
+        regprocedurein, CStringGetDatum(psprintf("%s%s", qualified(name), types)));
+    depend_on_extension(ProcedureRelationId, DatumGetObjectId(oid));
+}
+
+void create_accessors(const Declaration& d) {
+    const char* value = type_name(d.value_type);
+    const char* literal = quote_literal_cstr(d.name);
+    create_function(
+        psprintf("cache_get_%s", d.name), parameter_list(d, true, ""), parameter_list(d, false, ""),
+        psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s AS %s", value,
+                 d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED",
+                 quote_literal_cstr(psprintf("SELECT %s(NULL::%s, %s%s)", qualified("cache_fetch"),
+                                             value, literal, positions(d.columns)))));
+    if (d.columns == 1) {
+        const char* many = psprintf("cache_get_many_%s", d.name);
+        if (strlen(many) < NAMEDATALEN) {
+            const char* key = type_name(d.key_types[0]);
+            create_function(
+                many, psprintf("(keys %s[])", key), psprintf("(%s[])", key),
+                psprintf("RETURNS TABLE (key %s, value %s) LANGUAGE sql STABLE PARALLEL %s AS %s",
+                         key, value, d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED",
+                         quote_literal_cstr(psprintf(
+                             "SELECT k, %s(NULL::%s, %s, k) FROM pg_catalog.unnest($1) AS k",
+                             qualified("cache_fetch"), value, literal))));
+        } else {
+            ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),
+                             errdetail("Its name would be longer than an identifier.")));
+        }
+    }
+    if (!OidIsValid(d.loader)) {
+        create_function(
+            psprintf("cache_put_%s", d.name), parameter_list(d, true, psprintf("value %s", value)),
+            parameter_list(d, false, value),
+            psprintf(
+                "RETURNS void LANGUAGE sql VOLATILE AS %s",
+                quote_literal_cstr(psprintf("SELECT %s(%s, $%d%s)", qualified("cache_put_value"),
+                                            literal, d.columns + 1, positions(d.columns)))));
+    }
+}
+
+const char* array_of_types(const Declaration& d) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoChar(&s, '{');
+    for (int i = 0; i < d.columns; ++i) {
+        appendStringInfo(&s, "%s%u", i > 0 ? "," : "", d.key_types[i]);
+    }
+    appendStringInfoChar(&s, '}');
+    return s.data;
+}
+
+const char* array_of_texts(List* texts) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoChar(&s, '{');
+    ListCell* cell;
+    foreach (cell, texts) {
+        if (s.len > 1) appendStringInfoChar(&s, ',');
+        appendStringInfoChar(&s, '"');
+        for (const char* c = static_cast<char*>(lfirst(cell)); *c != '\0'; ++c) {
+            if (*c == '"' || *c == '\\') appendStringInfoChar(&s, '\\');
+            appendStringInfoChar(&s, *c);
+        }
+        appendStringInfoChar(&s, '"');
+    }
+    appendStringInfoChar(&s, '}');
+    return s.data;
+}
+
+void insert_definition(const Declaration& d, const Options& options) {
+    uint64 id;
+    do {
+        if (!pg_strong_random(&id, sizeof(id))) {
+            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                            errmsg("could not generate a random identity for the cache")));
+        }
+    } while (id == 0);
+    const char* loader =
+        OidIsValid(d.loader)
+            ? quote_qualified_identifier(get_namespace_name(get_func_namespace(d.loader)),
+                                         get_func_name(d.loader))
+            : nullptr;
+    const char* parameters[6 + kOptions] = {d.name,
+                                            psprintf("%lld", static_cast<long long>(id)),
+                                            loader,
+                                            array_of_types(d),
+                                            psprintf("%u", d.value_type),
+                                            array_of_texts(settings_to_pin())};
+    StringInfoData columns, values;
+    initStringInfo(&columns);
+    initStringInfo(&values);
+    appendStringInfoString(&columns, "name, id, loader, key_types, value_type, settings");
+    appendStringInfoString(&values, "$1, $2::int8, $3, $4::regtype[], $5::regtype, $6::text[]");
+    for (int i = 0; i < kOptions; ++i) {
+        const auto option = static_cast<Option>(i);
+        parameters[6 + i] = options[option];
+        appendStringInfo(&columns, ", %s", option_name(option));
+        appendStringInfo(&values, ", $%d::%s", 7 + i, option_type(option));
+    }
+    run_as_owner(definition_table(),
+                 psprintf("INSERT INTO %s (%s) VALUES (%s)", qualified("cache_definition"),
+                          columns.data, values.data),
+                 6 + kOptions, parameters);
+}
+
+char* argument_text(FunctionCallInfo fcinfo, int i) {
+    if (PG_ARGISNULL(i)) return nullptr;
+    Oid output;
+    bool varlena;
+    getTypeOutputInfo(get_fn_expr_argtype(fcinfo->flinfo, i), &output, &varlena);
+    return OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
+}
+
+// A function as a qualified name; its arguments follow from the cache's key.
+char* function_name(FunctionCallInfo fcinfo, int i) {
+    if (PG_ARGISNULL(i)) return nullptr;
+    const Oid function = PG_GETARG_OID(i);
+    return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+                                      get_func_name(function));
+}
+
+Option option_by_name(const char* name, int length) {
+    for (int i = 0; i < kOptions; ++i) {
+        const auto option = static_cast<Option>(i);
+        if (static_cast<int>(strlen(option_name(option))) == length &&
+            strncmp(option_name(option), name, static_cast<size_t>(length)) == 0) {
+            return option;
+        }
+    }
+    StringInfoData all;
+    initStringInfo(&all);
+    for (int i = 0; i < kOptions; ++i) {
+        appendStringInfo(&all, "%s%s", i > 0 ? ", " : "", option_name(static_cast<Option>(i)));
+    }
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("a cache has no option \"%.*s\"", length, name),
+                    errhint("Options are %s.", all.data)));
+    pg_unreachable();
+}
+
+const char* json_scalar(const JsonbValue& value, const char* option) {
+    switch (value.type) {
+        case jbvNull:
+            return nullptr;
+        case jbvString:
+            return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
+        case jbvNumeric:
+            return DatumGetCString(
+                DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
+        case jbvBool:
+            return value.val.boolean ? "t" : "f";
+        default:
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                     errmsg("option %s must be a string, a number, a boolean or null", option)));
+    }
+    pg_unreachable();
+}
+
+// The options of a cache as they stand.
+Options current_options(const char* cache) {
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfoString(&sql, "SELECT ");
+    for (int i = 0; i < kOptions; ++i) {
+        appendStringInfo(&sql, "%s%s::text", i > 0 ? ", " : "",
+                         option_name(static_cast<Option>(i)));
+    }
+    appendStringInfo(&sql, " FROM %s WHERE name = $1 FOR UPDATE", qualified("cache_definition"));
+    if (run_as_owner(definition_table(), sql.data, 1, &cache) != 1) {
+        elog(ERROR, "cache \"%s\" was dropped meanwhile", cache);
+    }
+    Options options = {};
+    for (int i = 0; i < kOptions; ++i) {
+        options.text[i] = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1);
+    }
+    return options;
+}
+
+void drop_function_of(const Definition* d, const char* format, int more, Oid last) {
+    Oid types[kMaxKeyColumns + 1];
+    std::copy_n(d->key_types, d->columns, types);
+    if (more == 1) types[d->columns] = last;
+    int count = d->columns + more;
+    if (more < 0) {
+        types[0] = last;
+        count = 1;
+    }
+    char name[NAMEDATALEN * 2];
+    snprintf(name, sizeof(name), format, d->name);
+    if (strlen(name) >= NAMEDATALEN) return;
+    const Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+                                         PointerGetDatum(buildoidvector(types, count)),
+                                         ObjectIdGetDatum(extension_schema()));
+    if (OidIsValid(function)) drop_object(ProcedureRelationId, function);
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_create_1_0);
+PG_FUNCTION_INFO_V1(cache_alter_1_0);
+PG_FUNCTION_INFO_V1(cache_drop_1_0);
+}
+
+extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
+    enum {
+        kName,
+        kLoader,
+        kTtl,
+        kRefreshAt,
+        kMaxEntries,
+        kMaxMemory,
+        kBudget,
+        kStaleFor,
+        kLoadMany,
+        kLoadAll,
+        kSyncEvery,
+        kWarmKeys,
+        kWarmEvery,
+        kWarmOnInvalidate,
+        kPriority,
+        kKeyTypes,
+        kValueType
+    };
+    require_extension();
+    require_shared("cache_create");
+    if (PG_ARGISNULL(kName)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
+    }
+    Declaration d = {};
+    d.name = checked_name(PG_GETARG_TEXT_PP(kName));
+    if (find_definition(d.name) != nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("cache \"%s\" already exists", d.name),
+                 errhint("Change it with cache_alter, or drop it with cache_drop('%s').", d.name)));
+    }
+    if (!PG_ARGISNULL(kLoader)) {
+        if (!PG_ARGISNULL(kKeyTypes) || !PG_ARGISNULL(kValueType)) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("key_types and value_type cannot be given with a loader"),
+                            errhint("They follow from the loader's arguments and result.")));
+        }
+        read_loader(PG_GETARG_OID(kLoader), &d);
+    } else {
+        if (PG_ARGISNULL(kKeyTypes) || PG_ARGISNULL(kValueType)) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("a cache needs a loader, or key_types and value_type"),
+                            errhint("For example loader => 'my_dashboard(uuid)', or key_types => "
+                                    "'{uuid}', value_type => 'jsonb' for values that are put.")));
+        }
+        read_types(PG_GETARG_ARRAYTYPE_P(kKeyTypes), &d);
+        d.value_type = PG_GETARG_OID(kValueType);
+    }
+    check_key_types(d);
+    check_value_type(d.value_type);
+
+    Options options = {};
+    options[Option::kTtl] = argument_text(fcinfo, kTtl);
+    options[Option::kRefreshAt] = argument_text(fcinfo, kRefreshAt);
+    options[Option::kMaxEntries] = argument_text(fcinfo, kMaxEntries);
+    options[Option::kMaxMemory] = argument_text(fcinfo, kMaxMemory);
+    options[Option::kBudget] = argument_text(fcinfo, kBudget);
+    options[Option::kStaleFor] = PG_ARGISNULL(kStaleFor) ? "0" : argument_text(fcinfo, kStaleFor);
+    options[Option::kLoadMany] = function_name(fcinfo, kLoadMany);
+    options[Option::kLoadAll] = function_name(fcinfo, kLoadAll);
+    options[Option::kSyncEvery] = argument_text(fcinfo, kSyncEvery);
+    options[Option::kWarmKeys] = argument_text(fcinfo, kWarmKeys);
+    options[Option::kWarmEvery] = argument_text(fcinfo, kWarmEvery);
+    options[Option::kWarmOnInvalidate] =
+        PG_ARGISNULL(kWarmOnInvalidate) ? "f" : argument_text(fcinfo, kWarmOnInvalidate);
+    options[Option::kPriority] = PG_ARGISNULL(kPriority) ? "0" : argument_text(fcinfo, kPriority);
+    check_options(d.name, options);
+    // Refresh-ahead is a default that makes sense only where there is a loader and a deadline.
+    if (!OidIsValid(d.loader) || PG_ARGISNULL(kTtl)) options[Option::kRefreshAt] = nullptr;
+
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    create_accessors(d);
+    insert_definition(d, options);
+    SPI_finish();
+    PG_RETURN_VOID();
+}
+
+extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
+    require_extension();
+    require_shared("cache_alter");
+    const char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    const Definition* d = require_definition(name);
+    require_owner(d);
+    Jsonb* json = PG_GETARG_JSONB_P(1);
+    if (!JB_ROOT_IS_OBJECT(json)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
+                 errhint("For example '{\"ttl\": \"1 min\", \"refresh_at\": null}'.")));
+    }
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    Options options = current_options(name);
+    JsonbIterator* it = JsonbIteratorInit(&json->root);
+    JsonbValue value;
+    Option option = Option::kCount;
+    for (JsonbIteratorToken token = JsonbIteratorNext(&it, &value, true); token != WJB_DONE;
+         token = JsonbIteratorNext(&it, &value, true)) {
+        if (token == WJB_KEY) {
+            option = option_by_name(value.val.string.val, value.val.string.len);
+        } else if (token == WJB_VALUE) {
+            options[option] = json_scalar(value, option_name(option));
+            const bool required = option == Option::kStaleFor || option == Option::kPriority ||
+                                  option == Option::kWarmOnInvalidate;
+            if (options[option] == nullptr && required) {
+                options[option] = option == Option::kWarmOnInvalidate ? "f" : "0";
+            }
+        }
+    }
+    if (options[Option::kBudget] != nullptr) {
+        for (int i = 0; i < definition_count(); ++i) {
+            if (definition_at(i)->budget_id != d->id) continue;
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("cache \"%s\" cannot share a budget", name),
+                            errdetail("Cache \"%s\" shares its own.", definition_at(i)->name)));
+        }
+    }
+    check_options(name, options);
+
+    const char* parameters[1 + kOptions] = {name};
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfo(&sql, "UPDATE %s SET ", qualified("cache_definition"));
+    for (int i = 0; i < kOptions; ++i) {
+        const auto o = static_cast<Option>(i);
+        parameters[1 + i] = options[o];
+        appendStringInfo(&sql, "%s%s = $%d::%s", i > 0 ? ", " : "", option_name(o), 2 + i,
+                         option_type(o));
+    }
+    appendStringInfoString(&sql, " WHERE name = $1");
+    run_as_owner(definition_table(), sql.data, 1 + kOptions, parameters);
+    SPI_finish();
+    PG_RETURN_VOID();
+}
+
+extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
+    require_extension();
+    const char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    const Definition* d = require_definition(name);
+    // Whoever owns the schema may clean up after an accessor that was dropped by hand.
+    if (OidIsValid(d->accessor)) {
+        require_owner(d);
+    } else if (!pg_namespace_ownercheck(extension_schema(), GetUserId())) {
+        require_owner(d);
+    }
+    for (int i = 0; i < definition_count(); ++i) {
+        if (definition_at(i)->budget_id != d->id) continue;
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop cache \"%s\" because cache \"%s\" shares its budget",
+                               name, definition_at(i)->name),
+                        errhint("Drop that cache first, or give it a budget of its own: "
+                                "cache_alter('%s', '{\"budget\": null}').",
+                                definition_at(i)->name)));
+    }
+    const uint64 id = d->id;
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    drop_triggers_only_for(d);
+    run_as_owner(definition_table(),
+                 psprintf("DELETE FROM %s WHERE name = $1", qualified("cache_definition")), 1,
+                 &name);
+    drop_function_of(d, "cache_get_%s", 0, InvalidOid);
+    drop_function_of(d, "cache_put_%s", 1, d->value_type);
+    if (d->columns == 1) {
+        drop_function_of(d, "cache_get_many_%s", -1, get_array_type(d->key_types[0]));
+    }
+    SPI_finish();
+    if (shared_ready()) release_at_commit(id);
+    PG_RETURN_VOID();
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,127 @@
+// What has been declared in this database, as this backend knows it.
+//
+// Read from the extension's tables under a catalog snapshot and kept until one of them, a relation
+// that a dependency names, or a function changes. A definition never changes while somebody uses
+// it: a reload makes new ones, and the old ones live until the transaction ends.
+#pragma once
+
+#include "pg/keys.hpp"
+#include "pg/snapshots.hpp"
+
+namespace cache_ext::pg {
+
+struct PinnedSetting {
+    const char* name;
+    const char* value;
+};
+
+struct Definition {
+    char name[NAMEDATALEN];
+    uint64 id;
+    Oid accessor;  // cache_get_<name>; InvalidOid: dropped behind our back
+    Oid owner;     // of the accessor
+    Oid loader;    // InvalidOid: none, or missing
+    Oid loader_collation;
+    char* loader_name;  // qualified and quoted; nullptr: the cache has no loader
+    bool loader_volatile;
+    bool loader_changed;  // it returns something else than it did when the cache was declared
+    int columns;
+    Oid key_types[kMaxKeyColumns];
+    Oid value_type;
+    int16 value_length;
+    bool value_by_value;
+    int64 ttl_ms;             // -1: never expires
+    uint32 refresh_after_ms;  // UINT32_MAX: never
+    core::Limits limits;      // limits.budget is unused, see budget_id
+    uint64 budget_id;         // 0: its own
+    int setting_count;
+    PinnedSetting* settings;
+    // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
+    // a dependency maps.
+    int mask_count;
+    ColumnMask masks[core::kMaxTags];
+    // Tables it depends on, partitions and children included.
+    int relation_count;
+    Oid* relations;
+    core::CacheIndex index;  // control block; kNoCache until attached, or when there is none
+    core::Snapshot loaded_under;
+
+    CacheId cache_id() const { return {MyDatabaseId, id}; }
+    bool full_mask(ColumnMask mask) const { return mask == (ColumnMask{1} << columns) - 1; }
+};
+
+enum class DependencyKind : uint8 {
+    kKey,    // the row's own columns give the key (or part of it, or nothing: the whole cache)
+    kPath,   // a query maps the row to its keys
+    kLookup  // that query reads this relation
+};
+
+// One dependency as it applies to one relation (the declared one, a partition, a child).
+struct Dependency {
+    const Definition* definition;
+    DependencyKind kind;
+    int64 path;  // kPath: its id; kLookup: that of the path dependency
+    ColumnMask mask;
+    bool all_columns;  // every change matters
+    bool inserts;      // kLookup: inserted and deleted rows matter
+    int column_count;  // columns whose change matters
+    AttrNumber* columns;
+    AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped
+    const char* key_query;           // kPath
+    int row_column_count;            // kPath: columns of the row that key_query reads
+    AttrNumber* row_columns;
+    bool covered;  // kLookup: the same cache depends on the relation by key, too
+    Oid declared;  // the relation it was declared on
+};
+
+struct RelationDependencies {
+    Oid relation;
+    int count;
+    Dependency* dependencies;
+};
+
+// Loads what is not loaded. False: the extension is not installed in this database.
+bool definitions_ready();
+
+// Does this backend know, without asking, what is declared (or that nothing is)?
+bool definitions_loaded();
+
+// Grows whenever definitions are loaded again; pointers obtained under another number are stale.
+uint64 definitions_generation();
+
+// nullptr: no such cache.
+const Definition* find_definition(const char* name);
+const Definition* find_definition_by_id(uint64 id);
+// ERROR 42704 with a hint if there is none.
+const Definition* require_definition(const char* name);
+
+int definition_count();
+const Definition* definition_at(int i);
+
+// nullptr: nothing depends on it.
+const RelationDependencies* dependencies_of(Oid relation);
+// All relations that something depends on, for the check at commit.
+int dependency_relation_count();
+const RelationDependencies* dependency_relation_at(int i);
+
+// The control block of a definition, made if need be; kNoCache when there is none to be had.
+core::CacheIndex control_block(const Definition* definition);
+// The same by id alone, for a cache whose definition is not at hand.
+core::CacheIndex attach_control_block(uint64 id);
+
+// Definitions loaded before `xid` became visible to them are out of date; loads them again if so,
+// and returns the one that replaces `definition` (nullptr: it was dropped).
+const Definition* refresh_if_older(const Definition* definition, core::Xid xid);
+
+// The schema of the extension and its tables; only if definitions_ready().
+Oid extension_schema();
+Oid extension_oid();
+Oid definition_table();
+Oid dependency_table();
+
+void install_definition_callbacks();
+// At the end of a transaction: frees what reloads have left.
+void free_retired_definitions();
+void invalidate_definitions();
+
+}  // namespace cache_ext::pg

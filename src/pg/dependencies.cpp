@@ -1,0 +1,436 @@
+// cache_invalidate_on, cache_invalidate_on_path, and the trigger on the extension's own tables.
+#include "pg/dependencies.hpp"
+
+#include "pg/changes.hpp"
+#include "pg/ddl.hpp"
+#include "pg/paths.hpp"
+#include "pg/read.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/acl.h"
+#include "utils/catcache.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// Names are unique over the database, so that a table which has its own can still be attached as a
+// partition of one that has.
+constexpr const char* kTriggerPrefix = "cache_ext_";
+
+char* qualified_relation(Oid relation) {
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+                                      get_rel_name(relation));
+}
+
+bool our_trigger(Oid function) {
+    char* name = get_func_name(function);
+    return name != nullptr && strcmp(name, "cache_invalidate_trigger") == 0 &&
+           get_func_namespace(function) == extension_schema();
+}
+
+// Our triggers on a relation: those made there, not the clones that partitions inherit.
+List* triggers_of(Oid relation, bool clones_too) {
+    List* oids = NIL;
+    Relation catalog = table_open(TriggerRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(relation));
+    SysScanDesc scan = systable_beginscan(catalog, TriggerRelidNameIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        auto* trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+        if (!our_trigger(trigger->tgfoid)) continue;
+        if (OidIsValid(trigger->tgparentid) && !clones_too) continue;
+        oids = lappend_oid(oids, trigger->oid);
+    }
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return oids;
+}
+
+void create_trigger(Oid relation, const char* suffix, const char* events, const char* level) {
+    uint32 unique;
+    if (!pg_strong_random(&unique, sizeof(unique))) elog(ERROR, "no random number for a name");
+    const char* name = psprintf("%s%s_%08x", kTriggerPrefix, suffix, unique);
+    const char* table = qualified_relation(relation);
+    run_sql(psprintf("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION %s()", name,
+                     events, table, level,
+                     quote_qualified_identifier(get_namespace_name(extension_schema()),
+                                                "cache_invalidate_trigger")));
+    // Replication and session_replication_role = replica change what loaders read, too.
+    run_sql(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name));
+    depend_on_extension(TriggerRelationId, get_trigger_oid(relation, name, false));
+}
+
+// A row trigger on a partitioned table reaches its partitions; children by inheritance need their
+// own.
+void ensure_triggers(Oid relation) {
+    if (get_rel_relkind(relation) == RELKIND_MATVIEW) return;  // REFRESH is noticed by a hook
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr)) {
+        const Oid member = lfirst_oid(cell);
+        if (triggers_of(member, true) != NIL) continue;
+        create_trigger(member, "row", "INSERT OR UPDATE OR DELETE", "ROW");
+        create_trigger(member, "truncate", "TRUNCATE", "STATEMENT");
+        CommandCounterIncrement();
+    }
+}
+
+void check_relation(Oid relation) {
+    const char kind = get_rel_relkind(relation);
+    if (kind == '\0') {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relation)));
+    }
+    const char* hint = nullptr;
+    if (kind == RELKIND_VIEW) {
+        hint = "Name the tables that the view reads.";
+    } else if (kind == RELKIND_FOREIGN_TABLE) {
+        hint = "Changes made on the foreign server cannot be noticed: rely on a short ttl.";
+    } else if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
+               kind != RELKIND_MATVIEW) {
+        hint = "Name a table.";
+    } else if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP) {
+        hint = "Other sessions cannot see temporary tables.";
+    }
+    if (hint != nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on \"%s\"", get_rel_name(relation)),
+                        errhint("%s", hint)));
+    }
+    if (IsCatalogRelationOid(relation)) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on the system catalog \"%s\"",
+                               get_rel_name(relation)),
+                        errhint("Rely on a short ttl.")));
+    }
+    if (!pg_class_ownercheck(relation, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relation));
+    }
+}
+
+[[noreturn]] void no_column(Oid relation, const char* column) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                    errmsg("column \"%s\" of relation \"%s\" does not exist", column,
+                           get_rel_name(relation)),
+                    errhint("key and columns name columns of the relation that changes.")));
+    pg_unreachable();
+}
+
+// A key column and the relation's column that gives it must agree in what is equal.
+void check_key_column(const Definition* d, int i, Oid relation, AttrNumber column,
+                      const char* name) {
+    Oid type, collation;
+    int32 typmod;
+    get_atttypetypmodcoll(relation, column, &type, &typmod, &collation);
+    type = getBaseType(type);
+    const bool same = type == d->key_types[i] || (type == VARCHAROID && d->key_types[i] == TEXTOID);
+    if (!same) {
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("column \"%s\" of relation \"%s\" is of type %s, but key column %d of "
+                        "cache \"%s\" is of type %s",
+                        name, get_rel_name(relation), format_type_be(type), i + 1, d->name,
+                        format_type_be(d->key_types[i])),
+                 errhint("Use a loader whose argument has the column's type, or map the row with "
+                         "cache_invalidate_on_path.")));
+    }
+    if (OidIsValid(collation) && !get_collation_isdeterministic(collation)) {
+        ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_COLLATION),
+                        errmsg("column \"%s\" of relation \"%s\" has a nondeterministic collation",
+                               name, get_rel_name(relation)),
+                        errhint("Different texts would be equal keys; depend on the whole cache "
+                                "instead, without key.")));
+    }
+}
+
+ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
+    Datum* names;
+    bool* nulls;
+    int n;
+    deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
+    if (n == 0) return 0;
+    if (n != d->columns) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("cache \"%s\" has %d key columns, but key names %d", d->name,
+                               d->columns, n),
+                        errhint("Name one column per key column, NULL for one that the relation "
+                                "does not have; or leave key out for the whole cache.")));
+    }
+    ColumnMask mask = 0;
+    for (int i = 0; i < n; ++i) {
+        if (nulls[i]) continue;
+        char* name = TextDatumGetCString(names[i]);
+        const AttrNumber column = get_attnum(relation, name);
+        if (column <= 0) no_column(relation, name);
+        check_key_column(d, i, relation, column, name);
+        mask |= ColumnMask{1} << i;
+    }
+    return mask;
+}
+
+void check_columns(Oid relation, ArrayType* columns) {
+    Datum* names;
+    bool* nulls;
+    int n;
+    deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
+    for (int i = 0; i < n; ++i) {
+        if (nulls[i]) {
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("columns must not contain nulls")));
+        }
+        char* name = TextDatumGetCString(names[i]);
+        if (get_attnum(relation, name) <= 0) no_column(relation, name);
+    }
+}
+
+// A new set of key columns is one more tag of every entry.
+void check_mask_room(const Definition* d, ColumnMask mask) {
+    if (mask == 0 || d->full_mask(mask)) return;
+    for (int i = 0; i < d->mask_count; ++i) {
+        if (d->masks[i] == mask) return;
+    }
+    if (d->mask_count == static_cast<int>(core::kMaxTags)) {
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the dependencies of cache \"%s\" map more than %u different sets "
+                               "of key columns",
+                               d->name, core::kMaxTags)));
+    }
+}
+
+const char* array_text(FunctionCallInfo fcinfo, int i) {
+    if (PG_ARGISNULL(i)) return nullptr;
+    Oid output;
+    bool varlena;
+    getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
+    return OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
+}
+
+const char* columns_text(List* columns) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoChar(&s, '{');
+    ListCell* cell;
+    foreach (cell, columns) {
+        if (s.len > 1) appendStringInfoChar(&s, ',');
+        appendStringInfoChar(&s, '"');
+        for (const char* c = strVal(lfirst(cell)); *c != '\0'; ++c) {
+            if (*c == '"' || *c == '\\') appendStringInfoChar(&s, '\\');
+            appendStringInfoChar(&s, *c);
+        }
+        appendStringInfoChar(&s, '"');
+    }
+    appendStringInfoChar(&s, '}');
+    return s.data;
+}
+
+struct DependencyRow {
+    const char* cache;
+    Oid relation;
+    const char* key;
+    const char* columns;
+    const char* key_query;
+    ColumnMask mask;
+    const char* path;
+    bool inserts;
+};
+
+// Returns the new row's id, as text.
+const char* insert_dependency(const DependencyRow& row) {
+    const char* parameters[] = {
+        row.cache,     psprintf("%u", row.relation), row.key,  row.columns,
+        row.key_query, psprintf("%u", row.mask),     row.path, row.inserts ? "t" : "f"};
+    const char* table =
+        quote_qualified_identifier(get_namespace_name(extension_schema()), "cache_dependency");
+    run_as_owner(
+        dependency_table(),
+        psprintf("INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "
+                 "path, inserts) VALUES ($1, $2::oid::regclass, $3::text[], $4::text[], $5, "
+                 "$6::int4, $7::int8, $8::bool) RETURNING id",
+                 table),
+        lengthof(parameters), parameters);
+    return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
+    if (!definitions_ready()) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("extension cache_ext is not installed in this database")));
+    }
+    require_shared(what);
+    for (int i = 0; i < 2; ++i) {
+        if (PG_ARGISNULL(i)) {
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("%s must not be null", i == 0 ? "cache name" : "relation")));
+        }
+    }
+    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    require_owner(d);
+    return d;
+}
+
+// Whoever writes a row by hand (or restores it) must own the functions cache_get_<name>: the loader
+// named there runs as their owner.
+void check_row_owner(const char* cache, bool must_exist) {
+    const char* name = psprintf("cache_get_%s", cache);
+    CatCList* list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+    bool owned = true, exists = false;
+    for (int i = 0; i < list->n_members; ++i) {
+        auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple));
+        if (proc->pronamespace != extension_schema()) continue;
+        exists = true;
+        owned = owned && pg_proc_ownercheck(proc->oid, GetUserId());
+    }
+    ReleaseSysCacheList(list);
+    if (owned && (exists || !must_exist)) return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    exists ? errmsg("must be owner of function %s", name)
+                           : errmsg("function %s does not exist", name),
+                    errhint("Declare caches with cache_create.")));
+}
+
+}  // namespace
+
+void drop_triggers_only_for(const Definition* d) {
+    for (int i = 0; i < d->relation_count; ++i) {
+        const RelationDependencies* r = dependencies_of(d->relations[i]);
+        bool others = false;
+        for (int k = 0; r != nullptr && k < r->count; ++k) {
+            others = others || r->dependencies[k].definition->id != d->id;
+        }
+        if (others) continue;
+        ListCell* cell;
+        foreach (cell, triggers_of(d->relations[i], false)) {
+            drop_object(TriggerRelationId, lfirst_oid(cell));
+        }
+    }
+}
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_invalidate_on_1_0);
+PG_FUNCTION_INFO_V1(cache_invalidate_on_path_1_0);
+PG_FUNCTION_INFO_V1(cache_definition_changed_1_0);
+}
+
+extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
+    const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on");
+    const Oid relation = PG_GETARG_OID(1);
+    check_relation(relation);
+    DependencyRow row = {};
+    row.cache = d->name;
+    row.relation = relation;
+    row.key = PG_ARGISNULL(2) ? "{}" : array_text(fcinfo, 2);
+    if (!PG_ARGISNULL(2)) row.mask = check_key(d, relation, PG_GETARG_ARRAYTYPE_P(2));
+    if (row.mask == 0) row.key = "{}";
+    check_mask_room(d, row.mask);
+    row.columns = array_text(fcinfo, 3);
+    if (!PG_ARGISNULL(3)) check_columns(relation, PG_GETARG_ARRAYTYPE_P(3));
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    // The trigger first: its lock waits for everybody who is changing the table, so that whoever
+    // sees this declaration committed knows that all later changes were collected.
+    ensure_triggers(relation);
+    insert_dependency(row);
+    SPI_finish();
+    PG_RETURN_VOID();
+}
+
+extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
+    const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on_path");
+    const Oid relation = PG_GETARG_OID(1);
+    check_relation(relation);
+    if (PG_ARGISNULL(2)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("key_query must not be null")));
+    }
+    const char* query = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    const PathShape shape = check_path_query(d, relation, query);
+    check_mask_room(d, shape.mask);
+    ensure_triggers(relation);
+    DependencyRow row = {};
+    row.cache = d->name;
+    row.relation = relation;
+    row.key = columns_text(shape.row_columns);
+    row.key_query = query;
+    row.mask = shape.mask;
+    const char* path = insert_dependency(row);
+    for (int i = 0; i < shape.relation_count; ++i) {
+        check_relation(shape.relations[i]);
+        ensure_triggers(shape.relations[i]);
+        DependencyRow lookup = {};
+        lookup.cache = d->name;
+        lookup.relation = shape.relations[i];
+        lookup.key = "{}";
+        lookup.columns = columns_text(shape.columns[i]);
+        lookup.mask = shape.mask;
+        lookup.path = path;
+        lookup.inserts = shape.inserts[i];
+        insert_dependency(lookup);
+    }
+    SPI_finish();
+    PG_RETURN_VOID();
+}
+
+// On both tables of the extension, before each row: whoever changes what is declared, by the
+// functions here, by a restore or by hand, must own the cache; and everybody has to know.
+extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("cache_definition_changed must be called as a trigger")));
+    }
+    auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    Relation relation = trigger->tg_relation;
+    const bool remove = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+    HeapTuple rows[2] = {trigger->tg_trigtuple, TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)
+                                                    ? trigger->tg_newtuple
+                                                    : nullptr};
+    const bool dependency = strcmp(RelationGetRelationName(relation), "cache_dependency") == 0;
+    // The functions here write as the table's owner, after checks of their own.
+    const bool trusted = GetUserId() == relation->rd_rel->relowner;
+    if (!definitions_ready()) elog(ERROR, "cache_ext is not installed in this database");
+    for (HeapTuple row : rows) {
+        if (row == nullptr) continue;
+        char* name =
+            SPI_getvalue(row, RelationGetDescr(relation),
+                         SPI_fnumber(RelationGetDescr(relation), dependency ? "cache" : "name"));
+        if (!trusted) check_row_owner(name, !remove);
+        if (!shared_ready()) continue;
+        uint64 id = 0;
+        if (dependency) {
+            const Definition* d = find_definition(name);
+            if (d != nullptr) id = d->id;  // else: being dropped, or not restored yet
+        } else {
+            bool null;
+            id = static_cast<uint64>(
+                DatumGetInt64(SPI_getbinval(row, RelationGetDescr(relation), 2, &null)));
+        }
+        if (id != 0) collect_redefinition(id);
+    }
+    CacheInvalidateRelcache(relation);
+    HeapTuple result = remove || rows[1] == nullptr ? rows[0] : rows[1];
+    return PointerGetDatum(result);
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,38 @@
+#include "pg/guarded.hpp"
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "utils/resowner.h"
+}
+
+namespace cache_ext::pg {
+
+bool guarded(void (*work)(void*), void* argument, const char* failure) {
+    MemoryContext context = CurrentMemoryContext;
+    ResourceOwner owner = CurrentResourceOwner;
+    volatile bool ok = true;
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(context);
+    PG_TRY();
+    {
+        work(argument);
+        ReleaseCurrentSubTransaction();
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(context);
+        ErrorData* error = CopyErrorData();
+        FlushErrorState();
+        RollbackAndReleaseCurrentSubTransaction();
+        ereport(LOG, (errmsg("cache_ext: %s", failure), errdetail_internal("%s", error->message)));
+        FreeErrorData(error);
+        ok = false;
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+    return ok;
+}
+
+}  // namespace cache_ext::pg

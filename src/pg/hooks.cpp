@@ -1,0 +1,237 @@
+// Statements that change what even older snapshots read, so that agreement about writers is not
+// enough: they register as hard writers. And those that need a database without our workers in it.
+#include "pg/hooks.hpp"
+
+#include "pg/changes.hpp"
+#include "pg/shared.hpp"
+#include "pg/tasks.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+ProcessUtility_hook_type previous_utility = nullptr;
+object_access_hook_type previous_object_access = nullptr;
+
+// What a statement concerns.
+struct Effect {
+    bool database;  // every cache of this database
+    int count;
+    Oid relations[4];
+};
+
+void add_relation(Effect* effect, RangeVar* name) {
+    if (name == nullptr || effect->count == lengthof(effect->relations)) return;
+    const Oid relation = RangeVarGetRelid(name, NoLock, true);
+    if (OidIsValid(relation)) effect->relations[effect->count++] = relation;
+}
+
+bool copy_freezes(const CopyStmt* copy) {
+    ListCell* cell;
+    foreach (cell, copy->options) {
+        auto* option = static_cast<DefElem*>(lfirst(cell));
+        if (strcmp(option->defname, "freeze") == 0) return defGetBoolean(option);
+    }
+    return false;
+}
+
+void alter_table(const AlterTableStmt* alter, Effect* effect) {
+    if (alter->objtype == OBJECT_VIEW || alter->objtype == OBJECT_TYPE) {
+        effect->database = true;
+        return;
+    }
+    if (alter->objtype != OBJECT_TABLE && alter->objtype != OBJECT_FOREIGN_TABLE &&
+        alter->objtype != OBJECT_MATVIEW) {
+        return;
+    }
+    add_relation(effect, alter->relation);
+    ListCell* cell;
+    foreach (cell, alter->cmds) {
+        auto* command = static_cast<AlterTableCmd*>(lfirst(cell));
+        if (command->def != nullptr && IsA(command->def, PartitionCmd)) {
+            add_relation(effect, reinterpret_cast<PartitionCmd*>(command->def)->name);
+        }
+    }
+}
+
+Effect effect_of(Node* statement) {
+    Effect effect = {};
+    switch (nodeTag(statement)) {
+        case T_AlterTableStmt:
+            alter_table(reinterpret_cast<AlterTableStmt*>(statement), &effect);
+            break;
+        case T_RefreshMatViewStmt:
+            add_relation(&effect, reinterpret_cast<RefreshMatViewStmt*>(statement)->relation);
+            break;
+        case T_CopyStmt: {
+            auto* copy = reinterpret_cast<CopyStmt*>(statement);
+            if (copy->is_from && copy_freezes(copy)) add_relation(&effect, copy->relation);
+            break;
+        }
+        case T_CreateStmt: {
+            // A new partition or child belongs to what its parents' readers see.
+            auto* create = reinterpret_cast<CreateStmt*>(statement);
+            ListCell* cell;
+            foreach (cell, create->inhRelations) {
+                add_relation(&effect, static_cast<RangeVar*>(lfirst(cell)));
+            }
+            break;
+        }
+        case T_RenameStmt: {
+            auto* rename = reinterpret_cast<RenameStmt*>(statement);
+            if (rename->renameType == OBJECT_TABLE || rename->renameType == OBJECT_COLUMN) {
+                add_relation(&effect, rename->relation);
+            } else if (rename->renameType != OBJECT_DATABASE && rename->renameType != OBJECT_ROLE &&
+                       rename->renameType != OBJECT_INDEX) {
+                effect.database = true;
+            }
+            break;
+        }
+        case T_CreateFunctionStmt:
+            effect.database = reinterpret_cast<CreateFunctionStmt*>(statement)->replace;
+            break;
+        case T_ViewStmt:
+            effect.database = reinterpret_cast<ViewStmt*>(statement)->replace;
+            break;
+        case T_AlterFunctionStmt:
+        case T_AlterObjectSchemaStmt:
+        case T_AlterOwnerStmt:
+        case T_AlterTypeStmt:
+        case T_AlterEnumStmt:
+        case T_AlterDomainStmt:
+        case T_AlterOperatorStmt:
+        case T_AlterTSConfigurationStmt:
+        case T_AlterTSDictionaryStmt:
+        case T_CreatePolicyStmt:
+        case T_AlterPolicyStmt:
+        case T_RuleStmt:
+        case T_CreateCastStmt:
+        case T_DropOwnedStmt:
+        case T_ReassignOwnedStmt:
+            effect.database = true;
+            break;
+        case T_DropStmt: {
+            const ObjectType type = reinterpret_cast<DropStmt*>(statement)->removeType;
+            // Tables are noticed one by one as they go (object_access), whoever drops them.
+            effect.database = type == OBJECT_FUNCTION || type == OBJECT_ROUTINE ||
+                              type == OBJECT_VIEW || type == OBJECT_POLICY || type == OBJECT_RULE ||
+                              type == OBJECT_CAST || type == OBJECT_OPERATOR ||
+                              type == OBJECT_SCHEMA;
+            break;
+        }
+        default:
+            break;
+    }
+    return effect;
+}
+
+// The database that nobody may be connected to for this statement, or InvalidOid.
+Oid database_to_leave(Node* statement) {
+    switch (nodeTag(statement)) {
+        case T_DropdbStmt:
+            return get_database_oid(reinterpret_cast<DropdbStmt*>(statement)->dbname, true);
+        case T_AlterDatabaseStmt: {
+            auto* alter = reinterpret_cast<AlterDatabaseStmt*>(statement);
+            ListCell* cell;
+            foreach (cell, alter->options) {
+                if (strcmp(static_cast<DefElem*>(lfirst(cell))->defname, "tablespace") == 0) {
+                    return get_database_oid(alter->dbname, true);
+                }
+            }
+            return InvalidOid;
+        }
+        case T_RenameStmt: {
+            auto* rename = reinterpret_cast<RenameStmt*>(statement);
+            return rename->renameType == OBJECT_DATABASE ? get_database_oid(rename->subname, true)
+                                                         : InvalidOid;
+        }
+        case T_CreatedbStmt: {
+            ListCell* cell;
+            foreach (cell, reinterpret_cast<CreatedbStmt*>(statement)->options) {
+                auto* option = static_cast<DefElem*>(lfirst(cell));
+                if (strcmp(option->defname, "template") == 0 && option->arg != nullptr) {
+                    return get_database_oid(defGetString(option), true);
+                }
+            }
+            return get_database_oid("template1", true);
+        }
+        default:
+            return InvalidOid;
+    }
+}
+
+void run(PlannedStmt* statement, const char* query, bool read_only_tree,
+         ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
+         DestReceiver* receiver, QueryCompletion* completion) {
+    if (previous_utility != nullptr) {
+        previous_utility(statement, query, read_only_tree, context, parameters, environment,
+                         receiver, completion);
+    } else {
+        standard_ProcessUtility(statement, query, read_only_tree, context, parameters, environment,
+                                receiver, completion);
+    }
+}
+
+void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
+             ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
+             DestReceiver* receiver, QueryCompletion* completion) {
+    Node* node = statement->utilityStmt;
+    const Oid leave = shared_ready() && IsTransactionState() ? database_to_leave(node) : InvalidOid;
+    if (OidIsValid(leave)) {
+        PG_TRY();
+        {
+            keep_workers_out_of(leave);
+            run(statement, query, read_only_tree, context, parameters, environment, receiver,
+                completion);
+        }
+        PG_FINALLY();
+        { let_workers_into(leave); }
+        PG_END_TRY();
+        if (IsA(node, DropdbStmt)) store().release_database(leave);
+        return;
+    }
+    Effect effect = {};
+    const bool look = shared_ready() && IsTransactionState() && !RecoveryInProgress();
+    if (look) effect = effect_of(node);
+    run(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
+    if (!look || (!effect.database && effect.count == 0) || !IsTransactionState()) return;
+    if (effect.database) collect_hard_database();
+    for (int i = 0; i < effect.count; ++i) collect_hard_relation(effect.relations[i]);
+}
+
+void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
+                   void* argument) {
+    if (previous_object_access != nullptr) {
+        previous_object_access(access, class_id, object_id, sub_id, argument);
+    }
+    if (class_id != RelationRelationId || !shared_ready() || RecoveryInProgress()) return;
+    if (access != OAT_TRUNCATE && access != OAT_DROP) return;
+    // Called before the catalogs change, so what depends on the relation can still be read.
+    collect_hard_relation(object_id);
+    if (access == OAT_DROP && definitions_ready() && object_id == definition_table()) {
+        for (int i = 0; i < definition_count(); ++i) {
+            collect_redefinition(definition_at(i)->id);
+            release_at_commit(definition_at(i)->id);
+        }
+    }
+}
+
+}  // namespace
+
+void install_utility_hooks() {
+    previous_utility = ProcessUtility_hook;
+    ProcessUtility_hook = utility;
+    previous_object_access = object_access_hook;
+    object_access_hook = object_access;
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,228 @@
+#include "pg/keys.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "lib/stringinfo.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/uuid.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+constexpr uint64 kNullHash = 0x9e3779b97f4a7c15;
+
+// How one type's values become bytes.
+struct KeyType {
+    Oid type;
+    int16 fixed;  // bytes of the value, 0: length-prefixed
+};
+
+constexpr KeyType kKeyTypes[] = {
+    {INT2OID, 2}, {INT4OID, 4},  {INT8OID, 8},      {BOOLOID, 1},
+    {DATEOID, 4}, {UUIDOID, 16}, {TIMESTAMPOID, 8}, {TIMESTAMPTZOID, 8},
+    {TEXTOID, 0}, {BYTEAOID, 0}, {JSONBOID, 0},     {NAMEOID, 0},
+};
+
+const KeyType* find_type(Oid type) {
+    for (const KeyType& t : kKeyTypes) {
+        if (t.type == type) return &t;
+    }
+    return nullptr;
+}
+
+// A value's bytes, in place or in `scratch`.
+struct Bytes {
+    const uint8* data;
+    uint32 size;
+};
+
+Bytes bytes_of(const KeyType& type, Datum value, uint64* scratch) {
+    switch (type.type) {
+        case INT2OID:
+        case INT4OID:
+        case INT8OID:
+        case BOOLOID:
+        case DATEOID:
+        case TIMESTAMPOID:
+        case TIMESTAMPTZOID:
+            *scratch =
+                static_cast<uint64>(value);  // little or big endian, the same everywhere here
+#ifdef WORDS_BIGENDIAN
+            *scratch <<= 8 * (8 - type.fixed);
+#endif
+            return {reinterpret_cast<const uint8*>(scratch), static_cast<uint32>(type.fixed)};
+        case UUIDOID:
+            return {DatumGetUUIDP(value)->data, UUID_LEN};
+        case NAMEOID:
+            return {reinterpret_cast<const uint8*>(NameStr(*DatumGetName(value))),
+                    static_cast<uint32>(strlen(NameStr(*DatumGetName(value))))};
+        default: {
+            struct varlena* v = PG_DETOAST_DATUM_PACKED(value);
+            return {reinterpret_cast<const uint8*>(VARDATA_ANY(v)),
+                    static_cast<uint32>(VARSIZE_ANY_EXHDR(v))};
+        }
+    }
+}
+
+uint64 seed(CacheId cache, uint64 kind) {
+    return hash_combine64(hash_combine64(cache.id, cache.database), kind);
+}
+
+// Spreads the bits: partitions and buckets take the low ones.
+uint64 finish(uint64 h) {
+    return hash_bytes_extended(reinterpret_cast<const uint8*>(&h), 8, 0);
+}
+
+}  // namespace
+
+bool key_type_supported(Oid type) {
+    return find_type(type) != nullptr;
+}
+
+const char* supported_key_types() {
+    return "smallint, integer, bigint, boolean, date, timestamp, timestamptz, uuid, text, bytea, "
+           "name, jsonb";
+}
+
+uint64 hash_column(Oid type, Datum value, bool null) {
+    if (null) return kNullHash;
+    if (type == JSONBOID) {
+        return DatumGetUInt64(DirectFunctionCall2(jsonb_hash_extended, value, UInt64GetDatum(0)));
+    }
+    uint64 scratch;
+    const Bytes b = bytes_of(*find_type(type), value, &scratch);
+    return hash_bytes_extended(b.data, static_cast<int>(b.size), 0);
+}
+
+core::Tag whole_tag(CacheId cache) {
+    return finish(seed(cache, 'w'));
+}
+
+core::Tag key_tag(CacheId cache, int columns, const uint64* column_hash) {
+    uint64 h = seed(cache, 'k');
+    for (int i = 0; i < columns; ++i) h = hash_combine64(h, column_hash[i]);
+    return finish(h);
+}
+
+core::Tag part_tag(CacheId cache, ColumnMask mask, const uint64* column_hash) {
+    uint64 h = hash_combine64(seed(cache, 'p'), mask);
+    for (int i = 0; i < kMaxKeyColumns; ++i) {
+        if ((mask & (ColumnMask{1} << i)) != 0) h = hash_combine64(h, column_hash[i]);
+    }
+    return finish(h);
+}
+
+void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,
+                const bool* nulls, Key* key) {
+    Bytes parts[kMaxKeyColumns];
+    uint64 scratch[kMaxKeyColumns];
+    size_t total = 0;
+    for (int i = 0; i < columns; ++i) {
+        const KeyType& type = *find_type(types[i]);
+        if (nulls[i]) {
+            total += 1;
+            key->column_hash[i] = kNullHash;
+            continue;
+        }
+        parts[i] = bytes_of(type, values[i], &scratch[i]);
+        total += 1 + (type.fixed != 0 ? 0 : sizeof(uint32)) + parts[i].size;
+        key->column_hash[i] =
+            types[i] == JSONBOID
+                ? hash_column(JSONBOID, values[i], false)
+                : hash_bytes_extended(parts[i].data, static_cast<int>(parts[i].size), 0);
+    }
+    if (total > core::kMaxKeyBytes) {
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("cache key of %zu bytes is longer than %u bytes", total,
+                               core::kMaxKeyBytes)));
+    }
+    uint8* out = total <= sizeof(key->buffer) ? key->buffer : static_cast<uint8*>(palloc(total));
+    key->view.bytes = out;
+    key->view.size = static_cast<uint32>(total);
+    for (int i = 0; i < columns; ++i) {
+        *out++ = nulls[i] ? 0 : 1;
+        if (nulls[i]) continue;
+        if (find_type(types[i])->fixed == 0) {
+            memcpy(out, &parts[i].size, sizeof(uint32));
+            out += sizeof(uint32);
+        }
+        memcpy(out, parts[i].data, parts[i].size);
+        out += parts[i].size;
+    }
+    key->view.hash = key_tag(cache, columns, key->column_hash);
+}
+
+void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls) {
+    for (int i = 0; i < columns; ++i) {
+        const KeyType& type = *find_type(types[i]);
+        nulls[i] = *bytes++ == 0;
+        values[i] = 0;
+        if (nulls[i]) continue;
+        uint32 size = static_cast<uint32>(type.fixed);
+        if (type.fixed == 0) {
+            memcpy(&size, bytes, sizeof(size));
+            bytes += sizeof(size);
+        }
+        if (type.type == UUIDOID || type.type == NAMEOID) {
+            const size_t room = type.type == NAMEOID ? NAMEDATALEN : size;
+            auto* copy = static_cast<uint8*>(palloc0(room));
+            memcpy(copy, bytes, size);
+            values[i] = PointerGetDatum(copy);
+        } else if (type.fixed != 0) {
+            uint64 raw = 0;
+            memcpy(&raw, bytes, size);
+#ifdef WORDS_BIGENDIAN
+            raw >>= 8 * (8 - size);
+#endif
+            // Sign-extend as the server keeps pass-by-value datums.
+            switch (size) {
+                case 1:
+                    values[i] = BoolGetDatum(raw != 0);
+                    break;
+                case 2:
+                    values[i] = Int16GetDatum(static_cast<int16>(raw));
+                    break;
+                case 4:
+                    values[i] = Int32GetDatum(static_cast<int32>(raw));
+                    break;
+                default:
+                    values[i] = Int64GetDatum(static_cast<int64>(raw));
+                    break;
+            }
+        } else {
+            auto* copy = static_cast<struct varlena*>(palloc(VARHDRSZ + size));
+            SET_VARSIZE(copy, VARHDRSZ + size);
+            memcpy(VARDATA(copy), bytes, size);
+            values[i] = PointerGetDatum(copy);
+        }
+        bytes += size;
+    }
+}
+
+char* key_text(const uint8* bytes, int columns, const Oid* types) {
+    Datum values[kMaxKeyColumns];
+    bool nulls[kMaxKeyColumns];
+    decode_key(bytes, columns, types, values, nulls);
+    StringInfoData out;
+    initStringInfo(&out);
+    if (columns != 1) appendStringInfoChar(&out, '(');
+    for (int i = 0; i < columns; ++i) {
+        if (i > 0) appendStringInfoChar(&out, ',');
+        if (nulls[i]) {
+            appendStringInfoString(&out, "NULL");
+            continue;
+        }
+        Oid function;
+        bool varlena;
+        getTypeOutputInfo(types[i], &function, &varlena);
+        appendStringInfoString(&out, OidOutputFunctionCall(function, values[i]));
+    }
+    if (columns != 1) appendStringInfoChar(&out, ')');
+    return out.data;
+}
+
+}  // namespace cache_ext::pg

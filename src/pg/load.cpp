@@ -1,0 +1,150 @@
+#include "pg/load.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "executor/instrument.h"
+#include "portability/instr_time.h"
+#include "utils/acl.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// Everything that can change what a query over the same rows returns. docs/reference.md lists them.
+constexpr const char* kPinned[] = {
+    "search_path",
+    "TimeZone",
+    "DateStyle",
+    "IntervalStyle",
+    "extra_float_digits",
+    "bytea_output",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "xmlbinary",
+    "xmloption",
+    "array_nulls",
+    "quote_all_identifiers",
+    "standard_conforming_strings",
+    "backslash_quote",
+    "transform_null_equals",
+    "default_text_search_config",
+    "row_security",
+    "timezone_abbreviations",
+    "lo_compat_privileges",
+};
+
+int depth = 0;
+bool nested_read = false;
+
+}  // namespace
+
+List* settings_to_pin() {
+    List* list = NIL;
+    for (const char* name : kPinned) {
+        const char* value = GetConfigOption(name, true, false);
+        if (value == nullptr) continue;
+        if (strcmp(name, "search_path") == 0) {
+            // Temporary objects of whoever reads must not shadow what the loader means.
+            const char* temp = strstr(value, "pg_temp");
+            if (temp == nullptr) {
+                value = value[0] == '\0' ? "pg_temp" : psprintf("%s, pg_temp", value);
+            }
+        }
+        list = lappend(list, psprintf("%s=%s", name, value));
+    }
+    return list;
+}
+
+bool inside_loader() {
+    return depth > 0;
+}
+void note_nested_read() {
+    nested_read = true;
+}
+bool nested_read_seen() {
+    return nested_read;
+}
+
+void enter_owner(const Definition* d, OwnerScope* scope) {
+    GetUserIdAndSecContext(&scope->user, &scope->security);
+    SetUserIdAndSecContext(d->owner, scope->security | SECURITY_LOCAL_USERID_CHANGE);
+    scope->nest = NewGUCNestLevel();
+    for (int i = 0; i < d->setting_count; ++i) {
+        set_config_option(d->settings[i].name, d->settings[i].value, PGC_SUSET, PGC_S_SESSION,
+                          GUC_ACTION_SAVE, true, 0, false);
+    }
+    set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                      true, 0, false);
+}
+
+void leave_owner(const OwnerScope& scope) {
+    AtEOXact_GUC(true, scope.nest);
+    SetUserIdAndSecContext(scope.user, scope.security);
+}
+
+Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls) {
+    if (!OidIsValid(d->loader) || d->loader_changed) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                 d->loader_changed
+                     ? errmsg("loader %s of cache \"%s\" no longer returns %s", d->loader_name,
+                              d->name, format_type_be(d->value_type))
+                     : errmsg("loader %s of cache \"%s\" does not exist", d->loader_name, d->name),
+                 errhint("Create the function again as it was, or declare the cache anew: "
+                         "cache_drop('%s'), then cache_create.",
+                         d->name)));
+    }
+    if (pg_proc_aclcheck(d->loader, d->owner, ACL_EXECUTE) != ACLCHECK_OK) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied for loader %s of cache \"%s\"", d->loader_name, d->name),
+                 errdetail("It runs as the cache's owner, %s.", GetUserNameFromId(d->owner, true)),
+                 errhint("GRANT EXECUTE ON FUNCTION %s to that role.", d->loader_name)));
+    }
+
+    FmgrInfo function;
+    fmgr_info(d->loader, &function);
+    LOCAL_FCINFO(call, kMaxKeyColumns);
+    InitFunctionCallInfoData(*call, &function, static_cast<short>(d->columns), d->loader_collation,
+                             nullptr, nullptr);
+    bool skip = false;
+    for (int i = 0; i < d->columns; ++i) {
+        call->args[i].value = arguments[i];
+        call->args[i].isnull = nulls[i];
+        skip = skip || (function.fn_strict && nulls[i]);
+    }
+    Loaded loaded = {0, true, 0};
+    if (skip) return loaded;  // as the executor does
+
+    OwnerScope scope;
+    enter_owner(d, &scope);
+    instr_time start, end;
+    const int outer_depth = depth;
+    if (depth++ == 0) nested_read = false;
+    INSTR_TIME_SET_CURRENT(start);
+    PG_TRY();
+    { loaded.value = FunctionCallInvoke(call); }
+    PG_CATCH();
+    {
+        depth = outer_depth;
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    INSTR_TIME_SET_CURRENT(end);
+    depth = outer_depth;
+    INSTR_TIME_SUBTRACT(end, start);
+    loaded.load_us =
+        static_cast<uint32>(std::min<uint64>(UINT32_MAX, INSTR_TIME_GET_MICROSEC(end)));
+    loaded.is_null = call->isnull;
+    if (!loaded.is_null && d->value_length == -1) {
+        loaded.value = PointerGetDatum(PG_DETOAST_DATUM(loaded.value));
+    }
+    leave_owner(scope);
+    return loaded;
+}
+
+}  // namespace cache_ext::pg

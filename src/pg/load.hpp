@@ -1,0 +1,39 @@
+// Running a loader: as the accessor's owner, read-only, with every setting that changes results as
+// it was when the cache was declared, under the reader's own snapshot.
+#pragma once
+
+#include "pg/definitions.hpp"
+
+namespace cache_ext::pg {
+
+struct Loaded {
+    Datum value;  // in the caller's memory context, detoasted
+    bool is_null;
+    uint32 load_us;
+};
+
+// ERROR if the loader is missing, has changed, or may not be executed by the owner; the loader's
+// own errors pass unchanged.
+Loaded run_loader(const Definition* definition, const Datum* arguments, const bool* nulls);
+
+// The role and the settings under which code of a cache's owner runs. An error between enter and
+// leave needs no care: (sub)transaction abort restores both.
+struct OwnerScope {
+    Oid user;
+    int security;
+    int nest;
+};
+void enter_owner(const Definition* definition, OwnerScope* scope);
+void leave_owner(const OwnerScope& scope);
+
+// A loader is running in this backend.
+bool inside_loader();
+// A cache was read inside the running loader; whoever runs the outermost one must not publish.
+void note_nested_read();
+// Did that happen in the loader that has ended last?
+bool nested_read_seen();
+
+// Settings whose current values cache_create pins: name=value texts.
+List* settings_to_pin();
+
+}  // namespace cache_ext::pg

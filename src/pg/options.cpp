@@ -1,0 +1,129 @@
+#include "pg/options.hpp"
+
+#include "pg/definitions.hpp"
+#include "pg/read.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "utils/fmgrprotos.h"
+#include "utils/float.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+struct OptionInfo {
+    const char* name;
+    const char* type;
+    bool available;
+};
+
+constexpr OptionInfo kInfo[kOptions] = {
+    {"ttl", "interval", true},         {"refresh_at", "float8", true},
+    {"max_entries", "int4", true},     {"max_memory", "text", true},
+    {"budget", "text", true},          {"stale_for", "interval", true},
+    {"load_many", "text", false},      {"load_all", "text", false},
+    {"sync_every", "interval", false}, {"warm_keys", "text", false},
+    {"warm_every", "interval", false}, {"warm_on_invalidate", "bool", true},
+    {"priority", "int4", true},
+};
+
+[[noreturn]] void out_of_range(const char* option, const char* value, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s of a cache cannot be %s", option, value), errhint("%s", hint)));
+    pg_unreachable();
+}
+
+[[noreturn]] void unavailable(const char* option) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("option %s is not supported by this version of cache_ext", option),
+                    errhint("Leave it out. docs/reference.md lists what this version does.")));
+    pg_unreachable();
+}
+
+int64 interval_ms(const char* option, const char* text) {
+    const Interval* i = DatumGetIntervalP(DirectFunctionCall3(
+        interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+    const double days = i->day + i->month * static_cast<double>(DAYS_PER_MONTH);
+    if (days > 36525 || days < -36525) out_of_range(option, text, "The longest is 100 years.");
+    return i->time / 1000 + static_cast<int64>(days) * (USECS_PER_DAY / 1000);
+}
+
+}  // namespace
+
+const char* option_name(Option option) {
+    return kInfo[static_cast<int>(option)].name;
+}
+const char* option_type(Option option) {
+    return kInfo[static_cast<int>(option)].type;
+}
+
+void check_options(const char* cache, const Options& options) {
+    for (int i = 0; i < kOptions; ++i) {
+        if (options.text[i] != nullptr && !kInfo[i].available) unavailable(kInfo[i].name);
+    }
+    if (const char* ttl = options[Option::kTtl]) {
+        if (interval_ms("ttl", ttl) < 1) {
+            out_of_range("ttl", ttl,
+                         "Give an interval of at least one millisecond, or NULL for "
+                         "values that never expire.");
+        }
+    }
+    if (const char* at = options[Option::kRefreshAt]) {
+        const double share =
+            float8in_internal(const_cast<char*>(at), nullptr, "double precision", at);
+        if (!(share > 0 && share < 1)) {
+            out_of_range("refresh_at", at,
+                         "It is a share of ttl between 0 and 1, both excluded, or NULL for no "
+                         "refresh ahead of time.");
+        }
+    }
+    if (const char* entries = options[Option::kMaxEntries]) {
+        if (pg_strtoint32(entries) <= 0) {
+            out_of_range("max_entries", entries, "Give a positive number, or NULL for no limit.");
+        }
+    }
+    if (const char* memory = options[Option::kMaxMemory]) {
+        const int64 bytes =
+            DatumGetInt64(DirectFunctionCall1(pg_size_bytes, CStringGetTextDatum(memory)));
+        if (bytes <= 0) {
+            out_of_range("max_memory", memory,
+                         "Give a size such as '50MB', or NULL for no limit of its own.");
+        }
+        const core::StoreStats stats = store().stats();
+        if (static_cast<uint64>(bytes) > stats.arena.capacity) {
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                     errmsg("max_memory of %s is larger than the memory of all caches", memory),
+                     errdetail("%llu MB are available for values.",
+                               static_cast<unsigned long long>(stats.arena.capacity >> 20)),
+                     errhint("Raise cache_ext.memory in postgresql.conf and restart the server.")));
+        }
+    }
+    if (const char* budget = options[Option::kBudget]) {
+        if (options[Option::kMaxEntries] != nullptr || options[Option::kMaxMemory] != nullptr) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("budget cannot be combined with max_entries or max_memory"),
+                            errhint("The limits are those of cache \"%s\".", budget)));
+        }
+        if (strcmp(budget, cache) == 0) {
+            out_of_range("budget", budget, "Name another cache, or NULL for a budget of its own.");
+        }
+        const Definition* owner = require_definition(budget);
+        require_owner(owner);
+        if (owner->budget_id != 0) {
+            out_of_range("budget", budget, "That cache shares the budget of another one itself.");
+        }
+    }
+    if (const char* stale = options[Option::kStaleFor]) {
+        const int64 ms = interval_ms("stale_for", stale);
+        if (ms < 0) out_of_range("stale_for", stale, "Give an interval that is not negative.");
+        if (ms > 0) unavailable("stale_for");
+    }
+    if (const char* warm = options[Option::kWarmOnInvalidate]) {
+        if (strcmp(warm, "f") != 0 && strcmp(warm, "false") != 0) unavailable("warm_on_invalidate");
+    }
+    if (const char* priority = options[Option::kPriority]) pg_strtoint32(priority);
+}
+
+}  // namespace cache_ext::pg

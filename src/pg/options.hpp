@@ -1,0 +1,43 @@
+// The options of a cache, as cache_create and cache_alter take them: texts, so that both go through
+// the same checks and into the same columns.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace cache_ext::pg {
+
+enum class Option : int {
+    kTtl,
+    kRefreshAt,
+    kMaxEntries,
+    kMaxMemory,
+    kBudget,
+    kStaleFor,
+    kLoadMany,
+    kLoadAll,
+    kSyncEvery,
+    kWarmKeys,
+    kWarmEvery,
+    kWarmOnInvalidate,
+    kPriority,
+    kCount
+};
+
+constexpr int kOptions = static_cast<int>(Option::kCount);
+
+struct Options {
+    const char* text[kOptions];  // nullptr: NULL
+
+    const char*& operator[](Option o) { return text[static_cast<int>(o)]; }
+    const char* operator[](Option o) const { return text[static_cast<int>(o)]; }
+};
+
+// The name of an option, which is that of its column, and the column's type.
+const char* option_name(Option option);
+const char* option_type(Option option);
+
+// ERROR 22023 (or the type's own) for a value out of range or combinations that make no sense.
+// `cache` is the cache's own name, for messages and to keep it from being its own budget.
+void check_options(const char* cache, const Options& options);
+
+}  // namespace cache_ext::pg

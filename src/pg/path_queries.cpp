@@ -1,0 +1,216 @@
+// What a key query of cache_invalidate_on_path reads, found out when it is declared.
+#include "pg/paths.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+[[noreturn]] void bad_query(const char* why, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("key_query cannot map a row to its key: %s", why), errhint("%s", hint)));
+    pg_unreachable();
+}
+
+struct Walk {
+    PathShape* shape;
+    Oid relation;    // $1 is a row of it
+    bool whole_row;  // $1 is used other than as $1.column
+};
+
+List* add_name(List* list, const char* name) {
+    ListCell* cell;
+    foreach (cell, list) {
+        if (strcmp(strVal(lfirst(cell)), name) == 0) return list;
+    }
+    return lappend(list, makeString(pstrdup(name)));
+}
+
+List* all_columns(List* list, Oid relation) {
+    Relation table = table_open(relation, AccessShareLock);
+    const TupleDesc desc = RelationGetDescr(table);
+    for (int i = 0; i < desc->natts; ++i) {
+        const FormData_pg_attribute* a = TupleDescAttr(desc, i);
+        if (!a->attisdropped) list = add_name(list, NameStr(a->attname));
+    }
+    table_close(table, AccessShareLock);
+    return list;
+}
+
+void read_entry(const RangeTblEntry* entry, Walk* walk) {
+    if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW) return;
+    PathShape* shape = walk->shape;
+    int i = 0;
+    while (i < shape->relation_count && shape->relations[i] != entry->relid) ++i;
+    if (i == kMaxPathRelations) {
+        bad_query("it reads too many tables", "Join at most 16 tables.");
+    }
+    if (i == shape->relation_count) {
+        shape->relations[i] = entry->relid;
+        shape->columns[i] = NIL;
+        ++shape->relation_count;
+    }
+    for (int column = -1; (column = bms_next_member(entry->selectedCols, column)) >= 0;) {
+        const auto attribute = static_cast<AttrNumber>(column + FirstLowInvalidHeapAttributeNumber);
+        if (attribute == 0) {
+            shape->columns[i] = all_columns(shape->columns[i], entry->relid);
+        } else if (attribute > 0) {
+            shape->columns[i] =
+                add_name(shape->columns[i], get_attname(entry->relid, attribute, false));
+        }
+    }
+}
+
+bool walk_node(Node* node, void* context) {
+    auto* walk = static_cast<Walk*>(context);
+    if (node == nullptr) return false;
+    if (IsA(node, Query)) {
+        return query_tree_walker(reinterpret_cast<Query*>(node), tree_walker(walk_node), context,
+                                 QTW_EXAMINE_RTES_BEFORE);
+    }
+    if (IsA(node, RangeTblEntry)) {
+        read_entry(reinterpret_cast<RangeTblEntry*>(node), walk);
+        return false;
+    }
+    if (IsA(node, FieldSelect)) {
+        auto* field = reinterpret_cast<FieldSelect*>(node);
+        if (IsA(field->arg, Param)) {
+            walk->shape->row_columns = add_name(
+                walk->shape->row_columns, get_attname(walk->relation, field->fieldnum, false));
+            return false;
+        }
+    }
+    if (IsA(node, Param)) walk->whole_row = true;
+    return expression_tree_walker(node, tree_walker(walk_node), context);
+}
+
+// Columns that the quals fix to one value each, as attribute numbers.
+Bitmapset* fixed_columns(Node* quals) {
+    Bitmapset* fixed = nullptr;
+    ListCell* cell;
+    foreach (cell, make_ands_implicit(reinterpret_cast<Expr*>(quals))) {
+        auto* node = static_cast<Node*>(lfirst(cell));
+        if (!IsA(node, OpExpr)) continue;
+        auto* op = reinterpret_cast<OpExpr*>(node);
+        if (list_length(op->args) != 2) continue;
+        auto* left = static_cast<Node*>(linitial(op->args));
+        auto* right = static_cast<Node*>(lsecond(op->args));
+        if (!IsA(left, Var)) std::swap(left, right);
+        if (!IsA(left, Var) || contain_var_clause(right)) continue;
+        auto* var = reinterpret_cast<Var*>(left);
+        // Equality as a unique index means it, which is that of the column's default b-tree class.
+        if (!op_mergejoinable(op->opno, exprType(left)) || var->varattno <= 0) continue;
+        fixed = bms_add_member(fixed, var->varattno);
+    }
+    return fixed;
+}
+
+bool has_unique_index_in(Oid relation, const Bitmapset* columns) {
+    bool found = false;
+    Relation table = table_open(relation, AccessShareLock);
+    ListCell* cell;
+    foreach (cell, RelationGetIndexList(table)) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        const FormData_pg_index* form = index->rd_index;
+        bool inside = form->indisunique && form->indimmediate && form->indisvalid &&
+                      RelationGetIndexPredicate(index) == NIL;
+        for (int i = 0; inside && i < form->indnkeyatts; ++i) {
+            const AttrNumber column = form->indkey.values[i];
+            inside = column > 0 && bms_is_member(column, columns);
+        }
+        found = found || inside;
+        index_close(index, AccessShareLock);
+    }
+    table_close(table, AccessShareLock);
+    return found;
+}
+
+// One table, found by a unique key: once a row is found, no inserted or deleted one adds another.
+bool finds_one_row(const Query* query) {
+    if (list_length(query->rtable) != 1 || query->hasSubLinks || query->cteList != NIL ||
+        query->setOperations != nullptr) {
+        return false;
+    }
+    const RangeTblEntry* entry = rt_fetch(1, query->rtable);
+    if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW) return false;
+    return has_unique_index_in(entry->relid, fixed_columns(query->jointree->quals));
+}
+
+void check_result(const Definition* d, const Query* query, PathShape* shape) {
+    int column = 0;
+    ListCell* cell;
+    foreach (cell, query->targetList) {
+        auto* target = static_cast<TargetEntry*>(lfirst(cell));
+        if (target->resjunk) continue;
+        if (column == d->columns) {
+            ++column;
+            break;
+        }
+        auto* expression = reinterpret_cast<Node*>(target->expr);
+        const bool null_constant =
+            IsA(expression, Const) && reinterpret_cast<Const*>(expression)->constisnull;
+        const Oid type = getBaseType(exprType(expression));
+        const bool same =
+            type == d->key_types[column] || (type == VARCHAROID && d->key_types[column] == TEXTOID);
+        if (!same && !null_constant) {
+            ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                            errmsg("column %d of key_query is of type %s, but key column %d of "
+                                   "cache \"%s\" is of type %s",
+                                   column + 1, format_type_be(type), column + 1, d->name,
+                                   format_type_be(d->key_types[column])),
+                            errhint("Cast it in the query.")));
+        }
+        if (!null_constant) shape->mask |= ColumnMask{1} << column;
+        ++column;
+    }
+    if (column != d->columns) {
+        bad_query("it returns a different number of columns than the cache has key columns",
+                  "Return one column per key column; a constant NULL means every value of it.");
+    }
+}
+
+}  // namespace
+
+PathShape check_path_query(const Definition* d, Oid relation, const char* text) {
+    Oid row_type = get_rel_type_id(relation);
+    SPIPlanPtr plan = SPI_prepare(text, 1, &row_type);
+    if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    List* sources = SPI_plan_get_plan_sources(plan);
+    if (list_length(sources) != 1) bad_query("it is not one statement", "Give one SELECT.");
+    auto* source = static_cast<CachedPlanSource*>(linitial(sources));
+    if (list_length(source->query_list) != 1) bad_query("it is not one SELECT", "Give one SELECT.");
+    auto* query = static_cast<Query*>(linitial(source->query_list));
+    if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL) {
+        bad_query("it is not a plain SELECT", "It may neither write nor lock rows.");
+    }
+    if (contain_volatile_functions(reinterpret_cast<Node*>(query))) {
+        bad_query("it calls a VOLATILE function", "Use STABLE or IMMUTABLE functions.");
+    }
+    PathShape shape = {};
+    check_result(d, query, &shape);
+    Walk walk = {&shape, relation, false};
+    walk_node(reinterpret_cast<Node*>(query), &walk);
+    if (walk.whole_row) shape.row_columns = all_columns(NIL, relation);
+    const bool one_row = finds_one_row(query);
+    for (int i = 0; i < shape.relation_count; ++i) shape.inserts[i] = !one_row;
+    return shape;
+}
+
+}  // namespace cache_ext::pg

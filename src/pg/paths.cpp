@@ -1,0 +1,383 @@
+// Lookups of path dependencies at PRE_COMMIT, exact against concurrent changes of the path.
+//
+// A child writer (its row reaches its key through other tables) looks its key up under a snapshot
+// that is newer than its announcement. A mover (it changes the mapping in those tables) announces
+// itself, too. Both announce before they look at the other's announcements, so of two that overlap
+// at least one sees the other:
+//
+//   * a child that finds a mover which its snapshot cannot see registers on the whole cache;
+//   * a mover that finds a child which may still be running registers that child on the whole
+//   cache.
+//     Nobody has seen the move yet, so this comes in time: whoever sees the mover committed took
+//     its snapshot after this registration.
+//
+// Announcements are tags of their own that no entry carries; when their ring cannot tell
+// (overflow), both sides assume the worst.
+#include "pg/paths.hpp"
+
+#include "pg/changes.hpp"
+#include "pg/guarded.hpp"
+#include "pg/load.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "storage/latch.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/typcache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// The columns of a changed row that its key query reads.
+struct PathRow {
+    uint64 hash;
+    int level;
+    bool is_new;
+    Datum* values;
+    bool* nulls;
+};
+
+// Of one path dependency, in this transaction.
+struct Path {
+    int64 id;
+    uint64 cache_id;
+    int moved_at;    // level of the outermost one that moved keys, 0: none
+    int widened_at;  // level of the one that widened to the whole cache, 0: none
+    int count;
+    int capacity;
+    PathRow* rows;
+    Oid declared;
+    int column_count;
+    char** column_names;
+};
+
+MemoryContext context = nullptr;
+List* paths = NIL;
+
+// Prepared key queries of this session.
+struct PreparedPath {
+    int64 id;
+    uint64 generation;
+    SPIPlanPtr plan;
+};
+List* prepared = NIL;
+
+void begin() {
+    if (context != nullptr) return;
+    context =
+        AllocSetContextCreate(TopTransactionContext, "cache_ext paths", ALLOCSET_DEFAULT_SIZES);
+}
+
+Path* path_of(const Dependency& dep) {
+    ListCell* cell;
+    foreach (cell, paths) {
+        auto* p = static_cast<Path*>(lfirst(cell));
+        if (p->id == dep.path) return p;
+    }
+    begin();
+    MemoryContext old = MemoryContextSwitchTo(context);
+    auto* p = static_cast<Path*>(palloc0(sizeof(Path)));
+    p->id = dep.path;
+    p->cache_id = dep.definition->id;
+    paths = lappend(paths, p);
+    MemoryContextSwitchTo(old);
+    return p;
+}
+
+// Names, since partitions number their columns in their own way.
+void remember_shape(Path* p, const Dependency& dep, Oid relation) {
+    if (p->column_names != nullptr) return;
+    p->declared = dep.declared;
+    p->column_count = dep.row_column_count;
+    p->column_names = static_cast<char**>(palloc(sizeof(char*) * std::max(1, p->column_count)));
+    for (int i = 0; i < p->column_count; ++i) {
+        p->column_names[i] = get_attname(relation, dep.row_columns[i], false);
+    }
+}
+
+bool same_row(const PathRow& row, const Dependency& dep, TupleTableSlot* slot) {
+    for (int i = 0; i < dep.row_column_count; ++i) {
+        bool null;
+        const Datum value = slot_getattr(slot, dep.row_columns[i], &null);
+        if (null != row.nulls[i]) return false;
+        if (null) continue;
+        const Form_pg_attribute a =
+            TupleDescAttr(slot->tts_tupleDescriptor, dep.row_columns[i] - 1);
+        if (!datum_image_eq(value, row.values[i], a->attbyval, a->attlen)) return false;
+    }
+    return true;
+}
+
+uint64 hash_row(const Dependency& dep, TupleTableSlot* slot) {
+    uint64 h = 0;
+    for (int i = 0; i < dep.row_column_count; ++i) {
+        bool null;
+        const Datum value = slot_getattr(slot, dep.row_columns[i], &null);
+        const Form_pg_attribute a =
+            TupleDescAttr(slot->tts_tupleDescriptor, dep.row_columns[i] - 1);
+        h = hash_combine64(h, null ? 0 : datum_image_hash(value, a->attbyval, a->attlen));
+    }
+    return h;
+}
+
+core::Tag announcement_tag(int64 path, uint64 kind) {
+    const uint64 parts[] = {MyDatabaseId, static_cast<uint64>(path), kind};
+    return hash_bytes_extended(reinterpret_cast<const uint8*>(parts), sizeof(parts), kind);
+}
+core::Tag children_tag(int64 path) {
+    return announcement_tag(path, 'c');
+}
+core::Tag movers_tag(int64 path) {
+    return announcement_tag(path, 'm');
+}
+
+core::Xid own_xid() {
+    return U64FromFullTransactionId(GetTopFullTransactionId());
+}
+
+constexpr uint32 kMaxUnseenAnnouncements = core::kRingCapacity;
+
+void announce(core::Tag tag) {
+    register_now({tag, core::TagKind::kPart, false, core::kNoCache}, own_xid());
+}
+
+// As a mover: children that may have looked before they could see the move.
+void catch_children(const Path& p, const core::Snapshot& snapshot) {
+    const core::CacheIndex index = attach_control_block(p.cache_id);
+    if (index == core::kNoCache) return;
+    core::Xid children[kMaxUnseenAnnouncements];
+    uint32 count;
+    if (!store().all_seen(children_tag(p.id), own_xid(), snapshot, children, &count)) {
+        store().distrust(index, U64FromFullTransactionId(ReadNextFullTransactionId()));
+        return;
+    }
+    const core::Tag whole = whole_tag({MyDatabaseId, p.cache_id});
+    for (uint32 i = 0; i < count; ++i) {
+        register_now({whole, core::TagKind::kWhole, false, index}, children[i]);
+    }
+}
+
+bool moved_meanwhile(const Path& p, const core::Snapshot& snapshot) {
+    core::Xid movers[kMaxUnseenAnnouncements];
+    uint32 count;
+    return !store().all_seen(movers_tag(p.id), own_xid(), snapshot, movers, &count) || count > 0;
+}
+
+const Dependency* dependency_of(const Path& p) {
+    const RelationDependencies* r = dependencies_of(p.declared);
+    for (int i = 0; r != nullptr && i < r->count; ++i) {
+        if (r->dependencies[i].path == p.id && r->dependencies[i].kind == DependencyKind::kPath) {
+            return &r->dependencies[i];
+        }
+    }
+    return nullptr;
+}
+
+SPIPlanPtr prepare(const Path& p, const Dependency& dep) {
+    PreparedPath* known = nullptr;
+    ListCell* cell;
+    foreach (cell, prepared) {
+        auto* candidate = static_cast<PreparedPath*>(lfirst(cell));
+        if (candidate->id == p.id) known = candidate;
+    }
+    if (known != nullptr && known->plan != nullptr &&
+        known->generation == definitions_generation()) {
+        return known->plan;
+    }
+    if (known == nullptr) {
+        MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+        known = static_cast<PreparedPath*>(palloc0(sizeof(PreparedPath)));
+        known->id = p.id;
+        prepared = lappend(prepared, known);
+        MemoryContextSwitchTo(old);
+    } else if (known->plan != nullptr) {
+        SPI_freeplan(known->plan);
+        known->plan = nullptr;
+    }
+    Oid type = get_rel_type_id(p.declared);
+    SPIPlanPtr plan = SPI_prepare(dep.key_query, 1, &type);
+    if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    SPI_keepplan(plan);
+    known->plan = plan;
+    known->generation = definitions_generation();
+    return plan;
+}
+
+// The row with all columns but those read set to null, as a value of the relation's row type.
+Datum composite(const Path& p, const PathRow& row, TupleDesc desc) {
+    auto* values = static_cast<Datum*>(palloc0(sizeof(Datum) * desc->natts));
+    auto* nulls = static_cast<bool*>(palloc(sizeof(bool) * desc->natts));
+    std::fill_n(nulls, desc->natts, true);
+    for (int i = 0; i < p.column_count; ++i) {
+        const AttrNumber column = get_attnum(p.declared, p.column_names[i]);
+        if (column <= 0) elog(ERROR, "column %s has gone", p.column_names[i]);
+        values[column - 1] = row.values[i];
+        nulls[column - 1] = row.nulls[i];
+    }
+    return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+// Looks up the keys of every row. ERROR for any trouble: the caller widens.
+void look_up(void* argument) {
+    const auto& p = *static_cast<Path*>(argument);
+    const Dependency* dep = dependency_of(p);
+    if (dep == nullptr) elog(ERROR, "the declaration has changed");
+    const Definition* d = dep->definition;
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    OwnerScope scope;
+    enter_owner(d, &scope);
+    SPIPlanPtr plan = prepare(p, *dep);
+    TupleDesc desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(p.declared), -1);
+    for (int i = 0; i < p.count; ++i) {
+        CHECK_FOR_INTERRUPTS();
+        Datum value = composite(p, p.rows[i], desc);
+        const int result = SPI_execute_plan(plan, &value, nullptr, true, 0);
+        if (result != SPI_OK_SELECT) elog(ERROR, "%s", SPI_result_code_string(result));
+        // A row that exists and reaches no key now may reach one once a concurrent transaction has
+        // committed. One that has gone reaches none any more, or its path went with it, and that
+        // has a trigger of its own.
+        if (SPI_processed == 0 && p.rows[i].is_new) collect_whole(d->id, false);
+        for (uint64 r = 0; r < SPI_processed; ++r) {
+            uint64 hashes[kMaxKeyColumns];
+            for (int k = 0; k < d->columns; ++k) {
+                bool null;
+                const Datum key =
+                    SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, k + 1, &null);
+                hashes[k] = hash_column(d->key_types[k], key, null);
+            }
+            collect_change(d, dep->mask, hashes);
+        }
+        SPI_freetuptable(SPI_tuptable);
+    }
+    leave_owner(scope);
+    SPI_finish();
+}
+
+void time_is_up() {
+    InterruptPending = true;
+    QueryCancelPending = true;
+    SetLatch(MyLatch);
+}
+
+void resolve_rows(Path* p) {
+    static bool registered = false;
+    static TimeoutId timeout;
+    if (!registered) {
+        timeout = RegisterTimeout(USER_TIMEOUT, time_is_up);
+        registered = true;
+    }
+    announce(children_tag(p->id));
+    CommandCounterIncrement();  // what the last statement did, too
+    PushActiveSnapshot(GetLatestSnapshot());
+    const core::Snapshot snapshot = copy_to_core(GetActiveSnapshot());
+    bool found = false;
+    if (settings.path_timeout_ms > 0) enable_timeout_after(timeout, settings.path_timeout_ms);
+    found = guarded(look_up, p, "a lookup failed, the whole cache is invalidated");
+    disable_timeout(timeout, false);
+    QueryCancelPending = false;  // the commit goes on, whoever asked
+    PopActiveSnapshot();
+    if (!found || moved_meanwhile(*p, snapshot)) collect_whole(p->cache_id, false);
+}
+
+}  // namespace
+
+void collect_path_row(const Dependency& dep, TupleTableSlot* slot, bool is_new) {
+    const Oid relation = slot->tts_tableOid;
+    Path* p = committing() ? nullptr : path_of(dep);
+    if (p == nullptr) {
+        collect_whole(dep.definition->id, false);  // too late to look anything up
+        return;
+    }
+    if (p->widened_at != 0) return;
+    const uint64 hash = hash_row(dep, slot);
+    for (int i = p->count - 1; i >= 0; --i) {
+        if (p->rows[i].hash != hash || !same_row(p->rows[i], dep, slot)) continue;
+        p->rows[i].is_new |= is_new;
+        return;
+    }
+    if (p->count >= settings.max_path_rows) {
+        p->widened_at = GetCurrentTransactionNestLevel();
+        collect_whole(p->cache_id, false);
+        return;
+    }
+    MemoryContext old = MemoryContextSwitchTo(context);
+    remember_shape(p, dep, relation);
+    if (p->count == p->capacity) {
+        p->capacity = std::max(16, p->capacity * 2);
+        const size_t size = sizeof(PathRow) * static_cast<size_t>(p->capacity);
+        p->rows =
+            static_cast<PathRow*>(p->rows == nullptr ? palloc(size) : repalloc(p->rows, size));
+    }
+    PathRow& row = p->rows[p->count++];
+    row.hash = hash;
+    row.level = GetCurrentTransactionNestLevel();
+    row.is_new = is_new;
+    row.values = static_cast<Datum*>(palloc(sizeof(Datum) * std::max(1, dep.row_column_count)));
+    row.nulls = static_cast<bool*>(palloc(sizeof(bool) * std::max(1, dep.row_column_count)));
+    for (int i = 0; i < dep.row_column_count; ++i) {
+        const Datum value = slot_getattr(slot, dep.row_columns[i], &row.nulls[i]);
+        const Form_pg_attribute a =
+            TupleDescAttr(slot->tts_tupleDescriptor, dep.row_columns[i] - 1);
+        row.values[i] = row.nulls[i] ? 0 : datumCopy(value, a->attbyval, a->attlen);
+    }
+    MemoryContextSwitchTo(old);
+}
+
+void collect_path_move(const Dependency& dep) {
+    if (committing()) {
+        // Children that look from now on see neither the announcement nor the move in time.
+        collect_whole(dep.definition->id, true);
+        return;
+    }
+    Path* p = path_of(dep);
+    if (p->moved_at == 0) p->moved_at = GetCurrentTransactionNestLevel();
+}
+
+void resolve_paths() {
+    ListCell* cell;
+    foreach (cell, paths) {
+        const auto* p = static_cast<Path*>(lfirst(cell));
+        if (p->moved_at == 0) continue;
+        announce(movers_tag(p->id));
+        catch_children(*p, copy_to_core(GetLatestSnapshot()));
+    }
+    foreach (cell, paths) {
+        auto* p = static_cast<Path*>(lfirst(cell));
+        if (p->count > 0 && p->widened_at == 0) resolve_rows(p);
+    }
+}
+
+void forget_paths() {
+    if (context != nullptr) MemoryContextDelete(context);
+    context = nullptr;
+    paths = NIL;
+}
+
+void subtransaction_ended_for_paths(int level, bool committed) {
+    ListCell* cell;
+    foreach (cell, paths) {
+        auto* p = static_cast<Path*>(lfirst(cell));
+        if (p->moved_at >= level) p->moved_at = committed ? level - 1 : 0;
+        for (int i = p->count - 1; i >= 0 && p->rows[i].level >= level; --i) {
+            if (committed) {
+                p->rows[i].level = level - 1;
+            } else {
+                --p->count;
+            }
+        }
+        if (p->widened_at >= level) p->widened_at = committed ? level - 1 : 0;
+    }
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,42 @@
+// Path dependencies: a changed row reaches its key through a query.
+//
+// Lookups run at PRE_COMMIT, under a snapshot newer than the announcement of this transaction; see
+// paths.cpp for the protocol that makes them exact against concurrent changes of the path itself.
+#pragma once
+
+#include "pg/definitions.hpp"
+
+extern "C" {
+#include "executor/tuptable.h"
+}
+
+namespace cache_ext::pg {
+
+// A changed row of a path dependency's relation. is_new: it exists after the change, so the query
+// has to find a key for it.
+void collect_path_row(const Dependency& dependency, TupleTableSlot* row, bool is_new);
+// A row that the path dependency's query may read was changed in a way that can move keys.
+void collect_path_move(const Dependency& dependency);
+
+// At PRE_COMMIT: turns what was collected into tags. Never fails; widens to the whole cache
+// instead.
+void resolve_paths();
+void forget_paths();
+void subtransaction_ended_for_paths(int level, bool committed);
+
+// What a key query is made of.
+constexpr int kMaxPathRelations = 16;
+struct PathShape {
+    ColumnMask mask;    // key columns that it gives: all but constant NULLs
+    List* row_columns;  // of String: columns of the changed row that it reads
+    int relation_count;
+    Oid relations[kMaxPathRelations];
+    List* columns[kMaxPathRelations];  // of String: what it reads of each
+    bool inserts[kMaxPathRelations];   // a new row of it may add keys
+};
+
+// Analyses a query at its declaration (path_queries.cpp). ERROR if it cannot serve. SPI must be
+// connected.
+PathShape check_path_query(const Definition* definition, Oid relation, const char* query);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,135 @@
+#include "pg/puts.hpp"
+
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+struct PendingPut {
+    PendingPut* next;  // older
+    uint64 cache_id;
+    core::CacheIndex index;
+    int level;
+    bool dropped;
+    int64 ttl_ms;
+    core::KeyView key;
+    const uint8* value;
+    uint32 size;
+    bool is_null;
+    core::Tag tags[core::kMaxTags];
+    uint32 tag_count;
+    core::Snapshot snapshot;  // the value belongs to it, but for the transaction's own writes
+};
+
+MemoryContext context = nullptr;
+PendingPut* newest = nullptr;
+
+template <class T>
+T* copy(const T* from, size_t count) {
+    auto* to = static_cast<T*>(palloc(std::max<size_t>(1, count * sizeof(T))));
+    if (count > 0) memcpy(static_cast<void*>(to), from, count * sizeof(T));
+    return to;
+}
+
+bool same_key(const core::KeyView& a, const core::KeyView& b) {
+    return a.hash == b.hash && a.size == b.size && memcmp(a.bytes, b.bytes, a.size) == 0;
+}
+
+}  // namespace
+
+void add_pending_put(const Definition* d, const Key& key, const uint8* value, uint32 size,
+                     bool is_null) {
+    if (context == nullptr) {
+        context =
+            AllocSetContextCreate(TopTransactionContext, "cache_ext puts", ALLOCSET_DEFAULT_SIZES);
+    }
+    MemoryContext old = MemoryContextSwitchTo(context);
+    auto* put = static_cast<PendingPut*>(palloc0(sizeof(PendingPut)));
+    put->cache_id = d->id;
+    put->index = control_block(d);
+    put->level = GetCurrentTransactionNestLevel();
+    put->ttl_ms = d->ttl_ms;
+    put->key = key.view;
+    put->key.bytes = copy(key.view.bytes, key.view.size);
+    put->value = copy(value, size);
+    put->size = size;
+    put->is_null = is_null;
+    for (int i = 0; i < d->mask_count; ++i) {
+        put->tags[put->tag_count++] = part_tag(d->cache_id(), d->masks[i], key.column_hash);
+    }
+    put->snapshot = copy_to_core(GetActiveSnapshot());
+    MemoryContextSwitchTo(old);
+    put->next = newest;
+    newest = put;
+}
+
+bool find_pending_put(const Definition* d, const Key& key, const uint8** value, uint32* size,
+                      bool* is_null) {
+    for (const PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->dropped || p->cache_id != d->id || !same_key(p->key, key.view)) continue;
+        *value = p->value;
+        *size = p->size;
+        *is_null = p->is_null;
+        return true;
+    }
+    return false;
+}
+
+void drop_pending_puts(uint64 cache_id, const Key* key) {
+    for (PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->cache_id == cache_id && (key == nullptr || same_key(p->key, key->view))) {
+            p->dropped = true;  // even if the subtransaction rolls back: it may only lose a value
+        }
+    }
+}
+
+// The value was made after whatever this transaction had written before, so its own XID counts as
+// seen.
+void publish_pending_puts(core::Xid self) {
+    const core::Millis time = now_ms();
+    for (PendingPut* p = newest; p != nullptr; p = p->next) {
+        bool superseded = p->dropped || p->index == core::kNoCache;
+        for (const PendingPut* q = newest; q != p && !superseded; q = q->next) {
+            superseded = !q->dropped && q->cache_id == p->cache_id && same_key(q->key, p->key);
+        }
+        if (superseded) continue;
+        core::Fill fill;
+        fill.cache = p->index;
+        fill.cache_id = p->cache_id;
+        fill.key = p->key;
+        fill.value = p->value;
+        fill.value_bytes = p->size;
+        fill.is_null = p->is_null;
+        fill.tags = p->tags;
+        fill.tag_count = p->tag_count;
+        fill.calculated_at = time;
+        fill.expires_at = p->ttl_ms < 0 ? core::kNever : time + p->ttl_ms;
+        fill.self = self;
+        fill.replace = true;
+        const core::PublishResult result = store().publish(fill, p->snapshot);
+        if (result == core::PublishResult::kPublished) {
+            store().control(p->index)->counters.add(stripe(), core::Counter::kFills);
+        }
+    }
+}
+
+void discard_pending_puts() {
+    newest = nullptr;
+    context = nullptr;  // goes with the transaction's memory
+}
+
+void subtransaction_ended_for_puts(int level, bool committed) {
+    for (PendingPut* p = newest; p != nullptr && p->level >= level; p = p->next) {
+        if (committed) {
+            p->level = level - 1;
+        } else {
+            p->dropped = true;
+        }
+    }
+}
+
+}  // namespace cache_ext::pg

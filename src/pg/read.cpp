@@ -1,0 +1,314 @@
+#include "pg/read.hpp"
+
+#include "pg/changes.hpp"
+#include "pg/puts.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+#include "pg/tasks.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+using core::Bypass;
+using core::Counter;
+
+void warn_not_preloaded() {
+    static bool warned = false;
+    if (warned) return;
+    warned = true;
+    ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("cache_ext is not preloaded, so nothing is cached"),
+                      errhint("Add this line to postgresql.conf and restart the server: "
+                              "shared_preload_libraries = 'cache_ext'")));
+}
+
+// Reasons that need neither key nor snapshot; kCount: none.
+Bypass bypass_for_session() {
+    if (!shared_ready()) return Bypass::kNotPreloaded;
+    if (!settings.enabled) return Bypass::kDisabled;
+    if (RecoveryInProgress()) return Bypass::kRecovery;
+    if (IsolationIsSerializable()) return Bypass::kSerializable;
+    if (!ActiveSnapshotSet() || !IsMVCCSnapshot(GetActiveSnapshot()) ||
+        GetActiveSnapshot()->takenDuringRecovery) {
+        return Bypass::kSnapshotKind;
+    }
+    if (committing()) return Bypass::kCommitting;
+    if (inside_loader()) return Bypass::kNested;
+    return Bypass::kCount;
+}
+
+void count(const Definition* d, Counter counter, uint64 n = 1) {
+    if (settings.track && shared_ready() && d->index != core::kNoCache) {
+        store().control(d->index)->counters.add(stripe(), counter, n);
+    }
+}
+
+void count_bypass(const Definition* d, Bypass reason) {
+    // In recovery no control block is made: it could not know the primary's prepared transactions.
+    if (!settings.track || !shared_ready() || RecoveryInProgress()) return;
+    if (control_block(d) == core::kNoCache) return;
+    store().control(d->index)->counters.bypassed(stripe(), reason);
+}
+
+Bypass reason_of(core::PublishResult result) {
+    switch (result) {
+        case core::PublishResult::kOversized:
+            return Bypass::kOversized;
+        case core::PublishResult::kNoMemory:
+            return Bypass::kNoMemory;
+        case core::PublishResult::kUnusable:
+            return Bypass::kOldSnapshot;
+        case core::PublishResult::kUnseenWriters:
+            return Bypass::kUnseenWriters;
+        case core::PublishResult::kNoCache:
+            return Bypass::kNoControlBlock;
+        case core::PublishResult::kPublished:
+        case core::PublishResult::kSuperseded:
+            break;
+    }
+    return Bypass::kCount;
+}
+
+// now() as the loader saw it: what it computed was right then, so its time to live begins there.
+core::Millis transaction_now() {
+    return to_millis(GetCurrentTransactionStartTimestamp());
+}
+
+core::Millis expiry(const Definition* d, core::Millis calculated_at) {
+    return d->ttl_ms < 0 ? core::kNever : calculated_at + d->ttl_ms;
+}
+
+Bypass publish(const Definition* d, const Key& key, const Loaded& loaded,
+               const core::Snapshot& snapshot, ReadResult* result) {
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return Bypass::kTransactionWrote;
+    if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
+    ValueBytes bytes;
+    value_bytes(d, loaded.value, loaded.is_null, &bytes);
+    core::Tag tags[core::kMaxTags];
+    core::Fill fill;
+    for (int i = 0; i < d->mask_count; ++i) {
+        tags[fill.tag_count++] = part_tag(d->cache_id(), d->masks[i], key.column_hash);
+    }
+    fill.cache = d->index;
+    fill.cache_id = d->id;
+    fill.key = key.view;
+    fill.value = bytes.data;
+    fill.value_bytes = bytes.size;
+    fill.is_null = loaded.is_null;
+    fill.tags = tags;
+    fill.calculated_at = result->calculated_at;
+    fill.expires_at = result->expires_at;
+    fill.refresh_after = d->refresh_after_ms;
+    fill.load_us = loaded.load_us;
+    const core::PublishResult published = store().publish(fill, snapshot);
+    result->published = published == core::PublishResult::kPublished ||
+                        published == core::PublishResult::kSuperseded;
+    if (published == core::PublishResult::kOversized) count(d, Counter::kOversized);
+    return reason_of(published);
+}
+
+ReadResult load_only(const ReadRequest& request) {
+    ReadResult result = {0, true, Source::kLoader, false, 0, transaction_now(), 0};
+    if (request.definition->loader_name == nullptr) {
+        result.source = Source::kNothing;
+        return result;
+    }
+    const Loaded loaded = run_loader(request.definition, request.arguments, request.nulls);
+    result.value = loaded.value;
+    result.is_null = loaded.is_null;
+    return result;
+}
+
+// Looks the key up until the buffer is large enough.
+core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
+                  const ReadRequest& request, ReadResult* result) {
+    uint64 by_value = 0;
+    uint32 room = d->value_by_value ? sizeof(by_value) : std::max<uint32>(request.size_hint, 64);
+    for (;;) {
+        auto* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
+                                         : static_cast<uint8*>(palloc(room));
+        const core::Found found =
+            store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kServe);
+        if (found.result == core::LookupResult::kHit) {
+            result->is_null = found.is_null;
+            result->value =
+                d->value_by_value ? static_cast<Datum>(by_value) : PointerGetDatum(buffer);
+            result->value_bytes = found.value_bytes;
+            result->calculated_at = found.calculated_at;
+            result->expires_at = found.expires_at;
+            result->source = Source::kCache;
+            return found;
+        }
+        if (!d->value_by_value) pfree(buffer);
+        if (found.result != core::LookupResult::kTooSmall) return found;
+        room = found.value_bytes;
+    }
+}
+
+}  // namespace
+
+void value_bytes(const Definition* d, Datum value, bool is_null, ValueBytes* out) {
+    out->by_value = 0;
+    out->data = reinterpret_cast<const uint8*>(&out->by_value);
+    out->size = 0;
+    if (is_null) return;
+    if (d->value_by_value) {
+        out->by_value = value;
+        out->size = sizeof(out->by_value);
+        return;
+    }
+    out->data = reinterpret_cast<const uint8*>(DatumGetPointer(value));
+    if (d->value_length == -1) {
+        out->size = static_cast<uint32>(VARSIZE_ANY(DatumGetPointer(value)));
+    } else if (d->value_length == -2) {
+        out->size = static_cast<uint32>(strlen(DatumGetCString(value)) + 1);
+    } else {
+        out->size = static_cast<uint32>(d->value_length);
+    }
+}
+
+Datum value_from_bytes(const Definition* d, const uint8* data, uint32 size) {
+    if (d->value_by_value) {
+        uint64 by_value;
+        memcpy(&by_value, data, sizeof(by_value));
+        return static_cast<Datum>(by_value);
+    }
+    void* copy = palloc(std::max<uint32>(size, 1));
+    memcpy(copy, data, size);
+    return PointerGetDatum(copy);
+}
+
+Bypass bypass_reason(const Definition* d, const Key& key) {
+    Bypass reason = bypass_for_session();
+    if (reason == Bypass::kCount && TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
+        changed_by_this_transaction(d, key)) {
+        reason = Bypass::kOwnWrite;
+    }
+    if (reason == Bypass::kCount && d->loader_volatile) reason = Bypass::kVolatileLoader;
+    return reason;
+}
+
+ReadResult read_value(const ReadRequest& request) {
+    const Definition* d = request.definition;
+    if (inside_loader()) note_nested_read();
+    if (!shared_ready()) {
+        warn_not_preloaded();
+        return load_only(request);
+    }
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, &key);
+
+    ReadResult result = {0, true, Source::kNothing, false, 0, 0, 0};
+    const uint8* put;
+    uint32 put_size;
+    if (find_pending_put(d, key, &put, &put_size, &result.is_null)) {
+        result.source = Source::kPut;
+        result.calculated_at = now_ms();
+        result.expires_at = expiry(d, result.calculated_at);
+        if (!result.is_null) result.value = value_from_bytes(d, put, put_size);
+        return result;
+    }
+
+    Bypass reason = bypass_reason(d, key);
+    if (reason == Bypass::kCount && control_block(d) == core::kNoCache) {
+        reason = Bypass::kNoControlBlock;
+    }
+    if (reason != Bypass::kCount) {
+        count_bypass(d, reason);
+        if (request.never_load) return result;
+        return load_only(request);
+    }
+
+    const Snapshot active = GetActiveSnapshot();
+    core::Snapshot snapshot = to_core(active);
+    if (!request.fresh) {
+        const core::Found found = serve(d, key, snapshot, request, &result);
+        if (result.source == Source::kCache) {
+            count(d, Counter::kHits);
+            count(d, Counter::kSavedMicros, found.load_us);
+            if (found.refresh_due) {
+                request_refresh(d->id, d->index, key.view);
+            }
+            return result;
+        }
+        if (found.result == core::LookupResult::kExpired) count(d, Counter::kExpirations);
+    }
+    if (request.never_load || d->loader_name == nullptr) {
+        count(d, Counter::kMisses);
+        return result;
+    }
+
+    // Publishing needs the definition as it is for this snapshot: the tags come from it.
+    const Definition* fresh = refresh_if_older(d, store().definition_writer(d->index));
+    if (fresh == nullptr) return load_only(request);
+    if (fresh != d) {
+        d = fresh;
+        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, &key);
+        if (control_block(d) == core::kNoCache) return load_only(request);
+    }
+
+    result.calculated_at = transaction_now();
+    result.expires_at = expiry(d, result.calculated_at);
+    const core::CacheIndex index = d->index;
+    const Loaded loaded = run_loader(d, request.arguments, request.nulls);
+    result.value = loaded.value;
+    result.is_null = loaded.is_null;
+    result.source = Source::kLoader;
+    count(d, Counter::kMisses);
+    count(d, Counter::kLoadMicros, loaded.load_us);
+    // The loader may have reached a cache of ours, which then was bypassed: what that depends on is
+    // not among our tags.
+    reason = nested_read_seen() ? Bypass::kNested : publish(d, key, loaded, snapshot, &result);
+    if (reason != Bypass::kCount) {
+        store().control(index)->counters.bypassed(stripe(), reason);
+    } else {
+        count(d, Counter::kFills);
+    }
+    return result;
+}
+
+const char* bypass_text(Bypass reason) {
+    switch (reason) {
+        case Bypass::kDisabled:
+            return "cache_ext.enabled is off";
+        case Bypass::kNotPreloaded:
+            return "cache_ext is not in shared_preload_libraries";
+        case Bypass::kRecovery:
+            return "the server is in recovery";
+        case Bypass::kSerializable:
+            return "the transaction is SERIALIZABLE";
+        case Bypass::kSnapshotKind:
+            return "the active snapshot is not an MVCC snapshot";
+        case Bypass::kOwnWrite:
+            return "this transaction changed what the value depends on";
+        case Bypass::kCommitting:
+            return "this transaction is committing";
+        case Bypass::kOldSnapshot:
+            return "the snapshot is older than a writer that it would have to judge";
+        case Bypass::kUnseenWriters:
+            return "too many writers of the key are in progress";
+        case Bypass::kNested:
+            return "read inside another cache's loader";
+        case Bypass::kOversized:
+            return "the value is larger than the cache";
+        case Bypass::kNoMemory:
+            return "no memory could be evicted";
+        case Bypass::kNoControlBlock:
+            return "more caches than cache_ext.max_caches";
+        case Bypass::kTransactionWrote:
+            return "a transaction that has written never publishes";
+        case Bypass::kExpiredAtOnce:
+            return "the value was older than its ttl when it was complete";
+        case Bypass::kVolatileLoader:
+            return "the loader is VOLATILE";
+        case Bypass::kCount:
+            break;
+    }
+    return "";
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,23 @@
+// The settings of postgresql.conf and SET, as docs/reference.md lists them.
+#pragma once
+
+namespace cache_ext::pg {
+
+struct Settings {
+    int memory_kb;             // cache_ext.memory
+    int max_caches;            // cache_ext.max_caches
+    bool enabled;              // cache_ext.enabled
+    bool track;                // cache_ext.track
+    int max_transaction_tags;  // cache_ext.max_transaction_tags
+    int max_path_rows;         // cache_ext.max_path_rows
+    int path_timeout_ms;       // cache_ext.path_timeout
+    int naptime_ms;            // cache_ext.naptime
+    int refresh_timeout_ms;    // cache_ext.worker_statement_timeout
+};
+
+extern Settings settings;
+
+// preloading: called while the postmaster starts, so settings fixed at start can be defined.
+void define_settings(bool preloading);
+
+}  // namespace cache_ext::pg

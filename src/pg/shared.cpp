@@ -1,0 +1,111 @@
+#include <time.h>
+
+#include "pg/postgres.hpp"
+
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+#include "pg/tasks.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+constexpr const char* kTranche = "CacheExt";
+
+shmem_request_hook_type previous_request_hook = nullptr;
+shmem_startup_hook_type previous_startup_hook = nullptr;
+
+LWLockPadded* locks = nullptr;
+core::Store the_store;
+bool ready = false;
+
+void lock_shared(core::LockId id) {
+    LWLockAcquire(&locks[id].lock, LW_SHARED);
+}
+void lock_exclusive(core::LockId id) {
+    LWLockAcquire(&locks[id].lock, LW_EXCLUSIVE);
+}
+void unlock(core::LockId id) {
+    LWLockRelease(&locks[id].lock);
+}
+
+core::StoreOptions options() {
+    core::StoreOptions o;
+    o.max_caches = static_cast<uint32_t>(settings.max_caches);
+    return o;
+}
+
+size_t block_bytes() {
+    return std::max(static_cast<size_t>(settings.memory_kb) * 1024,
+                    core::Store::min_bytes(options()));
+}
+
+void request() {
+    if (previous_request_hook != nullptr) previous_request_hook();
+    RequestAddinShmemSpace(add_size(block_bytes(), PG_CACHE_LINE_SIZE));
+    RequestAddinShmemSpace(tasks_bytes());
+    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 1);
+}
+
+void startup() {
+    if (previous_startup_hook != nullptr) previous_startup_hook();
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    bool found;
+    const size_t bytes = block_bytes();
+    void* memory = ShmemInitStruct("cache_ext store", bytes + PG_CACHE_LINE_SIZE, &found);
+    void* block = reinterpret_cast<void*>(CACHELINEALIGN(memory));
+    if (!found && !core::Store::format(block, bytes, options())) {
+        elog(FATAL, "cache_ext: could not lay out %zu bytes of shared memory", bytes);
+    }
+    locks = GetNamedLWLockTranche(kTranche);
+    attach_tasks(&locks[core::Store::lock_count(options())].lock);
+    the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
+    ready = true;
+    LWLockRelease(AddinShmemInitLock);
+    if (static_cast<size_t>(settings.memory_kb) * 1024 < bytes && !IsUnderPostmaster) {
+        ereport(WARNING,
+                (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                 errmsg("cache_ext.memory of %d kB is too small for %d caches, using %zu kB",
+                        settings.memory_kb, settings.max_caches, bytes / 1024),
+                 errhint("Raise cache_ext.memory or lower cache_ext.max_caches.")));
+    }
+}
+
+}  // namespace
+
+void install_shared_memory_hooks() {
+    previous_request_hook = shmem_request_hook;
+    shmem_request_hook = request;
+    previous_startup_hook = shmem_startup_hook;
+    shmem_startup_hook = startup;
+}
+
+bool shared_ready() {
+    return ready;
+}
+
+core::Store& store() {
+    return the_store;
+}
+
+core::Millis now_ms() {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    constexpr int64 kEpoch = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * int64{SECS_PER_DAY};
+    return (t.tv_sec - kEpoch) * 1000 + t.tv_nsec / 1000000;
+}
+
+void require_shared(const char* what) {
+    if (ready) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("%s needs the shared memory of cache_ext", what),
+                    errdetail("The library was not loaded when the server started."),
+                    errhint("Add this line to postgresql.conf and restart the server: "
+                            "shared_preload_libraries = 'cache_ext'")));
+}
+
+}  // namespace cache_ext::pg

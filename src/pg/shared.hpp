@@ -1,0 +1,35 @@
+// Shared memory of the extension and the process-local handle on it.
+#pragma once
+
+#include "core/store.hpp"
+#include "pg/postgres.hpp"
+
+namespace cache_ext::pg {
+
+// Installs the request and startup hooks. Only while shared_preload_libraries are being loaded.
+void install_shared_memory_hooks();
+
+// False: the library was not preloaded; there is no store, and reads run their loaders.
+bool shared_ready();
+
+// Only if shared_ready().
+core::Store& store();
+
+// For counters.
+inline uint32 stripe() {
+    return static_cast<uint32>(MyProcPid);
+}
+
+// Milliseconds since 2000-01-01. The coarse clock: its resolution is the kernel's tick.
+core::Millis now_ms();
+inline core::Millis to_millis(TimestampTz t) {
+    return t / 1000;
+}
+inline TimestampTz from_millis(core::Millis ms) {
+    return ms * 1000;
+}
+
+// ERROR 55000 unless shared_ready(); `what` completes "... needs".
+void require_shared(const char* what);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,22 @@
+// PostgreSQL's snapshots as the core's.
+#pragma once
+
+#include "core/snapshot.hpp"
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "utils/snapshot.h"
+}
+
+namespace cache_ext::pg {
+
+// A 32-bit XID of now with its epoch: it and the newest completed one are less than 2^31 apart.
+core::Xid widen(TransactionId xid);
+
+// A view of `snapshot`, which must be an MVCC snapshot and outlive the view.
+core::Snapshot to_core(Snapshot snapshot);
+
+// A copy that lives in the current memory context.
+core::Snapshot copy_to_core(Snapshot snapshot);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,326 @@
+// Behind the views: cache_stat, cache_entries, cache_explain, cache_stat_reset.
+#include "pg/views.hpp"
+
+#include "pg/arguments.hpp"
+#include "pg/changes.hpp"
+#include "pg/read.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/acl.h"
+#include "utils/xid8.h"
+#include "utils/array.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+using core::Counter;
+
+// May the current user see this cache's keys and what only its owner should know?
+bool may_see(const Definition* d) {
+    return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+           (OidIsValid(d->owner) && has_privs_of_role(GetUserId(), d->owner));
+}
+
+const char* state_text(core::LookupResult result) {
+    switch (result) {
+        case core::LookupResult::kHit:
+        case core::LookupResult::kTooSmall:
+            return "live";
+        case core::LookupResult::kExpired:
+            return "expired";
+        case core::LookupResult::kUnusable:
+            return "unknown";
+        case core::LookupResult::kContradicted:
+            return "invalidated";
+        case core::LookupResult::kAbsent:
+            break;
+    }
+    return "absent";
+}
+
+Datum millis(uint64 micros) {
+    return Float8GetDatum(static_cast<double>(micros) / 1000.0);
+}
+
+Datum* text_array_items(const char* const* texts, int n) {
+    auto* items = static_cast<Datum*>(palloc(sizeof(Datum) * std::max(1, n)));
+    for (int i = 0; i < n; ++i) items[i] = CStringGetTextDatum(texts[i]);
+    return items;
+}
+
+const Definition* definition_by_index(core::CacheIndex index) {
+    for (int i = 0; i < definition_count(); ++i) {
+        const Definition* d = definition_at(i);
+        if (d->index == index && store().is(index, d->id)) return d;
+    }
+    return nullptr;
+}
+
+// Control blocks of all definitions that have one, without making any.
+void find_control_blocks() {
+    for (int i = 0; i < definition_count(); ++i) {
+        auto* d = const_cast<Definition*>(definition_at(i));
+        if (d->index == core::kNoCache || !store().is(d->index, d->id)) {
+            d->index = store().find(MyDatabaseId, d->id);
+            // Without the limits that control_block() sets: nobody has used it here yet.
+            if (d->index != core::kNoCache) control_block(d);
+        }
+    }
+}
+
+}  // namespace
+
+EntryListing list_entries(uint32 p) {
+    const Snapshot active = GetActiveSnapshot();
+    const core::Snapshot snapshot = to_core(active);
+    uint32 capacity = 1024, key_room = 64 * 1024;
+    for (;;) {
+        EntryListing listing;
+        listing.entries = static_cast<core::EntryInfo*>(
+            MemoryContextAllocHuge(CurrentMemoryContext, capacity * sizeof(core::EntryInfo)));
+        listing.keys = static_cast<uint8*>(MemoryContextAllocHuge(CurrentMemoryContext, key_room));
+        uint32 needed;
+        listing.count =
+            store().list(p, snapshot, listing.entries, capacity, listing.keys, key_room, &needed);
+        if (listing.count <= capacity && needed <= key_room) return listing;
+        // More may arrive before the next attempt.
+        capacity = std::max(capacity, listing.count + listing.count / 4);
+        key_room = std::max(key_room, needed + needed / 4);
+        pfree(listing.entries);
+        pfree(listing.keys);
+    }
+}
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_stat_rows_1_0);
+PG_FUNCTION_INFO_V1(cache_bypass_rows_1_0);
+PG_FUNCTION_INFO_V1(cache_entry_rows_1_0);
+PG_FUNCTION_INFO_V1(cache_explain_1_0);
+PG_FUNCTION_INFO_V1(cache_stat_reset_1_0);
+}
+
+extern "C" Datum cache_stat_rows_1_0(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const int n = definition_count();
+    if (shared_ready()) find_control_blocks();
+    for (int i = 0; i < n; ++i) {
+        const Definition* d = definition_at(i);
+        Datum values[20] = {};
+        bool nulls[20] = {};
+        int c = 0;
+        values[c++] = CStringGetTextDatum(d->name);
+        core::CounterTotals t = {};
+        uint64 entries = 0, bytes = 0;
+        char error[core::kMaxErrorBytes] = "";
+        int64 reset = 0;
+        if (shared_ready() && d->index != core::kNoCache) {
+            const core::CacheControl* control = store().control(d->index);
+            t = control->counters.totals();
+            entries = core::load_relaxed(control->live_entries);
+            bytes = core::load_relaxed(control->live_bytes);
+            reset = control->stats_reset;
+            store().last_error(d->index, error);
+        }
+        values[c++] = Int64GetDatum(static_cast<int64>(entries));
+        values[c++] = Int64GetDatum(static_cast<int64>(bytes));
+        for (Counter k : {Counter::kHits, Counter::kMisses, Counter::kBypasses, Counter::kStaleHits,
+                          Counter::kFills}) {
+            values[c++] = Int64GetDatum(static_cast<int64>(t[k]));
+        }
+        values[c++] = millis(t[Counter::kLoadMicros]);
+        for (Counter k : {Counter::kEvictions, Counter::kExpirations, Counter::kInvalidations,
+                          Counter::kRefreshes, Counter::kErrors}) {
+            values[c++] = Int64GetDatum(static_cast<int64>(t[k]));
+        }
+        const uint64 reads = t[Counter::kHits] + t[Counter::kMisses] + t[Counter::kBypasses];
+        nulls[c] = reads == 0;
+        values[c++] = Float8GetDatum(
+            reads == 0 ? 0 : static_cast<double>(t[Counter::kHits]) / static_cast<double>(reads));
+        values[c++] = millis(t[Counter::kSavedMicros]);
+        nulls[c] = error[0] == '\0' || !may_see(d);
+        if (!nulls[c]) values[c] = CStringGetTextDatum(error);
+        ++c;
+        nulls[c] = reset == 0;
+        values[c++] = TimestampTzGetDatum(from_millis(reset));
+        values[c++] = Int64GetDatum(static_cast<int64>(t[Counter::kOversized]));
+        values[c++] = Int64GetDatum(static_cast<int64>(t[Counter::kUntriggered]));
+        tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+    }
+    PG_RETURN_VOID();
+}
+
+// One row per cache and reason that has occurred.
+extern "C" Datum cache_bypass_rows_1_0(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const int n = definition_count();
+    if (!shared_ready()) PG_RETURN_VOID();
+    find_control_blocks();
+    for (int i = 0; i < n; ++i) {
+        const Definition* d = definition_at(i);
+        if (d->index == core::kNoCache) continue;
+        const core::CounterTotals t = store().control(d->index)->counters.totals();
+        for (uint32 r = 0; r < core::kBypassReasons; ++r) {
+            if (t.bypass[r] == 0) continue;
+            Datum values[3] = {CStringGetTextDatum(d->name),
+                               CStringGetTextDatum(bypass_text(static_cast<core::Bypass>(r))),
+                               Int64GetDatum(static_cast<int64>(t.bypass[r]))};
+            bool nulls[3] = {};
+            tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+        }
+    }
+    PG_RETURN_VOID();
+}
+
+extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    if (!shared_ready() || definition_count() == 0) PG_RETURN_VOID();
+    find_control_blocks();
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "cache_ext entries", ALLOCSET_DEFAULT_SIZES);
+    for (uint32 p = 0; p < core::kPartitions; ++p) {
+        CHECK_FOR_INTERRUPTS();
+        MemoryContext old = MemoryContextSwitchTo(scratch);
+        const EntryListing listing = list_entries(p);
+        const uint8* key = listing.keys;
+        for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
+            const core::EntryInfo& e = listing.entries[i];
+            const Definition* d = definition_by_index(e.cache);
+            if (d == nullptr || !may_see(d)) continue;
+            Datum values[7] = {};
+            bool nulls[7] = {};
+            values[0] = CStringGetTextDatum(d->name);
+            values[1] = CStringGetTextDatum(key_text(key, d->columns, d->key_types));
+            values[2] = Int64GetDatum(e.gross_bytes);
+            values[3] = Int64GetDatum(e.hits);
+            values[4] = TimestampTzGetDatum(from_millis(e.calculated_at));
+            nulls[5] = e.expires_at == core::kNever;
+            values[5] = TimestampTzGetDatum(from_millis(e.expires_at));
+            values[6] = CStringGetTextDatum(state_text(e.result));
+            tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+        }
+        MemoryContextSwitchTo(old);
+        MemoryContextReset(scratch);
+    }
+    PG_RETURN_VOID();
+}
+
+// What a read would do now, and why.
+extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    require_execute(d);
+    KeyArguments arguments;
+    key_arguments(fcinfo, 1, d, &arguments);
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
+
+    Datum values[8] = {};
+    bool nulls[8] = {false, false, true, true, true, true, true, true};
+    const char* state = "bypass";
+    const char* reason;
+    core::Bypass bypass = bypass_reason(d, key);
+    core::Found found;
+    if (bypass == core::Bypass::kCount && control_block(d) == core::kNoCache) {
+        bypass = core::Bypass::kNoControlBlock;
+    }
+    const bool look = shared_ready() && d->index != core::kNoCache && ActiveSnapshotSet() &&
+                      IsMVCCSnapshot(GetActiveSnapshot());
+    if (look) {
+        const core::Snapshot snapshot = to_core(GetActiveSnapshot());
+        found = store().lookup(d->index, key.view, snapshot, nullptr, UINT32_MAX,
+                               core::Detail::kInspect);
+    }
+    if (bypass != core::Bypass::kCount) {
+        reason = bypass_text(bypass);
+    } else {
+        state = "miss";
+        switch (found.result) {
+            case core::LookupResult::kHit:
+            case core::LookupResult::kTooSmall:
+                state = "hit";
+                reason = "every writer of its tags is seen alike by the value and by this snapshot";
+                break;
+            case core::LookupResult::kExpired:
+                reason = "its ttl has passed";
+                break;
+            case core::LookupResult::kContradicted:
+                reason = "a writer of its tags is seen by only one of the value and this snapshot";
+                break;
+            case core::LookupResult::kUnusable:
+                state = "bypass";
+                reason = bypass_text(core::Bypass::kOldSnapshot);
+                break;
+            case core::LookupResult::kAbsent:
+            default:
+                reason = "not in the cache";
+                if (!store().usable(d->index, to_core(GetActiveSnapshot()))) {
+                    state = "bypass";
+                    reason = bypass_text(core::Bypass::kOldSnapshot);
+                }
+                break;
+        }
+    }
+    values[0] = CStringGetTextDatum(state);
+    values[1] = CStringGetTextDatum(reason);
+    if (found.result != core::LookupResult::kAbsent) {
+        nulls[2] = false;
+        values[2] = TimestampTzGetDatum(from_millis(found.calculated_at));
+        nulls[3] = found.expires_at == core::kNever;
+        values[3] = TimestampTzGetDatum(from_millis(found.expires_at));
+        nulls[4] = nulls[5] = false;
+        values[4] = Int64GetDatum(found.hits);
+        values[5] = Int64GetDatum(found.gross_bytes);
+        nulls[7] = found.last_writer == 0;
+        values[7] = FullTransactionIdGetDatum(FullTransactionIdFromU64(found.last_writer));
+    }
+    const char* tags[core::kMaxTags + 2];
+    int tag_count = 0;
+    tags[tag_count++] = "whole cache";
+    if (d->columns > 0)
+        tags[tag_count++] =
+            psprintf("key columns %s", key_text(key.view.bytes, d->columns, d->key_types));
+    for (int i = 0; i < d->mask_count; ++i) {
+        StringInfoData s;
+        initStringInfo(&s);
+        for (int k = 0; k < d->columns; ++k) {
+            if ((d->masks[i] & (ColumnMask{1} << k)) == 0) continue;
+            appendStringInfo(&s, "%s%d", s.len > 0 ? ", " : "key column ", k + 1);
+        }
+        tags[tag_count++] = s.data;
+    }
+    nulls[6] = false;
+    values[6] = PointerGetDatum(construct_array(text_array_items(tags, tag_count), tag_count,
+                                                TEXTOID, -1, false, TYPALIGN_INT));
+    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+    PG_RETURN_VOID();
+}
+
+// NULL: all caches that the user owns.
+extern "C" Datum cache_stat_reset_1_0(PG_FUNCTION_ARGS) {
+    require_shared("cache_stat_reset");
+    const Definition* one =
+        PG_ARGISNULL(0) ? nullptr : require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    if (one != nullptr) require_owner(one);
+    find_control_blocks();
+    for (int i = 0; i < definition_count(); ++i) {
+        const Definition* d = definition_at(i);
+        if (one != nullptr && d != one) continue;
+        if (d->index == core::kNoCache) continue;
+        if (OidIsValid(d->accessor) && !pg_proc_ownercheck(d->accessor, GetUserId())) continue;
+        store().reset_stats(d->index);
+    }
+    PG_RETURN_VOID();
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""The read rule as an executable model: random histories, every served value checked against the truth.
+
+The rule itself is in ring.py, what the store makes of it in cache.py. A history interleaves transactions
+(aborted, prepared, hard, and in half of the histories one that runs forever), fills whose snapshot, pinning
+and publishing lie apart, reads under fresh and old snapshots, evictions, and now and then a crash or a
+control block that goes and comes back. Rings are tiny on purpose.
+
+  agreement.py [--histories N] [--seed N] [--steps N] [--trace FILE|-] [--break NAME | --list-breaks]
+
+Exit status 1 on the first wrong value, and when too few of the right values at hand were served: a rule
+that serves nothing is never wrong. With --break, the exit status says whether the mistake was caught: 0 if so.
+"""
+import argparse
+import random
+import sys
+
+from cache import WHOLE, Cache
+from ring import Ended, Ring, Snapshot
+from trace import Trace, TracedRing
+
+BREAKS = {
+    "drop-too-soon": "a writer is dropped although its witness registered before it ended",
+    "drop-newest": "the oldest writer that has ended is kept, not the newest",
+    "no-witness": "a snapshot need not see the witness",
+    "early-recovery": "a ring recovers from an overflow although lost writers are running",
+    "lost-ignored": "an overflowed ring serves everybody",
+    "lost-without-horizon": "more lost writers than can be remembered leave no trace",
+    "horizon-of-lost": "the horizon is above the lost writers, not above all there ever were",
+    "horizon-below-registrant": "nor above the one who registers, whom a reader then need not see",
+    "horizon-not-raised": "nor does it rise when more is dropped",
+    "hard-ignored": "a hard writer is one like any other",
+    "hard-forgotten": "more hard writers than can be remembered leave no trace",
+    "quick-without-guard": "the fast path does not compare the largest XID with xmin",
+    "quick-despite-unseen": "the fast path serves entries that have unseen writers",
+    "publish-unusable": "a fill is published although its snapshot cannot judge the ring",
+    "unseen-ignored": "an entry does not remember the writers that its fill could not see",
+    "unseen-of-key-only": "an entry remembers them for its own key only",
+    "unseen-not-rechecked": "the key's sequence number is newer than the look at its unseen writers",
+    "key-not-rechecked": "an entry is linked though the record that contradicts it was dropped meanwhile",
+    "late-sequence": "the sequence numbers of the other tags are read when the entry is linked",
+    "keep-contradicted": "a record dropped from a shared ring does not take its tag's entry with it",
+    "node-without-absorb": "a tag's own ring starts empty",
+    "no-fold-back": "a tag's own ring is thrown away with the last entry",
+    "key-writers-in-node-only": "a key that has a ring of its own is not recorded in the shared one",
+    "absorb-forgets-witness": "a ring that takes over another's records does not take its witness",
+    "absorb-forgets-lost": "nor that it has overflowed",
+    "register-at-commit": "writers register when their commit is visible already",
+    "register-half": "a commit becomes visible when the first of its tags is registered",
+    "prepared-is-ended": "a prepared transaction counts as ended",
+    "missed-writers-trusted": "a control block made after a shortage knows nothing and is trusted",
+    "late-distrust": "it is distrusted only after others could use it",
+    "crash-forgets-prepared": "after a crash nobody remembers the prepared transactions",
+    "crash-softens-prepared": "they are remembered, but not as hard",
+}
+UNKNOWN = object()  # the truth for a snapshot older than a hard change: never to be served
+ENOUGH = 0.6        # of the right values at hand that fresh snapshots must have been served
+
+# Keys 0 to 5 and what their entries depend on beyond their own key and the whole cache: groups of
+# keys, and other keys (4 and 5 are filled by reading 0 and 1).
+KEYS = range(6)
+GROUPS = {2: ["g0"], 3: ["g1"], 4: ["g0", "g1"]}
+NESTED = {4: [0], 5: [0, 1]}
+TAGS = {**{k: 1 + k for k in KEYS}, "g0": 7, "g1": 8}
+
+
+class Database:
+    def __init__(self):
+        self.next_xid, self.latest_completed = 3, 2
+        self.active, self.prepared, self.committed = set(), set(), set()
+        self.wrote, self.hard = {}, set()
+
+    def snapshot(self):
+        return Snapshot(self.active, self.latest_completed + 1)
+
+    def begin(self):
+        xid, self.next_xid = self.next_xid, self.next_xid + 1
+        self.active.add(xid)
+        return xid
+
+    def end(self, xid, commit):
+        self.active.discard(xid)
+        self.prepared.discard(xid)
+        self.latest_completed = max(self.latest_completed, xid)
+        if commit:
+            self.committed.add(xid)
+
+    def value(self, tags, s):
+        """The truth: the committed writers that s sees; none to rely on before a hard change."""
+        if any(x in self.committed and s.in_progress(x) for x in self.hard):
+            return UNKNOWN
+        return frozenset(x for t in tags for x in self.wrote.get(t, ())
+                         if x in self.committed and not s.in_progress(x))
+
+
+class Wrong(Exception):
+    pass
+
+
+class Writer:
+    def __init__(self, xid, tags, hard):
+        self.xid, self.tags, self.hard = xid, tags, hard
+        self.looked = None  # the snapshot that tells who has ended, taken before the first registration
+
+
+class History:
+    def __init__(self, seed, broken, trace):
+        self.seed, self.broken, self.r = seed, broken, random.Random(seed)
+        self.db = Database()
+        sizes = [(2, 0), (2, 0), (3, 2), (8, 4)]
+        ring, whole = self.r.choice(sizes), self.r.choice(sizes)
+        make_ring = (lambda size: TracedRing(trace, *size, broken)) if trace else (
+            lambda size: Ring(*size, broken))
+        slot_count = self.r.choice([1, 2, 3])
+        self.make_cache = lambda: Cache(lambda: make_ring(ring), lambda: make_ring(whole), slot_count, broken)
+        self.cache = self.make_cache()
+        self.running, self.committing, self.ready, self.late = [], [], [], []
+        self.fills, self.pinned, self.old = [], [], []
+        self.exhausted = False
+        self.reads = self.right = self.served = 0
+        # Every history has its own emphasis: the more they differ, the more they find.
+        self.hard_share = self.r.choice([0, 0, .03, .2, .8])
+        self.whole_share = self.r.choice([0, .05, .5])
+        self.prepared_share = self.r.choice([.02, .1, .3])
+        self.old_share = self.r.choice([.1, .4, .7])
+        self.keys = self.r.sample(KEYS, self.r.choice([1, 2, 3, 6]))
+        tags = sorted({t for k in self.keys for ts in self.tags_of(k) for t in ts})
+        self.tags = self.r.sample(tags, self.r.randint(1, len(tags)))
+        self.emphasis = [self.r.choice([.3, 1, 1, 3]) for _ in range(13)]
+        if self.r.random() < .5:
+            self.db.begin()  # a long transaction that holds everybody's xmin back
+
+    def some(self, things):
+        return things.pop(self.r.randrange(len(things)))
+
+    def tags_of(self, k):
+        """Its own, those of its groups, those of nested entries."""
+        return [TAGS[k]], [TAGS[g] for g in GROUPS.get(k, ())], [TAGS[n] for n in NESTED.get(k, ())]
+
+    def run(self, steps):
+        weights = {self.begin: 12, self.register: 20, self.end: 13, self.end_prepared: 2,
+                   self.keep_snapshot: 6, self.fill: 8, self.pin: 8, self.publish: 8, self.fill_at_once: 16,
+                   self.remove: 2, self.collect: 6, self.crash: .2, self.control_block: .4}
+        operations = list(weights) + [self.read]
+        weights = [w * e for w, e in zip(weights.values(), self.emphasis)] + [40]
+        for operation in self.r.choices(operations, weights, k=steps):
+            operation()
+        return self.reads, self.right, self.served
+
+    # --- writers ---
+
+    def begin(self):
+        xid, r = self.db.begin(), self.r
+        tags = r.sample(self.tags, min(len(self.tags), r.choice([0, 1, 1, 1, 2, 3, 5])))
+        hard = r.random() < self.hard_share
+        if hard or r.random() < self.whole_share:
+            tags.append(WHOLE)
+        for t in tags:
+            self.db.wrote.setdefault(t, set()).add(xid)
+        if hard:
+            self.db.hard.add(xid)
+        self.running.append(Writer(xid, tags, hard))
+
+    def register(self):
+        """PRE_COMMIT or PRE_PREPARE, one tag at a time."""
+        if self.late and self.r.random() < .5:
+            self.register_one(self.late[0])
+            if not self.late[0].tags:
+                self.late.pop(0)
+            return
+        if not self.committing or self.running and self.r.random() < .5:
+            if not self.running:
+                return
+            w = self.some(self.running)
+            w.looked = self.db.snapshot()
+            if "register-at-commit" in self.broken:
+                self.ready.append(w)
+            else:
+                self.committing.append(w)
+        else:
+            w = self.r.choice(self.committing)
+            if w.tags:
+                self.register_one(w)
+            if not w.tags or "register-half" in self.broken:
+                self.committing.remove(w)
+                if self.r.random() < self.prepared_share:
+                    self.db.prepared.add(w.xid)
+                else:
+                    self.ready.append(w)
+
+    def register_one(self, w):
+        tag = w.tags.pop(self.r.randrange(len(w.tags)))
+        on_record = self.cache.possibly_running(tag)
+        ended = {x for x in on_record if not w.looked.in_progress(x)}
+        if "prepared-is-ended" in self.broken:
+            ended |= set(on_record) & self.db.prepared
+        is_key = tag <= len(KEYS)
+        self.cache.register(tag, is_key, w.xid, w.hard, Ended(ended, w.looked.xmin))
+
+    def end(self):
+        if not self.ready:
+            return
+        w = self.some(self.ready)
+        self.db.end(w.xid, self.r.random() < .8)
+        if w.tags:  # of those that are broken on purpose
+            self.late.append(w)
+
+    def end_prepared(self):
+        if self.db.prepared:
+            self.db.end(self.r.choice(sorted(self.db.prepared)), self.r.random() < .8)
+
+    # --- fills ---
+
+    def snapshot(self):
+        if self.old and self.r.random() < self.old_share:
+            return self.r.choice(self.old), False
+        return self.db.snapshot(), True
+
+    def keep_snapshot(self):
+        self.old = (self.old + [self.db.snapshot()])[-5:]
+
+    def truth(self, k, s):
+        return self.db.value(sum(self.tags_of(k), [WHOLE]), s)
+
+    def fill(self):
+        f, k = self.snapshot()[0], self.r.choice(self.keys)
+        self.fills.append((k, f, self.truth(k, f)))
+
+    def pin(self):
+        if not self.fills:
+            return
+        k, f, value = self.some(self.fills)
+        (own,), parts, nested = self.tags_of(k)
+        e = self.cache.pin(k, own, parts, nested, f, value)
+        if e:
+            self.pinned.append((e, f))
+
+    def publish(self):
+        if self.pinned:
+            self.cache.link(*self.some(self.pinned))
+
+    def fill_at_once(self):
+        """The three steps with nothing between them."""
+        self.fill()
+        fills, self.fills = self.fills[:-1], self.fills[-1:]
+        pinned, self.pinned = self.pinned, []
+        self.pin()
+        self.publish()
+        self.fills, self.pinned = fills, pinned
+
+    def remove(self):
+        self.cache.remove(self.r.choice(self.keys))
+
+    def collect(self):
+        self.cache.collect_dead()
+
+    # --- what happens to the server ---
+
+    def crash(self):
+        """Memory is empty, prepared transactions live on; they register before anybody connects."""
+        db = self.db
+        prepared = sorted(db.prepared)
+        for xid in db.active - db.prepared:
+            db.end(xid, False)
+        self.running, self.committing, self.ready, self.late = [], [], [], []
+        self.fills, self.pinned, self.old = [], [], []
+        self.cache, self.exhausted = self.make_cache(), False
+        if "crash-forgets-prepared" in self.broken:
+            return
+        # Hard: what they have done is not known, and may be of that kind.
+        hard = "crash-softens-prepared" not in self.broken
+        for xid in prepared:
+            self.cache.register(WHOLE, False, xid, hard, Ended((), db.snapshot().xmin))
+
+    def control_block(self):
+        """It goes to another cache, and writers find none; later there is one again."""
+        if self.cache.whole:
+            self.cache.release()
+            self.exhausted = True
+        else:
+            late = "late-distrust" in self.broken
+            self.cache.attach(0 if late else self.db.next_xid)
+
+    def read(self):
+        k = self.r.choice(self.keys)
+        s, fresh = self.snapshot()
+        if "late-distrust" in self.broken and self.exhausted and self.cache.whole and self.r.random() < .2:
+            self.cache.whole.distrust(self.db.next_xid)
+            self.exhausted = False
+        e, truth = self.cache.entries.get(k), self.truth(k, s)
+        served = bool(e) and self.cache.judge(e, s)
+        if e and self.cache.quick(e, s) and not served:
+            raise Wrong("the fast path serves what the rule forbids: key %d" % k)
+        if served and (e.value is UNKNOWN or e.value != truth):
+            show = lambda v: "unknown" if v is UNKNOWN else sorted(v)
+            raise Wrong("wrong value: key %d served %s truth %s" % (k, show(e.value), show(truth)))
+        if fresh:
+            self.reads += 1
+            self.right += bool(e and e.value is not UNKNOWN and e.value == truth)
+            self.served += served
+
+
+def run(histories, first_seed, steps, broken, trace_file):
+    """Totals, or what went wrong and where."""
+    total = [0, 0, 0]
+    for seed in range(first_seed, first_seed + histories):
+        trace = Trace(trace_file, seed) if trace_file else None
+        try:
+            out = History(seed, broken, trace).run(steps)
+        except Wrong as wrong:
+            return None, "seed %d: %s" % (seed, wrong)
+        total = [a + b for a, b in zip(total, out)]
+    return total, None
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--histories", type=int, default=2000)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--steps", type=int, default=400)
+    p.add_argument("--trace", metavar="FILE")
+    p.add_argument("--break", dest="broken", choices=sorted(BREAKS), metavar="NAME")
+    p.add_argument("--list-breaks", action="store_true")
+    args = p.parse_args()
+    if args.list_breaks:
+        for name, meaning in BREAKS.items():
+            print("%-25s %s" % (name, meaning))
+        return 0
+    file = None
+    if args.trace:
+        file = sys.stdout if args.trace == "-" else open(args.trace, "w")
+    report = sys.stderr if file is sys.stdout else sys.stdout
+    total, wrong = run(args.histories, args.seed, args.steps, frozenset({args.broken} - {None}), file)
+    if args.broken:
+        print("%-25s %s" % (args.broken, "caught, " + wrong if wrong else "NOT CAUGHT"), file=report)
+        return 0 if wrong else 1
+    if wrong:
+        print(wrong, file=report)
+        return 1
+    reads, right, served = total
+    print("%d histories, %d fresh reads, a right value at hand in %d, served in %d (%.0f %%); none wrong" %
+          (args.histories, reads, right, served, 100 * served / max(right, 1)), file=report)
+    if served < ENOUGH * right:
+        print("too few were served", file=report)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""Entries and the rings of their tags, as src/core/tags.cpp and publish.cpp have them.
+
+The tag of a full key has its writers in a ring shared with other tags (a slot). A tag that groups several
+keys, or the key of a nested entry, gets a ring of its own (a node) while entries carry it. The whole cache
+has a ring of its own, the only one with hard writers; it can go away and come back (a control block).
+"""
+from ring import Ring
+
+WHOLE = 0
+
+
+class Node:
+    def __init__(self, ring, is_key):
+        self.ring, self.is_key, self.refs = ring, is_key, 0
+
+
+class Entry:
+    def __init__(self, key, tag, value):
+        self.key, self.tag, self.value = key, tag, value
+        self.key_seq = self.cache_seq = 0
+        self.nodes = {}            # tag -> last_seq of its node
+        self.unseen = frozenset()  # of all tags together
+        self.whole = None          # the ring it was published with
+
+
+class Cache:
+    def __init__(self, make_ring, make_whole, slot_count, broken):
+        self.make_ring, self.make_whole, self.broken = make_ring, make_whole, broken
+        self.slots = [make_ring() for _ in range(slot_count)]
+        self.seqs = [0] * slot_count + [0]  # the last one: the whole cache
+        self.nodes, self.entries, self.dead = {}, {}, []
+        self.whole = make_whole()
+
+    def slot(self, tag):
+        return self.slots[tag % len(self.slots)]
+
+    def next_seq(self, tag):
+        i = len(self.slots) if tag == WHOLE else tag % len(self.slots)
+        self.seqs[i] += 1
+        return self.seqs[i]
+
+    # --- writers ---
+
+    def possibly_running(self, tag):
+        if tag == WHOLE:
+            return self.whole.possibly_running() if self.whole else []
+        node = self.nodes.get(tag)
+        return self.slot(tag).possibly_running() + (node.ring.possibly_running() if node else [])
+
+    def register(self, tag, is_key, xid, hard, ended):
+        seq = self.next_seq(tag)
+        if tag == WHOLE:
+            if self.whole:
+                self.whole.add(tag, xid, seq, hard, ended)
+            return
+        node = self.nodes.get(tag)
+        if node:
+            node.ring.add(tag, xid, seq, False, ended)
+        if not node or is_key and "key-writers-in-node-only" not in self.broken:
+            self.drop_contradicted(self.slot(tag).add(tag, xid, seq, False, ended))
+
+    def drop_contradicted(self, dropped):
+        """In a shared ring nothing else speaks against an entry once the record that did is dropped."""
+        for r in dropped:
+            for e in list(self.entries.values()):
+                if e.tag == r.tag and "keep-contradicted" not in self.broken:
+                    if r.contradicts(e.key_seq, e.unseen):
+                        self.remove(e.key)
+
+    # --- entries: pin() under the locks of the tags, then link() under the lock of the key ---
+
+    def pin(self, key, tag, parts, nested, f, value):
+        """None: the fill may not be published."""
+        if not self.whole:
+            return None
+        e = Entry(key, tag, value)
+        e.whole, e.cache_seq = self.whole, self.whole.last_seq
+        unseen = self.whole.unseen_by(WHOLE, f)
+        if unseen is not None:
+            unseen = self.slot(tag).unseen_by(tag, f, unseen)
+        e.key_seq = self.slot(tag).last_seq
+        for t in parts + nested:
+            if unseen is None:
+                break
+            node = self.nodes.get(t)
+            if not node:
+                node = self.nodes[t] = Node(self.make_ring(), t in nested)
+                if "node-without-absorb" not in self.broken:
+                    node.ring.absorb(self.slot(t), t)
+            node.refs += 1
+            e.nodes[t] = node.ring.last_seq
+            unseen = node.ring.unseen_by(t, f, unseen)
+        if unseen is None:
+            self.unpin(e)
+            return None
+        e.unseen = unseen
+        return e
+
+    def link(self, e, f):
+        slot = self.slot(e.tag)
+        if "unseen-not-rechecked" in self.broken:
+            again = e.unseen
+            e.key_seq = slot.last_seq
+        elif "key-not-rechecked" in self.broken:
+            again = e.unseen  # and the sequence number of then, though its record may be gone
+        else:
+            again = slot.unseen_by(e.tag, f, e.unseen)
+            e.key_seq = slot.last_seq
+        if again is None or len(again) > len(e.unseen) or e.whole is not self.whole:
+            self.unpin(e)
+            return False
+        if "late-sequence" in self.broken:
+            e.cache_seq = self.whole.last_seq
+            e.nodes = {t: self.nodes[t].ring.last_seq for t in e.nodes}
+        if "unseen-ignored" in self.broken:
+            e.unseen = frozenset()
+        if "unseen-of-key-only" in self.broken:
+            e.unseen = slot.unseen_by(e.tag, f)
+        self.remove(e.key)
+        self.entries[e.key] = e
+        return True
+
+    def remove(self, key):
+        if key in self.entries:
+            self.dead.append(self.entries.pop(key))  # freed by the next one who passes by
+
+    def collect_dead(self):
+        while self.dead:
+            self.unpin(self.dead.pop())
+
+    def unpin(self, e):
+        for t in e.nodes:
+            node = self.nodes[t]
+            node.refs -= 1
+            if node.refs == 0:
+                del self.nodes[t]
+                if not node.is_key and "no-fold-back" not in self.broken:
+                    self.drop_contradicted(self.slot(t).absorb(node.ring, t))
+
+    def judge(self, e, s):
+        return self.slot(e.tag).agrees(e.tag, e.key_seq, e.unseen, s) and \
+            self.whole.agrees(WHOLE, e.cache_seq, e.unseen, s) and \
+            all(self.nodes[t].ring.agrees(t, seq, e.unseen, s) for t, seq in e.nodes.items())
+
+    def quick(self, e, s):
+        return (not e.unseen or "quick-despite-unseen" in self.broken) and \
+            self.slot(e.tag).quick(e.key_seq, s) and self.whole.quick(e.cache_seq, s) and \
+            all(self.nodes[t].ring.quick(seq, s) for t, seq in e.nodes.items())
+
+    # --- the control block ---
+
+    def release(self):
+        for key in list(self.entries):
+            self.remove(key)
+        self.whole = None
+
+    def attach(self, next_xid):
+        self.whole = self.make_whole()
+        if next_xid and "missed-writers-trusted" not in self.broken:
+            self.whole.distrust(next_xid)

@@ -1,0 +1,206 @@
+"""One ring of writers: the agreement rule, as src/core/writers.hpp has it.
+
+A *tag* names what an entry depends on. A transaction that changed it (a *writer*) is recorded in the
+tag's ring before its commit can become visible to anybody. Then
+
+  an entry filled under snapshot F may be served to snapshot S
+  iff F and S agree on every writer of the tag: in progress for both, or for neither.
+
+What has to be right is what may be forgotten. A writer that has ended may be dropped once a writer that
+registered after that is kept in its place (the witness): whoever sees the witness took its snapshot
+after the dropped one had ended. Whether a writer has ended is asked when the next one registers; nothing
+happens at commit, so a prepared transaction is no special case. A ring full of running writers overflows:
+they move to a bounded list of lost ones, and until the first writer that registered after all of them had
+ended is visible, only a snapshot that sees everything ever registered here is served; beyond that bound,
+only one whose xmin has passed a horizon.
+
+A *hard* writer changes what even older snapshots read (TRUNCATE, rewriting or replacing DDL): a snapshot
+that cannot see it neither fills nor hits.
+
+`broken` is a set of names of deliberate mistakes (agreement.py lists them).
+"""
+MAX_UNSEEN = 2  # writers that a fill may be blind to and still be published
+MAX_HARD = 4    # hard writers that a ring can remember
+NO_XID = 1 << 64
+
+
+class Snapshot:
+    """What PostgreSQL's snapshot knows: the XIDs in progress, and the first XID it cannot judge."""
+    def __init__(self, active, xmax):
+        self.active, self.xmax = frozenset(active), xmax
+        self.xmin = min(self.active | {xmax})
+
+    def in_progress(self, xid):
+        return xid >= self.xmax or xid in self.active
+
+
+class Ended:
+    """What a registrant has found out about other transactions, before its turn came."""
+    def __init__(self, xids, oldest_running):
+        self.xids, self.oldest_running = frozenset(xids), oldest_running
+
+    def contains(self, xid):
+        return xid < self.oldest_running or xid in self.xids
+
+
+class Record:
+    def __init__(self, xid, tag, seq, ended_before=0):
+        self.xid, self.tag, self.seq = xid, tag, seq
+        self.ended_before = ended_before  # seq of the first registration that found it ended
+
+    def contradicts(self, seq, unseen):
+        return self.seq > seq or self.xid in unseen
+
+
+class Ring:
+    """capacity: records it can hold; can_lose: pushed-out running writers it can remember."""
+    def __init__(self, capacity, can_lose, broken=frozenset()):
+        self.capacity, self.can_lose, self.broken = capacity, can_lose, broken
+        self.records = []
+        self.last_seq = self.largest = 0
+        self.witness = self.witness_seq = 0  # S must see it, or what was dropped is unknown to it
+        self.overflowed = False              # running writers were pushed out, nobody vouches for them yet
+        self.lost = []                       # which ones, while they run
+        self.horizon = 0                     # more than can_lose of them: must lie at or below S.xmin
+        self.hard = []                       # hard writers that S must see
+
+    # --- writers ---
+
+    def add(self, tag, xid, seq, hard, ended):
+        """Returns the records that had to go. If tags share the ring, their entries must go with them."""
+        if "horizon-below-registrant" not in self.broken:
+            self.largest = max(self.largest, xid)  # before anything is forgotten: horizons lie above xid
+        for r in self.records:
+            if r.ended_before == 0 and ended.contains(r.xid):
+                r.ended_before = seq
+        self.lost = [x for x in self.lost if not ended.contains(x)]
+        if self.horizon <= ended.oldest_running:
+            self.horizon = 0
+        dropped = self._make_room()
+        if self.overflowed and ("early-recovery" in self.broken or not self.lost and not self.horizon):
+            self.witness, self.witness_seq, self.overflowed = xid, seq, False  # all that was lost had ended
+        if hard and "hard-ignored" not in self.broken:
+            self.hard = [x for x in self.hard if not ended.contains(x)]    # seeing xid implies those
+            if len(self.hard) == MAX_HARD:
+                self.hard = []
+                if "hard-forgotten" not in self.broken:
+                    self.horizon, self.overflowed = self.largest + 1, True
+            self.hard.append(xid)
+        self._append(Record(xid, tag, seq))
+        return dropped
+
+    def possibly_running(self):
+        return [r.xid for r in self.records if r.ended_before == 0] + self.lost + self.hard
+
+    def absorb(self, other, tag):
+        """Takes over what another ring of the same sequence knows of the tag; returns what had to go."""
+        dropped = []
+        self.largest = max(self.largest, other.largest)
+        for r in other.records:
+            if r.tag == tag:
+                dropped += self._make_room()
+                self._append(Record(r.xid, r.tag, r.seq, r.ended_before))
+        if other.overflowed and "absorb-forgets-lost" not in self.broken:
+            self.overflowed = True
+            for x in other.lost:
+                self._lose(x)
+            if self.horizon or other.horizon:
+                self._lose_all()
+        if other.witness_seq > self.witness_seq and "absorb-forgets-witness" not in self.broken:
+            self.witness, self.witness_seq = other.witness, other.witness_seq
+        return dropped
+
+    def distrust(self, next_xid):
+        """The ring may have missed writers below next_xid. It must be new: no entry may know it yet."""
+        self.overflowed = True
+        self.largest = max(self.largest, next_xid - 1)
+        self._lose_all()
+
+    def _append(self, record):
+        self.records.append(record)
+        self.largest = max(self.largest, record.xid)
+        self.last_seq = max(self.last_seq, record.seq)
+
+    def _make_room(self):
+        dropped = []
+        if len(self.records) >= self.capacity:
+            dropped += self._forget_ended()
+        if len(self.records) >= self.capacity:
+            dropped += self._overflow()
+        return dropped
+
+    def _forget_ended(self):
+        ended = [r for r in self.records if r.ended_before]
+        if not ended:
+            return []
+        keep = (min if "drop-newest" in self.broken else max)(ended, key=lambda r: r.seq)
+        dropped = [r for r in ended if r is not keep and (
+            r.ended_before <= keep.seq or self.broken & {"drop-too-soon", "drop-newest"})]
+        self.records = [r for r in self.records if r not in dropped]
+        if dropped and keep.seq > self.witness_seq:
+            self.witness, self.witness_seq = keep.xid, keep.seq
+        return dropped
+
+    def _overflow(self):
+        dropped, self.records = self.records, []
+        self.overflowed, self.witness, self.witness_seq, before = True, 0, 0, self.horizon
+        for r in dropped:
+            if r.ended_before == 0:
+                self._lose(r.xid)
+        if self.horizon and "horizon-not-raised" not in self.broken:
+            self._lose_all()
+        if self.horizon and "horizon-of-lost" in self.broken:
+            self.horizon = max([before - 1] + [r.xid for r in dropped if r.ended_before == 0]) + 1
+        return dropped
+
+    def _lose(self, xid):
+        if xid in self.lost:
+            return
+        if self.horizon == 0 and len(self.lost) < self.can_lose:
+            self.lost.append(xid)
+        elif "lost-without-horizon" not in self.broken:
+            self._lose_all()
+
+    def _lose_all(self):
+        """The horizon lies above every writer there ever was: the witness that is given up may be younger
+        than the lost ones, and whoever is served has to see the registrant, who speaks against entries that
+        are older than the records dropped for it."""
+        self.horizon, self.lost = self.largest + 1, []
+
+    # --- entries ---
+
+    def usable(self, s):
+        """Does S see everything this ring has forgotten, and every hard writer?"""
+        if any(s.in_progress(x) for x in self.hard):
+            return False
+        if self.overflowed:
+            if "lost-ignored" in self.broken:
+                return True
+            if "horizon-of-lost" in self.broken:
+                return s.xmin >= self.horizon > 0
+            # Everything forgotten lies below the horizon, or at least not above the largest.
+            return s.xmin >= (self.horizon or self.largest + 1)
+        return self.witness == 0 or not s.in_progress(self.witness) or "no-witness" in self.broken
+
+    def agrees(self, tag, seq, unseen, s):
+        """The read rule. An entry older than a dropped writer needs no mark of its own in a ring of its
+        own: the newest writer is never dropped, S has to see it, and the entry has not."""
+        return Ring.usable(self, s) and all(
+            r.contradicts(seq, unseen) == s.in_progress(r.xid) for r in self.records if r.tag == tag)
+
+    def unseen_by(self, tag, f, unseen=frozenset()):
+        """unseen and the writers of tag that F cannot see; None: F may not publish."""
+        if not Ring.usable(self, f) and "publish-unusable" not in self.broken:
+            return None
+        unseen = unseen | {r.xid for r in self.records if r.tag == tag and f.in_progress(r.xid)}
+        return unseen if len(unseen) <= MAX_UNSEEN else None
+
+    def guard(self):
+        return NO_XID if self.overflowed else self.largest
+
+    def quick(self, seq, s):
+        """The common case in two compares; for an entry without unseen writers it implies agrees()."""
+        return self.last_seq <= seq and ("quick-without-guard" in self.broken or self.guard() < s.xmin)
+
+    def newest(self, tag):
+        return max(((r.seq, r.xid) for r in self.records if r.tag == tag), default=(0, 0))[1]

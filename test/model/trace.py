@@ -1,0 +1,88 @@
+"""Writes what rings were asked and what they answered, for src/core/writers.cpp to be held against.
+
+One operation a line, space-separated; lists are comma-separated, an empty one is "-":
+
+  H seed                                                a new history: all rings and snapshots are new
+  R ring capacity can_lose                              a new ring
+  S snapshot xmin xmax running
+  A ring tag xid seq hard oldest_running ended = dropped (xid:seq)
+  P ring = possibly running
+  B ring from tag = dropped                             absorb
+  D ring next_xid                                       distrust
+  U ring snapshot = verdict                             usable
+  G ring tag seq unseen snapshot = verdict              agrees
+  F ring tag unseen snapshot = verdict unseen           unseen_by
+  Q ring seq snapshot = verdict                         quick
+  N ring tag = xid                                      newest
+"""
+from ring import Ring
+
+
+def listed(xids):
+    return ",".join(map(str, xids)) or "-"
+
+
+def dropped_list(records):
+    return listed("%d:%d" % (r.xid, r.seq) for r in records)
+
+
+class Trace:
+    def __init__(self, file, seed):
+        self.file, self.rings = file, 0
+        self.snapshots = {}
+        self.write("H", seed)
+
+    def write(self, *fields):
+        print(*fields, file=self.file)
+
+    def number_of(self, s):
+        if s not in self.snapshots:
+            self.snapshots[s] = len(self.snapshots)
+            self.write("S", self.snapshots[s], s.xmin, s.xmax, listed(sorted(s.active)))
+        return self.snapshots[s]
+
+
+class TracedRing(Ring):
+    def __init__(self, trace, *args):
+        super().__init__(*args)
+        self.trace, self.number = trace, trace.rings
+        trace.rings += 1
+        trace.write("R", self.number, self.capacity, self.can_lose)
+
+    def add(self, tag, xid, seq, hard, ended):
+        dropped = super().add(tag, xid, seq, hard, ended)
+        self.trace.write("A", self.number, tag, xid, seq, int(hard), ended.oldest_running,
+                         listed(sorted(ended.xids)), "=", dropped_list(dropped))
+        self.trace.write("N", self.number, tag, "=", self.newest(tag))
+        return dropped
+
+    def possibly_running(self):
+        xids = super().possibly_running()
+        self.trace.write("P", self.number, "=", listed(xids))
+        return xids
+
+    def absorb(self, other, tag):
+        dropped = super().absorb(other, tag)
+        self.trace.write("B", self.number, other.number, tag, "=", dropped_list(dropped))
+        return dropped
+
+    def distrust(self, next_xid):
+        super().distrust(next_xid)
+        self.trace.write("D", self.number, next_xid)
+
+    def agrees(self, tag, seq, unseen, s):
+        verdict, n = super().agrees(tag, seq, unseen, s), self.trace.number_of(s)
+        self.trace.write("U", self.number, n, "=", int(super().usable(s)))
+        self.trace.write("G", self.number, tag, seq, listed(sorted(unseen)), n, "=", int(verdict))
+        return verdict
+
+    def unseen_by(self, tag, f, unseen=frozenset()):
+        out = super().unseen_by(tag, f, unseen)
+        self.trace.write("F", self.number, tag, listed(sorted(unseen)), self.trace.number_of(f), "=",
+                         int(out is not None), listed(sorted(out or ())))
+        return out
+
+    def quick(self, seq, s):
+        verdict = super().quick(seq, s)
+        self.trace.write("Q", self.number, seq, self.trace.number_of(s), "=", int(verdict))
+        return verdict
