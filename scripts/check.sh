@@ -161,7 +161,10 @@ main() {
 
     # One check of this tree at a time.
     exec 8< "$ROOT"
-    flock -n 8 || { echo "Waiting for another run in this tree..." && flock 8; }
+    if ! flock -n 8; then
+        echo "Waiting for another run in this tree..."
+        run_job flock 8
+    fi
 
     TALLY=$(mktemp /tmp/cache_ext_tally.XXXXXX)
     remove_tally() { rm -f "$TALLY" "$TALLY.log"; }

@@ -107,9 +107,10 @@ server_knows() {
 }
 
 # Puts the built extension where only our clusters see it. Debian's servers have extension_destdir
-# for that; with any other, or with SYSTEM_INSTALL=1, it goes into PostgreSQL's own folders, which
-# we then keep locked (descriptor 9) against other runs of ours. Writes the settings that a cluster
-# needs to find it to $SCRATCH/extension.conf. Not to be run as a job: the lock would end with it.
+# for that; with any other, or with SYSTEM_INSTALL=1, it goes into PostgreSQL's own folders until we
+# end, and those are kept locked (descriptor 9) against other runs of ours. Writes the settings that
+# a cluster needs to find it to $SCRATCH/extension.conf. Not to be run as a job: the lock would end
+# with it.
 extension_install() {
     local settings=$SCRATCH/extension.conf prefix=$SCRATCH/extension
     if [ -z "${SYSTEM_INSTALL:-}" ] && server_knows extension_destdir; then
@@ -120,11 +121,18 @@ dynamic_library_path = '$prefix$("$PG_CONFIG" --pkglibdir):\$libdir'
 END
     else
         exec 9< "$("$PG_CONFIG" --sharedir)/extension"
-        flock 9
+        run_job flock 9
+        if [ ! -e "$("$PG_CONFIG" --sharedir)/extension/cache_ext.control" ]; then
+            on_exit extension_uninstall
+        fi
         as_root make -C "$ROOT" --no-print-directory -s install PG_CONFIG="$PG_CONFIG" || return
         : > "$settings"
     fi
     scratch_hand_over
+}
+
+extension_uninstall() {
+    (as_root make -C "$ROOT" --no-print-directory -s uninstall PG_CONFIG="$PG_CONFIG")
 }
 
 # cluster_start NAME [FILE]: starts a cluster with the extension preloaded and FILE's settings

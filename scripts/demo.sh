@@ -45,7 +45,7 @@ fi
 heading "Build"
 # One build of this tree at a time.
 exec 8< "$ROOT"
-flock 8
+run flock 8
 run build
 scratch_create demo
 extension_install || die "The demo stops here: the extension could not be installed."

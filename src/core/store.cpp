@@ -17,7 +17,7 @@ constexpr std::size_t kBytesPerBucket = 512;
 constexpr std::size_t kBytesPerNodeBucket = 8192;
 constexpr std::size_t kBytesPerSlot = 16384;
 
-constexpr std::size_t kMinArena = 64 * 1024;
+constexpr std::size_t kMinArena = std::size_t{64} * 1024;
 
 std::size_t round_up(std::size_t n) {
     return (n + kLine - 1) / kLine * kLine;
@@ -56,8 +56,8 @@ T* inside(void* block, std::uint64_t offset) {
 }  // namespace
 
 std::size_t Store::min_bytes(const StoreOptions& options) {
-    std::size_t bytes = 1024 * 1024;
-    while (plan(bytes, options).arena + kMinArena > bytes) bytes += 64 * 1024;
+    std::size_t bytes = std::size_t{1024} * 1024;
+    while (plan(bytes, options).arena + kMinArena > bytes) bytes += std::size_t{64} * 1024;
     return bytes;
 }
 

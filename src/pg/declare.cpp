@@ -538,9 +538,7 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     const char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     const Definition* d = require_definition(name);
     // Whoever owns the schema may clean up after an accessor that was dropped by hand.
-    if (OidIsValid(d->accessor)) {
-        require_owner(d);
-    } else if (!pg_namespace_ownercheck(extension_schema(), GetUserId())) {
+    if (OidIsValid(d->accessor) || !pg_namespace_ownercheck(extension_schema(), GetUserId())) {
         require_owner(d);
     }
     for (int i = 0; i < definition_count(); ++i) {

@@ -14,9 +14,9 @@ namespace cache_ext::pg {
 
 // A changed row of a path dependency's relation. is_new: it exists after the change, so the query
 // has to find a key for it.
-void collect_path_row(const Dependency& dependency, TupleTableSlot* row, bool is_new);
+void collect_path_row(const Dependency& dep, TupleTableSlot* slot, bool is_new);
 // A row that the path dependency's query may read was changed in a way that can move keys.
-void collect_path_move(const Dependency& dependency);
+void collect_path_move(const Dependency& dep);
 
 // At PRE_COMMIT: turns what was collected into tags. Never fails; widens to the whole cache
 // instead.
@@ -37,6 +37,6 @@ struct PathShape {
 
 // Analyses a query at its declaration (path_queries.cpp). ERROR if it cannot serve. SPI must be
 // connected.
-PathShape check_path_query(const Definition* definition, Oid relation, const char* query);
+PathShape check_path_query(const Definition* d, Oid relation, const char* text);
 
 }  // namespace cache_ext::pg

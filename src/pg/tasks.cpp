@@ -1,6 +1,6 @@
 #include "pg/tasks.hpp"
 
-#include <signal.h>
+#include <csignal>
 
 #include "pg/shared.hpp"
 
