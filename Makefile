@@ -17,7 +17,6 @@ SCRIPT_TARGETS := check unit lint format demo demo-stop help
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
 .PHONY: $(SCRIPT_TARGETS)
-export ONLY KEEP PG_CONFIG SYSTEM_INSTALL USERS AGENTS CALLS
 
 check:
 	@scripts/check.sh
@@ -73,7 +72,7 @@ endif
 # Once a tree was built with WERROR=1 it stays so until `make clean`: objects that a warning got
 # past would otherwise not be compiled again.
 ifndef WERROR
-WERROR := $(file <build/werror)
+WERROR := $(strip $(file <build/werror))
 endif
 
 DATA_built = $(EXT_SQL)
@@ -96,8 +95,9 @@ include $(PGXS)
 -include $(OBJS:.o=.d)
 
 # $(call remember,FILE,TEXT) rewrites the file when the text is another than the last time, so that
-# what depends on the file is made again after a change of flags or of the set of sources.
-remember = $(if $(subst <$(strip $2)>,,<$(file <$1)>),$(shell mkdir -p build)$(file >$1,$(strip $2)))
+# what depends on the file is made again after a change of flags or of the set of sources. (make 4.3
+# does not always drop a file's last newline, hence the second strip.)
+remember = $(if $(subst <$(strip $2)>,,<$(strip $(file <$1))>),$(shell mkdir -p build)$(file >$1,$(strip $2)))
 
 ifeq ($(filter %clean,$(MAKECMDGOALS)),)
 $(call remember,build/werror,$(WERROR))

@@ -6,12 +6,14 @@ tally() {
     echo "$1 $2" >> "$TALLY"
 }
 
-# GoogleTest: "[  PASSED  ] 3 tests.", "[  FAILED  ] 1 test, listed below:".
+# tally_googletest LOG STATUS: "[  PASSED  ] 3 tests.", "[  FAILED  ] Suite.Test (0 ms)". A program
+# that fails in another way, by a sanitizer's report or a crash, counts as one failure.
 tally_googletest() {
     local passed failed
     passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$1")
-    failed=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) tests\{0,1\}, listed below:$/\1/p' "$1")
-    tally "${passed:-0}" "${failed:-0}"
+    failed=$(grep -c '^\[  FAILED  \] [^ ]* (' "$1" || true)
+    if [ "$2" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+    tally "${passed:-0}" "$failed"
 }
 
 # pg_regress and pg_isolation_regress: "All 3 tests passed.", "1 of 3 tests failed."
@@ -26,7 +28,7 @@ tally_regress() {
 # The TAP that prove saved: a skipped test did not pass, a test marked TODO did not fail.
 tally_tap() {
     find "$1" -type f -exec cat {} + | awk '
-        /^(not )?ok / && /# *(SKIP|TODO)/ { next }
+        tolower($0) ~ /^(not )?ok .*# *(skip|todo)/ { next }
         /^ok / { passed++ }
         /^not ok / { failed++ }
         END { print passed + 0, failed + 0 }' >> "$TALLY"

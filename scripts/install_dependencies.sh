@@ -73,8 +73,15 @@ install_missing() {
     DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -y -o DPkg::Lock::Timeout=600 \
         -o Dpkg::Use-Pty=0 install --no-install-recommends --no-upgrade "${missing[@]}" < /dev/null 9<&-
 }
-# The package lists may be absent or old.
-if ! install_missing; then
-    apt-get -q -o DPkg::Lock::Timeout=600 update
+update_lists() {
+    apt-get -q -o DPkg::Lock::Timeout=600 update < /dev/null 9<&-
+}
+
+# The package lists may be absent, or old and name what the mirror no longer has.
+if LC_ALL=C apt-cache policy "${missing[@]}" | grep -c 'Candidate: [0-9]' |
+    grep -qx "${#missing[@]}"; then
+    install_missing || { update_lists && install_missing; }
+else
+    update_lists
     install_missing
 fi

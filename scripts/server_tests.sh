@@ -150,7 +150,7 @@ tap_tests() {
             # Failed, or ended before its plan.
             if grep -qs '^not ok' "$tap" || ! grep -qs '^1\.\.' "$tap"; then
                 echo "--- the end of $name's log"
-                tail -n 40 "$log"
+                if [ -e "$log" ]; then tail -n 40 "$log"; fi
             fi
         done
         keep_logs tap tmp_check/log

@@ -50,8 +50,8 @@ SELECT jsonb_pretty(cache_get_dashboard(:'busy')::jsonb);
 \echo
 \echo '2. What it costs'
 \echo '   The first read of a key runs the loader, an ordinary function; further reads find its'
-\echo '   result in shared memory. Milliseconds per read for this user and one of the agents, and'
-\echo '   per run of the loader alone, when everything it reads is in memory:'
+\echo '   result in shared memory. Milliseconds per call inside the server, for this user and one of'
+\echo '   the agents; loader is the loader alone, run again when all it reads is in memory:'
 \echo
 
 SELECT count(*) AS forgotten

@@ -23,10 +23,10 @@ CREATE FUNCTION @extschema@.cache_create(
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 
 CREATE FUNCTION @extschema@.cache_alter(name text, options jsonb) RETURNS void
-    AS 'MODULE_PATHNAME', 'cache_alter_1_0' LANGUAGE c VOLATILE STRICT;
+    AS 'MODULE_PATHNAME', 'cache_alter_1_0' LANGUAGE c VOLATILE;
 
 CREATE FUNCTION @extschema@.cache_drop(name text) RETURNS void
-    AS 'MODULE_PATHNAME', 'cache_drop_1_0' LANGUAGE c VOLATILE STRICT;
+    AS 'MODULE_PATHNAME', 'cache_drop_1_0' LANGUAGE c VOLATILE;
 
 CREATE FUNCTION @extschema@.cache_invalidate_on(
     name text, relation regclass, key text[] DEFAULT '{}', columns text[] DEFAULT NULL

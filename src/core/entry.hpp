@@ -13,10 +13,11 @@
 namespace cache_ext::core {
 
 // A tag of an entry beyond its own key and its whole cache: the tag's node, pinned by this
-// reference, and the node's last_seq when the entry was published.
+// reference, or another cache as a whole (its loader has read that cache); and last_seq of the
+// tag's ring when the entry was published.
 struct TagRef {
-    Ref node;
-    std::uint32_t unused;
+    Ref node;             // kNullRef: the whole-cache ring of `cache`
+    std::uint32_t cache;  // index of a control block
     Seq seq;
 };
 static_assert(sizeof(TagRef) == 16 && std::is_trivially_copyable_v<TagRef>);

@@ -18,6 +18,34 @@ Ref Store::find_entry(CacheIndex cache, const KeyView& key) const {
     return kNullRef;
 }
 
+Tag Store::tag_of(const TagRef& ref) const {
+    return ref.node != kNullRef ? arena_.at<TagNode>(ref.node)->tag
+                                : load_relaxed(caches_[ref.cache].whole_tag);
+}
+
+const WriterRing& Store::ring_of(const TagRef& ref) const {
+    return ref.node != kNullRef ? arena_.at<TagNode>(ref.node)->ring : caches_[ref.cache].whole;
+}
+
+void Store::collect_tags(const Entry& e, EntryTags* tags) const {
+    const auto add = [&](Tag tag, bool is_key, CacheIndex cache) {
+        tags->tag[tags->count] = tag;
+        tags->is_key[tags->count] = is_key;
+        tags->cache[tags->count++] = cache;
+    };
+    tags->count = 0;
+    add(e.hash, true, kNoCache);
+    add(load_relaxed(caches_[e.cache].whole_tag), false, e.cache);
+    for (std::uint32_t i = 0; i < e.tag_count; ++i) {
+        const TagRef& t = e.tags()[i];
+        if (t.node == kNullRef) {
+            add(tag_of(t), false, t.cache);
+        } else {
+            add(tag_of(t), arena_.at<TagNode>(t.node)->is_key, kNoCache);
+        }
+    }
+}
+
 // The caller holds the entry's partition lock, shared or exclusive: it keeps the entry, its slot
 // and the nodes it pins alive.
 LookupResult Store::judge(const Entry& e, const Snapshot& s) const {
@@ -25,7 +53,7 @@ LookupResult Store::judge(const Entry& e, const Snapshot& s) const {
                  caches_[e.cache].whole.quick(e.cache_seq, s.xmin);
     for (std::uint32_t i = 0; quick && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
-        quick = arena_.at<TagNode>(t.node)->ring.quick(t.seq, s.xmin);
+        quick = ring_of(t).quick(t.seq, s.xmin);
     }
     return quick ? LookupResult::kHit : judge_slowly(e, s);
 }
@@ -47,8 +75,8 @@ LookupResult Store::judge_slowly(const Entry& e, const Snapshot& s) const {
     const CacheControl& c = caches_[e.cache];
     if (result == LookupResult::kHit) result = elsewhere(c.whole, c.whole_tag, e.cache_seq);
     for (std::uint32_t i = 0; result == LookupResult::kHit && i < e.tag_count; ++i) {
-        const TagNode* node = arena_.at<TagNode>(e.tags()[i].node);
-        result = elsewhere(node->ring, node->tag, e.tags()[i].seq);
+        const TagRef& t = e.tags()[i];
+        result = elsewhere(ring_of(t), tag_of(t), t.seq);
     }
     return result;
 }
@@ -74,14 +102,13 @@ Xid Store::last_writer(const Entry& e) const {
     consider(*slot(e.hash), e.hash);
     elsewhere(caches_[e.cache].whole, caches_[e.cache].whole_tag);
     for (std::uint32_t i = 0; i < e.tag_count; ++i) {
-        const TagNode* node = arena_.at<TagNode>(e.tags()[i].node);
-        elsewhere(node->ring, node->tag);
+        elsewhere(ring_of(e.tags()[i]), tag_of(e.tags()[i]));
     }
     return xid;
 }
 
 Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
-                    std::uint32_t buffer_bytes, Detail detail) const {
+                    std::uint32_t buffer_bytes, Detail detail, EntryTags* tags) const {
     Found found;
     LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kShared);
     const Ref ref = find_entry(cache, key);
@@ -109,6 +136,7 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
         found.result = LookupResult::kTooSmall;
         return found;
     }
+    if (tags != nullptr) collect_tags(*e, tags);
     if (buffer != nullptr) std::memcpy(buffer, e->value(), e->value_bytes);
     if (detail == Detail::kServe) {
         EvictionQueue::touch(e);

@@ -12,7 +12,7 @@ bool Store::newest_state(const Entry& e) const {
                   load_acquire(caches_[e.cache].whole.last_seq) <= e.cache_seq;
     for (std::uint32_t i = 0; newest && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
-        newest = load_acquire(arena_.at<TagNode>(t.node)->ring.last_seq) <= t.seq;
+        newest = load_acquire(ring_of(t).last_seq) <= t.seq;
     }
     return newest;
 }
@@ -224,7 +224,9 @@ bool Store::check() const {
                 }
                 ++entries;
                 bytes += arena_.gross_bytes(ref);
-                pins += e->tag_count;
+                for (std::uint32_t t = 0; t < e->tag_count; ++t) {
+                    pins += e->tags()[t].node != kNullRef ? 1 : 0;
+                }
             }
         }
         for (std::uint32_t i = 0; i < header_->node_buckets_per_partition; ++i) {

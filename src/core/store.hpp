@@ -52,6 +52,14 @@ enum class Detail : std::uint8_t {
     kInspect  // changes nothing, and fills in last_writer
 };
 
+// What an entry depends on, for a load that has read it.
+struct EntryTags {
+    std::uint32_t count = 0;
+    Tag tag[kMaxTags + 2];
+    bool is_key[kMaxTags + 2];
+    CacheIndex cache[kMaxTags + 2];  // as Fill::tag_cache
+};
+
 // A finished load, ready to be published.
 struct Fill {
     CacheIndex cache = kNoCache;
@@ -62,6 +70,7 @@ struct Fill {
     bool is_null = false;
     const Tag* tags = nullptr;  // beyond the full key and the whole cache; at most kMaxTags
     const bool* tag_is_key = nullptr;
+    const CacheIndex* tag_cache = nullptr;  // not kNoCache: the tag is that cache as a whole
     std::uint32_t tag_count = 0;
     Millis calculated_at = 0;
     Millis expires_at = kNever;
@@ -164,9 +173,10 @@ class Store {
 
     // --- reading (lookup.cpp) ---
 
-    // Looks the key up for snapshot s and copies the value into `buffer` if it may be served.
+    // Looks the key up for snapshot s and copies the value into `buffer` if it may be served, and
+    // all tags of its entry to `tags`, if given.
     Found lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
-                 std::uint32_t buffer_bytes, Detail detail) const;
+                 std::uint32_t buffer_bytes, Detail detail, EntryTags* tags = nullptr) const;
 
     // Could a value computed under f be published for this whole cache? A cheap check before
     // loading.
@@ -232,6 +242,10 @@ class Store {
     Ref find_node(Tag tag) const;                                // partition lock
     Ref make_node(Ref memory, Tag tag, bool is_key);             // partition lock, exclusive
     LookupResult judge(const Entry& e, const Snapshot& s) const;
+    // The tag behind a reference of a live entry, and its ring.
+    Tag tag_of(const TagRef& ref) const;
+    const WriterRing& ring_of(const TagRef& ref) const;
+    void collect_tags(const Entry& e, EntryTags* tags) const;
     LookupResult judge_slowly(const Entry& e, const Snapshot& s) const;
     Xid last_writer(const Entry& e) const;
     bool newest_state(const Entry& e) const;

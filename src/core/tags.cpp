@@ -108,6 +108,14 @@ PublishResult Store::pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen
     }
     for (std::uint32_t i = 0; i < fill.tag_count; ++i) {
         const Tag tag = fill.tags[i];
+        if (fill.tag_cache != nullptr && fill.tag_cache[i] != kNoCache) {
+            const CacheControl& c = caches_[fill.tag_cache[i]];
+            LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+            if (load_relaxed(c.whole_tag) != tag) return PublishResult::kNoCache;
+            pins->ref[pins->count++] = TagRef{kNullRef, fill.tag_cache[i], c.whole.last_seq};
+            if (!c.whole.unseen_by(tag, f, unseen, fill.self)) return failed(c.whole);
+            continue;
+        }
         Ref spare = kNullRef;
         PublishResult result = PublishResult::kNoMemory;
         for (;;) {
@@ -140,6 +148,7 @@ PublishResult Store::pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen
 void Store::unpin(const TagRef* refs, std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
         const Ref ref = refs[i].node;
+        if (ref == kNullRef) continue;
         auto* node = arena_.at<TagNode>(ref);
         const Tag tag = node->tag;  // constant while pinned
         {

@@ -70,13 +70,16 @@ CallSite* call_site(FunctionCallInfo fcinfo) {
 
 }  // namespace
 
+void require_accessor(const Definition* d) {
+    if (OidIsValid(d->accessor)) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_FUNCTION),
+             errmsg("the accessor of cache \"%s\" was dropped", d->name),
+             errhint("Declare the cache anew: cache_drop('%s'), then cache_create.", d->name)));
+}
+
 void require_execute(const Definition* d) {
-    if (!OidIsValid(d->accessor)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                 errmsg("the accessor of cache \"%s\" was dropped", d->name),
-                 errhint("Declare the cache anew: cache_drop('%s'), then cache_create.", d->name)));
-    }
+    require_accessor(d);
     if (pg_proc_aclcheck(d->accessor, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied for cache \"%s\"", d->name),

@@ -48,6 +48,14 @@ Datum convert(const Definition* d, int column, Oid from, Datum value) {
 
 }  // namespace
 
+const Definition* named_cache(FunctionCallInfo fcinfo) {
+    if (PG_ARGISNULL(0)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
+    }
+    return require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+}
+
 char* key_signature(const Definition* d) {
     StringInfoData s;
     initStringInfo(&s);

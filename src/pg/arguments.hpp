@@ -1,4 +1,4 @@
-// Key arguments of the functions that take a cache by name: VARIADIC key "any".
+// Arguments of the functions that take a cache by name, followed by VARIADIC key "any".
 #pragma once
 
 #include "pg/definitions.hpp"
@@ -9,6 +9,9 @@ struct KeyArguments {
     Datum values[kMaxKeyColumns];
     bool nulls[kMaxKeyColumns];
 };
+
+// The cache that the first argument names. ERROR 22004 if that is null, 42704 if there is none.
+const Definition* named_cache(FunctionCallInfo fcinfo);
 
 // Reads the arguments from position `first` on and turns them into the key's types: literals by the
 // type's input function, others by implicit casts. ERROR 42883 or 42804 with a hint that shows the

@@ -20,14 +20,6 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-const Definition* named(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(0)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
-    }
-    return require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-}
-
 ReadResult read_by_name(FunctionCallInfo fcinfo, const Definition* d, bool never_load, bool fresh) {
     require_execute(d);
     KeyArguments key;
@@ -77,7 +69,8 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
 }  // namespace
 
 void require_owner(const Definition* d) {
-    if (!OidIsValid(d->accessor) || !pg_proc_ownercheck(d->accessor, GetUserId())) {
+    require_accessor(d);
+    if (!pg_proc_ownercheck(d->accessor, GetUserId())) {
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("must be owner of cache \"%s\"", d->name),
@@ -98,14 +91,14 @@ PG_FUNCTION_INFO_V1(cache_refresh_1_0);
 }
 
 extern "C" Datum cache_get_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     const ReadResult r = read_by_name(fcinfo, d, false, false);
     if (r.is_null) PG_RETURN_NULL();
     return to_jsonb_value(d->value_type, r.value);
 }
 
 extern "C" Datum cache_peek_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     const ReadResult r = read_by_name(fcinfo, d, true, false);
     if (r.is_null) PG_RETURN_NULL();
     return to_jsonb_value(d->value_type, r.value);
@@ -114,7 +107,7 @@ extern "C" Datum cache_peek_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_get_entry_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     const ReadResult r = read_by_name(fcinfo, d, false, false);
     if (r.source == Source::kNothing) PG_RETURN_VOID();
     Datum values[4] = {};
@@ -132,7 +125,7 @@ extern "C" Datum cache_get_entry_1_0(PG_FUNCTION_ARGS) {
 
 // cache_put(name text, value jsonb, VARIADIC key "any")
 extern "C" Datum cache_put_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     KeyArguments key;
     key_arguments(fcinfo, 2, d, &key);
     bool is_null = PG_ARGISNULL(1);
@@ -144,7 +137,7 @@ extern "C" Datum cache_put_1_0(PG_FUNCTION_ARGS) {
 
 // cache_put_value(name text, value anyelement, VARIADIC key "any"): behind cache_put_<name>
 extern "C" Datum cache_put_typed_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     if (get_fn_expr_argtype(fcinfo->flinfo, 1) != d->value_type) {
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("cache \"%s\" holds values of type %s", d->name,
@@ -160,7 +153,7 @@ extern "C" Datum cache_put_typed_1_0(PG_FUNCTION_ARGS) {
 // The entry goes at once; the key counts as changed by this transaction, so that a load that began
 // before its commit does not bring the old value back.
 extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate");
     PreventCommandDuringRecovery("cache_invalidate");
@@ -180,7 +173,7 @@ extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
 }
 
 extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate_all");
     PreventCommandDuringRecovery("cache_invalidate_all");
@@ -193,7 +186,7 @@ extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
 // Keys are listed first and compared outside of any lock; an entry that is filled meanwhile is safe
 // from neither, as with any invalidation that overlaps it.
 extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate_like");
     PreventCommandDuringRecovery("cache_invalidate_like");
@@ -232,7 +225,7 @@ extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
 
 // True if the new value is in the cache.
 extern "C" Datum cache_refresh_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named(fcinfo);
+    const Definition* d = named_cache(fcinfo);
     if (d->loader_name == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("cache \"%s\" has no loader", d->name),

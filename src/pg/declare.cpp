@@ -1,4 +1,5 @@
 // cache_create, cache_alter, cache_drop.
+#include "pg/arguments.hpp"
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
 #include "pg/dependencies.hpp"
@@ -67,6 +68,12 @@ char* checked_name(const text* argument) {
     return name;
 }
 
+void check_type_exists(Oid type) {
+    if (get_typtype(type) != '\0') return;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("type with OID %u does not exist", type)));
+}
+
 void check_key_types(const Declaration& d) {
     if (d.columns > kMaxKeyColumns) {
         ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS),
@@ -74,6 +81,7 @@ void check_key_types(const Declaration& d) {
     }
     for (int i = 0; i < d.columns; ++i) {
         if (key_type_supported(d.key_types[i])) continue;
+        check_type_exists(d.key_types[i]);
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("type %s cannot be a key column of a cache",
                                format_type_be(d.key_types[i])),
@@ -83,6 +91,7 @@ void check_key_types(const Declaration& d) {
 }
 
 void check_value_type(Oid type) {
+    check_type_exists(type);
     const char kind = get_typtype(type);
     if (kind != TYPTYPE_PSEUDO) return;
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -127,22 +136,28 @@ void read_loader(Oid loader, Declaration* d) {
     Oid* all_types;
     char** names;
     char* modes;
-    get_func_arg_info(tuple, &all_types, &names, &modes);
+    const int all = get_func_arg_info(tuple, &all_types, &names, &modes);
     d->loader = loader;
     d->columns = proc->pronargs;
     d->value_type = proc->prorettype;
     d->parallel =
         proc->proparallel == PROPARALLEL_UNSAFE ? PROPARALLEL_UNSAFE : PROPARALLEL_RESTRICTED;
-    for (int i = 0; i < std::min<int>(d->columns, kMaxKeyColumns); ++i) {
-        d->key_types[i] = proc->proargtypes.values[i];
-        d->key_names[i] = names != nullptr && names[i] != nullptr && names[i][0] != '\0'
-                              ? names[i]
-                              : psprintf("key%d", i + 1);
+    for (int i = 0, key = 0; i < all && key < kMaxKeyColumns; ++i) {
+        if (modes != nullptr && modes[i] == PROARGMODE_OUT) continue;
+        d->key_types[key] = all_types[i];
+        d->key_names[key] = names != nullptr && names[i] != nullptr && names[i][0] != '\0'
+                                ? names[i]
+                                : psprintf("key%d", key + 1);
+        ++key;
     }
     ReleaseSysCache(tuple);
 }
 
 void read_types(ArrayType* key_types, Declaration* d) {
+    if (ARR_NDIM(key_types) > 1) {
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("key_types must have one dimension")));
+    }
     Datum* values;
     bool* nulls;
     int n;
@@ -480,9 +495,13 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     require_extension();
     require_shared("cache_alter");
-    const char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    const Definition* d = require_definition(name);
+    const Definition* d = named_cache(fcinfo);
+    const char* name = d->name;
     require_owner(d);
+    if (PG_ARGISNULL(1)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("options must not be null")));
+    }
     Jsonb* json = PG_GETARG_JSONB_P(1);
     if (!JB_ROOT_IS_OBJECT(json)) {
         ereport(ERROR,
@@ -535,11 +554,16 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
 
 extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     require_extension();
-    const char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    const Definition* d = require_definition(name);
+    const Definition* d = named_cache(fcinfo);
+    const char* name = d->name;
     // Whoever owns the schema may clean up after an accessor that was dropped by hand.
-    if (OidIsValid(d->accessor) || !pg_namespace_ownercheck(extension_schema(), GetUserId())) {
+    if (OidIsValid(d->accessor)) {
         require_owner(d);
+    } else if (!pg_namespace_ownercheck(extension_schema(), GetUserId())) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("must be owner of schema %s to drop cache \"%s\"",
+                               get_namespace_name(extension_schema()), name),
+                        errdetail("Its accessor was dropped, so nobody owns the cache.")));
     }
     for (int i = 0; i < definition_count(); ++i) {
         if (definition_at(i)->budget_id != d->id) continue;
@@ -562,7 +586,11 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
         drop_function_of(d, "cache_get_many_%s", -1, get_array_type(d->key_types[0]));
     }
     SPI_finish();
-    if (shared_ready()) release_at_commit(id);
+    if (shared_ready()) {
+        // Values of other caches whose loaders read this one must not outlive it.
+        collect_hard_database();
+        release_at_commit(id);
+    }
     PG_RETURN_VOID();
 }
 

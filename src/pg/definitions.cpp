@@ -346,6 +346,18 @@ void consume_dependency(const Row& row, void* context) {
     }
 }
 
+// Do the tables that a path dependency's query reads announce inserted rows?
+bool lookups_announce_inserts(const Definitions* all, int64 path) {
+    for (int i = 0; i < all->relation_count; ++i) {
+        const RelationDependencies& r = all->relations[i];
+        for (int k = 0; k < r.count; ++k) {
+            const Dependency& d = r.dependencies[k];
+            if (d.kind == DependencyKind::kLookup && d.path == path && d.inserts) return true;
+        }
+    }
+    return false;
+}
+
 // A changed path moves keys. Where the cache depends on the path's table by the same key columns,
 // the keys before and after the change are invalidated anyway.
 void find_covered_lookups(Definitions* all) {
@@ -353,6 +365,9 @@ void find_covered_lookups(Definitions* all) {
         RelationDependencies& r = all->relations[i];
         for (int a = 0; a < r.count; ++a) {
             Dependency& lookup = r.dependencies[a];
+            if (lookup.kind == DependencyKind::kPath) {
+                lookup.inserts = lookups_announce_inserts(all, lookup.path);
+            }
             if (lookup.kind != DependencyKind::kLookup) continue;
             for (int b = 0; b < r.count; ++b) {
                 const Dependency& key = r.dependencies[b];

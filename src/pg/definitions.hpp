@@ -63,7 +63,7 @@ struct Dependency {
     int64 path;  // kPath: its id; kLookup: that of the path dependency
     ColumnMask mask;
     bool all_columns;  // every change matters
-    bool inserts;      // kLookup: inserted and deleted rows matter
+    bool inserts;      // kLookup: inserted and deleted rows move keys; kPath: its lookups say so
     int column_count;  // columns whose change matters
     AttrNumber* columns;
     AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped

@@ -37,9 +37,6 @@ constexpr const char* kPinned[] = {
     "lo_compat_privileges",
 };
 
-int depth = 0;
-bool nested_read = false;
-
 }  // namespace
 
 List* settings_to_pin() {
@@ -57,16 +54,6 @@ List* settings_to_pin() {
         list = lappend(list, psprintf("%s=%s", name, value));
     }
     return list;
-}
-
-bool inside_loader() {
-    return depth > 0;
-}
-void note_nested_read() {
-    nested_read = true;
-}
-bool nested_read_seen() {
-    return nested_read;
 }
 
 void enter_owner(const Definition* d, OwnerScope* scope) {
@@ -123,19 +110,9 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
     OwnerScope scope;
     enter_owner(d, &scope);
     instr_time start, end;
-    const int outer_depth = depth;
-    if (depth++ == 0) nested_read = false;
     INSTR_TIME_SET_CURRENT(start);
-    PG_TRY();
-    { loaded.value = FunctionCallInvoke(call); }
-    PG_CATCH();
-    {
-        depth = outer_depth;
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
+    loaded.value = FunctionCallInvoke(call);
     INSTR_TIME_SET_CURRENT(end);
-    depth = outer_depth;
     INSTR_TIME_SUBTRACT(end, start);
     loaded.load_us =
         static_cast<uint32>(std::min<uint64>(UINT32_MAX, INSTR_TIME_GET_MICROSEC(end)));

@@ -26,13 +26,6 @@ struct OwnerScope {
 void enter_owner(const Definition* definition, OwnerScope* scope);
 void leave_owner(const OwnerScope& scope);
 
-// A loader is running in this backend.
-bool inside_loader();
-// A cache was read inside the running loader; whoever runs the outermost one must not publish.
-void note_nested_read();
-// Did that happen in the loader that has ended last?
-bool nested_read_seen();
-
 // Settings whose current values cache_create pins: name=value texts.
 List* settings_to_pin();
 

@@ -245,9 +245,9 @@ void look_up(void* argument) {
         const int result = SPI_execute_plan(plan, &value, nullptr, true, 0);
         if (result != SPI_OK_SELECT) elog(ERROR, "%s", SPI_result_code_string(result));
         // A row that exists and reaches no key now may reach one once a concurrent transaction has
-        // committed. One that has gone reaches none any more, or its path went with it, and that
-        // has a trigger of its own.
-        if (SPI_processed == 0 && p.rows[i].is_new) collect_whole(d->id, false);
+        // committed, unless that has to announce itself. One that has gone reaches none any more,
+        // or its path went with it, and that has a trigger of its own.
+        if (SPI_processed == 0 && p.rows[i].is_new && !dep->inserts) collect_whole(d->id, false);
         for (uint64 r = 0; r < SPI_processed; ++r) {
             uint64 hashes[kMaxKeyColumns];
             for (int k = 0; k < d->columns; ++k) {

@@ -16,6 +16,54 @@ namespace {
 using core::Bypass;
 using core::Counter;
 
+// A load in progress, and what its loader has read from other caches so far: the value depends on
+// all of that. Loads nest.
+struct Load {
+    Load* outer;
+    const core::Snapshot* snapshot;
+    core::EntryTags tags;
+    core::Millis expires_at;  // of what was read, the earliest
+    bool publishable;
+};
+
+Load* innermost = nullptr;
+
+// The value being loaded depends on something that tags cannot express.
+void spoil_outer() {
+    if (innermost != nullptr) innermost->publishable = false;
+}
+
+void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache) {
+    core::EntryTags& all = load->tags;
+    for (uint32 i = 0; i < all.count; ++i) {
+        if (all.tag[i] == tag) return;
+    }
+    if (all.count == core::kMaxTags) {
+        load->publishable = false;
+        return;
+    }
+    all.tag[all.count] = tag;
+    all.is_key[all.count] = is_key;
+    all.cache[all.count++] = cache;
+}
+
+void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {
+    if (innermost == nullptr) return;
+    innermost->expires_at = std::min(innermost->expires_at, expires_at);
+    for (uint32 i = 0; i < tags.count; ++i) {
+        add_tag(innermost, tags.tag[i], tags.is_key[i], tags.cache[i]);
+    }
+}
+
+// A loader that reads under another snapshot than its own caller's: not for the outer entry.
+void check_outer_snapshot(const core::Snapshot& s) {
+    if (innermost != nullptr &&
+        (innermost->snapshot->xmin != s.xmin || innermost->snapshot->xmax != s.xmax ||
+         innermost->snapshot->running_count != s.running_count)) {
+        innermost->publishable = false;
+    }
+}
+
 void warn_not_preloaded() {
     static bool warned = false;
     if (warned) return;
@@ -37,7 +85,6 @@ Bypass bypass_for_session() {
         return Bypass::kSnapshotKind;
     }
     if (committing()) return Bypass::kCommitting;
-    if (inside_loader()) return Bypass::kNested;
     return Bypass::kCount;
 }
 
@@ -82,24 +129,24 @@ core::Millis expiry(const Definition* d, core::Millis calculated_at) {
     return d->ttl_ms < 0 ? core::kNever : calculated_at + d->ttl_ms;
 }
 
-Bypass publish(const Definition* d, const Key& key, const Loaded& loaded,
+Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const Load& load,
                const core::Snapshot& snapshot, ReadResult* result) {
+    if (!load.publishable) return Bypass::kNested;
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return Bypass::kTransactionWrote;
     if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
     ValueBytes bytes;
     value_bytes(d, loaded.value, loaded.is_null, &bytes);
-    core::Tag tags[core::kMaxTags];
     core::Fill fill;
-    for (int i = 0; i < d->mask_count; ++i) {
-        tags[fill.tag_count++] = part_tag(d->cache_id(), d->masks[i], key.column_hash);
-    }
     fill.cache = d->index;
     fill.cache_id = d->id;
     fill.key = key.view;
     fill.value = bytes.data;
     fill.value_bytes = bytes.size;
     fill.is_null = loaded.is_null;
-    fill.tags = tags;
+    fill.tags = load.tags.tag;
+    fill.tag_is_key = load.tags.is_key;
+    fill.tag_cache = load.tags.cache;
+    fill.tag_count = load.tags.count;
     fill.calculated_at = result->calculated_at;
     fill.expires_at = result->expires_at;
     fill.refresh_after = d->refresh_after_ms;
@@ -113,6 +160,7 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded,
 
 ReadResult load_only(const ReadRequest& request) {
     ReadResult result = {0, true, Source::kLoader, false, 0, transaction_now(), 0};
+    spoil_outer();
     if (request.definition->loader_name == nullptr) {
         result.source = Source::kNothing;
         return result;
@@ -126,13 +174,15 @@ ReadResult load_only(const ReadRequest& request) {
 // Looks the key up until the buffer is large enough.
 core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                   const ReadRequest& request, ReadResult* result) {
+    core::EntryTags tags;
     uint64 by_value = 0;
     uint32 room = d->value_by_value ? sizeof(by_value) : std::max<uint32>(request.size_hint, 64);
     for (;;) {
         auto* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
                                          : static_cast<uint8*>(palloc(room));
         const core::Found found =
-            store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kServe);
+            store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kServe,
+                           innermost != nullptr ? &tags : nullptr);
         if (found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
             result->value =
@@ -141,6 +191,7 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
             result->calculated_at = found.calculated_at;
             result->expires_at = found.expires_at;
             result->source = Source::kCache;
+            add_to_outer(tags, found.expires_at);
             return found;
         }
         if (!d->value_by_value) pfree(buffer);
@@ -192,9 +243,51 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
     return reason;
 }
 
+namespace {
+
+// Runs the loader and publishes what it returns; fills in the result.
+void load_and_publish(const ReadRequest& request, const Definition* d, const Key& key,
+                      const core::Snapshot& snapshot, ReadResult* result) {
+    Load load = {innermost, &snapshot, {}, core::kNever, true};
+    for (int i = 0; i < d->mask_count; ++i) {
+        add_tag(&load, part_tag(d->cache_id(), d->masks[i], key.column_hash), false,
+                core::kNoCache);
+    }
+    const core::CacheIndex index = d->index;
+    Loaded loaded = {};
+    innermost = &load;
+    PG_TRY();
+    { loaded = run_loader(d, request.arguments, request.nulls); }
+    PG_FINALLY();
+    { innermost = load.outer; }
+    PG_END_TRY();
+    result->value = loaded.value;
+    result->is_null = loaded.is_null;
+    result->source = Source::kLoader;
+    result->calculated_at = transaction_now();
+    result->expires_at = std::min(expiry(d, result->calculated_at), load.expires_at);
+
+    if (!load.publishable) spoil_outer();
+    add_to_outer(load.tags, result->expires_at);
+    if (innermost != nullptr) {
+        add_tag(innermost, key.view.hash, true, core::kNoCache);
+        add_tag(innermost, whole_tag(d->cache_id()), false, index);
+    }
+
+    count(d, Counter::kMisses);
+    count(d, Counter::kLoadMicros, loaded.load_us);
+    const Bypass reason = publish(d, key, loaded, load, snapshot, result);
+    if (reason == Bypass::kCount) {
+        count(d, Counter::kFills);
+    } else if (settings.track) {
+        store().control(index)->counters.bypassed(stripe(), reason);
+    }
+}
+
+}  // namespace
+
 ReadResult read_value(const ReadRequest& request) {
     const Definition* d = request.definition;
-    if (inside_loader()) note_nested_read();
     if (!shared_ready()) {
         warn_not_preloaded();
         return load_only(request);
@@ -206,6 +299,7 @@ ReadResult read_value(const ReadRequest& request) {
     const uint8* put;
     uint32 put_size;
     if (find_pending_put(d, key, &put, &put_size, &result.is_null)) {
+        spoil_outer();
         result.source = Source::kPut;
         result.calculated_at = now_ms();
         result.expires_at = expiry(d, result.calculated_at);
@@ -218,21 +312,21 @@ ReadResult read_value(const ReadRequest& request) {
         reason = Bypass::kNoControlBlock;
     }
     if (reason != Bypass::kCount) {
+        if (request.never_load) spoil_outer();
         count_bypass(d, reason);
-        if (request.never_load) return result;
-        return load_only(request);
+        return request.never_load ? result : load_only(request);
     }
 
-    const Snapshot active = GetActiveSnapshot();
-    core::Snapshot snapshot = to_core(active);
+    const core::Snapshot snapshot = to_core(GetActiveSnapshot());
+    check_outer_snapshot(snapshot);
+    // What is put, and what is absent, has no writers that an outer value could be judged by.
+    if (request.never_load || d->loader_name == nullptr) spoil_outer();
     if (!request.fresh) {
         const core::Found found = serve(d, key, snapshot, request, &result);
         if (result.source == Source::kCache) {
             count(d, Counter::kHits);
             count(d, Counter::kSavedMicros, found.load_us);
-            if (found.refresh_due) {
-                request_refresh(d->id, d->index, key.view);
-            }
+            if (found.refresh_due) request_refresh(d->id, d->index, key.view);
             return result;
         }
         if (found.result == core::LookupResult::kExpired) count(d, Counter::kExpirations);
@@ -244,30 +338,14 @@ ReadResult read_value(const ReadRequest& request) {
 
     // Publishing needs the definition as it is for this snapshot: the tags come from it.
     const Definition* fresh = refresh_if_older(d, store().definition_writer(d->index));
-    if (fresh == nullptr) return load_only(request);
-    if (fresh != d) {
-        d = fresh;
-        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, &key);
-        if (control_block(d) == core::kNoCache) return load_only(request);
+    if (fresh != nullptr && fresh != d) {
+        encode_key(fresh->cache_id(), fresh->columns, fresh->key_types, request.arguments,
+                   request.nulls, &key);
     }
-
-    result.calculated_at = transaction_now();
-    result.expires_at = expiry(d, result.calculated_at);
-    const core::CacheIndex index = d->index;
-    const Loaded loaded = run_loader(d, request.arguments, request.nulls);
-    result.value = loaded.value;
-    result.is_null = loaded.is_null;
-    result.source = Source::kLoader;
-    count(d, Counter::kMisses);
-    count(d, Counter::kLoadMicros, loaded.load_us);
-    // The loader may have reached a cache of ours, which then was bypassed: what that depends on is
-    // not among our tags.
-    reason = nested_read_seen() ? Bypass::kNested : publish(d, key, loaded, snapshot, &result);
-    if (reason != Bypass::kCount) {
-        store().control(index)->counters.bypassed(stripe(), reason);
-    } else {
-        count(d, Counter::kFills);
+    if (fresh == nullptr || control_block(fresh) == core::kNoCache) {
+        return load_only(request);
     }
+    load_and_publish(request, fresh, key, snapshot, &result);
     return result;
 }
 

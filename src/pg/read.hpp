@@ -28,12 +28,15 @@ struct ReadResult {
     core::Millis expires_at;
 };
 
+// Inside a loader, what the value depends on is added to what the outer value depends on.
 ReadResult read_value(const ReadRequest& request);
 
 // Why a read of this cache by this transaction, now, would not look into the cache; kCount: it
 // would.
 core::Bypass bypass_reason(const Definition* definition, const Key& key);
 
+// ERROR 42883 if the accessor was dropped or renamed; the two below check that first.
+void require_accessor(const Definition* definition);
 // ERROR 42501 unless the current user may execute the accessor.
 void require_execute(const Definition* definition);
 // ERROR 42501 unless the current user owns the accessor.

@@ -218,7 +218,7 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    const Definition* d = named_cache(fcinfo);
     require_execute(d);
     KeyArguments arguments;
     key_arguments(fcinfo, 1, d, &arguments);

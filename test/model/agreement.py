@@ -126,7 +126,6 @@ class History:
         self.keys = self.r.sample(KEYS, self.r.choice([1, 2, 3, 6]))
         tags = sorted({t for k in self.keys for ts in self.tags_of(k) for t in ts})
         self.tags = self.r.sample(tags, self.r.randint(1, len(tags)))
-        self.emphasis = [self.r.choice([.3, 1, 1, 3]) for _ in range(13)]
         if self.r.random() < .5:
             self.db.begin()  # a long transaction that holds everybody's xmin back
 
@@ -140,11 +139,11 @@ class History:
     def run(self, steps):
         weights = {self.begin: 12, self.register: 20, self.end: 13, self.end_prepared: 2,
                    self.keep_snapshot: 6, self.fill: 8, self.pin: 8, self.publish: 8, self.fill_at_once: 16,
-                   self.remove: 2, self.collect: 6, self.crash: .2, self.control_block: .4}
-        operations = list(weights) + [self.read]
-        weights = [w * e for w, e in zip(weights.values(), self.emphasis)] + [40]
-        for operation in self.r.choices(operations, weights, k=steps):
-            operation()
+                   self.remove: 2, self.collect: 6, self.crash: .2, self.control_block: .4, self.read: 10}
+        for _ in range(8):  # bursts and quiet times
+            emphasised = [w * self.r.choice([.1, 1, 1, 3]) for w in weights.values()]
+            for operation in self.r.choices(list(weights), emphasised, k=steps // 8):
+                operation()
         return self.reads, self.right, self.served
 
     # --- writers ---
@@ -282,22 +281,27 @@ class History:
             self.cache.attach(0 if late else self.db.next_xid)
 
     def read(self):
-        k = self.r.choice(self.keys)
-        s, fresh = self.snapshot()
+        """Every key, under a fresh snapshot and all old ones."""
         if "late-distrust" in self.broken and self.exhausted and self.cache.whole and self.r.random() < .2:
             self.cache.whole.distrust(self.db.next_xid)
             self.exhausted = False
-        e, truth = self.cache.entries.get(k), self.truth(k, s)
-        served = bool(e) and self.cache.judge(e, s)
-        if e and self.cache.quick(e, s) and not served:
-            raise Wrong("the fast path serves what the rule forbids: key %d" % k)
-        if served and (e.value is UNKNOWN or e.value != truth):
-            show = lambda v: "unknown" if v is UNKNOWN else sorted(v)
-            raise Wrong("wrong value: key %d served %s truth %s" % (k, show(e.value), show(truth)))
-        if fresh:
-            self.reads += 1
-            self.right += bool(e and e.value is not UNKNOWN and e.value == truth)
-            self.served += served
+        fresh = self.db.snapshot()
+        for k in self.keys:
+            e = self.cache.entries.get(k)
+            if not e:
+                self.reads += 1
+                continue
+            for s in [fresh] + self.old:
+                truth = self.truth(k, s)
+                right = e.value is not UNKNOWN and e.value == truth
+                served = self.cache.judge(e, s)
+                if served and not right:
+                    show = lambda v: "unknown" if v is UNKNOWN else sorted(v)
+                    raise Wrong("key %d served %s truth %s" % (k, show(e.value), show(truth)))
+                if not served and self.cache.quick(e, s):
+                    raise Wrong("the fast path serves what the rule forbids: key %d" % k)
+                if s is fresh:
+                    self.reads, self.right, self.served = self.reads + 1, self.right + right, self.served + served
 
 
 def run(histories, first_seed, steps, broken, trace_file):

@@ -9,7 +9,8 @@ SELECT lives_ok($$ SELECT cache_install_call_center('app') $$, 'the caches are i
 -- As declared.
 
 SELECT results_eq(
-    $$ SELECT name::text, ttl, refresh_at, max_entries, max_memory, budget::text
+    $$ SELECT name COLLATE "default", ttl, refresh_at, max_entries, max_memory,
+              budget COLLATE "default"
        FROM cache_definition ORDER BY name COLLATE "C" $$,
     $$ VALUES ('agent',               interval '15 min', 0.7::float8, 1000, '30MB', NULL),
               ('agent_config',        '30 min',          NULL,        NULL, NULL,   NULL),
