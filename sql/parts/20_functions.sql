@@ -97,3 +97,10 @@ CREATE FUNCTION @extschema@.cache_explain(
     OUT hits bigint, OUT bytes bigint, OUT tags text[], OUT last_writer xid8
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_explain_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1;
+
+-- Runs the loader for a sample of the live entries, under one snapshot, and compares. Values that
+-- depend on the time of day differ by nature.
+CREATE FUNCTION @extschema@.cache_verify(
+    name text, sample int DEFAULT 100, OUT checked bigint, OUT mismatched bigint
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_verify_1_0' LANGUAGE c VOLATILE STRICT ROWS 1;

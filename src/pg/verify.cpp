@@ -1,0 +1,115 @@
+// cache_verify: live entries against their loader, under one snapshot.
+#include "pg/read.hpp"
+#include "pg/shared.hpp"
+#include "pg/views.hpp"
+
+extern "C" {
+#include "common/pg_prng.h"
+#include "funcapi.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+struct Sample {
+    const uint8* key;
+    uint32 bytes;
+};
+
+// A uniform sample of the entries of one cache that this snapshot would be served (reservoir
+// sampling, Vitter's algorithm R).
+uint32 take_sample(core::CacheIndex index, Sample* sample, uint32 capacity) {
+    uint64 seen = 0;
+    for (uint32 p = 0; p < core::kPartitions; ++p) {
+        CHECK_FOR_INTERRUPTS();
+        const EntryListing listing = list_entries(p);
+        const uint8* key = listing.keys;
+        for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
+            const core::EntryInfo& e = listing.entries[i];
+            if (e.cache != index || e.result != core::LookupResult::kHit) continue;
+            const uint64 place =
+                seen < capacity ? seen : pg_prng_uint64_range(&pg_global_prng_state, 0, seen);
+            ++seen;
+            if (place >= capacity) continue;
+            auto* copy = static_cast<uint8*>(palloc(std::max<uint32>(1, e.key_bytes)));
+            memcpy(copy, key, e.key_bytes);
+            sample[place] = {copy, e.key_bytes};
+        }
+        pfree(listing.entries);
+        pfree(listing.keys);
+    }
+    return static_cast<uint32>(std::min<uint64>(seen, capacity));
+}
+
+// Served and loaded value of one key agree; false for *checked: it is not served any more.
+bool agrees_with_loader(const Definition* d, const Sample& sample, const core::Snapshot& snapshot,
+                        bool* checked) {
+    Datum values[kMaxKeyColumns];
+    bool nulls[kMaxKeyColumns];
+    decode_key(sample.key, d->columns, d->key_types, values, nulls);
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
+    uint32 room = 1024;
+    core::Found found;
+    uint8* buffer;
+    do {
+        buffer = static_cast<uint8*>(palloc(room));
+        found = store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kInspect);
+        room = std::max<uint32>(room, found.value_bytes);
+    } while (found.result == core::LookupResult::kTooSmall);
+    *checked = found.result == core::LookupResult::kHit;
+    if (!*checked) return true;
+    const Loaded loaded = run_loader(d, values, nulls);
+    ValueBytes bytes;
+    value_bytes(d, loaded.value, loaded.is_null, &bytes);
+    return found.is_null == loaded.is_null && found.value_bytes == bytes.size &&
+           memcmp(buffer, bytes.data, bytes.size) == 0;
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_verify_1_0);
+}
+
+// cache_verify(name text, sample int) RETURNS TABLE (checked bigint, mismatched bigint)
+extern "C" Datum cache_verify_1_0(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    require_owner(d);
+    require_shared("cache_verify");
+    const int32 size = PG_GETARG_INT32(1);
+    if (size < 1 || size > 1000000) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("sample must be between 1 and 1000000")));
+    }
+    int64 checked = 0, mismatched = 0;
+    Key any_key = {};
+    const core::CacheIndex index = control_block(d);
+    const bool may_serve = index != core::kNoCache && d->loader_name != nullptr &&
+                           bypass_reason(d, any_key) == core::Bypass::kCount;
+    if (may_serve) {
+        const core::Snapshot snapshot = to_core(GetActiveSnapshot());
+        auto* sample = static_cast<Sample*>(palloc(sizeof(Sample) * size));
+        const uint32 n = take_sample(index, sample, static_cast<uint32>(size));
+        MemoryContext scratch =
+            AllocSetContextCreate(CurrentMemoryContext, "cache_ext verify", ALLOCSET_DEFAULT_SIZES);
+        for (uint32 i = 0; i < n; ++i) {
+            CHECK_FOR_INTERRUPTS();
+            MemoryContext old = MemoryContextSwitchTo(scratch);
+            bool was_checked;
+            if (!agrees_with_loader(d, sample[i], snapshot, &was_checked)) ++mismatched;
+            if (was_checked) ++checked;
+            MemoryContextSwitchTo(old);
+            MemoryContextReset(scratch);
+        }
+    }
+    Datum values[2] = {Int64GetDatum(checked), Int64GetDatum(mismatched)};
+    bool nulls[2] = {};
+    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+    PG_RETURN_VOID();
+}
+
+}  // namespace cache_ext::pg
