@@ -7,7 +7,7 @@ MODULE_big = cache_ext
 EXT_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cache_ext.control)
 
 EXT_SOURCES := $(sort $(wildcard src/*.cpp src/core/*.cpp src/pg/*.cpp src/worker/*.cpp))
-EXT_HEADERS := $(sort $(wildcard src/*/*.hpp))
+EXT_HEADERS := $(sort $(wildcard src/*.hpp src/*/*.hpp))
 EXT_SQL_PARTS := $(sort $(wildcard sql/parts/*.sql))
 EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
 

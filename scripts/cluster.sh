@@ -52,12 +52,14 @@ scratch_hand_over() {
     fi
 }
 
-# Prints the pids of PostgreSQL's program of that name that run in the scratch folder. Processes that
-# vanish meanwhile are no error.
+# scratch_processes NAME: prints the pids of PostgreSQL's program of that name that run in the
+# scratch folder. Processes that vanish meanwhile are no error.
 scratch_processes() {
     local link
-    { find /proc -mindepth 2 -maxdepth 2 -name cwd '(' -lname "$SCRATCH" -o -lname "$SCRATCH/*" ')' \
-        -printf '%h\n' 2> /dev/null || true; } |
+    {
+        find /proc -mindepth 2 -maxdepth 2 -name cwd \
+            '(' -lname "$SCRATCH" -o -lname "$SCRATCH/*" ')' -printf '%h\n' 2> /dev/null || true
+    } |
         while read -r link; do
             if [ "$(readlink "$link/exe")" = "$PG_BINDIR/$1" ]; then
                 echo "${link#/proc/}"

@@ -71,7 +71,8 @@ printf '# %s\ncreate_main_cluster = false\n' "$MARK" > "$NO_CLUSTER"
 
 install_missing() {
     DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -y -o DPkg::Lock::Timeout=600 \
-        -o Dpkg::Use-Pty=0 install --no-install-recommends --no-upgrade "${missing[@]}" < /dev/null 9<&-
+        -o Dpkg::Use-Pty=0 install --no-install-recommends --no-upgrade "${missing[@]}" \
+        < /dev/null 9<&-
 }
 update_lists() {
     apt-get -q -o DPkg::Lock::Timeout=600 update < /dev/null 9<&-

@@ -2,8 +2,8 @@
 # count.sh first.
 #
 # Each runs as the unprivileged user in a copy of the tests ($SCRATCH/tree), against a cluster of
-# its own. A file postgresql.conf beside the tests is appended to that cluster's settings. `examples`
-# is in the folder the tests run in, so that they can say \i examples/....
+# its own, to whose settings a file postgresql.conf beside the tests is appended. `examples`
+# is in the folder that the tests run in.
 # shellcheck shell=bash
 
 readonly TREE='tree/test'
@@ -104,7 +104,7 @@ isolation_tests() {
     for name in "${tests[@]}"; do
         [ -e "$folder/expected/$name.out" ] || die "$name.spec has no expected file"
     done
-    echo 'max_prepared_transactions = 10' >> "$folder/postgresql.conf"
+    printf '\nmax_prepared_transactions = 10\n' >> "$folder/postgresql.conf"
     run_regress isolation/pg_isolation_regress isolation --dbname=isolation_regression "${tests[@]}"
 }
 

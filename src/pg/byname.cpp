@@ -43,6 +43,8 @@ uint64 put_limit(core::CacheIndex index) {
 void put(const Definition* d, const KeyArguments& arguments, Datum value, bool is_null) {
     require_owner(d);
     require_shared("cache_put");
+    forbid_in_loader("cache_put");
+    forbid_in_loader("cache_put");
     PreventCommandIfParallelMode("cache_put");
     PreventCommandDuringRecovery("cache_put");
     if (!is_null && d->value_length == -1) {
@@ -64,6 +66,18 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
                                 "cache_ext.max_caches.")));
     }
     add_pending_put(d, key, bytes.data, bytes.size, is_null);
+}
+
+struct KeyPattern {
+    const Definition* definition;
+    Datum pattern;
+};
+
+bool key_matches(const uint8* key, void* context) {
+    const auto* p = static_cast<const KeyPattern*>(context);
+    const Definition* d = p->definition;
+    const Datum text = CStringGetTextDatum(key_text(key, d->columns, d->key_types));
+    return DatumGetBool(DirectFunctionCall2Coll(textlike, DEFAULT_COLLATION_OID, text, p->pattern));
 }
 
 }  // namespace
@@ -156,6 +170,8 @@ extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate");
+    forbid_in_loader("cache_invalidate");
+    forbid_in_loader("cache_invalidate");
     PreventCommandDuringRecovery("cache_invalidate");
     KeyArguments arguments;
     key_arguments(fcinfo, 1, d, &arguments);
@@ -176,6 +192,8 @@ extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate_all");
+    forbid_in_loader("cache_invalidate_all");
+    forbid_in_loader("cache_invalidate_all");
     PreventCommandDuringRecovery("cache_invalidate_all");
     const core::CacheIndex index = control_block(d);
     drop_pending_puts(d->id, nullptr);
@@ -189,10 +207,17 @@ extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate_like");
+    forbid_in_loader("cache_invalidate_like");
+    forbid_in_loader("cache_invalidate_like");
     PreventCommandDuringRecovery("cache_invalidate_like");
+    if (PG_ARGISNULL(1)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("pattern must not be null")));
+    }
+    KeyPattern pattern = {d, PG_GETARG_DATUM(1)};
+    drop_pending_puts_if(d->id, key_matches, &pattern);
     const core::CacheIndex index = control_block(d);
-    if (index == core::kNoCache || PG_ARGISNULL(1)) PG_RETURN_INT64(0);
-    const Datum pattern = PG_GETARG_DATUM(1);
+    if (index == core::kNoCache) PG_RETURN_INT64(0);
     int64 n = 0;
     GetTopTransactionId();
     for (uint32 p = 0; p < core::kPartitions; ++p) {
@@ -200,18 +225,12 @@ extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
         const uint8* bytes = listing.keys;
         for (uint32 i = 0; i < listing.count; bytes += listing.entries[i++].key_bytes) {
             const core::EntryInfo& e = listing.entries[i];
-            if (e.cache != index) continue;
-            const Datum text = CStringGetTextDatum(key_text(bytes, d->columns, d->key_types));
-            if (!DatumGetBool(
-                    DirectFunctionCall2Coll(textlike, DEFAULT_COLLATION_OID, text, pattern))) {
-                continue;
-            }
+            if (e.cache != index || !key_matches(bytes, &pattern)) continue;
             KeyArguments arguments;
             decode_key(bytes, d->columns, d->key_types, arguments.values, arguments.nulls);
             Key key;
             encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls,
                        &key);
-            drop_pending_puts(d->id, &key);
             if (d->columns == 0) {
                 collect_whole(d->id, false);
             } else {

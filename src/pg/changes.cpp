@@ -8,7 +8,9 @@
 
 extern "C" {
 #include "pgstat.h"
+#include "postmaster/autovacuum.h"
 #include "utils/hsearch.h"
+#include "utils/pgstat_internal.h"
 #include "utils/snapmgr.h"
 }
 
@@ -199,12 +201,15 @@ List* subtransaction_ended(List* list, int level, bool committed) {
 }
 
 // A table that a cache depends on has changed rows, and no trigger of ours has seen them: it was
-// disabled, or the change went past triggers.
+// disabled, or the change went past triggers. PostgreSQL's list of the tables that this transaction
+// changed is short, whatever the number of partitions.
 void collect_unseen_changes() {
-    const int n = dependency_relation_count();
-    for (int i = 0; i < n; ++i) {
-        const RelationDependencies* r = dependency_relation_at(i);
-        if (!has_changed_rows(r->relation) || noted(now.collected, r->relation)) continue;
+    for (const PgStat_TableXactStatus* t =
+             pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel())->first;
+         t != nullptr; t = t->next) {
+        const Oid relation = t->parent->t_id;
+        const RelationDependencies* r = dependencies_of(relation);
+        if (r == nullptr || noted(now.collected, relation) || !has_changed_rows(relation)) continue;
         for (int k = 0; k < r->count; ++k) {
             const uint64 id = r->dependencies[k].definition->id;
             collect_whole(id, false);
@@ -222,7 +227,8 @@ void load_definitions(void*) {
 
 void register_all() {
     if (!shared_ready() || !TransactionIdIsValid(GetTopTransactionIdIfAny())) return;
-    if (RecoveryInProgress()) return;
+    // Autovacuum changes no row that a query could see.
+    if (RecoveryInProgress() || IsAutoVacuumWorkerProcess()) return;
     now.xid = own_xid();
     bool sure = definitions_loaded() || guarded(load_definitions, nullptr,
                                                 "could not read what is "

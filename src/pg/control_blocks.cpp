@@ -31,15 +31,36 @@ void register_prepared_transactions(core::CacheIndex index, core::Tag whole_tag)
     PopActiveSnapshot();
 }
 
+// Gives back control blocks of this database that no definition claims: a session that had not
+// heard of a drop yet can make one, and the callbacks of a prepared transaction that drops a cache
+// never run. One that another session has just declared may be among them; what is made for it anew
+// distrusts all writers before (exhausted), so nothing is lost but values.
+bool release_orphans() {
+    bool any = false;
+    for (core::CacheIndex i = 0; definitions_ready() && i < store().max_caches(); ++i) {
+        const core::CacheControl* c = store().control(i);
+        const uint64 id = core::load_relaxed(c->id);
+        if (id == 0 || c->database != MyDatabaseId || find_definition_by_id(id) != nullptr) {
+            continue;
+        }
+        store().release(i, id);
+        any = true;
+    }
+    return any;
+}
+
 }  // namespace
 
 core::CacheIndex attach_control_block(uint64 id) {
     const core::CacheIndex known = store().find(MyDatabaseId, id);
     if (known != core::kNoCache) return known;
     const core::Tag tag = whole_tag({MyDatabaseId, id});
+    const core::Xid next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
     bool created;
-    const core::CacheIndex index = store().attach(
-        MyDatabaseId, id, tag, U64FromFullTransactionId(ReadNextFullTransactionId()), &created);
+    core::CacheIndex index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
+    if (index == core::kNoCache && release_orphans()) {
+        index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
+    }
     if (created) {
         register_prepared_transactions(index, tag);
         if (!store().exhausted()) store().trust(index);
@@ -54,8 +75,8 @@ core::CacheIndex control_block(const Definition* d) {
     if (definition->index != core::kNoCache) {
         core::Limits limits = d->limits;
         if (d->budget_id != 0) {
-            const core::CacheIndex owner = attach_control_block(d->budget_id);
-            limits.budget = owner;
+            const Definition* owner = find_definition_by_id(d->budget_id);
+            if (owner != nullptr) limits.budget = control_block(owner);
         }
         store().set_limits(definition->index, limits);
     }

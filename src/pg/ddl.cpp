@@ -13,8 +13,24 @@ extern "C" {
 
 namespace cache_ext::pg {
 
+namespace {
+bool own_ddl = false;
+}
+
+bool take_own_ddl() {
+    const bool own = own_ddl;
+    own_ddl = false;
+    return own;
+}
+
 void run_sql(const char* sql) {
-    const int result = SPI_execute(sql, false, 0);
+    int result = 0;
+    own_ddl = true;
+    PG_TRY();
+    { result = SPI_execute(sql, false, 0); }
+    PG_FINALLY();
+    { own_ddl = false; }
+    PG_END_TRY();
     if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
 }
 

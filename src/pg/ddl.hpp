@@ -7,6 +7,9 @@ namespace cache_ext::pg {
 
 // Runs one statement as the current user. SPI must be connected.
 void run_sql(const char* sql);
+// For the utility hook: is this the statement of run_sql()? True once per statement, so that what an
+// event trigger does on its behalf counts as anybody's.
+bool take_own_ddl();
 
 // Runs one statement with text parameters ($1::text, ...; nullptr: NULL) as the owner of `table`,
 // one of the extension's own. Returns the number of rows.

@@ -70,8 +70,8 @@ char* checked_name(const text* argument) {
 
 void check_type_exists(Oid type) {
     if (get_typtype(type) != '\0') return;
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("type with OID %u does not exist", type)));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("type with OID %u does not exist", type)));
 }
 
 void check_key_types(const Declaration& d) {

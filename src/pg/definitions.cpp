@@ -129,11 +129,6 @@ enum {
     kDepInserts
 };
 
-int64 interval_ms(Datum interval) {
-    const Interval* i = DatumGetIntervalP(interval);
-    return i->time / 1000 + (i->day + i->month * int64{DAYS_PER_MONTH}) * (USECS_PER_DAY / 1000);
-}
-
 // Found by exact signature, without the permission checks of a name lookup in a query: readers need
 // no USAGE on the loader's schema.
 Oid find_function(Oid schema, const char* name, int columns, const Oid* types) {
@@ -186,7 +181,7 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     d->loader_collation = DEFAULT_COLLATION_OID;
     d->loader_name = row.string(kLoader);
     resolve_loader(d);
-    d->ttl_ms = row.nulls[kTtl] ? -1 : interval_ms(row.values[kTtl]);
+    d->ttl_ms = row.nulls[kTtl] ? -1 : interval_ms(DatumGetIntervalP(row.values[kTtl]));
     d->refresh_after_ms = UINT32_MAX;
     if (d->ttl_ms > 0 && !row.nulls[kRefreshAt] && d->loader_name != nullptr) {
         const double at = static_cast<double>(d->ttl_ms) * DatumGetFloat8(row.values[kRefreshAt]);
@@ -513,6 +508,13 @@ uint64 definitions_generation() {
     return generation;
 }
 
+int64 interval_ms(const Interval* i) {
+    constexpr int64 kDay = USECS_PER_DAY / 1000;
+    constexpr auto kYear = static_cast<int64>(DAYS_PER_YEAR * kDay);
+    return i->time / 1000 + i->day * kDay + i->month % MONTHS_PER_YEAR * (DAYS_PER_MONTH * kDay) +
+           i->month / MONTHS_PER_YEAR * kYear;
+}
+
 void invalidate_definitions() {
     state = State::kUnknown;
 }
@@ -557,14 +559,11 @@ const RelationDependencies* dependencies_of(Oid relation) {
 int dependency_relation_count() {
     return definitions_ready() ? current->relation_count : 0;
 }
-const RelationDependencies* dependency_relation_at(int i) {
-    return &current->relations[i];
-}
-
 const Definition* refresh_if_older(const Definition* definition, core::Xid xid) {
-    if (xid == 0 || !definition->loaded_under.in_progress(xid)) return definition;
+    const bool older = xid != 0 && definition->loaded_under.in_progress(xid);
+    if (!older && definitions_loaded()) return definition;
     const uint64 id = definition->id;
-    invalidate_definitions();
+    if (older) invalidate_definitions();
     return find_definition_by_id(id);
 }
 

@@ -102,16 +102,20 @@ const Definition* definition_at(int i);
 const RelationDependencies* dependencies_of(Oid relation);
 // All relations that something depends on, for the check at commit.
 int dependency_relation_count();
-const RelationDependencies* dependency_relation_at(int i);
 
 // The control block of a definition, made if need be; kNoCache when there is none to be had.
 core::CacheIndex control_block(const Definition* definition);
 // The same by id alone, for a cache whose definition is not at hand.
 core::CacheIndex attach_control_block(uint64 id);
 
-// Definitions loaded before `xid` became visible to them are out of date; loads them again if so,
-// and returns the one that replaces `definition` (nullptr: it was dropped).
+// Definitions that have been invalidated, or were loaded before `xid` became visible to them, are
+// out of date; loads them again if so, and returns the one that replaces `definition` (nullptr: it
+// was dropped).
 const Definition* refresh_if_older(const Definition* definition, core::Xid xid);
+
+// Milliseconds of an interval as EXTRACT(epoch ...) counts them: a year is 365.25 days, what months
+// it leaves are 30 days each.
+int64 interval_ms(const Interval* interval);
 
 // The schema of the extension and its tables; only if definitions_ready().
 Oid extension_schema();

@@ -22,6 +22,7 @@ extern "C" {
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
 #include "utils/array.h"
@@ -86,10 +87,15 @@ void create_trigger(Oid relation, const char* suffix, const char* events, const 
 
 // A row trigger on a partitioned table reaches its partitions; children by inheritance need their
 // own.
+//
+// The lock waits for everybody who is changing the table, so that whoever sees this declaration
+// committed knows that all later changes were collected. It is needed even where there is a trigger
+// already: what that has collected did not know of this declaration.
 void ensure_triggers(Oid relation) {
+    LockRelationOid(relation, ShareRowExclusiveLock);
     if (get_rel_relkind(relation) == RELKIND_MATVIEW) return;  // REFRESH is noticed by a hook
     ListCell* cell;
-    foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr)) {
+    foreach (cell, find_all_inheritors(relation, ShareRowExclusiveLock, nullptr)) {
         const Oid member = lfirst_oid(cell);
         if (triggers_of(member, true) != NIL) continue;
         create_trigger(member, "row", "INSERT OR UPDATE OR DELETE", "ROW");
@@ -125,6 +131,11 @@ void check_relation(Oid relation) {
                         errmsg("a cache cannot depend on the system catalog \"%s\"",
                                get_rel_name(relation)),
                         errhint("Rely on a short ttl.")));
+    }
+    if (relation == definition_table() || relation == dependency_table()) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on table \"%s\" of cache_ext",
+                               get_rel_name(relation))));
     }
     if (!pg_class_ownercheck(relation, GetUserId())) {
         aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relation));
@@ -166,7 +177,14 @@ void check_key_column(const Definition* d, int i, Oid relation, AttrNumber colum
     }
 }
 
+void check_dimensions(ArrayType* names, const char* argument) {
+    if (ARR_NDIM(names) <= 1) return;
+    ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                    errmsg("%s must have one dimension", argument)));
+}
+
 ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
+    check_dimensions(key, "key");
     Datum* names;
     bool* nulls;
     int n;
@@ -192,6 +210,7 @@ ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
 }
 
 void check_columns(Oid relation, ArrayType* columns) {
+    check_dimensions(columns, "columns");
     Datum* names;
     bool* nulls;
     int n;
@@ -348,8 +367,6 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     row.columns = array_text(fcinfo, 3);
     if (!PG_ARGISNULL(3)) check_columns(relation, PG_GETARG_ARRAYTYPE_P(3));
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-    // The trigger first: its lock waits for everybody who is changing the table, so that whoever
-    // sees this declaration committed knows that all later changes were collected.
     ensure_triggers(relation);
     insert_dependency(row);
     SPI_finish();

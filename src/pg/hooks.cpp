@@ -3,6 +3,7 @@
 #include "pg/hooks.hpp"
 
 #include "pg/changes.hpp"
+#include "pg/ddl.hpp"
 #include "pg/shared.hpp"
 #include "pg/tasks.hpp"
 
@@ -96,12 +97,13 @@ Effect effect_of(Node* statement) {
             }
             break;
         }
-        case T_CreateFunctionStmt:
-            effect.database = reinterpret_cast<CreateFunctionStmt*>(statement)->replace;
-            break;
         case T_ViewStmt:
             effect.database = reinterpret_cast<ViewStmt*>(statement)->replace;
             break;
+        case T_DefineStmt:  // CREATE AGGREGATE
+            effect.database = reinterpret_cast<DefineStmt*>(statement)->replace;
+            break;
+        case T_CreateFunctionStmt:  // an overload changes what a call means, too
         case T_AlterFunctionStmt:
         case T_AlterObjectSchemaStmt:
         case T_AlterOwnerStmt:
@@ -119,13 +121,21 @@ Effect effect_of(Node* statement) {
         case T_ReassignOwnedStmt:
             effect.database = true;
             break;
+        case T_GrantStmt: {
+            // What a loader's owner may no longer read must not be served any more.
+            auto* grant = reinterpret_cast<GrantStmt*>(statement);
+            effect.database = !grant->is_grant && grant->targtype == ACL_TARGET_OBJECT;
+            break;
+        }
         case T_DropStmt: {
             const ObjectType type = reinterpret_cast<DropStmt*>(statement)->removeType;
             // Tables are noticed one by one as they go (object_access), whoever drops them.
             effect.database = type == OBJECT_FUNCTION || type == OBJECT_ROUTINE ||
-                              type == OBJECT_VIEW || type == OBJECT_POLICY || type == OBJECT_RULE ||
-                              type == OBJECT_CAST || type == OBJECT_OPERATOR ||
-                              type == OBJECT_SCHEMA;
+                              type == OBJECT_PROCEDURE || type == OBJECT_AGGREGATE ||
+                              type == OBJECT_TYPE || type == OBJECT_DOMAIN ||
+                              type == OBJECT_EXTENSION || type == OBJECT_VIEW ||
+                              type == OBJECT_POLICY || type == OBJECT_RULE || type == OBJECT_CAST ||
+                              type == OBJECT_OPERATOR || type == OBJECT_SCHEMA;
             break;
         }
         default:
@@ -169,6 +179,11 @@ Oid database_to_leave(Node* statement) {
     }
 }
 
+void collect(const Effect& effect) {
+    if (effect.database) collect_hard_database();
+    for (int i = 0; i < effect.count; ++i) collect_hard_relation(effect.relations[i]);
+}
+
 void run(PlannedStmt* statement, const char* query, bool read_only_tree,
          ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
          DestReceiver* receiver, QueryCompletion* completion) {
@@ -201,11 +216,13 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     }
     Effect effect = {};
     const bool look = shared_ready() && IsTransactionState() && !RecoveryInProgress();
-    if (look) effect = effect_of(node);
+    // A new accessor changes nothing for the caches that exist.
+    if (!take_own_ddl() && look) effect = effect_of(node);
+    // Before, too: afterwards a child that has left its parent is nobody's business any more, and
+    // DETACH PARTITION CONCURRENTLY commits in between.
+    collect(effect);
     run(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
-    if (!look || (!effect.database && effect.count == 0) || !IsTransactionState()) return;
-    if (effect.database) collect_hard_database();
-    for (int i = 0; i < effect.count; ++i) collect_hard_relation(effect.relations[i]);
+    if (IsTransactionState()) collect(effect);
 }
 
 void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,

@@ -13,6 +13,14 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
+// A bit of the security context that the server does not use: it is restored by (sub)transaction
+// abort, and functions called by a loader inherit it.
+constexpr int kInsideLoader = 1 << 16;
+
+// A bit of the security context that the server does not use: (sub)transaction abort restores it,
+// and functions that a loader calls inherit it.
+constexpr int kInsideLoader = 1 << 16;
+
 // Everything that can change what a query over the same rows returns. docs/reference.md lists them.
 constexpr const char* kPinned[] = {
     "search_path",
@@ -58,7 +66,8 @@ List* settings_to_pin() {
 
 void enter_owner(const Definition* d, OwnerScope* scope) {
     GetUserIdAndSecContext(&scope->user, &scope->security);
-    SetUserIdAndSecContext(d->owner, scope->security | SECURITY_LOCAL_USERID_CHANGE);
+    SetUserIdAndSecContext(d->owner,
+                           scope->security | SECURITY_LOCAL_USERID_CHANGE | kInsideLoader);
     scope->nest = NewGUCNestLevel();
     for (int i = 0; i < d->setting_count; ++i) {
         set_config_option(d->settings[i].name, d->settings[i].value, PGC_SUSET, PGC_S_SESSION,
@@ -71,6 +80,15 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
 void leave_owner(const OwnerScope& scope) {
     AtEOXact_GUC(true, scope.nest);
     SetUserIdAndSecContext(scope.user, scope.security);
+}
+
+void forbid_in_loader(const char* what) {
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    if ((security & kInsideLoader) == 0) return;
+    ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+                    errmsg("cannot execute %s in a loader", what)));
 }
 
 Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls) {

@@ -26,6 +26,9 @@ struct OwnerScope {
 void enter_owner(const Definition* definition, OwnerScope* scope);
 void leave_owner(const OwnerScope& scope);
 
+// ERROR 25006 in such a scope: `what` writes, and a loader only reads.
+void forbid_in_loader(const char* what);
+
 // Settings whose current values cache_create pins: name=value texts.
 List* settings_to_pin();
 

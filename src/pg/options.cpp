@@ -41,12 +41,12 @@ constexpr OptionInfo kInfo[kOptions] = {
     pg_unreachable();
 }
 
-int64 interval_ms(const char* option, const char* text) {
-    const Interval* i = DatumGetIntervalP(DirectFunctionCall3(
-        interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-    const double days = i->day + i->month * static_cast<double>(DAYS_PER_MONTH);
-    if (days > 36525 || days < -36525) out_of_range(option, text, "The longest is 100 years.");
-    return i->time / 1000 + static_cast<int64>(days) * (USECS_PER_DAY / 1000);
+int64 checked_interval_ms(const char* option, const char* text) {
+    const int64 ms = interval_ms(DatumGetIntervalP(DirectFunctionCall3(
+        interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
+    if (ms / (USECS_PER_DAY / 1000) > 36525)
+        out_of_range(option, text, "The longest is 100 years.");
+    return ms;
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ void check_options(const char* cache, const Options& options) {
         if (options.text[i] != nullptr && !kInfo[i].available) unavailable(kInfo[i].name);
     }
     if (const char* ttl = options[Option::kTtl]) {
-        if (interval_ms("ttl", ttl) < 1) {
+        if (checked_interval_ms("ttl", ttl) < 1) {
             out_of_range("ttl", ttl,
                          "Give an interval of at least one millisecond, or NULL for "
                          "values that never expire.");
@@ -101,22 +101,23 @@ void check_options(const char* cache, const Options& options) {
         }
     }
     if (const char* budget = options[Option::kBudget]) {
-        if (options[Option::kMaxEntries] != nullptr || options[Option::kMaxMemory] != nullptr) {
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("budget cannot be combined with max_entries or max_memory"),
-                            errhint("The limits are those of cache \"%s\".", budget)));
-        }
         if (strcmp(budget, cache) == 0) {
             out_of_range("budget", budget, "Name another cache, or NULL for a budget of its own.");
         }
         const Definition* owner = require_definition(budget);
         require_owner(owner);
+        if (options[Option::kMaxEntries] != nullptr || options[Option::kMaxMemory] != nullptr) {
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                     errmsg("budget cannot be combined with max_entries or max_memory"),
+                     errhint("The limits are those of cache \"%s\"; set both to NULL.", budget)));
+        }
         if (owner->budget_id != 0) {
             out_of_range("budget", budget, "That cache shares the budget of another one itself.");
         }
     }
     if (const char* stale = options[Option::kStaleFor]) {
-        const int64 ms = interval_ms("stale_for", stale);
+        const int64 ms = checked_interval_ms("stale_for", stale);
         if (ms < 0) out_of_range("stale_for", stale, "Give an interval that is not negative.");
         if (ms > 0) unavailable("stale_for");
     }

@@ -14,7 +14,7 @@ struct PendingPut {
     uint64 cache_id;
     core::CacheIndex index;
     int level;
-    bool dropped;
+    int dropped_at;  // level of the outermost subtransaction that dropped it, 0: none
     int64 ttl_ms;
     core::KeyView key;
     const uint8* value;
@@ -33,6 +33,10 @@ T* copy(const T* from, size_t count) {
     auto* to = static_cast<T*>(palloc(std::max<size_t>(1, count * sizeof(T))));
     if (count > 0) memcpy(static_cast<void*>(to), from, count * sizeof(T));
     return to;
+}
+
+void drop(PendingPut* p) {
+    if (p->dropped_at == 0) p->dropped_at = GetCurrentTransactionNestLevel();
 }
 
 bool same_key(const core::KeyView& a, const core::KeyView& b) {
@@ -70,7 +74,7 @@ void add_pending_put(const Definition* d, const Key& key, const uint8* value, ui
 bool find_pending_put(const Definition* d, const Key& key, const uint8** value, uint32* size,
                       bool* is_null) {
     for (const PendingPut* p = newest; p != nullptr; p = p->next) {
-        if (p->dropped || p->cache_id != d->id || !same_key(p->key, key.view)) continue;
+        if (p->dropped_at != 0 || p->cache_id != d->id || !same_key(p->key, key.view)) continue;
         *value = p->value;
         *size = p->size;
         *is_null = p->is_null;
@@ -82,8 +86,22 @@ bool find_pending_put(const Definition* d, const Key& key, const uint8** value, 
 void drop_pending_puts(uint64 cache_id, const Key* key) {
     for (PendingPut* p = newest; p != nullptr; p = p->next) {
         if (p->cache_id == cache_id && (key == nullptr || same_key(p->key, key->view))) {
-            p->dropped = true;  // even if the subtransaction rolls back: it may only lose a value
+            drop(p);
         }
+    }
+}
+
+void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag) {
+    for (PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->cache_id != cache_id) continue;
+        const core::Tag* end = p->tags + p->tag_count;
+        if (p->key.hash == tag || std::find(p->tags, end, tag) != end) drop(p);
+    }
+}
+
+void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* argument) {
+    for (PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->cache_id == cache_id && filter(p->key.bytes, argument)) drop(p);
     }
 }
 
@@ -92,9 +110,10 @@ void drop_pending_puts(uint64 cache_id, const Key* key) {
 void publish_pending_puts(core::Xid self) {
     const core::Millis time = now_ms();
     for (PendingPut* p = newest; p != nullptr; p = p->next) {
-        bool superseded = p->dropped || p->index == core::kNoCache;
+        bool superseded = p->dropped_at != 0 || p->index == core::kNoCache;
         for (const PendingPut* q = newest; q != p && !superseded; q = q->next) {
-            superseded = !q->dropped && q->cache_id == p->cache_id && same_key(q->key, p->key);
+            superseded =
+                q->dropped_at == 0 && q->cache_id == p->cache_id && same_key(q->key, p->key);
         }
         if (superseded) continue;
         core::Fill fill;

@@ -16,6 +16,10 @@ bool find_pending_put(const Definition* definition, const Key& key, const uint8*
 
 // An invalidation by this transaction: its own earlier puts no longer count.
 void drop_pending_puts(uint64 cache_id, const Key* key);
+// The same for those that carry the tag, and for those whose key the filter accepts.
+void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag);
+using KeyFilter = bool (*)(const uint8* key, void* context);
+void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* context);
 
 // After the commit of `self` (0: no XID); cannot fail.
 void publish_pending_puts(core::Xid self);

@@ -7,6 +7,7 @@
 #include "pg/tasks.hpp"
 
 extern "C" {
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
 
@@ -336,7 +337,9 @@ ReadResult read_value(const ReadRequest& request) {
         return result;
     }
 
-    // Publishing needs the definition as it is for this snapshot: the tags come from it.
+    // Publishing needs functions and definitions as they are for this snapshot: a transaction that
+    // holds all its locks already is not told by anything else that somebody has replaced a loader.
+    AcceptInvalidationMessages();
     const Definition* fresh = refresh_if_older(d, store().definition_writer(d->index));
     if (fresh != nullptr && fresh != d) {
         encode_key(fresh->cache_id(), fresh->columns, fresh->key_types, request.arguments,

@@ -17,6 +17,7 @@ import sys
 
 from cache import WHOLE, Cache
 from ring import Ended, Ring, Snapshot
+from scripts import SCRIPTS, Script
 from trace import Trace, TracedRing
 
 BREAKS = {
@@ -49,9 +50,12 @@ BREAKS = {
     "register-half": "a commit becomes visible when the first of its tags is registered",
     "prepared-is-ended": "a prepared transaction counts as ended",
     "missed-writers-trusted": "a control block made after a shortage knows nothing and is trusted",
-    "late-distrust": "it is distrusted only after others could use it",
+    "trust-after-overflow": "trust in a control block that was found complete undoes a real overflow",
+    "distrust-keeps-entries": "a change that nobody can name speaks only against later fills",
+    "put-of-others": "a value put by its own transaction counts as having seen all others",
+    "registered-for-others": "a transaction is registered by another one when it may have ended",
     "crash-forgets-prepared": "after a crash nobody remembers the prepared transactions",
-    "crash-softens-prepared": "they are remembered, but not as hard",
+    "crash-registers-prepared": "those still there when the cache is used first are registered, then it is trusted",
 }
 UNKNOWN = object()  # the truth for a snapshot older than a hard change: never to be served
 ENOUGH = 0.6        # of the right values at hand that fresh snapshots must have been served
@@ -98,34 +102,45 @@ class Wrong(Exception):
 
 
 class Writer:
-    def __init__(self, xid, tags, hard):
-        self.xid, self.tags, self.hard = xid, tags, hard
+    def __init__(self, xid, tags, hard, nameless):
+        self.xid, self.tags, self.hard, self.wrote = xid, list(tags), hard, tags
+        self.nameless = nameless  # it cannot tell which tags it wrote
         self.looked = None  # the snapshot that tells who has ended, taken before the first registration
+        self.puts = []      # values that it has computed itself, for after its commit
 
 
 class History:
-    def __init__(self, seed, broken, trace):
-        self.seed, self.broken, self.r = seed, broken, random.Random(seed)
-        self.db = Database()
-        sizes = [(2, 0), (2, 0), (3, 2), (8, 4)]
-        ring, whole = self.r.choice(sizes), self.r.choice(sizes)
+    def __init__(self, seed, broken, trace, sizes=None):
+        """sizes: of shared rings and of the whole cache's, for a script, which then drives this history."""
+        self.broken, self.r, self.db = broken, random.Random(seed), Database()
+        tiny = [(2, 0), (2, 0), (3, 2), (8, 4)]
+        shared, whole = sizes or (self.r.choice(tiny), self.r.choice(tiny))
         make_ring = (lambda size: TracedRing(trace, *size, broken)) if trace else (
             lambda size: Ring(*size, broken))
-        slot_count = self.r.choice([1, 2, 3])
-        self.make_cache = lambda: Cache(lambda: make_ring(ring), lambda: make_ring(whole), slot_count, broken)
+        slot_count = 3 if sizes else self.r.choice([1, 2, 3])
+        self.make_cache = lambda: Cache(lambda: make_ring(shared), lambda: make_ring(whole), slot_count, broken)
         self.cache = self.make_cache()
         self.running, self.committing, self.ready, self.late = [], [], [], []
         self.fills, self.pinned, self.old = [], [], []
-        self.exhausted = False
+        self.complete = False  # a new control block has missed nobody, as its maker will find out
         self.reads = self.right = self.served = 0
+        if sizes:
+            self.keys, self.old_share = list(KEYS), 0
+            return
         # Every history has its own emphasis: the more they differ, the more they find.
         self.hard_share = self.r.choice([0, 0, .03, .2, .8])
         self.whole_share = self.r.choice([0, .05, .5])
+        self.nameless_share = self.r.choice([0, 0, .1])
         self.prepared_share = self.r.choice([.02, .1, .3])
         self.old_share = self.r.choice([.1, .4, .7])
         self.keys = self.r.sample(KEYS, self.r.choice([1, 2, 3, 6]))
         tags = sorted({t for k in self.keys for ts in self.tags_of(k) for t in ts})
         self.tags = self.r.sample(tags, self.r.randint(1, len(tags)))
+        focus = self.r.random()
+        if focus < .2:     # the ring of the whole cache
+            self.keys, self.tags, self.whole_share = [0], [], 1
+        elif focus < .4:   # a group whose ring comes and goes, and a tag that may share its slot
+            self.keys, self.tags, self.whole_share = [2, 3], [TAGS["g0"], TAGS[self.r.choice(KEYS)]], 0
         if self.r.random() < .5:
             self.db.begin()  # a long transaction that holds everybody's xmin back
 
@@ -139,7 +154,8 @@ class History:
     def run(self, steps):
         weights = {self.begin: 12, self.register: 20, self.end: 13, self.end_prepared: 2,
                    self.keep_snapshot: 6, self.fill: 8, self.pin: 8, self.publish: 8, self.fill_at_once: 16,
-                   self.remove: 2, self.collect: 6, self.crash: .2, self.control_block: .4, self.read: 10}
+                   self.remove: 2, self.collect: 6, self.crash: .2, self.control_block: .4, self.trust: 2,
+                   self.read: 10}
         for _ in range(8):  # bursts and quiet times
             emphasised = [w * self.r.choice([.1, 1, 1, 3]) for w in weights.values()]
             for operation in self.r.choices(list(weights), emphasised, k=steps // 8):
@@ -158,7 +174,7 @@ class History:
             self.db.wrote.setdefault(t, set()).add(xid)
         if hard:
             self.db.hard.add(xid)
-        self.running.append(Writer(xid, tags, hard))
+        self.running.append(Writer(xid, tags, hard, not hard and r.random() < self.nameless_share))
 
     def register(self):
         """PRE_COMMIT or PRE_PREPARE, one tag at a time."""
@@ -172,6 +188,11 @@ class History:
                 return
             w = self.some(self.running)
             w.looked = self.db.snapshot()
+            if self.r.random() < .2:
+                w.puts = [(k, self.truth(k, w.looked)) for k in self.keys]
+            if w.nameless:
+                self.cache.distrust(self.db.next_xid)
+                w.tags = []
             if "register-at-commit" in self.broken:
                 self.ready.append(w)
             else:
@@ -199,10 +220,23 @@ class History:
     def end(self):
         if not self.ready:
             return
-        w = self.some(self.ready)
-        self.db.end(w.xid, self.r.random() < .8)
+        w, commit = self.some(self.ready), self.r.random() < .8
+        self.db.end(w.xid, commit)
+        if "registered-for-others" in self.broken and self.r.random() < .3:
+            w.tags, w.looked = list(w.wrote), self.db.snapshot()
         if w.tags:  # of those that are broken on purpose
             self.late.append(w)
+        if commit:
+            for k, value in w.puts:
+                self.put(w, k, value)
+
+    def put(self, w, k, value):
+        (own,), parts, nested = self.tags_of(k)
+        if value is not UNKNOWN and set(w.wrote) & {own, WHOLE, *parts, *nested}:
+            value |= {w.xid}
+        e = self.cache.pin(k, own, parts, nested, w.looked, value, w.xid)
+        if e:
+            self.pinned.append((e, w.looked))
 
     def end_prepared(self):
         if self.db.prepared:
@@ -256,35 +290,41 @@ class History:
     # --- what happens to the server ---
 
     def crash(self):
-        """Memory is empty, prepared transactions live on; they register before anybody connects."""
+        """Memory is empty, prepared transactions live on."""
         db = self.db
         prepared = sorted(db.prepared)
         for xid in db.active - db.prepared:
             db.end(xid, False)
         self.running, self.committing, self.ready, self.late = [], [], [], []
         self.fills, self.pinned, self.old = [], [], []
-        self.cache, self.exhausted = self.make_cache(), False
-        if "crash-forgets-prepared" in self.broken:
+        self.cache = self.make_cache()
+        if "crash-registers-prepared" in self.broken:
+            self.cache.whole, self.complete = None, True
             return
-        # Hard: what they have done is not known, and may be of that kind.
-        hard = "crash-softens-prepared" not in self.broken
-        for xid in prepared:
-            self.cache.register(WHOLE, False, xid, hard, Ended((), db.snapshot().xmin))
+        self.cache.attach(db.next_xid)
+        self.complete = not prepared or "crash-forgets-prepared" in self.broken
+
+    def trust(self):
+        """Whoever has made a control block comes to trust it, when others may have used it already."""
+        if not self.complete:
+            return
+        if not self.cache.whole:
+            self.cache.attach(self.db.next_xid)
+            for xid in sorted(self.db.prepared):
+                self.cache.register(WHOLE, False, xid, False, Ended((), 0))
+        self.cache.whole.trust()
+        self.complete = False
 
     def control_block(self):
-        """It goes to another cache, and writers find none; later there is one again."""
+        """It goes to another cache, and writers find none; later there is one again, which is not trusted."""
+        self.complete = False
         if self.cache.whole:
             self.cache.release()
-            self.exhausted = True
         else:
-            late = "late-distrust" in self.broken
-            self.cache.attach(0 if late else self.db.next_xid)
+            self.cache.attach(self.db.next_xid)
 
     def read(self):
         """Every key, under a fresh snapshot and all old ones."""
-        if "late-distrust" in self.broken and self.exhausted and self.cache.whole and self.r.random() < .2:
-            self.cache.whole.distrust(self.db.next_xid)
-            self.exhausted = False
         fresh = self.db.snapshot()
         for k in self.keys:
             e = self.cache.entries.get(k)
@@ -307,6 +347,12 @@ class History:
 def run(histories, first_seed, steps, broken, trace_file):
     """Totals, or what went wrong and where."""
     total = [0, 0, 0]
+    for script, *sizes in SCRIPTS:
+        trace = Trace(trace_file, 0) if trace_file else None
+        try:
+            script(Script(History(0, broken, trace, sizes)))
+        except Wrong as wrong:
+            return None, "%s: %s" % (script.__name__, wrong)
     for seed in range(first_seed, first_seed + histories):
         trace = Trace(trace_file, seed) if trace_file else None
         try:

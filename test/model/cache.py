@@ -4,7 +4,7 @@ The tag of a full key has its writers in a ring shared with other tags (a slot).
 keys, or the key of a nested entry, gets a ring of its own (a node) while entries carry it. The whole cache
 has a ring of its own, the only one with hard writers; it can go away and come back (a control block).
 """
-from ring import Ring
+from ring import Ended
 
 WHOLE = 0
 
@@ -29,7 +29,7 @@ class Cache:
         self.slots = [make_ring() for _ in range(slot_count)]
         self.seqs = [0] * slot_count + [0]  # the last one: the whole cache
         self.nodes, self.entries, self.dead = {}, {}, []
-        self.whole = make_whole()
+        self.whole = make_whole()  # None: there is no control block
 
     def slot(self, tag):
         return self.slots[tag % len(self.slots)]
@@ -69,15 +69,15 @@ class Cache:
 
     # --- entries: pin() under the locks of the tags, then link() under the lock of the key ---
 
-    def pin(self, key, tag, parts, nested, f, value):
-        """None: the fill may not be published."""
+    def pin(self, key, tag, parts, nested, f, value, own=0):
+        """None: the fill may not be published. own: see Ring.unseen_by()."""
         if not self.whole:
             return None
         e = Entry(key, tag, value)
-        e.whole, e.cache_seq = self.whole, self.whole.last_seq
-        unseen = self.whole.unseen_by(WHOLE, f)
+        e.own, e.whole, e.cache_seq = own, self.whole, self.whole.last_seq
+        unseen = self.whole.unseen_by(WHOLE, f, own=own)
         if unseen is not None:
-            unseen = self.slot(tag).unseen_by(tag, f, unseen)
+            unseen = self.slot(tag).unseen_by(tag, f, unseen, own)
         e.key_seq = self.slot(tag).last_seq
         for t in parts + nested:
             if unseen is None:
@@ -89,7 +89,7 @@ class Cache:
                     node.ring.absorb(self.slot(t), t)
             node.refs += 1
             e.nodes[t] = node.ring.last_seq
-            unseen = node.ring.unseen_by(t, f, unseen)
+            unseen = node.ring.unseen_by(t, f, unseen, own)
         if unseen is None:
             self.unpin(e)
             return None
@@ -104,7 +104,7 @@ class Cache:
         elif "key-not-rechecked" in self.broken:
             again = e.unseen  # and the sequence number of then, though its record may be gone
         else:
-            again = slot.unseen_by(e.tag, f, e.unseen)
+            again = slot.unseen_by(e.tag, f, e.unseen, e.own)
             e.key_seq = slot.last_seq
         if again is None or len(again) > len(e.unseen) or e.whole is not self.whole:
             self.unpin(e)
@@ -115,7 +115,7 @@ class Cache:
         if "unseen-ignored" in self.broken:
             e.unseen = frozenset()
         if "unseen-of-key-only" in self.broken:
-            e.unseen = slot.unseen_by(e.tag, f)
+            e.unseen = slot.unseen_by(e.tag, f, own=e.own)
         self.remove(e.key)
         self.entries[e.key] = e
         return True
@@ -155,6 +155,15 @@ class Cache:
         self.whole = None
 
     def attach(self, next_xid):
+        """A new one has missed who knows whom, until somebody says otherwise."""
         self.whole = self.make_whole()
-        if next_xid and "missed-writers-trusted" not in self.broken:
+        if "missed-writers-trusted" not in self.broken:
             self.whole.distrust(next_xid)
+
+    def distrust(self, next_xid):
+        """Some transaction below next_xid changes entries that nobody can name. It has not committed yet."""
+        if not self.whole:
+            return
+        if "distrust-keeps-entries" not in self.broken:
+            self.whole.add(WHOLE, next_xid - 1, self.next_seq(WHOLE), False, Ended((), 0))
+        self.whole.distrust(next_xid)

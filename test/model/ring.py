@@ -60,6 +60,7 @@ class Ring:
         self.last_seq = self.largest = 0
         self.witness = self.witness_seq = 0  # S must see it, or what was dropped is unknown to it
         self.overflowed = False              # running writers were pushed out, nobody vouches for them yet
+        self.distrusted = False              # overflowed only because distrust() said so
         self.lost = []                       # which ones, while they run
         self.horizon = 0                     # more than can_lose of them: must lie at or below S.xmin
         self.hard = []                       # hard writers that S must see
@@ -78,13 +79,14 @@ class Ring:
             self.horizon = 0
         dropped = self._make_room()
         if self.overflowed and ("early-recovery" in self.broken or not self.lost and not self.horizon):
-            self.witness, self.witness_seq, self.overflowed = xid, seq, False  # all that was lost had ended
+            self.witness, self.witness_seq = xid, seq  # all that was lost had ended
+            self.overflowed = self.distrusted = False
         if hard and "hard-ignored" not in self.broken:
             self.hard = [x for x in self.hard if not ended.contains(x)]    # seeing xid implies those
             if len(self.hard) == MAX_HARD:
                 self.hard = []
                 if "hard-forgotten" not in self.broken:
-                    self.horizon, self.overflowed = self.largest + 1, True
+                    self.horizon, self.overflowed, self.distrusted = self.largest + 1, True, False
             self.hard.append(xid)
         self._append(Record(xid, tag, seq))
         return dropped
@@ -101,7 +103,7 @@ class Ring:
                 dropped += self._make_room()
                 self._append(Record(r.xid, r.tag, r.seq, r.ended_before))
         if other.overflowed and "absorb-forgets-lost" not in self.broken:
-            self.overflowed = True
+            self.overflowed, self.distrusted = True, False
             for x in other.lost:
                 self._lose(x)
             if self.horizon or other.horizon:
@@ -111,10 +113,17 @@ class Ring:
         return dropped
 
     def distrust(self, next_xid):
-        """The ring may have missed writers below next_xid. It must be new: no entry may know it yet."""
+        """The ring may have missed writers below next_xid. This says nothing against entries that know
+        the ring already: whoever has some registers a writer as well."""
+        self.distrusted = not self.overflowed
         self.overflowed = True
         self.largest = max(self.largest, next_xid - 1)
         self._lose_all()
+
+    def trust(self):
+        """Takes that back, unless the ring has overflowed for real meanwhile or has found its way out."""
+        if self.distrusted or "trust-after-overflow" in self.broken:
+            self.overflowed, self.distrusted, self.horizon = False, False, 0
 
     def _append(self, record):
         self.records.append(record)
@@ -143,7 +152,8 @@ class Ring:
 
     def _overflow(self):
         dropped, self.records = self.records, []
-        self.overflowed, self.witness, self.witness_seq, before = True, 0, 0, self.horizon
+        before, self.overflowed, self.distrusted = self.horizon, True, False
+        self.witness = self.witness_seq = 0
         for r in dropped:
             if r.ended_before == 0:
                 self._lose(r.xid)
@@ -188,11 +198,14 @@ class Ring:
         return Ring.usable(self, s) and all(
             r.contradicts(seq, unseen) == s.in_progress(r.xid) for r in self.records if r.tag == tag)
 
-    def unseen_by(self, tag, f, unseen=frozenset()):
-        """unseen and the writers of tag that F cannot see; None: F may not publish."""
+    def unseen_by(self, tag, f, unseen=frozenset(), own=0):
+        """unseen and the writers of tag that F cannot see; None: F may not publish. The value contains what
+        `own` has written: its transaction computed it, and publishes it after its commit."""
         if not Ring.usable(self, f) and "publish-unusable" not in self.broken:
             return None
-        unseen = unseen | {r.xid for r in self.records if r.tag == tag and f.in_progress(r.xid)}
+        unseen = unseen | {r.xid for r in self.records
+                           if r.tag == tag and r.xid != own and f.in_progress(r.xid)
+                           and not (own and "put-of-others" in self.broken)}
         return unseen if len(unseen) <= MAX_UNSEEN else None
 
     def guard(self):

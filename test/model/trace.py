@@ -9,9 +9,10 @@ One operation a line, space-separated; lists are comma-separated, an empty one i
   P ring = possibly running
   B ring from tag = dropped                             absorb
   D ring next_xid                                       distrust
+  T ring                                                trust
   U ring snapshot = verdict                             usable
   G ring tag seq unseen snapshot = verdict              agrees
-  F ring tag unseen snapshot = verdict unseen           unseen_by
+  F ring tag unseen own snapshot = verdict unseen       unseen_by
   Q ring seq snapshot = verdict                         quick
   N ring tag = xid                                      newest
 """
@@ -70,15 +71,19 @@ class TracedRing(Ring):
         super().distrust(next_xid)
         self.trace.write("D", self.number, next_xid)
 
+    def trust(self):
+        super().trust()
+        self.trace.write("T", self.number)
+
     def agrees(self, tag, seq, unseen, s):
         verdict, n = super().agrees(tag, seq, unseen, s), self.trace.number_of(s)
         self.trace.write("U", self.number, n, "=", int(super().usable(s)))
         self.trace.write("G", self.number, tag, seq, listed(sorted(unseen)), n, "=", int(verdict))
         return verdict
 
-    def unseen_by(self, tag, f, unseen=frozenset()):
-        out = super().unseen_by(tag, f, unseen)
-        self.trace.write("F", self.number, tag, listed(sorted(unseen)), self.trace.number_of(f), "=",
+    def unseen_by(self, tag, f, unseen=frozenset(), own=0):
+        out, n = super().unseen_by(tag, f, unseen, own), self.trace.number_of(f)
+        self.trace.write("F", self.number, tag, listed(sorted(unseen)), own, n, "=",
                          int(out is not None), listed(sorted(out or ())))
         return out
 
