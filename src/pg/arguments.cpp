@@ -13,8 +13,10 @@ namespace {
 
 [[noreturn]] void wrong_number(const Definition* d, int given) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                    errmsg("cache \"%s\" has %d key columns, but %d were given", d->name,
-                           d->columns, given),
+                    errmsg_plural("cache \"%s\" has %d key column, but %d were given",
+                                  "cache \"%s\" has %d key columns, but %d were given",
+                                  static_cast<unsigned long>(d->columns), d->name, d->columns,
+                                  given),
                     d->columns == 0 ? errhint("Call it without key arguments.")
                                     : errhint("Give the key columns in this order: %s. "
                                               "A null key column needs a type, as in NULL::%s.",

@@ -44,7 +44,6 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
     require_owner(d);
     require_shared("cache_put");
     forbid_in_loader("cache_put");
-    forbid_in_loader("cache_put");
     PreventCommandIfParallelMode("cache_put");
     PreventCommandDuringRecovery("cache_put");
     if (!is_null && d->value_length == -1) {
@@ -171,7 +170,6 @@ extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
     require_owner(d);
     require_shared("cache_invalidate");
     forbid_in_loader("cache_invalidate");
-    forbid_in_loader("cache_invalidate");
     PreventCommandDuringRecovery("cache_invalidate");
     KeyArguments arguments;
     key_arguments(fcinfo, 1, d, &arguments);
@@ -193,7 +191,6 @@ extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
     require_owner(d);
     require_shared("cache_invalidate_all");
     forbid_in_loader("cache_invalidate_all");
-    forbid_in_loader("cache_invalidate_all");
     PreventCommandDuringRecovery("cache_invalidate_all");
     const core::CacheIndex index = control_block(d);
     drop_pending_puts(d->id, nullptr);
@@ -207,7 +204,6 @@ extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate_like");
-    forbid_in_loader("cache_invalidate_like");
     forbid_in_loader("cache_invalidate_like");
     PreventCommandDuringRecovery("cache_invalidate_like");
     if (PG_ARGISNULL(1)) {

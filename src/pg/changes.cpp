@@ -125,7 +125,17 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
     }
 }
 
+// What this transaction has put before it changed what the value depends on.
+void drop_outdated_puts(core::Tag tag, uint64 cache, core::TagKind kind) {
+    if (kind == core::TagKind::kWhole) {
+        drop_pending_puts(cache, nullptr);
+    } else {
+        drop_pending_puts_tagged(cache, tag);
+    }
+}
+
 void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool redefinition) {
+    drop_outdated_puts(tag, cache, kind);
     if (now.committing) {
         Change change = {tag, cache, kind, hard, redefinition, 1};
         register_change(change, to_core(GetLatestSnapshot()));
@@ -209,12 +219,17 @@ void collect_unseen_changes() {
          t != nullptr; t = t->next) {
         const Oid relation = t->parent->t_id;
         const RelationDependencies* r = dependencies_of(relation);
-        if (r == nullptr || noted(now.collected, relation) || !has_changed_rows(relation)) continue;
+        if (r == nullptr || !has_changed_rows(relation)) continue;
+        // Replication truncates a partition past hooks and triggers, and older snapshots, too, see
+        // it empty; that rows written to it before were noticed does not help.
+        const bool truncated = t->truncdropped;
+        const bool seen = noted(now.collected, relation);
+        if (seen && !truncated) continue;
         for (int k = 0; k < r->count; ++k) {
             const uint64 id = r->dependencies[k].definition->id;
-            collect_whole(id, false);
+            collect_whole(id, truncated);
             const core::CacheIndex index = control_block_of(id);
-            if (index != core::kNoCache) {
+            if (index != core::kNoCache && !seen) {
                 store().control(index)->counters.add(stripe(), core::Counter::kUntriggered);
             }
         }
@@ -271,8 +286,11 @@ void release_dropped_caches() {
 
 void transaction_event(XactEvent event, void*) {
     switch (event) {
-        case XACT_EVENT_PRE_COMMIT:
         case XACT_EVENT_PRE_PREPARE:
+            collect_pending_puts();
+            register_all();
+            break;
+        case XACT_EVENT_PRE_COMMIT:
             register_all();
             break;
         case XACT_EVENT_COMMIT:
@@ -332,7 +350,10 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
     const bool key = d->full_mask(mask);
     const core::Tag tag = key ? key_tag(d->cache_id(), d->columns, column_hash)
                               : part_tag(d->cache_id(), mask, column_hash);
-    if (now.count > 0 && collected_tag(tag)) return;
+    if (now.count > 0 && collected_tag(tag)) {
+        drop_outdated_puts(tag, d->id, core::TagKind::kKey);
+        return;
+    }
     prepare();
     bool found;
     auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &d->id, HASH_ENTER, &found));
@@ -342,6 +363,10 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
         return;
     }
     add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false, false);
+}
+
+void collect_key(uint64 id, core::Tag key) {
+    add_change(key, id, core::TagKind::kKey, false, false);
 }
 
 void collect_whole(uint64 id, bool hard) {
@@ -362,7 +387,19 @@ void collect_hard_relation(Oid relation) {
 }
 
 void collect_hard_database() {
-    for (int i = 0; i < definition_count(); ++i) collect_whole(definition_at(i)->id, true);
+    for (int i = 0; i < definition_count(); ++i) {
+        const Definition* d = definition_at(i);
+        // What is put does not come from functions or views.
+        if (d->loader_name == nullptr && d->value_is_base) continue;
+        collect_whole(d->id, true);
+    }
+}
+
+void collect_hard_rows() {
+    for (int i = 0; i < definition_count(); ++i) {
+        const Definition* d = definition_at(i);
+        if (!d->value_is_base) collect_whole(d->id, true);
+    }
 }
 
 bool changed_by_this_transaction(const Definition* d, const Key& key) {
@@ -375,6 +412,19 @@ bool changed_by_this_transaction(const Definition* d, const Key& key) {
     }
     for (int i = 0; i < d->relation_count; ++i) {
         if (has_changed_rows(d->relations[i])) return true;
+    }
+    return false;
+}
+
+bool changed_something_cached() {
+    if (!pgstat_track_counts || now.count > 0) return true;
+    const PgStat_SubXactStatus* level =
+        pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
+    for (; level != nullptr; level = level->prev) {
+        for (const PgStat_TableXactStatus* t = level->first; t != nullptr; t = t->next) {
+            const Oid relation = t->parent->t_id;
+            if (dependencies_of(relation) != nullptr && has_changed_rows(relation)) return true;
+        }
     }
     return false;
 }

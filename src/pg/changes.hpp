@@ -14,6 +14,8 @@ void install_transaction_callbacks();
 
 // A changed key of a cache; `mask` says which columns of column_hash count (0: the whole cache).
 void collect_change(const Definition* definition, ColumnMask mask, const uint64* column_hash);
+// The same by the tag of the full key.
+void collect_key(uint64 cache_id, core::Tag key);
 // The whole cache. hard: see core/writers.hpp.
 void collect_whole(uint64 cache_id, bool hard);
 // The definition itself changed: hard, and backends must load it again before they publish.
@@ -21,10 +23,15 @@ void collect_redefinition(uint64 cache_id);
 // Hard, for all caches that depend on a relation, or for all of this database.
 void collect_hard_relation(Oid relation);
 void collect_hard_database();
+// The caches whose stored values may contain rows.
+void collect_hard_rows();
 
 // Has this transaction changed what the value for `key` may depend on? Only meaningful in a
 // transaction with an XID.
 bool changed_by_this_transaction(const Definition* definition, const Key& key);
+
+// Has it changed anything that some cache depends on?
+bool changed_something_cached();
 
 // This transaction has passed PRE_COMMIT.
 bool committing();

@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "nodes/makefuncs.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -33,6 +34,24 @@ Datum call_typed(Oid function, Oid result, Oid type1, Datum value1, bool null1, 
     return value;
 }
 
+// A JSON array as an SQL array: what jsonb_to_record does with a column of that type.
+Datum array_from_jsonb(Oid type, Datum json, bool* is_null) {
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    Oid argument = JSONBOID;
+    const char* sql = psprintf(
+        "SELECT r.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('v', $1))"
+        " AS r (v %s)",
+        format_type_be_qualified(type));
+    if (SPI_execute_with_args(sql, 1, &argument, &json, nullptr, true, 1) != SPI_OK_SELECT ||
+        SPI_processed != 1) {
+        elog(ERROR, "could not convert jsonb to %s", format_type_be(type));
+    }
+    Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, is_null);
+    if (!*is_null) value = SPI_datumTransfer(value, false, -1);
+    SPI_finish();
+    return value;
+}
+
 }  // namespace
 
 Datum to_jsonb_value(Oid type, Datum value) {
@@ -56,6 +75,8 @@ Datum from_jsonb_value(Oid type, Datum json, bool* is_null) {
             return 0;
         }
         if (scalar.type == jbvString) text = pnstrdup(scalar.val.string.val, scalar.val.string.len);
+    } else if (OidIsValid(get_base_element_type(type))) {
+        return array_from_jsonb(type, json, is_null);
     } else if (type_is_rowtype(type)) {
         return call_typed(F_JSONB_POPULATE_RECORD, type, type, 0, true, JSONBOID, json, 2, is_null);
     }

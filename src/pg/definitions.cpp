@@ -178,6 +178,8 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     }
     d->value_type = DatumGetObjectId(row.values[kValueType]);
     get_typlenbyval(d->value_type, &d->value_length, &d->value_by_value);
+    d->value_is_base = get_typtype(d->value_type) == TYPTYPE_BASE &&
+                       !OidIsValid(get_element_type(d->value_type));
     d->loader_collation = DEFAULT_COLLATION_OID;
     d->loader_name = row.string(kLoader);
     resolve_loader(d);
@@ -353,6 +355,22 @@ bool lookups_announce_inserts(const Definitions* all, int64 path) {
     return false;
 }
 
+// Does every change that concerns the lookup concern the key dependency, too?
+bool notices_all_of(const Dependency& key, const Dependency& lookup) {
+    if (key.all_columns) return true;
+    if (lookup.all_columns) return false;
+    const auto among = [](AttrNumber column, const AttrNumber* columns, int count) {
+        return std::find(columns, columns + count, column) != columns + count;
+    };
+    for (int i = 0; i < lookup.column_count; ++i) {
+        if (!among(lookup.columns[i], key.columns, key.column_count) &&
+            !among(lookup.columns[i], key.key, key.definition->columns)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // A changed path moves keys. Where the cache depends on the path's table by the same key columns,
 // the keys before and after the change are invalidated anyway.
 void find_covered_lookups(Definitions* all) {
@@ -367,7 +385,8 @@ void find_covered_lookups(Definitions* all) {
             for (int b = 0; b < r.count; ++b) {
                 const Dependency& key = r.dependencies[b];
                 lookup.covered |= key.kind == DependencyKind::kKey && key.mask == lookup.mask &&
-                                  key.definition == lookup.definition;
+                                  key.definition == lookup.definition &&
+                                  notices_all_of(key, lookup);
             }
         }
     }

@@ -192,8 +192,10 @@ ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
     if (n == 0) return 0;
     if (n != d->columns) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("cache \"%s\" has %d key columns, but key names %d", d->name,
-                               d->columns, n),
+                        errmsg_plural("cache \"%s\" has %d key column, but key names %d",
+                                      "cache \"%s\" has %d key columns, but key names %d",
+                                      static_cast<unsigned long>(d->columns), d->name, d->columns,
+                                      n),
                         errhint("Name one column per key column, NULL for one that the relation "
                                 "does not have; or leave key out for the whole cache.")));
     }

@@ -26,6 +26,7 @@ object_access_hook_type previous_object_access = nullptr;
 // What a statement concerns.
 struct Effect {
     bool database;  // every cache of this database
+    bool rows;      // those whose values may contain rows
     int count;
     Oid relations[4];
 };
@@ -55,6 +56,7 @@ void alter_table(const AlterTableStmt* alter, Effect* effect) {
         return;
     }
     add_relation(effect, alter->relation);
+    effect->rows = true;
     ListCell* cell;
     foreach (cell, alter->cmds) {
         auto* command = static_cast<AlterTableCmd*>(lfirst(cell));
@@ -181,6 +183,7 @@ Oid database_to_leave(Node* statement) {
 
 void collect(const Effect& effect) {
     if (effect.database) collect_hard_database();
+    if (effect.rows) collect_hard_rows();
     for (int i = 0; i < effect.count; ++i) collect_hard_relation(effect.relations[i]);
 }
 
@@ -234,6 +237,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     if (access != OAT_TRUNCATE && access != OAT_DROP) return;
     // Called before the catalogs change, so what depends on the relation can still be read.
     collect_hard_relation(object_id);
+    if (access == OAT_TRUNCATE) note_collected(object_id);
     if (access == OAT_DROP && definitions_ready() && object_id == definition_table()) {
         for (int i = 0; i < definition_count(); ++i) {
             collect_redefinition(definition_at(i)->id);

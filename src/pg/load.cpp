@@ -13,10 +13,6 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-// A bit of the security context that the server does not use: it is restored by (sub)transaction
-// abort, and functions called by a loader inherit it.
-constexpr int kInsideLoader = 1 << 16;
-
 // A bit of the security context that the server does not use: (sub)transaction abort restores it,
 // and functions that a loader calls inherit it.
 constexpr int kInsideLoader = 1 << 16;

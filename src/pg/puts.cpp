@@ -1,5 +1,6 @@
 #include "pg/puts.hpp"
 
+#include "pg/changes.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -94,7 +95,7 @@ void drop_pending_puts(uint64 cache_id, const Key* key) {
 void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag) {
     for (PendingPut* p = newest; p != nullptr; p = p->next) {
         if (p->cache_id != cache_id) continue;
-        const core::Tag* end = p->tags + p->tag_count;
+        core::Tag* end = p->tags + p->tag_count;
         if (p->key.hash == tag || std::find(p->tags, end, tag) != end) drop(p);
     }
 }
@@ -136,18 +137,30 @@ void publish_pending_puts(core::Xid self) {
     }
 }
 
+void collect_pending_puts() {
+    for (PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->dropped_at != 0) continue;
+        if (p->key.size == 0) {
+            collect_whole(p->cache_id, false);
+        } else {
+            collect_key(p->cache_id, p->key.hash);
+        }
+    }
+}
+
 void discard_pending_puts() {
     newest = nullptr;
     context = nullptr;  // goes with the transaction's memory
 }
 
 void subtransaction_ended_for_puts(int level, bool committed) {
-    for (PendingPut* p = newest; p != nullptr && p->level >= level; p = p->next) {
-        if (committed) {
-            p->level = level - 1;
-        } else {
-            p->dropped = true;
+    for (PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->level >= level && !committed) {
+            p->dropped_at = 1;
+            continue;
         }
+        if (p->level >= level) p->level = level - 1;
+        if (p->dropped_at >= level) p->dropped_at = committed ? level - 1 : 0;
     }
 }
 

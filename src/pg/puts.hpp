@@ -21,6 +21,9 @@ void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag);
 using KeyFilter = bool (*)(const uint8* key, void* context);
 void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* context);
 
+// Before PREPARE TRANSACTION, which no put survives: what they were to replace does not, either.
+void collect_pending_puts();
+
 // After the commit of `self` (0: no XID); cannot fail.
 void publish_pending_puts(core::Xid self);
 void discard_pending_puts();

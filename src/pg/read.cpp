@@ -174,8 +174,9 @@ ReadResult load_only(const ReadRequest& request) {
 
 // Looks the key up until the buffer is large enough.
 core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
-                  const ReadRequest& request, ReadResult* result) {
-    core::EntryTags tags;
+                  const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
+    const bool needs_tags =
+        innermost != nullptr || TransactionIdIsValid(GetTopTransactionIdIfAny());
     uint64 by_value = 0;
     uint32 room = d->value_by_value ? sizeof(by_value) : std::max<uint32>(request.size_hint, 64);
     for (;;) {
@@ -183,7 +184,7 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
                                          : static_cast<uint8*>(palloc(room));
         const core::Found found =
             store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kServe,
-                           innermost != nullptr ? &tags : nullptr);
+                           needs_tags ? tags : nullptr);
         if (found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
             result->value =
@@ -192,7 +193,7 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
             result->calculated_at = found.calculated_at;
             result->expires_at = found.expires_at;
             result->source = Source::kCache;
-            add_to_outer(tags, found.expires_at);
+            add_to_outer(*tags, found.expires_at);
             return found;
         }
         if (!d->value_by_value) pfree(buffer);
@@ -242,6 +243,12 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
     }
     if (reason == Bypass::kCount && d->loader_volatile) reason = Bypass::kVolatileLoader;
     return reason;
+}
+
+bool own_write_below(const Definition* d, const core::EntryTags& tags) {
+    // Of its own it has one per mask, the key's and the whole cache's.
+    return tags.count > static_cast<uint32>(d->mask_count) + 2 &&
+           TransactionIdIsValid(GetTopTransactionIdIfAny()) && changed_something_cached();
 }
 
 namespace {
@@ -323,7 +330,14 @@ ReadResult read_value(const ReadRequest& request) {
     // What is put, and what is absent, has no writers that an outer value could be judged by.
     if (request.never_load || d->loader_name == nullptr) spoil_outer();
     if (!request.fresh) {
-        const core::Found found = serve(d, key, snapshot, request, &result);
+        core::EntryTags tags;
+        const core::Found found = serve(d, key, snapshot, request, &tags, &result);
+        if (result.source == Source::kCache && own_write_below(d, tags)) {
+            if (request.never_load) spoil_outer();
+            count_bypass(d, Bypass::kOwnWrite);
+            return request.never_load ? ReadResult{0, true, Source::kNothing, false, 0, 0, 0}
+                                      : load_only(request);
+        }
         if (result.source == Source::kCache) {
             count(d, Counter::kHits);
             count(d, Counter::kSavedMicros, found.load_us);

@@ -37,6 +37,11 @@ core::Bypass bypass_reason(const Definition* definition, const Key& key);
 
 // ERROR 42883 if the accessor was dropped or renamed; the two below check that first.
 void require_accessor(const Definition* definition);
+// May this transaction not be served an entry with these tags, because it depends on other caches,
+// too, and something that caches depend on was changed here? What bypass_reason knows of is the
+// cache itself only.
+bool own_write_below(const Definition* definition, const core::EntryTags& tags);
+
 // ERROR 42501 unless the current user may execute the accessor.
 void require_execute(const Definition* definition);
 // ERROR 42501 unless the current user owns the accessor.

@@ -238,8 +238,13 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
                       IsMVCCSnapshot(GetActiveSnapshot());
     if (look) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
+        core::EntryTags tags;
         found = store().lookup(d->index, key.view, snapshot, nullptr, UINT32_MAX,
-                               core::Detail::kInspect);
+                               core::Detail::kInspect, &tags);
+        if (bypass == core::Bypass::kCount && found.result == core::LookupResult::kHit &&
+            own_write_below(d, tags)) {
+            bypass = core::Bypass::kOwnWrite;
+        }
     }
     if (bypass != core::Bypass::kCount) {
         reason = bypass_text(bypass);

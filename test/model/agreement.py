@@ -51,6 +51,7 @@ BREAKS = {
     "prepared-is-ended": "a prepared transaction counts as ended",
     "missed-writers-trusted": "a control block made after a shortage knows nothing and is trusted",
     "trust-after-overflow": "trust in a control block that was found complete undoes a real overflow",
+    "trust-after-distrust": "and so it does a distrust that had another reason",
     "distrust-keeps-entries": "a change that nobody can name speaks only against later fills",
     "put-of-others": "a value put by its own transaction counts as having seen all others",
     "registered-for-others": "a transaction is registered by another one when it may have ended",
@@ -382,7 +383,7 @@ def main():
     report = sys.stderr if file is sys.stdout else sys.stdout
     total, wrong = run(args.histories, args.seed, args.steps, frozenset({args.broken} - {None}), file)
     if args.broken:
-        print("%-25s %s" % (args.broken, "caught, " + wrong if wrong else "NOT CAUGHT"), file=report)
+        print("%-25s %s" % (args.broken, "caught, " + wrong.split(":")[0] if wrong else "NOT CAUGHT"), file=report)
         return 0 if wrong else 1
     if wrong:
         print(wrong, file=report)

@@ -166,4 +166,4 @@ class Cache:
             return
         if "distrust-keeps-entries" not in self.broken:
             self.whole.add(WHOLE, next_xid - 1, self.next_seq(WHOLE), False, Ended((), 0))
-        self.whole.distrust(next_xid)
+        self.whole.distrust(next_xid, for_good="trust-after-distrust" not in self.broken)

@@ -112,10 +112,10 @@ class Ring:
             self.witness, self.witness_seq = other.witness, other.witness_seq
         return dropped
 
-    def distrust(self, next_xid):
-        """The ring may have missed writers below next_xid. This says nothing against entries that know
-        the ring already: whoever has some registers a writer as well."""
-        self.distrusted = not self.overflowed
+    def distrust(self, next_xid, for_good=False):
+        """The ring may have missed writers below next_xid; for_good: trust() does not take that back. This
+        says nothing against entries that know the ring already: whoever has some adds a record as well."""
+        self.distrusted = not self.overflowed and not for_good
         self.overflowed = True
         self.largest = max(self.largest, next_xid - 1)
         self._lose_all()

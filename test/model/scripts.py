@@ -96,6 +96,18 @@ def dropped_between_pinning_and_linking(s):
     s.world.read()
 
 
+def trusted_after_a_nameless_change(s):
+    """Whoever made the control block found that it has missed nobody; since then somebody else has come."""
+    x, y = s.begin(WHOLE), s.begin()
+    s.commit(y)
+    s.cache.distrust(s.db.next_xid)
+    s.world.complete = True
+    s.world.trust()
+    s.fill(0, s.db.snapshot())
+    s.commit(x)
+    s.world.read()
+
+
 # (script, capacity of shared rings, capacity of the whole cache's)
 SCRIPTS = [
     (more_is_dropped_beyond_a_horizon, (2, 0), (2, 0)),
@@ -103,5 +115,6 @@ SCRIPTS = [
     (five_hard_writers, (8, 4), (8, 4)),
     (a_group_gets_its_ring_late, (2, 0), (8, 4)),
     (dropped_between_pinning_and_linking, (2, 0), (8, 4)),
+    (trusted_after_a_nameless_change, (2, 0), (8, 4)),
 ]
 

@@ -8,7 +8,7 @@ One operation a line, space-separated; lists are comma-separated, an empty one i
   A ring tag xid seq hard oldest_running ended = dropped (xid:seq)
   P ring = possibly running
   B ring from tag = dropped                             absorb
-  D ring next_xid                                       distrust
+  D ring next_xid for_good                              distrust
   T ring                                                trust
   U ring snapshot = verdict                             usable
   G ring tag seq unseen snapshot = verdict              agrees
@@ -67,9 +67,9 @@ class TracedRing(Ring):
         self.trace.write("B", self.number, other.number, tag, "=", dropped_list(dropped))
         return dropped
 
-    def distrust(self, next_xid):
-        super().distrust(next_xid)
-        self.trace.write("D", self.number, next_xid)
+    def distrust(self, next_xid, for_good=False):
+        super().distrust(next_xid, for_good)
+        self.trace.write("D", self.number, next_xid, int(for_good))
 
     def trust(self):
         super().trust()
