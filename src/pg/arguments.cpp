@@ -13,13 +13,13 @@ namespace {
 
 [[noreturn]] void wrong_number(const Definition* d, int given) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                    errmsg_plural("cache \"%s\" has %d key column, but %d were given",
-                                  "cache \"%s\" has %d key columns, but %d were given",
+                    errmsg_plural("cache \"%s\" takes %d key argument, not %d",
+                                  "cache \"%s\" takes %d key arguments, not %d",
                                   static_cast<unsigned long>(d->columns), d->name, d->columns,
                                   given),
                     d->columns == 0 ? errhint("Call it without key arguments.")
-                                    : errhint("Give the key columns in this order: %s. "
-                                              "A null key column needs a type, as in NULL::%s.",
+                                    : errhint("Give the key in this order: %s. "
+                                              "A null needs a type, as in NULL::%s.",
                                               key_signature(d), format_type_be(d->key_types[0]))));
     pg_unreachable();
 }

@@ -1,5 +1,6 @@
 // Definitions meet shared memory: the control block of each cache.
 #include "pg/definitions.hpp"
+#include "pg/paths.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -13,7 +14,9 @@ namespace {
 // Transactions that were prepared before the server started left no trace in shared memory. Their
 // XIDs are registered as writers of every cache whose control block is made, and agreement does the
 // rest. Those prepared since then have registered themselves; registering them again does no harm.
-void register_prepared_transactions(core::CacheIndex index, core::Tag whole_tag) {
+// False: some of what they may have done could not be registered.
+bool register_prepared_transactions(uint64 id, core::CacheIndex index, core::Tag whole_tag) {
+    bool complete = true;
     PushActiveSnapshot(GetTransactionSnapshot());
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     // The view reads shared memory, whatever the snapshot.
@@ -24,11 +27,14 @@ void register_prepared_transactions(core::CacheIndex index, core::Tag whole_tag)
     for (uint64 i = 0; i < SPI_processed; ++i) {
         bool null;
         const Datum xid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
-        store().register_writer({whole_tag, core::TagKind::kWhole, false, index},
-                                widen(DatumGetTransactionId(xid)), core::Ended{});
+        const core::Xid writer = widen(DatumGetTransactionId(xid));
+        store().register_writer({whole_tag, core::TagKind::kWhole, false, index}, writer,
+                                core::Ended{});
+        complete = announce_prepared(id, writer) && complete;
     }
     SPI_finish();
     PopActiveSnapshot();
+    return complete;
 }
 
 // Gives back control blocks of this database that no definition claims: a session that had not
@@ -62,8 +68,8 @@ core::CacheIndex attach_control_block(uint64 id) {
         index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
     }
     if (created) {
-        register_prepared_transactions(index, tag);
-        if (!store().exhausted()) store().trust(index);
+        const bool complete = register_prepared_transactions(id, index, tag);
+        if (complete && !store().exhausted()) store().trust(index);
     }
     return index;
 }

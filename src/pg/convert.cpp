@@ -39,8 +39,8 @@ Datum array_from_jsonb(Oid type, Datum json, bool* is_null) {
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     Oid argument = JSONBOID;
     const char* sql = psprintf(
-        "SELECT r.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('v', $1))"
-        " AS r (v %s)",
+        "SELECT r.value FROM pg_catalog.jsonb_to_record("
+        "pg_catalog.jsonb_build_object('value', $1)) AS r (value %s)",
         format_type_be_qualified(type));
     if (SPI_execute_with_args(sql, 1, &argument, &json, nullptr, true, 1) != SPI_OK_SELECT ||
         SPI_processed != 1) {

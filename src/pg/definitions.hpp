@@ -30,7 +30,7 @@ struct Definition {
     Oid value_type;
     int16 value_length;
     bool value_by_value;
-    bool value_is_base;  // no row in it whose columns ALTER could change
+    bool value_is_base;       // no row in it whose columns ALTER could change
     int64 ttl_ms;             // -1: never expires
     uint32 refresh_after_ms;  // UINT32_MAX: never
     core::Limits limits;      // limits.budget is unused, see budget_id

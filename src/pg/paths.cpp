@@ -344,8 +344,26 @@ void collect_path_move(const Dependency& dep) {
     if (p->moved_at == 0) p->moved_at = GetCurrentTransactionNestLevel();
 }
 
+bool announce_prepared(uint64 cache_id, core::Xid xid) {
+    const Definition* d = definitions_loaded() ? find_definition_by_id(cache_id) : nullptr;
+    for (int i = 0; d != nullptr && i < d->relation_count; ++i) {
+        const RelationDependencies* r = dependencies_of(d->relations[i]);
+        for (int k = 0; r != nullptr && k < r->count; ++k) {
+            const Dependency& dep = r->dependencies[k];
+            if (dep.kind != DependencyKind::kPath || dep.declared != r->relation) continue;
+            for (core::Tag tag : {movers_tag(dep.path), children_tag(dep.path)}) {
+                store().register_writer({tag, core::TagKind::kPart, false, core::kNoCache}, xid,
+                                        core::Ended{});
+            }
+        }
+    }
+    return d != nullptr;
+}
+
 void resolve_paths() {
     ListCell* cell;
+    // Making a control block announces who was prepared before the server started.
+    foreach (cell, paths) attach_control_block(static_cast<Path*>(lfirst(cell))->cache_id);
     foreach (cell, paths) {
         const auto* p = static_cast<Path*>(lfirst(cell));
         if (p->moved_at == 0) continue;

@@ -24,6 +24,11 @@ void resolve_paths();
 void forget_paths();
 void subtransaction_ended_for_paths(int level, bool committed);
 
+// For a transaction that was prepared before the server started: what it had announced is lost, so
+// it counts as having changed every path of the cache, and as having looked every path up. False:
+// the paths are not known now.
+bool announce_prepared(uint64 cache_id, core::Xid xid);
+
 // What a key query is made of.
 constexpr int kMaxPathRelations = 16;
 struct PathShape {

@@ -94,7 +94,9 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     } else {
         row_changed(*dependencies, first, trigger->tg_newslot);
     }
-    note_collected(relation);
+    // A trigger that ALTER TABLE ... ENABLE TRIGGER ALL has made an ordinary one may have missed the
+    // transaction's other changes: those made with session_replication_role = replica.
+    if (trigger->tg_trigger->tgenabled == TRIGGER_FIRES_ALWAYS) note_collected(relation);
     return PointerGetDatum(nullptr);
 }
 

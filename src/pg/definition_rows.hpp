@@ -1,0 +1,37 @@
+// Reading what is declared: rows of the extension's tables become definitions.
+#pragma once
+
+#include "pg/definitions.hpp"
+
+extern "C" {
+#include "utils/hsearch.h"
+}
+
+namespace cache_ext::pg {
+
+// Everything that one load produced, in one memory context.
+struct Definitions {
+    MemoryContext context;
+    Oid extension;
+    Oid schema;
+    Oid definition_table;
+    Oid dependency_table;
+    int count;
+    Definition* all;
+    int relation_count;
+    RelationDependencies* relations;
+    HTAB* by_relation;  // Oid -> RelationSlot
+};
+
+struct RelationSlot {
+    Oid relation;
+    int index;
+};
+
+// Fills in everything behind the tables' OIDs, in the current memory context. May raise an error.
+void read_definitions(Definitions* all);
+
+// nullptr: no cache of that name.
+Definition* find_in(Definitions* all, const char* name);
+
+}  // namespace cache_ext::pg
