@@ -10,7 +10,7 @@ Ref Store::find_entry(CacheIndex cache, const KeyView& key) const {
     for (Ref ref = *bucket(key.hash); ref != kNullRef;) {
         const Entry* e = arena_.at<Entry>(ref);
         if (e->hash == key.hash && e->cache == cache && e->key_bytes == key.size &&
-            std::memcmp(e->key(), key.bytes, key.size) == 0) {
+            (key.size == 0 || std::memcmp(e->key(), key.bytes, key.size) == 0)) {
             return ref;
         }
         ref = e->next;
@@ -160,7 +160,8 @@ void Store::release_refresh_claim(CacheIndex cache, const KeyView& key, Millis d
     const Ref ref = find_entry(cache, key);
     if (ref == kNullRef) return;
     Entry* e = arena_.at<Entry>(ref);
-    const Millis after = clock_.now() + delay - e->calculated_at;
+    // Not negative, should the clock have been set back.
+    const Millis after = std::max<Millis>(clock_.now() + delay - e->calculated_at, 0);
     e->refresh_after = after < UINT32_MAX ? static_cast<std::uint32_t>(after) : UINT32_MAX;
     store_relaxed(e->refresh_claimed, 0);
 }

@@ -102,7 +102,11 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
                 }
             }
             if (result == PublishResult::kPublished) {
-                if (replaced != kNullRef) unlink(replaced);
+                if (replaced != kNullRef) {
+                    // Before readers can find the new one: they raise it.
+                    e->frequency = load_relaxed(arena_.at<Entry>(replaced)->frequency);
+                    unlink(replaced);
+                }
                 e->next = *bucket(e->hash);
                 *bucket(e->hash) = ref;
                 add_relaxed(c.live_entries, 1U);
@@ -110,7 +114,6 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
             }
         }
         if (replaced != kNullRef) {
-            e->frequency = load_relaxed(arena_.at<Entry>(replaced)->frequency);
             const CacheIndex old_budget = arena_.at<Entry>(replaced)->budget;
             if (old_budget == budget) {
                 b.queue.remove(arena_, replaced);

@@ -150,6 +150,11 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
     return free_index;
 }
 
+void Store::note_exhausted() {
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+    header_->exhausted = true;
+}
+
 bool Store::exhausted() const {
     LockGuard guard(locks_, kRegistryLock, LockGuard::kShared);
     return header_->exhausted;
@@ -194,6 +199,12 @@ void Store::release(CacheIndex cache, std::uint64_t id) {
         caches_[cache].queue.ghosts = {};
     }
     if (ghosts.slot_count != 0) release_memory(ghosts.slots);
+    {
+        // Whoever still registers on the old tag holds this lock while it compares.
+        const Tag tag = caches_[cache].whole_tag;
+        LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+        store_relaxed(caches_[cache].whole_tag, Tag{0});
+    }
     LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
     caches_[cache].state = ControlState::kFree;
 }

@@ -96,8 +96,9 @@ enum class TagKind : std::uint8_t { kKey, kPart, kWhole };
 struct WrittenTag {
     Tag tag;
     TagKind kind;
-    bool hard;         // kWhole only
-    CacheIndex cache;  // kWhole: the control block
+    bool hard;              // kWhole only
+    CacheIndex cache;       // kWhole: the control block
+    bool borrowed = false;  // registered on behalf of another transaction
 };
 
 struct Limits {
@@ -149,8 +150,10 @@ class Store {
     void distrust(CacheIndex cache, Xid next_xid);
     // The control block of a cache, kNoCache if it has none.
     CacheIndex find(std::uint32_t database, std::uint64_t id) const;
-    // There was a moment when a cache found no control block, so a new one may have missed writers.
+    // There was a moment when a writer may have found no control block, so a new one may have
+    // missed writers.
     bool exhausted() const;
+    void note_exhausted();
     void set_limits(CacheIndex cache, const Limits& limits);
     // Removes the entries and gives the control block back.
     void release(CacheIndex cache, std::uint64_t id);

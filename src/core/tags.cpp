@@ -24,15 +24,16 @@ void Store::register_writer(const WrittenTag& written, Xid xid, const Ended& end
         CacheControl& c = caches_[written.cache];
         // Of a ring that serves one tag, what was dropped needs no further care.
         if (load_relaxed(c.whole_tag) == tag)
-            c.whole.add(tag, xid, seq, written.hard, ended, dropped);
+            c.whole.add(tag, xid, seq, written.hard, ended, dropped, written.borrowed);
         return;
     }
     const Ref node = find_node(tag);
     if (node != kNullRef) {
-        arena_.at<TagNode>(node)->ring.add(tag, xid, seq, false, ended, dropped);
+        arena_.at<TagNode>(node)->ring.add(tag, xid, seq, false, ended, dropped, written.borrowed);
     }
     if (node == kNullRef || written.kind == TagKind::kKey) {
-        const std::uint32_t n = slot(tag)->add(tag, xid, seq, false, ended, dropped);
+        const std::uint32_t n =
+            slot(tag)->add(tag, xid, seq, false, ended, dropped, written.borrowed);
         drop_contradicted(dropped, n);
     }
 }

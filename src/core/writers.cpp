@@ -19,7 +19,8 @@ void WriterRing::append(const WriterRecord& record) {
 }
 
 std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const Ended& ended,
-                              WriterRecord* dropped) {
+                              WriterRecord* dropped, bool borrowed) {
+    largest = std::max(largest, xid);  // before anything is forgotten: a horizon lies above xid
     for (std::uint32_t i = 0; i < record_count; ++i) {
         WriterRecord& r = records[i];
         if (r.ended_before == 0 && ended.contains(r.xid)) r.ended_before = seq;
@@ -29,7 +30,7 @@ std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const End
     if (horizon != 0 && horizon <= ended.oldest_running) horizon = 0;
 
     const std::uint32_t dropped_count = make_room(dropped);
-    if (overflowed && lost_count == 0 && horizon == 0) {
+    if (overflowed && lost_count == 0 && horizon == 0 && !borrowed) {
         witness = xid;  // all that was lost had ended before this registration
         witness_seq = seq;
         overflowed = false;
@@ -48,7 +49,7 @@ std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const End
         }
         hard[hard_count++] = xid;
     }
-    append(WriterRecord{xid, tag, seq, 0});
+    append(WriterRecord{xid, tag, seq, 0, borrowed ? Seq{1} : Seq{0}});
     return dropped_count;
 }
 
@@ -63,7 +64,7 @@ std::uint32_t WriterRing::forget_ended(WriterRecord* dropped) {
     const WriterRecord* keep = nullptr;
     for (std::uint32_t i = 0; i < record_count; ++i) {
         const WriterRecord& r = records[i];
-        if (r.ended_before != 0 && (keep == nullptr || r.seq > keep->seq)) keep = &r;
+        if (r.ended_before != 0 && !r.borrowed && (keep == nullptr || r.seq > keep->seq)) keep = &r;
     }
     if (keep == nullptr) return 0;
     const WriterRecord kept = *keep;  // the loop below moves records
@@ -93,19 +94,26 @@ std::uint32_t WriterRing::overflow(WriterRecord* dropped) {
         dropped[i] = records[i];
         if (records[i].ended_before == 0) lose(records[i].xid);
     }
+    if (horizon != 0) lose_all();  // it has to rise even if none of them is running
     record_count = 0;
     witness = 0;
     witness_seq = 0;
     return n;
 }
 
-// Past the bound the ring remembers only a horizon, above every writer it has ever seen: the
-// dropped witness may be younger than the lost writers.
 void WriterRing::lose(Xid xid) {
+    if (std::find(lost, lost + lost_count, xid) != lost + lost_count) return;
     if (horizon == 0 && lost_count < can_lose) {
         lost[lost_count++] = xid;
-        return;
+    } else {
+        lose_all();
     }
+}
+
+// Past the bound the ring remembers only a horizon, above every writer it has ever seen. The
+// witness that is given up may be younger than the lost writers; and whoever is served has to see
+// the registrant, who is what speaks against entries older than the records dropped for it.
+void WriterRing::lose_all() {
     horizon = largest + 1;
     lost_count = 0;
 }
@@ -131,10 +139,7 @@ std::uint32_t WriterRing::absorb(const WriterRing& from, Tag tag, WriterRecord* 
         overflowed = true;
         distrusted = false;
         for (std::uint32_t i = 0; i < from.lost_count; ++i) lose(from.lost[i]);
-        if (horizon != 0 || from.horizon != 0) {
-            horizon = largest + 1;
-            lost_count = 0;
-        }
+        if (horizon != 0 || from.horizon != 0) lose_all();
     }
     if (from.witness_seq > witness_seq) {
         witness = from.witness;
@@ -147,9 +152,8 @@ std::uint32_t WriterRing::absorb(const WriterRing& from, Tag tag, WriterRecord* 
 void WriterRing::distrust(Xid next_xid) {
     distrusted = !overflowed;
     overflowed = true;
-    lost_count = 0;
     largest = std::max(largest, next_xid - 1);
-    horizon = largest + 1;
+    lose_all();
     publish_guard();
 }
 
@@ -166,7 +170,8 @@ bool WriterRing::usable(const Snapshot& s) const {
     for (std::uint32_t i = 0; i < hard_count; ++i) {
         if (s.in_progress(hard[i])) return false;
     }
-    if (overflowed) return horizon > 0 && s.xmin >= horizon;
+    // All that was forgotten lies below the horizon, and never above the largest.
+    if (overflowed) return s.xmin >= (horizon != 0 ? horizon : largest + 1);
     return witness == 0 || !s.in_progress(witness);
 }
 

@@ -9,9 +9,10 @@
 // A ring is small, so writers have to be forgotten. One that has ended may be dropped once a writer
 // that registered after that end is kept as its *witness*: whoever sees the witness took its
 // snapshot after the dropped one had ended. Whoever does not see it is not judged (`usable` is
-// false). A ring full of running writers overflows: it remembers up to `can_lose` of them as lost
-// and serves nobody until the first writer that registered after all of them had ended is visible;
-// beyond that bound, until everything below `horizon` has ended.
+// false). A ring full of running writers overflows: it remembers up to `can_lose` of them as lost,
+// and until the first writer that registered after all of them had ended is visible, it serves only
+// snapshots that see everything it ever recorded; beyond that bound, those whose xmin has reached
+// `horizon`.
 //
 // A *hard* writer changes what even older snapshots read (TRUNCATE, rewriting DDL): no snapshot
 // that cannot see it is served or may fill.
@@ -60,7 +61,10 @@ struct WriterRecord {
     Xid xid;
     Tag tag;
     Seq seq;
-    Seq ended_before;  // seq of the first registration that found it ended; 0: none has yet
+    Seq ended_before : 63 = 0;  // seq of the first registration that found it ended; 0: none has
+    // Registered by somebody else, perhaps after it had ended: a snapshot that sees it need not be
+    // younger than this registration, so it is no witness.
+    Seq borrowed : 1 = 0;
 };
 
 // What a registrant knows about other transactions, asked before it takes the lock. Everything
@@ -103,11 +107,12 @@ struct WriterRing {
 
     void init(std::uint8_t ring_capacity = kRingCapacity, std::uint8_t lost_capacity = kMaxLost);
 
-    // Records xid as a writer of tag. Records that had to make room are copied to `dropped` (room
-    // for kRingCapacity); returns how many. If the ring is shared by several tags, the caller must
-    // remove the entries that a dropped record contradicts (contradicted_by), under the same lock.
+    // Records xid, which must be running, as a writer of tag: it may become a witness. Records that
+    // had to make room are copied to `dropped` (room for kRingCapacity); returns how many. If the
+    // ring is shared by several tags, the caller must remove the entries that a dropped record
+    // contradicts (contradicted_by), under the same lock. borrowed: not the registrant's own XID.
     std::uint32_t add(Tag tag, Xid xid, Seq seq, bool is_hard, const Ended& ended,
-                      WriterRecord* dropped);
+                      WriterRecord* dropped, bool borrowed = false);
 
     // Copies the XIDs that are not known to have ended (room for kRingCapacity + kMaxLost +
     // kMaxHard).
@@ -147,6 +152,7 @@ struct WriterRing {
     std::uint32_t forget_ended(WriterRecord* dropped);
     std::uint32_t overflow(WriterRecord* dropped);
     void lose(Xid xid);
+    void lose_all();
     void publish_guard() { store_release(guard, overflowed ? ~Xid{0} : largest); }
 };
 static_assert(std::is_trivially_copyable_v<WriterRing>);

@@ -78,8 +78,16 @@ void require_accessor(const Definition* d) {
              errhint("Declare the cache anew: cache_drop('%s'), then cache_create.", d->name)));
 }
 
+void require_intact(const Definition* d) {
+    if (!d->broken) return;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("the value type of cache \"%s\" was dropped", d->name),
+                    errhint("Drop the cache with cache_drop('%s').", d->name)));
+}
+
 void require_execute(const Definition* d) {
     require_accessor(d);
+    require_intact(d);
     if (pg_proc_aclcheck(d->accessor, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied for cache \"%s\"", d->name),

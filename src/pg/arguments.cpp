@@ -1,5 +1,7 @@
 #include "pg/arguments.hpp"
 
+#include "pg/read.hpp"
+
 extern "C" {
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -12,15 +14,15 @@ namespace cache_ext::pg {
 namespace {
 
 [[noreturn]] void wrong_number(const Definition* d, int given) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                    errmsg_plural("cache \"%s\" takes %d key argument, not %d",
-                                  "cache \"%s\" takes %d key arguments, not %d",
-                                  static_cast<unsigned long>(d->columns), d->name, d->columns,
-                                  given),
-                    d->columns == 0 ? errhint("Call it without key arguments.")
-                                    : errhint("Give the key in this order: %s. "
-                                              "A null needs a type, as in NULL::%s.",
-                                              key_signature(d), format_type_be(d->key_types[0]))));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_FUNCTION),
+             errmsg_plural("cache \"%s\" takes %d key argument, not %d",
+                           "cache \"%s\" takes %d key arguments, not %d",
+                           static_cast<unsigned long>(d->columns), d->name, d->columns, given),
+             d->columns == 0 ? errhint("Call it without key arguments.")
+                             : errhint("Give the key in this order: %s. "
+                                       "A null needs a type, as in NULL::%s.",
+                                       key_signature(d), format_type_be(d->key_types[0]))));
     pg_unreachable();
 }
 
@@ -55,7 +57,9 @@ const Definition* named_cache(FunctionCallInfo fcinfo) {
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
     }
-    return require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    require_intact(d);
+    return d;
 }
 
 char* key_signature(const Definition* d) {

@@ -54,7 +54,6 @@ struct Transaction {
     List* collected;   // Noted*: relations
     List* released;    // Noted*: caches
     bool committing;
-    core::Xid xid;  // once committing
 };
 
 Transaction now = {};
@@ -220,16 +219,17 @@ void collect_unseen_changes() {
         const Oid relation = t->parent->t_id;
         const RelationDependencies* r = dependencies_of(relation);
         if (r == nullptr || !has_changed_rows(relation)) continue;
-        // Replication truncates a partition past hooks and triggers, and older snapshots, too, see
-        // it empty; that rows written to it before were noticed does not help.
-        const bool truncated = t->truncdropped;
-        const bool seen = noted(now.collected, relation);
-        if (seen && !truncated) continue;
+        if (t->truncdropped) {
+            // By replication, for example, which fires no trigger of a partition's parent.
+            collect_hard_relation(relation);
+        }
+        if (noted(now.collected, relation)) continue;
         for (int k = 0; k < r->count; ++k) {
-            const uint64 id = r->dependencies[k].definition->id;
-            collect_whole(id, truncated);
-            const core::CacheIndex index = control_block_of(id);
-            if (index != core::kNoCache && !seen) {
+            const Dependency& dep = r->dependencies[k];
+            collect_whole(dep.definition->id, false);
+            if (dep.kind == DependencyKind::kLookup) collect_path_move(dep);
+            const core::CacheIndex index = control_block_of(dep.definition->id);
+            if (index != core::kNoCache) {
                 store().control(index)->counters.add(stripe(), core::Counter::kUntriggered);
             }
         }
@@ -240,32 +240,31 @@ void load_definitions(void*) {
     definitions_ready();
 }
 
+// Every cache that has a control block; those that have none yet will distrust what was before.
+void register_whole_database(const core::Snapshot& snapshot) {
+    for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
+        const core::CacheControl* c = store().control(i);
+        if (c->database != MyDatabaseId || core::load_relaxed(c->id) == 0) continue;
+        register_tag({c->whole_tag, core::TagKind::kWhole, true, i}, own_xid(), snapshot);
+    }
+    store().note_exhausted();
+}
+
 void register_all() {
-    if (!shared_ready() || !TransactionIdIsValid(GetTopTransactionIdIfAny())) return;
     // Autovacuum changes no row that a query could see.
-    if (RecoveryInProgress() || IsAutoVacuumWorkerProcess()) return;
-    now.xid = own_xid();
-    bool sure = definitions_loaded() || guarded(load_definitions, nullptr,
-                                                "could not read what is "
-                                                "declared, all caches of "
-                                                "the database are "
-                                                "invalidated");
-    if (sure && dependency_relation_count() > 0) collect_unseen_changes();
-    resolve_paths();
-    if (sure && now.count == 0) {
-        now.committing = true;
+    if (!TransactionIdIsValid(GetTopTransactionIdIfAny()) || RecoveryInProgress() ||
+        IsAutoVacuumWorkerProcess()) {
         return;
     }
+    const bool sure =
+        definitions_loaded() || guarded(load_definitions, nullptr,
+                                        "definitions cannot be read, all caches are invalidated");
+    if (sure && dependency_relation_count() > 0) collect_unseen_changes();
+    resolve_paths();
+    if (sure && now.count == 0) return;
     const core::Snapshot snapshot = copy_to_core(GetLatestSnapshot());
     for (int i = 0; i < now.count; ++i) register_change(now.changes[i], snapshot);
-    if (!sure) {
-        for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
-            const core::CacheControl* c = store().control(i);
-            if (c->database != MyDatabaseId || core::load_relaxed(c->id) == 0) continue;
-            register_tag({c->whole_tag, core::TagKind::kWhole, true, i}, own_xid(), snapshot);
-        }
-    }
-    now.committing = true;
+    if (!sure) register_whole_database(snapshot);
 }
 
 void forget_everything() {
@@ -288,14 +287,20 @@ void transaction_event(XactEvent event, void*) {
     switch (event) {
         case XACT_EVENT_PRE_PREPARE:
             collect_pending_puts();
-            register_all();
+            if (shared_ready()) register_all();
+            // Also where there was nothing to register: what comes from now on is registered at
+            // once.
+            now.committing = shared_ready();
             break;
         case XACT_EVENT_PRE_COMMIT:
-            register_all();
+            if (shared_ready()) register_all();
+            // Also where there was nothing to register: what comes from now on is registered at
+            // once.
+            now.committing = shared_ready();
             break;
         case XACT_EVENT_COMMIT:
             if (shared_ready()) {
-                publish_pending_puts(now.xid);
+                publish_pending_puts(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
                 release_dropped_caches();
             }
             discard_pending_puts();
@@ -382,7 +387,9 @@ void collect_redefinition(uint64 id) {
 void collect_hard_relation(Oid relation) {
     const RelationDependencies* r = dependencies_of(relation);
     for (int i = 0; r != nullptr && i < r->count; ++i) {
-        collect_whole(r->dependencies[i].definition->id, true);
+        const Dependency& dep = r->dependencies[i];
+        collect_whole(dep.definition->id, true);
+        if (dep.kind == DependencyKind::kLookup) collect_path_move(dep);
     }
 }
 

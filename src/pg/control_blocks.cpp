@@ -1,9 +1,12 @@
 // Definitions meet shared memory: the control block of each cache.
 #include "pg/definitions.hpp"
+#include "pg/guarded.hpp"
 #include "pg/paths.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
+#include "access/parallel.h"
+#include "catalog/pg_authid.h"
 #include "executor/spi.h"
 #include "utils/snapmgr.h"
 }
@@ -14,9 +17,23 @@ namespace {
 // Transactions that were prepared before the server started left no trace in shared memory. Their
 // XIDs are registered as writers of every cache whose control block is made, and agreement does the
 // rest. Those prepared since then have registered themselves; registering them again does no harm.
-// False: some of what they may have done could not be registered.
-bool register_prepared_transactions(uint64 id, core::CacheIndex index, core::Tag whole_tag) {
+// *complete: all of what they may have done was registered.
+struct Registration {
+    uint64 id;
+    core::CacheIndex index;
+    core::Tag whole_tag;
+    bool complete;
+};
+
+void register_prepared_transactions(void* argument) {
+    auto* r = static_cast<Registration*>(argument);
     bool complete = true;
+    // The view is everybody's by default; an administrator may have closed it.
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
+                           security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     PushActiveSnapshot(GetTransactionSnapshot());
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     // The view reads shared memory, whatever the snapshot.
@@ -28,13 +45,14 @@ bool register_prepared_transactions(uint64 id, core::CacheIndex index, core::Tag
         bool null;
         const Datum xid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
         const core::Xid writer = widen(DatumGetTransactionId(xid));
-        store().register_writer({whole_tag, core::TagKind::kWhole, false, index}, writer,
-                                core::Ended{});
-        complete = announce_prepared(id, writer) && complete;
+        store().register_writer({r->whole_tag, core::TagKind::kWhole, false, r->index, true},
+                                writer, core::Ended{});
+        complete = announce_prepared(r->id, writer) && complete;
     }
     SPI_finish();
     PopActiveSnapshot();
-    return complete;
+    SetUserIdAndSecContext(user, security);
+    r->complete = complete;
 }
 
 // Gives back control blocks of this database that no definition claims: a session that had not
@@ -43,7 +61,7 @@ bool register_prepared_transactions(uint64 id, core::CacheIndex index, core::Tag
 // distrusts all writers before (exhausted), so nothing is lost but values.
 bool release_orphans() {
     bool any = false;
-    for (core::CacheIndex i = 0; definitions_ready() && i < store().max_caches(); ++i) {
+    for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
         const core::CacheControl* c = store().control(i);
         const uint64 id = core::load_relaxed(c->id);
         if (id == 0 || c->database != MyDatabaseId || find_definition_by_id(id) != nullptr) {
@@ -60,6 +78,7 @@ bool release_orphans() {
 core::CacheIndex attach_control_block(uint64 id) {
     const core::CacheIndex known = store().find(MyDatabaseId, id);
     if (known != core::kNoCache) return known;
+    if (IsInParallelMode()) return core::kNoCache;  // no subtransactions there; the next read will
     const core::Tag tag = whole_tag({MyDatabaseId, id});
     const core::Xid next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
     bool created;
@@ -68,8 +87,9 @@ core::CacheIndex attach_control_block(uint64 id) {
         index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
     }
     if (created) {
-        const bool complete = register_prepared_transactions(id, index, tag);
-        if (complete && !store().exhausted()) store().trust(index);
+        Registration r = {id, index, tag, false};
+        guarded(register_prepared_transactions, &r, "prepared transactions are not known");
+        if (r.complete && !store().exhausted()) store().trust(index);
     }
     return index;
 }

@@ -7,6 +7,8 @@ extern "C" {
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 }
@@ -51,12 +53,41 @@ uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* pa
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
-    // Restored by (sub)transaction abort if the statement fails.
-    SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
+    // What the caller's search_path finds must not run with the owner's rights. Everything here is
+    // restored by (sub)transaction abort if the statement fails.
+    SetUserIdAndSecContext(owner,
+                           security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    const int nest = NewGUCNestLevel();
+    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                      GUC_ACTION_SAVE, true, 0, false);
     const int result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0);
+    AtEOXact_GUC(true, nest);
     SetUserIdAndSecContext(user, security);
     if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
     return SPI_processed;
+}
+
+const char* array_literal(List* texts) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoChar(&s, '{');
+    ListCell* cell;
+    foreach (cell, texts) {
+        if (s.len > 1) appendStringInfoChar(&s, ',');
+        const char* text_item = static_cast<char*>(lfirst(cell));
+        if (text_item == nullptr) {
+            appendStringInfoString(&s, "NULL");
+            continue;
+        }
+        appendStringInfoChar(&s, '"');
+        for (const char* c = text_item; *c != '\0'; ++c) {
+            if (*c == '"' || *c == '\\') appendStringInfoChar(&s, '\\');
+            appendStringInfoChar(&s, *c);
+        }
+        appendStringInfoChar(&s, '"');
+    }
+    appendStringInfoChar(&s, '}');
+    return s.data;
 }
 
 void depend_on_extension(Oid class_id, Oid object_id) {

@@ -259,24 +259,6 @@ const char* array_of_types(const Declaration& d) {
     return s.data;
 }
 
-const char* array_of_texts(List* texts) {
-    StringInfoData s;
-    initStringInfo(&s);
-    appendStringInfoChar(&s, '{');
-    ListCell* cell;
-    foreach (cell, texts) {
-        if (s.len > 1) appendStringInfoChar(&s, ',');
-        appendStringInfoChar(&s, '"');
-        for (const char* c = static_cast<char*>(lfirst(cell)); *c != '\0'; ++c) {
-            if (*c == '"' || *c == '\\') appendStringInfoChar(&s, '\\');
-            appendStringInfoChar(&s, *c);
-        }
-        appendStringInfoChar(&s, '"');
-    }
-    appendStringInfoChar(&s, '}');
-    return s.data;
-}
-
 void insert_definition(const Declaration& d, const Options& options) {
     uint64 id;
     do {
@@ -295,7 +277,7 @@ void insert_definition(const Declaration& d, const Options& options) {
                                             loader,
                                             array_of_types(d),
                                             psprintf("%u", d.value_type),
-                                            array_of_texts(settings_to_pin())};
+                                            array_literal(settings_to_pin())};
     StringInfoData columns, values;
     initStringInfo(&columns);
     initStringInfo(&values);
@@ -376,7 +358,8 @@ Options current_options(const char* cache) {
         appendStringInfo(&sql, "%s%s::text", i > 0 ? ", " : "",
                          option_name(static_cast<Option>(i)));
     }
-    appendStringInfo(&sql, " FROM %s WHERE name = $1 FOR UPDATE", qualified("cache_definition"));
+    appendStringInfo(&sql, " FROM %s WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+                     qualified("cache_definition"));
     if (run_as_owner(definition_table(), sql.data, 1, &cache) != 1) {
         elog(ERROR, "cache \"%s\" was dropped meanwhile", cache);
     }
@@ -546,7 +529,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
         appendStringInfo(&sql, "%s%s = $%d::%s", i > 0 ? ", " : "", option_name(o), 2 + i,
                          option_type(o));
     }
-    appendStringInfoString(&sql, " WHERE name = $1");
+    appendStringInfoString(&sql, " WHERE name OPERATOR(pg_catalog.=) $1");
     run_as_owner(definition_table(), sql.data, 1 + kOptions, parameters);
     SPI_finish();
     PG_RETURN_VOID();
@@ -578,8 +561,9 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     drop_triggers_only_for(d);
     run_as_owner(definition_table(),
-                 psprintf("DELETE FROM %s WHERE name = $1", qualified("cache_definition")), 1,
-                 &name);
+                 psprintf("DELETE FROM %s WHERE name OPERATOR(pg_catalog.=) $1",
+                          qualified("cache_definition")),
+                 1, &name);
     drop_function_of(d, "cache_get_%s", 0, InvalidOid);
     drop_function_of(d, "cache_put_%s", 1, d->value_type);
     if (d->columns == 1) {

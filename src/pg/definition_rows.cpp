@@ -115,7 +115,9 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
         ReleaseSysCache(tuple);
     }
     d->value_type = DatumGetObjectId(row.values[kValueType]);
-    get_typlenbyval(d->value_type, &d->value_length, &d->value_by_value);
+    d->broken = d->columns != count || !SearchSysCacheExists1(TYPEOID, d->value_type);
+    for (int i = 0; i < d->columns; ++i) d->broken |= !key_type_supported(d->key_types[i]);
+    if (!d->broken) get_typlenbyval(d->value_type, &d->value_length, &d->value_by_value);
     d->value_is_base =
         get_typtype(d->value_type) == TYPTYPE_BASE && !OidIsValid(get_element_type(d->value_type));
     d->loader_collation = DEFAULT_COLLATION_OID;
@@ -223,8 +225,8 @@ void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, 
                                         : DependencyKind::kKey;
     dep.path = DatumGetInt64(row.values[dep.kind == DependencyKind::kLookup ? kDepPath : kDepId]);
     int count = 0;
-    bool resolved = true;
-    if (dep.kind == DependencyKind::kKey) {
+    bool resolved = !d->broken;
+    if (resolved && dep.kind != DependencyKind::kPath) {
         resolved = resolve_columns(relation, DatumGetArrayTypeP(row.values[kDepKey]), dep.key,
                                    kMaxKeyColumns, &count);
         for (int i = 0; resolved && i < count; ++i) {
@@ -235,7 +237,7 @@ void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, 
                         getBaseType(get_atttype(relation, dep.key[i])) == VARCHAROID);
         }
     }
-    if (dep.kind == DependencyKind::kPath) {
+    if (resolved && dep.kind == DependencyKind::kPath) {
         dep.row_columns =
             static_cast<AttrNumber*>(palloc(sizeof(AttrNumber) * MaxHeapAttributeNumber));
         resolved = resolve_columns(relation, DatumGetArrayTypeP(row.values[kDepKey]),
@@ -302,8 +304,8 @@ bool notices_all_of(const Dependency& key, const Dependency& lookup) {
     return true;
 }
 
-// A changed path moves keys. Where the cache depends on the path's table by the same key columns,
-// the keys before and after the change are invalidated anyway.
+// A changed path moves keys. Where the cache depends on the path's table by the very columns that
+// the query returns, the keys before and after the change are invalidated anyway.
 void find_covered_lookups(Definitions* all) {
     for (int i = 0; i < all->relation_count; ++i) {
         RelationDependencies& r = all->relations[i];
@@ -315,9 +317,12 @@ void find_covered_lookups(Definitions* all) {
             if (lookup.kind != DependencyKind::kLookup) continue;
             for (int b = 0; b < r.count; ++b) {
                 const Dependency& key = r.dependencies[b];
-                lookup.covered |= key.kind == DependencyKind::kKey && key.mask == lookup.mask &&
-                                  key.definition == lookup.definition &&
-                                  notices_all_of(key, lookup);
+                const bool same_keys =
+                    key.kind == DependencyKind::kKey && key.mask == lookup.mask &&
+                    key.definition == lookup.definition &&
+                    std::equal(key.key, key.key + key.definition->columns, lookup.key);
+                lookup.covers_rows |= same_keys;
+                lookup.covers_updates |= same_keys && notices_all_of(key, lookup);
             }
         }
     }

@@ -20,7 +20,8 @@ struct Definitions {
     Definition* all;
     int relation_count;
     RelationDependencies* relations;
-    HTAB* by_relation;  // Oid -> RelationSlot
+    HTAB* by_relation;     // Oid -> RelationSlot
+    Definitions* retired;  // an older load, to be freed when the transaction ends
 };
 
 struct RelationSlot {

@@ -30,18 +30,14 @@ State state = State::kUnknown;
 Definitions* current = nullptr;
 uint64 generation = 0;
 
-// Contexts of earlier loads, freed when the transaction ends.
-constexpr int kMaxRetired = 64;
-MemoryContext retired[kMaxRetired];
-int retired_count = 0;
+// Earlier loads, freed when the transaction ends: somebody up the stack may still use one.
+Definitions* retired = nullptr;
 
 void retire_current() {
     if (current == nullptr) return;
-    MemoryContext old = current->context;
+    current->retired = retired;
+    retired = current;
     current = nullptr;
-    if (retired_count < kMaxRetired) {
-        retired[retired_count++] = old;
-    }  // else kept until the session ends: a reload per statement in one transaction is no use case
 }
 
 void relation_changed(Datum, Oid relation) {
@@ -214,7 +210,11 @@ void install_definition_callbacks() {
 }
 
 void free_retired_definitions() {
-    while (retired_count > 0) MemoryContextDelete(retired[--retired_count]);
+    while (retired != nullptr) {
+        MemoryContext context = retired->context;
+        retired = retired->retired;
+        MemoryContextDelete(context);
+    }
 }
 
 }  // namespace cache_ext::pg

@@ -28,6 +28,7 @@ struct Definition {
     int columns;
     Oid key_types[kMaxKeyColumns];
     Oid value_type;
+    bool broken;  // its value type was dropped, or the row cannot be one of ours
     int16 value_length;
     bool value_by_value;
     bool value_is_base;       // no row in it whose columns ALTER could change
@@ -71,7 +72,11 @@ struct Dependency {
     const char* key_query;           // kPath
     int row_column_count;            // kPath: columns of the row that key_query reads
     AttrNumber* row_columns;
-    bool covered;  // kLookup: the same cache depends on the relation by key, too
+    // kLookup: the same cache depends on the relation by the very columns that the query returns,
+    // so that a row that comes or goes, or an update that concerns the lookup, invalidates its
+    // keys.
+    bool covers_rows;
+    bool covers_updates;
     Oid declared;  // the relation it was declared on
 };
 

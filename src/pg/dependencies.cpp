@@ -3,6 +3,7 @@
 
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
+#include "pg/load.hpp"
 #include "pg/paths.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
@@ -27,8 +28,10 @@ extern "C" {
 #include "utils/catcache.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 }
@@ -191,13 +194,13 @@ ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
     deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
     if (n == 0) return 0;
     if (n != d->columns) {
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg_plural("cache \"%s\" has %d key column, but key names %d",
-                                      "cache \"%s\" has %d key columns, but key names %d",
-                                      static_cast<unsigned long>(d->columns), d->name, d->columns,
-                                      n),
-                        errhint("Name one column per key column, NULL for one that the relation "
-                                "does not have; or leave key out for the whole cache.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg_plural("cache \"%s\" has %d key column, but key names %d",
+                               "cache \"%s\" has %d key columns, but key names %d",
+                               static_cast<unsigned long>(d->columns), d->name, d->columns, n),
+                 errhint("Name one column per key column, NULL for one that the relation "
+                         "does not have; or leave key out for the whole cache.")));
     }
     ColumnMask mask = 0;
     for (int i = 0; i < n; ++i) {
@@ -247,24 +250,6 @@ const char* array_text(FunctionCallInfo fcinfo, int i) {
     bool varlena;
     getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
     return OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
-}
-
-const char* columns_text(List* columns) {
-    StringInfoData s;
-    initStringInfo(&s);
-    appendStringInfoChar(&s, '{');
-    ListCell* cell;
-    foreach (cell, columns) {
-        if (s.len > 1) appendStringInfoChar(&s, ',');
-        appendStringInfoChar(&s, '"');
-        for (const char* c = strVal(lfirst(cell)); *c != '\0'; ++c) {
-            if (*c == '"' || *c == '\\') appendStringInfoChar(&s, '\\');
-            appendStringInfoChar(&s, *c);
-        }
-        appendStringInfoChar(&s, '"');
-    }
-    appendStringInfoChar(&s, '}');
-    return s.data;
 }
 
 struct DependencyRow {
@@ -332,6 +317,58 @@ void check_row_owner(const char* cache, bool must_exist) {
                     errhint("Declare caches with cache_create.")));
 }
 
+Datum column_of(Relation relation, HeapTuple row, const char* name, bool* null) {
+    return SPI_getbinval(row, RelationGetDescr(relation),
+                         SPI_fnumber(RelationGetDescr(relation), name), null);
+}
+
+// What cache_create would have refused must not come in by hand either: what is read here is
+// trusted.
+void check_definition_row(Relation relation, HeapTuple row) {
+    bool null;
+    Datum* items;
+    int n;
+    const Datum types = column_of(relation, row, "key_types", &null);
+    deconstruct_array(DatumGetArrayTypeP(types), REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT,
+                      &items, nullptr, &n);
+    bool valid = n <= kMaxKeyColumns;
+    for (int i = 0; valid && i < n; ++i) valid = key_type_supported(DatumGetObjectId(items[i]));
+    const Datum pinned = column_of(relation, row, "settings", &null);
+    deconstruct_array(DatumGetArrayTypeP(pinned), TEXTOID, -1, false, TYPALIGN_INT, &items, nullptr,
+                      &n);
+    for (int i = 0; valid && i < n; ++i) valid = may_pin(TextDatumGetCString(items[i]));
+    const Datum memory = column_of(relation, row, "max_memory", &null);
+    if (!null) DirectFunctionCall1(pg_size_bytes, memory);
+    const Datum loader = column_of(relation, row, "loader", &null);
+    if (!null)
+        valid = valid && list_length(stringToQualifiedNameList(TextDatumGetCString(loader))) == 2;
+    if (valid) return;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("this is not the definition of a cache"),
+                    errhint("Declare caches with cache_create.")));
+}
+
+void check_dependency_row(Relation relation, HeapTuple row) {
+    bool null;
+    const Oid table = DatumGetObjectId(column_of(relation, row, "relation", &null));
+    check_relation(table);
+    const Datum query = column_of(relation, row, "key_query", &null);
+    if (null) return;
+    const Datum name = column_of(relation, row, "cache", &null);
+    const Definition* d = require_definition(TextDatumGetCString(name));
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    check_path_query(d, table, TextDatumGetCString(query));
+    SPI_finish();
+}
+
+void check_row(Relation relation, HeapTuple row, bool dependency) {
+    if (dependency) {
+        check_dependency_row(relation, row);
+    } else {
+        check_definition_row(relation, row);
+    }
+}
+
 }  // namespace
 
 void drop_triggers_only_for(const Definition* d) {
@@ -391,7 +428,7 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     DependencyRow row = {};
     row.cache = d->name;
     row.relation = relation;
-    row.key = columns_text(shape.row_columns);
+    row.key = array_literal(shape.row_columns);
     row.key_query = query;
     row.mask = shape.mask;
     const char* path = insert_dependency(row);
@@ -401,8 +438,8 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
         DependencyRow lookup = {};
         lookup.cache = d->name;
         lookup.relation = shape.relations[i];
-        lookup.key = "{}";
-        lookup.columns = columns_text(shape.columns[i]);
+        lookup.key = array_literal(shape.keys[i]);
+        lookup.columns = array_literal(shape.columns[i]);
         lookup.mask = shape.mask;
         lookup.path = path;
         lookup.inserts = shape.inserts[i];
@@ -434,7 +471,10 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
         char* name =
             SPI_getvalue(row, RelationGetDescr(relation),
                          SPI_fnumber(RelationGetDescr(relation), dependency ? "cache" : "name"));
-        if (!trusted) check_row_owner(name, !remove);
+        if (!trusted) {
+            check_row_owner(name, !remove);
+            if (!remove) check_row(relation, row, dependency);
+        }
         if (!shared_ready()) continue;
         uint64 id = 0;
         if (dependency) {

@@ -11,10 +11,15 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
+#include "utils/syscache.h"
+#include "utils/lsyscache.h"
+#include "utils/catcache.h"
+#include "utils/acl.h"
 }
 
 namespace cache_ext::pg {
@@ -25,16 +30,38 @@ object_access_hook_type previous_object_access = nullptr;
 
 // What a statement concerns.
 struct Effect {
-    bool database;  // every cache of this database
-    bool rows;      // those whose values may contain rows
-    int count;
-    Oid relations[4];
+    bool database;    // every cache of this database
+    bool rows;        // those whose values may contain rows
+    List* relations;  // Oids: these, and their partitions and children
 };
 
 void add_relation(Effect* effect, RangeVar* name) {
-    if (name == nullptr || effect->count == lengthof(effect->relations)) return;
+    if (name == nullptr) return;
     const Oid relation = RangeVarGetRelid(name, NoLock, true);
-    if (OidIsValid(relation)) effect->relations[effect->count++] = relation;
+    if (!OidIsValid(relation)) return;
+    if (get_rel_relkind(relation) == RELKIND_VIEW) {
+        effect->database = true;  // who reads it is not known
+        return;
+    }
+    effect->relations =
+        list_concat_unique_oid(effect->relations, find_all_inheritors(relation, NoLock, nullptr));
+}
+
+// A new relation that hides one of the same name from a search path.
+void add_new_relation(Effect* effect, const RangeVar* name) {
+    if (name == nullptr || name->relpersistence == RELPERSISTENCE_TEMP) return;
+    CatCList* others = SearchSysCacheList1(RELNAMENSP, CStringGetDatum(name->relname));
+    effect->database |= others->n_members > 0;
+    ReleaseSysCacheList(others);
+}
+
+void create_table(const CreateStmt* create, Effect* effect) {
+    // A new partition or child belongs to what its parents' readers see.
+    ListCell* cell;
+    foreach (cell, create->inhRelations) {
+        add_relation(effect, static_cast<RangeVar*>(lfirst(cell)));
+    }
+    add_new_relation(effect, create->relation);
 }
 
 bool copy_freezes(const CopyStmt* copy) {
@@ -80,19 +107,20 @@ Effect effect_of(Node* statement) {
             if (copy->is_from && copy_freezes(copy)) add_relation(&effect, copy->relation);
             break;
         }
-        case T_CreateStmt: {
-            // A new partition or child belongs to what its parents' readers see.
-            auto* create = reinterpret_cast<CreateStmt*>(statement);
-            ListCell* cell;
-            foreach (cell, create->inhRelations) {
-                add_relation(&effect, static_cast<RangeVar*>(lfirst(cell)));
-            }
+        case T_CreateStmt:
+            create_table(reinterpret_cast<CreateStmt*>(statement), &effect);
             break;
-        }
+        case T_CreateForeignTableStmt:
+            create_table(&reinterpret_cast<CreateForeignTableStmt*>(statement)->base, &effect);
+            break;
+        case T_CreateTableAsStmt:
+            add_new_relation(&effect, reinterpret_cast<CreateTableAsStmt*>(statement)->into->rel);
+            break;
         case T_RenameStmt: {
             auto* rename = reinterpret_cast<RenameStmt*>(statement);
             if (rename->renameType == OBJECT_TABLE || rename->renameType == OBJECT_COLUMN) {
                 add_relation(&effect, rename->relation);
+                if (rename->renameType == OBJECT_TABLE) effect.database = true;
             } else if (rename->renameType != OBJECT_DATABASE && rename->renameType != OBJECT_ROLE &&
                        rename->renameType != OBJECT_INDEX) {
                 effect.database = true;
@@ -101,10 +129,13 @@ Effect effect_of(Node* statement) {
         }
         case T_ViewStmt:
             effect.database = reinterpret_cast<ViewStmt*>(statement)->replace;
+            add_new_relation(&effect, reinterpret_cast<ViewStmt*>(statement)->view);
             break;
-        case T_DefineStmt:  // CREATE AGGREGATE
-            effect.database = reinterpret_cast<DefineStmt*>(statement)->replace;
-            break;
+        case T_DefineStmt:
+        case T_CreateDomainStmt:
+        case T_CreateEnumStmt:
+        case T_CreateRangeStmt:
+        case T_CompositeTypeStmt:
         case T_CreateFunctionStmt:  // an overload changes what a call means, too
         case T_AlterFunctionStmt:
         case T_AlterObjectSchemaStmt:
@@ -184,7 +215,8 @@ Oid database_to_leave(Node* statement) {
 void collect(const Effect& effect) {
     if (effect.database) collect_hard_database();
     if (effect.rows) collect_hard_rows();
-    for (int i = 0; i < effect.count; ++i) collect_hard_relation(effect.relations[i]);
+    ListCell* cell;
+    foreach (cell, effect.relations) collect_hard_relation(lfirst_oid(cell));
 }
 
 void run(PlannedStmt* statement, const char* query, bool read_only_tree,
@@ -204,7 +236,11 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
              DestReceiver* receiver, QueryCompletion* completion) {
     Node* node = statement->utilityStmt;
     const Oid leave = shared_ready() && IsTransactionState() ? database_to_leave(node) : InvalidOid;
-    if (OidIsValid(leave)) {
+    // Whoever may not run the statement has no say about our workers.
+    const bool may_run =
+        OidIsValid(leave) && (pg_database_ownercheck(leave, GetUserId()) ||
+                              (IsA(node, CreatedbStmt) && have_createdb_privilege()));
+    if (may_run) {
         PG_TRY();
         {
             keep_workers_out_of(leave);

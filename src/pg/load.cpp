@@ -38,10 +38,17 @@ constexpr const char* kPinned[] = {
     "default_text_search_config",
     "row_security",
     "timezone_abbreviations",
-    "lo_compat_privileges",
 };
 
 }  // namespace
+
+bool may_pin(const char* setting) {
+    const size_t length = strcspn(setting, "=");
+    for (const char* name : kPinned) {
+        if (strlen(name) == length && strncmp(name, setting, length) == 0) return true;
+    }
+    return false;
+}
 
 List* settings_to_pin() {
     List* list = NIL;
@@ -62,11 +69,13 @@ List* settings_to_pin() {
 
 void enter_owner(const Definition* d, OwnerScope* scope) {
     GetUserIdAndSecContext(&scope->user, &scope->security);
-    SetUserIdAndSecContext(d->owner,
-                           scope->security | SECURITY_LOCAL_USERID_CHANGE | kInsideLoader);
+    // Restricted: nothing of the owner's code may outlive the loader (a cursor WITH HOLD would run
+    // at the end of the transaction, as whoever it belongs to).
+    SetUserIdAndSecContext(d->owner, scope->security | SECURITY_LOCAL_USERID_CHANGE |
+                                         SECURITY_RESTRICTED_OPERATION | kInsideLoader);
     scope->nest = NewGUCNestLevel();
     for (int i = 0; i < d->setting_count; ++i) {
-        set_config_option(d->settings[i].name, d->settings[i].value, PGC_SUSET, PGC_S_SESSION,
+        set_config_option(d->settings[i].name, d->settings[i].value, PGC_USERSET, PGC_S_SESSION,
                           GUC_ACTION_SAVE, true, 0, false);
     }
     set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,

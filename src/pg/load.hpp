@@ -31,5 +31,7 @@ void forbid_in_loader(const char* what);
 
 // Settings whose current values cache_create pins: name=value texts.
 List* settings_to_pin();
+// Is this name=value text one of them?
+bool may_pin(const char* setting);
 
 }  // namespace cache_ext::pg

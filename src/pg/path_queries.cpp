@@ -40,9 +40,9 @@ struct Walk {
 List* add_name(List* list, const char* name) {
     ListCell* cell;
     foreach (cell, list) {
-        if (strcmp(strVal(lfirst(cell)), name) == 0) return list;
+        if (strcmp(static_cast<char*>(lfirst(cell)), name) == 0) return list;
     }
-    return lappend(list, makeString(pstrdup(name)));
+    return lappend(list, pstrdup(name));
 }
 
 List* all_columns(List* list, Oid relation) {
@@ -199,6 +199,54 @@ void check_result(const Definition* d, const Query* query, PathShape* shape) {
     }
 }
 
+// Nothing but inner joins and quals: a row that comes, goes or changes then concerns no keys but
+// those it has itself.
+bool is_plain_join(const Query* query) {
+    if (query->hasSubLinks || query->hasAggs || query->hasWindowFuncs || query->hasTargetSRFs ||
+        query->cteList != NIL || query->setOperations != nullptr || query->limitCount != nullptr ||
+        query->limitOffset != nullptr || query->groupClause != NIL ||
+        query->havingQual != nullptr) {
+        return false;
+    }
+    ListCell* cell;
+    foreach (cell, query->rtable) {
+        auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
+        const bool inner_join = entry->rtekind == RTE_JOIN && entry->jointype == JOIN_INNER;
+        const bool table = entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW;
+        if (!inner_join && !table) return false;
+    }
+    return true;
+}
+
+// The columns of `relation` that the query returns as keys, see PathShape::keys.
+List* returned_keys(const Query* query, Oid relation) {
+    int mentioned = 0;
+    ListCell* cell;
+    foreach (cell, query->rtable) {
+        auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
+        if (entry->rtekind == RTE_RELATION && entry->relid == relation) ++mentioned;
+    }
+    if (mentioned != 1 || !is_plain_join(query)) return NIL;
+    List* keys = NIL;
+    foreach (cell, query->targetList) {
+        auto* target = static_cast<TargetEntry*>(lfirst(cell));
+        if (target->resjunk) continue;
+        auto* expression = reinterpret_cast<Node*>(target->expr);
+        if (IsA(expression, Const) && reinterpret_cast<Const*>(expression)->constisnull) {
+            keys = lappend(keys, nullptr);
+            continue;
+        }
+        if (!IsA(expression, Var)) return NIL;
+        auto* var = reinterpret_cast<Var*>(expression);
+        const RangeTblEntry* entry = rt_fetch(var->varno, query->rtable);
+        if (entry->rtekind != RTE_RELATION || entry->relid != relation || var->varattno <= 0) {
+            return NIL;
+        }
+        keys = lappend(keys, get_attname(relation, var->varattno, false));
+    }
+    return keys;
+}
+
 }  // namespace
 
 PathShape check_path_query(const Definition* d, Oid relation, const char* text) {
@@ -222,7 +270,10 @@ PathShape check_path_query(const Definition* d, Oid relation, const char* text) 
     walk_node(reinterpret_cast<Node*>(query), &walk);
     if (walk.whole_row) shape.row_columns = all_columns(NIL, relation);
     const bool one_row = finds_one_row(query);
-    for (int i = 0; i < shape.relation_count; ++i) shape.inserts[i] = !one_row;
+    for (int i = 0; i < shape.relation_count; ++i) {
+        shape.inserts[i] = !one_row;
+        shape.keys[i] = returned_keys(query, shape.relations[i]);
+    }
     return shape;
 }
 

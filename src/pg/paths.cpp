@@ -164,7 +164,7 @@ void catch_children(const Path& p, const core::Snapshot& snapshot) {
     }
     const core::Tag whole = whole_tag({MyDatabaseId, p.cache_id});
     for (uint32 i = 0; i < count; ++i) {
-        register_now({whole, core::TagKind::kWhole, false, index}, children[i]);
+        register_now({whole, core::TagKind::kWhole, false, index, true}, children[i]);
     }
 }
 
@@ -352,8 +352,8 @@ bool announce_prepared(uint64 cache_id, core::Xid xid) {
             const Dependency& dep = r->dependencies[k];
             if (dep.kind != DependencyKind::kPath || dep.declared != r->relation) continue;
             for (core::Tag tag : {movers_tag(dep.path), children_tag(dep.path)}) {
-                store().register_writer({tag, core::TagKind::kPart, false, core::kNoCache}, xid,
-                                        core::Ended{});
+                store().register_writer({tag, core::TagKind::kPart, false, core::kNoCache, true},
+                                        xid, core::Ended{});
             }
         }
     }

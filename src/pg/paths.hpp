@@ -33,11 +33,14 @@ bool announce_prepared(uint64 cache_id, core::Xid xid);
 constexpr int kMaxPathRelations = 16;
 struct PathShape {
     ColumnMask mask;    // key columns that it gives: all but constant NULLs
-    List* row_columns;  // of String: columns of the changed row that it reads
+    List* row_columns;  // of char*: columns of the changed row that it reads
     int relation_count;
     Oid relations[kMaxPathRelations];
-    List* columns[kMaxPathRelations];  // of String: what it reads of each
+    List* columns[kMaxPathRelations];  // of char*: what it reads of each
     bool inserts[kMaxPathRelations];   // a new row of it may add keys
+    // Of char* or null, by key column: the columns that the query returns as they are, if all keys
+    // are columns of this relation; else NIL.
+    List* keys[kMaxPathRelations];
 };
 
 // Analyses a query at its declaration (path_queries.cpp). ERROR if it cannot serve. SPI must be

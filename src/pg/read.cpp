@@ -182,9 +182,8 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
     for (;;) {
         auto* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
                                          : static_cast<uint8*>(palloc(room));
-        const core::Found found =
-            store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kServe,
-                           needs_tags ? tags : nullptr);
+        const core::Found found = store().lookup(d->index, key.view, snapshot, buffer, room,
+                                                 core::Detail::kServe, needs_tags ? tags : nullptr);
         if (found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
             result->value =
@@ -298,6 +297,7 @@ ReadResult read_value(const ReadRequest& request) {
     const Definition* d = request.definition;
     if (!shared_ready()) {
         warn_not_preloaded();
+        if (request.never_load) return {0, true, Source::kNothing, false, 0, 0, 0};
         return load_only(request);
     }
     Key key;

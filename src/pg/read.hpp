@@ -44,6 +44,8 @@ bool own_write_below(const Definition* definition, const core::EntryTags& tags);
 
 // ERROR 42501 unless the current user may execute the accessor.
 void require_execute(const Definition* definition);
+// ERROR 42704 for a definition that can only be dropped.
+void require_intact(const Definition* definition);
 // ERROR 42501 unless the current user owns the accessor.
 void require_owner(const Definition* definition);
 

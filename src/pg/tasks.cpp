@@ -124,6 +124,8 @@ bool take_task(Oid database, RefreshTask* task) {
 void launcher_started() {
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     tasks->launcher_procno = MyProc->pgprocno;
+    // What an earlier launcher was about to start is nobody's any more.
+    for (DatabaseSlot& s : tasks->databases) s.starting = false;
     LWLockRelease(tasks_lock);
 }
 

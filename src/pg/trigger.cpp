@@ -56,8 +56,10 @@ void row_changed(const RelationDependencies& relation, TupleTableSlot* old_row,
         const bool update = old_row != nullptr && new_row != nullptr;
         if (update && !concerns(dep, old_row, new_row)) continue;
         if (dep.kind == DependencyKind::kLookup) {
-            if (!dep.covered) collect_whole(dep.definition->id, false);
-            if (update || dep.inserts) collect_path_move(dep);
+            const bool covered = update ? dep.covers_updates : dep.covers_rows;
+            if (!covered) collect_whole(dep.definition->id, false);
+            // A deleted row, too: another one may be inserted in its place.
+            if (new_row == nullptr || update || dep.inserts) collect_path_move(dep);
             continue;
         }
         if (old_row != nullptr) collect_row(dep, old_row, false);
@@ -94,8 +96,8 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     } else {
         row_changed(*dependencies, first, trigger->tg_newslot);
     }
-    // A trigger that ALTER TABLE ... ENABLE TRIGGER ALL has made an ordinary one may have missed the
-    // transaction's other changes: those made with session_replication_role = replica.
+    // A trigger that ALTER TABLE ... ENABLE TRIGGER ALL has made an ordinary one may have missed
+    // the transaction's other changes: those made with session_replication_role = replica.
     if (trigger->tg_trigger->tgenabled == TRIGGER_FIRES_ALWAYS) note_collected(relation);
     return PointerGetDatum(nullptr);
 }

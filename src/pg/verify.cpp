@@ -79,6 +79,7 @@ extern "C" Datum cache_verify_1_0(PG_FUNCTION_ARGS) {
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     require_owner(d);
+    require_intact(d);
     require_shared("cache_verify");
     const int32 size = PG_GETARG_INT32(1);
     if (size < 1 || size > 1000000) {

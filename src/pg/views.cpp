@@ -195,7 +195,7 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
         for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
             const core::EntryInfo& e = listing.entries[i];
             const Definition* d = definition_by_index(e.cache);
-            if (d == nullptr || !may_see(d)) continue;
+            if (d == nullptr || d->broken || !may_see(d)) continue;
             Datum values[7] = {};
             bool nulls[7] = {};
             values[0] = CStringGetTextDatum(d->name);

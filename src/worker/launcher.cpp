@@ -111,5 +111,6 @@ extern "C" void cache_ext_launcher_main(Datum) {
                   PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
     }
-    proc_exit(0);
+    // Not 0: ended by hand, it comes back.
+    proc_exit(1);
 }

@@ -45,7 +45,7 @@ void count(core::CacheIndex index, uint64 id, Counter counter) {
 
 void refresh(const pg::RefreshTask& task) {
     const pg::Definition* d = pg::find_definition_by_id(task.cache_id);
-    if (d == nullptr || d->loader_name == nullptr) return;
+    if (d == nullptr || d->broken || d->loader_name == nullptr) return;
     Datum values[pg::kMaxKeyColumns];
     bool nulls[pg::kMaxKeyColumns];
     pg::decode_key(task.key, d->columns, d->key_types, values, nulls);

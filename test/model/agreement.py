@@ -54,7 +54,7 @@ BREAKS = {
     "trust-after-distrust": "and so it does a distrust that had another reason",
     "distrust-keeps-entries": "a change that nobody can name speaks only against later fills",
     "put-of-others": "a value put by its own transaction counts as having seen all others",
-    "registered-for-others": "a transaction is registered by another one when it may have ended",
+    "borrowed-witness": "a transaction that another one has registered can be a witness",
     "crash-forgets-prepared": "after a crash nobody remembers the prepared transactions",
     "crash-registers-prepared": "those still there when the cache is used first are registered, then it is trusted",
 }
@@ -74,6 +74,7 @@ class Database:
         self.next_xid, self.latest_completed = 3, 2
         self.active, self.prepared, self.committed = set(), set(), set()
         self.wrote, self.hard = {}, set()
+        self.pairs = []  # (xid, xid, tags): together they change what neither changes alone
 
     def snapshot(self):
         return Snapshot(self.active, self.latest_completed + 1)
@@ -94,8 +95,9 @@ class Database:
         """The truth: the committed writers that s sees; none to rely on before a hard change."""
         if any(x in self.committed and s.in_progress(x) for x in self.hard):
             return UNKNOWN
-        return frozenset(x for t in tags for x in self.wrote.get(t, ())
-                         if x in self.committed and not s.in_progress(x))
+        seen = lambda x: x in self.committed and not s.in_progress(x)
+        return frozenset(x for t in tags for x in self.wrote.get(t, ()) if seen(x)) | frozenset(
+            x * 1000 + y for x, y, changed in self.pairs if changed & set(tags) and seen(x) and seen(y))
 
 
 class Wrong(Exception):
@@ -107,6 +109,7 @@ class Writer:
         self.xid, self.tags, self.hard, self.wrote = xid, list(tags), hard, tags
         self.nameless = nameless  # it cannot tell which tags it wrote
         self.looked = None  # the snapshot that tells who has ended, taken before the first registration
+        self.borrowed = []  # others that it registers on the whole cache
         self.puts = []      # values that it has computed itself, for after its commit
 
 
@@ -131,6 +134,7 @@ class History:
         # Every history has its own emphasis: the more they differ, the more they find.
         self.hard_share = self.r.choice([0, 0, .03, .2, .8])
         self.whole_share = self.r.choice([0, .05, .5])
+        self.mover_share = self.r.choice([0, 0, .3])
         self.nameless_share = self.r.choice([0, 0, .1])
         self.prepared_share = self.r.choice([.02, .1, .3])
         self.old_share = self.r.choice([.1, .4, .7])
@@ -191,6 +195,11 @@ class History:
             w.looked = self.db.snapshot()
             if self.r.random() < .2:
                 w.puts = [(k, self.truth(k, w.looked)) for k in self.keys]
+            if w.tags and not w.hard and self.r.random() < self.mover_share:
+                # It moves what others, whom it cannot see, may have changed at the old place.
+                others = sorted(w.looked.active - {w.xid})
+                w.borrowed = self.r.sample(others, min(len(others), self.r.randint(1, 3)))
+                self.db.pairs += [(x, w.xid, set(w.wrote)) for x in w.borrowed]
             if w.nameless:
                 self.cache.distrust(self.db.next_xid)
                 w.tags = []
@@ -200,9 +209,9 @@ class History:
                 self.committing.append(w)
         else:
             w = self.r.choice(self.committing)
-            if w.tags:
+            if w.tags or w.borrowed:
                 self.register_one(w)
-            if not w.tags or "register-half" in self.broken:
+            if not w.tags and not w.borrowed or "register-half" in self.broken:
                 self.committing.remove(w)
                 if self.r.random() < self.prepared_share:
                     self.db.prepared.add(w.xid)
@@ -210,21 +219,22 @@ class History:
                     self.ready.append(w)
 
     def register_one(self, w):
-        tag = w.tags.pop(self.r.randrange(len(w.tags)))
+        borrowed = bool(w.borrowed)
+        xid = w.borrowed.pop() if borrowed else w.xid
+        tag = WHOLE if borrowed else w.tags.pop(self.r.randrange(len(w.tags)))
+        looked = self.db.snapshot() if borrowed else w.looked
         on_record = self.cache.possibly_running(tag)
-        ended = {x for x in on_record if not w.looked.in_progress(x)}
+        ended = {x for x in on_record if not looked.in_progress(x)}
         if "prepared-is-ended" in self.broken:
             ended |= set(on_record) & self.db.prepared
-        is_key = tag <= len(KEYS)
-        self.cache.register(tag, is_key, w.xid, w.hard, Ended(ended, w.looked.xmin))
+        is_key = 1 <= tag <= len(KEYS)
+        self.cache.register(tag, is_key, xid, w.hard, Ended(ended, looked.xmin), borrowed)
 
     def end(self):
         if not self.ready:
             return
         w, commit = self.some(self.ready), self.r.random() < .8
         self.db.end(w.xid, commit)
-        if "registered-for-others" in self.broken and self.r.random() < .3:
-            w.tags, w.looked = list(w.wrote), self.db.snapshot()
         if w.tags:  # of those that are broken on purpose
             self.late.append(w)
         if commit:
@@ -335,11 +345,11 @@ class History:
             for s in [fresh] + self.old:
                 truth = self.truth(k, s)
                 right = e.value is not UNKNOWN and e.value == truth
-                served = self.cache.judge(e, s)
+                served, quick = self.cache.judge(e, s), self.cache.quick(e, s)
                 if served and not right:
                     show = lambda v: "unknown" if v is UNKNOWN else sorted(v)
                     raise Wrong("key %d served %s truth %s" % (k, show(e.value), show(truth)))
-                if not served and self.cache.quick(e, s):
+                if quick and not served:
                     raise Wrong("the fast path serves what the rule forbids: key %d" % k)
                 if s is fresh:
                     self.reads, self.right, self.served = self.reads + 1, self.right + right, self.served + served

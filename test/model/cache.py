@@ -47,17 +47,17 @@ class Cache:
         node = self.nodes.get(tag)
         return self.slot(tag).possibly_running() + (node.ring.possibly_running() if node else [])
 
-    def register(self, tag, is_key, xid, hard, ended):
+    def register(self, tag, is_key, xid, hard, ended, borrowed=False):
         seq = self.next_seq(tag)
         if tag == WHOLE:
             if self.whole:
-                self.whole.add(tag, xid, seq, hard, ended)
+                self.whole.add(tag, xid, seq, hard, ended, borrowed)
             return
         node = self.nodes.get(tag)
         if node:
-            node.ring.add(tag, xid, seq, False, ended)
+            node.ring.add(tag, xid, seq, False, ended, borrowed)
         if not node or is_key and "key-writers-in-node-only" not in self.broken:
-            self.drop_contradicted(self.slot(tag).add(tag, xid, seq, False, ended))
+            self.drop_contradicted(self.slot(tag).add(tag, xid, seq, False, ended, borrowed))
 
     def drop_contradicted(self, dropped):
         """In a shared ring nothing else speaks against an entry once the record that did is dropped."""
@@ -165,5 +165,5 @@ class Cache:
         if not self.whole:
             return
         if "distrust-keeps-entries" not in self.broken:
-            self.whole.add(WHOLE, next_xid - 1, self.next_seq(WHOLE), False, Ended((), 0))
+            self.whole.add(WHOLE, next_xid - 1, self.next_seq(WHOLE), False, Ended((), 0), borrowed=True)
         self.whole.distrust(next_xid, for_good="trust-after-distrust" not in self.broken)

@@ -44,8 +44,9 @@ class Ended:
 
 
 class Record:
-    def __init__(self, xid, tag, seq, ended_before=0):
+    def __init__(self, xid, tag, seq, borrowed=False, ended_before=0):
         self.xid, self.tag, self.seq = xid, tag, seq
+        self.borrowed = borrowed          # registered by another transaction, perhaps after its end
         self.ended_before = ended_before  # seq of the first registration that found it ended
 
     def contradicts(self, seq, unseen):
@@ -67,8 +68,10 @@ class Ring:
 
     # --- writers ---
 
-    def add(self, tag, xid, seq, hard, ended):
-        """Returns the records that had to go. If tags share the ring, their entries must go with them."""
+    def add(self, tag, xid, seq, hard, ended, borrowed=False):
+        """Returns the records that had to go. If tags share the ring, their entries must go with them.
+        A borrowed XID is no witness: seeing it does not mean being younger than this registration."""
+        borrowed = borrowed and "borrowed-witness" not in self.broken
         if "horizon-below-registrant" not in self.broken:
             self.largest = max(self.largest, xid)  # before anything is forgotten: horizons lie above xid
         for r in self.records:
@@ -78,7 +81,8 @@ class Ring:
         if self.horizon <= ended.oldest_running:
             self.horizon = 0
         dropped = self._make_room()
-        if self.overflowed and ("early-recovery" in self.broken or not self.lost and not self.horizon):
+        if self.overflowed and not borrowed and (
+                "early-recovery" in self.broken or not self.lost and not self.horizon):
             self.witness, self.witness_seq = xid, seq  # all that was lost had ended
             self.overflowed = self.distrusted = False
         if hard and "hard-ignored" not in self.broken:
@@ -88,7 +92,7 @@ class Ring:
                 if "hard-forgotten" not in self.broken:
                     self.horizon, self.overflowed, self.distrusted = self.largest + 1, True, False
             self.hard.append(xid)
-        self._append(Record(xid, tag, seq))
+        self._append(Record(xid, tag, seq, borrowed))
         return dropped
 
     def possibly_running(self):
@@ -101,7 +105,7 @@ class Ring:
         for r in other.records:
             if r.tag == tag:
                 dropped += self._make_room()
-                self._append(Record(r.xid, r.tag, r.seq, r.ended_before))
+                self._append(Record(r.xid, r.tag, r.seq, r.borrowed, r.ended_before))
         if other.overflowed and "absorb-forgets-lost" not in self.broken:
             self.overflowed, self.distrusted = True, False
             for x in other.lost:
@@ -140,9 +144,10 @@ class Ring:
 
     def _forget_ended(self):
         ended = [r for r in self.records if r.ended_before]
-        if not ended:
+        vouching = [r for r in ended if not r.borrowed]
+        if not vouching:
             return []
-        keep = (min if "drop-newest" in self.broken else max)(ended, key=lambda r: r.seq)
+        keep = (min if "drop-newest" in self.broken else max)(vouching, key=lambda r: r.seq)
         dropped = [r for r in ended if r is not keep and (
             r.ended_before <= keep.seq or self.broken & {"drop-too-soon", "drop-newest"})]
         self.records = [r for r in self.records if r not in dropped]

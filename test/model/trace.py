@@ -5,7 +5,7 @@ One operation a line, space-separated; lists are comma-separated, an empty one i
   H seed                                                a new history: all rings and snapshots are new
   R ring capacity can_lose                              a new ring
   S snapshot xmin xmax running
-  A ring tag xid seq hard oldest_running ended = dropped (xid:seq)
+  A ring tag xid seq hard borrowed oldest_running ended = dropped (xid:seq)
   P ring = possibly running
   B ring from tag = dropped                             absorb
   D ring next_xid for_good                              distrust
@@ -50,9 +50,9 @@ class TracedRing(Ring):
         trace.rings += 1
         trace.write("R", self.number, self.capacity, self.can_lose)
 
-    def add(self, tag, xid, seq, hard, ended):
-        dropped = super().add(tag, xid, seq, hard, ended)
-        self.trace.write("A", self.number, tag, xid, seq, int(hard), ended.oldest_running,
+    def add(self, tag, xid, seq, hard, ended, borrowed=False):
+        dropped = super().add(tag, xid, seq, hard, ended, borrowed)
+        self.trace.write("A", self.number, tag, xid, seq, int(hard), int(borrowed), ended.oldest_running,
                          listed(sorted(ended.xids)), "=", dropped_list(dropped))
         self.trace.write("N", self.number, tag, "=", self.newest(tag))
         return dropped
@@ -77,7 +77,8 @@ class TracedRing(Ring):
 
     def agrees(self, tag, seq, unseen, s):
         verdict, n = super().agrees(tag, seq, unseen, s), self.trace.number_of(s)
-        self.trace.write("U", self.number, n, "=", int(super().usable(s)))
+        if not verdict:
+            self.trace.write("U", self.number, n, "=", int(super().usable(s)))
         self.trace.write("G", self.number, tag, seq, listed(sorted(unseen)), n, "=", int(verdict))
         return verdict
 
