@@ -45,6 +45,7 @@ enum class Bypass : std::uint8_t {
     kTransactionWrote,  // a transaction that has written never publishes
     kExpiredAtOnce,     // older than its TTL when it was complete
     kVolatileLoader,    // ALTER FUNCTION made it take a snapshot per statement
+    kRedefinition,      // the messages of a hard writer that the snapshot sees are not all sent yet
     kCount
 };
 

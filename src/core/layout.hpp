@@ -77,9 +77,6 @@ struct alignas(64) CacheControl {
     Ref dead;  // atomic: entries that were unlinked without the budget lock, to be freed by its
                // holder
 
-    // The newest transaction that changed the definition; atomic.
-    Xid definition_writer;
-
     // What this cache (not its budget) holds; atomic.
     std::uint64_t live_entries;
     std::uint64_t live_bytes;

@@ -134,7 +134,6 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
     store_relaxed(c.budget, free_index);
     store_relaxed(c.max_entries, 0);
     store_relaxed(c.max_bytes, 0);
-    store_relaxed(c.definition_writer, 0);
     c.stats_reset = 0;
     c.last_error[0] = '\0';
     c.counters.reset();

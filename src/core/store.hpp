@@ -163,13 +163,9 @@ class Store {
     bool is(CacheIndex cache, std::uint64_t id) const {
         return cache < header_->max_caches && load_relaxed(caches_[cache].id) == id;
     }
-    // Notes that xid, registered as a hard writer, changed the cache's definition.
-    void redefine(CacheIndex cache, Xid xid) {
-        store_release(caches_[cache].definition_writer, xid);
-    }
-    Xid definition_writer(CacheIndex cache) const {
-        return load_acquire(caches_[cache].definition_writer);
-    }
+    // Copies the hard writers on record (room for kMaxHard). False: there are others that it has
+    // forgotten the names of.
+    bool hard_writers(CacheIndex cache, Xid* out, std::uint32_t* count) const;
     void set_last_error(CacheIndex cache, const char* message);
     void last_error(CacheIndex cache, char* out) const;  // kMaxErrorBytes
     void reset_stats(CacheIndex cache);

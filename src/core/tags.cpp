@@ -3,6 +3,8 @@
 // The tag of a full key has its writers in a ring shared with other keys (a slot). A tag that
 // groups several keys gets a node with a ring of its own while entries carry it, and uses the slot
 // otherwise. The whole-cache tag has its ring in the control block.
+#include <algorithm>
+
 #include "core/store.hpp"
 
 namespace cache_ext::core {
@@ -65,6 +67,14 @@ std::uint32_t Store::possibly_running(const WrittenTag& written, Xid* out) const
     const Ref node = find_node(tag);
     if (node != kNullRef) n += arena_.at<TagNode>(node)->ring.possibly_running(out + n);
     return n;
+}
+
+bool Store::hard_writers(CacheIndex cache, Xid* out, std::uint32_t* count) const {
+    const CacheControl& c = caches_[cache];
+    LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kShared);
+    *count = c.whole.hard_count;
+    std::copy_n(c.whole.hard, c.whole.hard_count, out);
+    return !c.whole.overflowed;
 }
 
 bool Store::all_seen(Tag tag, Xid self, const Snapshot& f, Xid* unseen,

@@ -22,7 +22,6 @@ struct Change {
     uint64 cache;
     core::TagKind kind;
     bool hard;
-    bool redefinition;
     int level;  // of the outermost subtransaction that holds it
 };
 
@@ -118,7 +117,6 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
     if (change.kind == core::TagKind::kWhole && index == core::kNoCache) return;
     register_tag(written, own_xid(), now_snapshot);
     if (index == core::kNoCache) return;
-    if (change.redefinition) store().redefine(index, own_xid());
     if (settings.track) {
         store().control(index)->counters.add(stripe(), core::Counter::kInvalidations);
     }
@@ -133,10 +131,10 @@ void drop_outdated_puts(core::Tag tag, uint64 cache, core::TagKind kind) {
     }
 }
 
-void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool redefinition) {
+void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
     drop_outdated_puts(tag, cache, kind);
     if (now.committing) {
-        Change change = {tag, cache, kind, hard, redefinition, 1};
+        Change change = {tag, cache, kind, hard, 1};
         register_change(change, to_core(GetLatestSnapshot()));
         return;
     }
@@ -145,7 +143,6 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool
     auto* slot = static_cast<ChangeSlot*>(hash_search(now.by_tag, &tag, HASH_ENTER, &found));
     if (found) {
         now.changes[slot->index].hard |= hard;
-        now.changes[slot->index].redefinition |= redefinition;
         return;
     }
     if (now.count == now.capacity) {
@@ -154,8 +151,7 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool
             repalloc_huge(now.changes, sizeof(Change) * static_cast<size_t>(now.capacity)));
     }
     slot->index = now.count;
-    now.changes[now.count++] = {tag,  cache,        kind,
-                                hard, redefinition, GetCurrentTransactionNestLevel()};
+    now.changes[now.count++] = {tag, cache, kind, hard, GetCurrentTransactionNestLevel()};
 }
 
 bool collected_tag(core::Tag tag) {
@@ -367,21 +363,16 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
         collect_whole(d->id, false);
         return;
     }
-    add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false, false);
+    add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
 }
 
 void collect_key(uint64 id, core::Tag key) {
-    add_change(key, id, core::TagKind::kKey, false, false);
+    add_change(key, id, core::TagKind::kKey, false);
 }
 
 void collect_whole(uint64 id, bool hard) {
     GetTopTransactionId();
-    add_change(whole_tag(cache_id(id)), id, core::TagKind::kWhole, hard, false);
-}
-
-void collect_redefinition(uint64 id) {
-    GetTopTransactionId();
-    add_change(whole_tag(cache_id(id)), id, core::TagKind::kWhole, true, true);
+    add_change(whole_tag(cache_id(id)), id, core::TagKind::kWhole, hard);
 }
 
 void collect_hard_relation(Oid relation) {

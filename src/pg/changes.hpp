@@ -18,8 +18,6 @@ void collect_change(const Definition* definition, ColumnMask mask, const uint64*
 void collect_key(uint64 cache_id, core::Tag key);
 // The whole cache. hard: see core/writers.hpp.
 void collect_whole(uint64 cache_id, bool hard);
-// The definition itself changed: hard, and backends must load it again before they publish.
-void collect_redefinition(uint64 cache_id);
 // Hard, for all caches that depend on a relation, or for all of this database.
 void collect_hard_relation(Oid relation);
 void collect_hard_database();

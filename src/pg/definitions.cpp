@@ -183,8 +183,13 @@ const RelationDependencies* dependencies_of(Oid relation) {
 int dependency_relation_count() {
     return definitions_ready() ? current->relation_count : 0;
 }
-const Definition* refresh_if_older(const Definition* definition, core::Xid xid) {
-    const bool older = xid != 0 && definition->loaded_under.in_progress(xid);
+const Definition* refresh_if_older(const Definition* definition) {
+    core::Xid hard[core::kMaxHard];
+    uint32 count;
+    bool older = !store().hard_writers(definition->index, hard, &count);
+    for (uint32 i = 0; i < count; ++i) {
+        older = older || definition->loaded_under.in_progress(hard[i]);
+    }
     if (!older && definitions_loaded()) return definition;
     const uint64 id = definition->id;
     if (older) invalidate_definitions();

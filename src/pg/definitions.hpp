@@ -114,10 +114,10 @@ core::CacheIndex control_block(const Definition* definition);
 // The same by id alone, for a cache whose definition is not at hand.
 core::CacheIndex attach_control_block(uint64 id);
 
-// Definitions that have been invalidated, or were loaded before `xid` became visible to them, are
-// out of date; loads them again if so, and returns the one that replaces `definition` (nullptr: it
-// was dropped).
-const Definition* refresh_if_older(const Definition* definition, core::Xid xid);
+// Definitions that have been invalidated, or were loaded by a snapshot that missed a hard writer of
+// the cache, are out of date; loads them again if so, and returns the one that replaces
+// `definition` (nullptr: it was dropped).
+const Definition* refresh_if_older(const Definition* definition);
 
 // Milliseconds of an interval as EXTRACT(epoch ...) counts them: a year is 365.25 days, what months
 // it leaves are 30 days each.

@@ -485,7 +485,7 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
             id = static_cast<uint64>(
                 DatumGetInt64(SPI_getbinval(row, RelationGetDescr(relation), 2, &null)));
         }
-        if (id != 0) collect_redefinition(id);
+        if (id != 0) collect_whole(id, true);
     }
     CacheInvalidateRelcache(relation);
     HeapTuple result = remove || rows[1] == nullptr ? rows[0] : rows[1];

@@ -276,7 +276,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     if (access == OAT_TRUNCATE) note_collected(object_id);
     if (access == OAT_DROP && definitions_ready() && object_id == definition_table()) {
         for (int i = 0; i < definition_count(); ++i) {
-            collect_redefinition(definition_at(i)->id);
+            collect_whole(definition_at(i)->id, true);
             release_at_commit(definition_at(i)->id);
         }
     }

@@ -7,6 +7,7 @@
 #include "pg/tasks.hpp"
 
 extern "C" {
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
@@ -252,6 +253,20 @@ bool own_write_below(const Definition* d, const core::EntryTags& tags) {
 
 namespace {
 
+// A commit becomes visible before its invalidation messages are sent, and its locks go after them.
+// Have all hard writers that the snapshot sees come that far?
+bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot) {
+    core::Xid hard[core::kMaxHard];
+    uint32 n;
+    store().hard_writers(index, hard, &n);
+    for (uint32 i = 0; i < n; ++i) {
+        if (snapshot.in_progress(hard[i])) continue;
+        const auto xid = static_cast<TransactionId>(hard[i]);
+        if (xid != GetTopTransactionIdIfAny() && !ConditionalXactLockTableWait(xid)) return false;
+    }
+    return true;
+}
+
 // Runs the loader and publishes what it returns; fills in the result.
 void load_and_publish(const ReadRequest& request, const Definition* d, const Key& key,
                       const core::Snapshot& snapshot, ReadResult* result) {
@@ -353,8 +368,13 @@ ReadResult read_value(const ReadRequest& request) {
 
     // Publishing needs functions and definitions as they are for this snapshot: a transaction that
     // holds all its locks already is not told by anything else that somebody has replaced a loader.
+    const bool usable = store().usable(d->index, snapshot);
+    if (!usable || !messages_sent(d->index, snapshot)) {
+        count_bypass(d, usable ? Bypass::kRedefinition : Bypass::kOldSnapshot);
+        return load_only(request);
+    }
     AcceptInvalidationMessages();
-    const Definition* fresh = refresh_if_older(d, store().definition_writer(d->index));
+    const Definition* fresh = refresh_if_older(d);
     if (fresh != nullptr && fresh != d) {
         encode_key(fresh->cache_id(), fresh->columns, fresh->key_types, request.arguments,
                    request.nulls, &key);
@@ -398,6 +418,8 @@ const char* bypass_text(Bypass reason) {
             return "a transaction that has written never publishes";
         case Bypass::kExpiredAtOnce:
             return "the value was older than its ttl when it was complete";
+        case Bypass::kRedefinition:
+            return "a change of what the loader is made of is just being committed";
         case Bypass::kVolatileLoader:
             return "the loader is VOLATILE";
         case Bypass::kCount:
