@@ -45,6 +45,7 @@ enum class Bypass : std::uint8_t {
     kTransactionWrote,  // a transaction that has written never publishes
     kExpiredAtOnce,     // older than its TTL when it was complete
     kVolatileLoader,    // ALTER FUNCTION made it take a snapshot per statement
+    kLostRelation,      // a declared dependency was dropped: what replaces it has no triggers
     kRedefinition,      // the messages of a hard writer that the snapshot sees are not all sent yet
     kCount
 };

@@ -110,7 +110,8 @@ bool EvictionQueue::remembered(const Arena& arena, Tag hash) {
 GhostTable EvictionQueue::replace_ghosts(const Arena& arena, GhostTable table) {
     std::fill_n(arena.at<std::uint32_t>(table.slots), table.slot_count, 0U);
     const GhostTable old = ghosts;
-    ghosts = table;
+    ghosts.slots = table.slots;
+    store_relaxed(ghosts.slot_count, table.slot_count);
     return old;
 }
 

@@ -19,7 +19,7 @@ namespace cache_ext::core {
 // ones of the same slot. Lives in the arena; without memory for it there are no ghosts.
 struct GhostTable {
     Ref slots;                 // std::uint32_t[slot_count], 0 is empty
-    std::uint32_t slot_count;  // a power of two, or 0
+    std::uint32_t slot_count;  // a power of two, or 0; atomic
 };
 
 struct EntryList {

@@ -65,6 +65,7 @@ struct alignas(64) CacheControl {
     std::uint64_t id;
     std::uint32_t database;
     ControlState state;
+    std::uint32_t generation;  // attaches so far: an id can come back; atomic
 
     // The budget: its own, or that of another cache (same database). Budget lock of `budget` for
     // the totals and the queue; the limits are atomic.

@@ -73,7 +73,8 @@ LookupResult Store::judge_slowly(const Entry& e, const Snapshot& s) const {
     };
     LookupResult result = verdict(*slot(e.hash), e.hash, e.key_seq);
     const CacheControl& c = caches_[e.cache];
-    if (result == LookupResult::kHit) result = elsewhere(c.whole, c.whole_tag, e.cache_seq);
+    if (result == LookupResult::kHit)
+        result = elsewhere(c.whole, load_relaxed(c.whole_tag), e.cache_seq);
     for (std::uint32_t i = 0; result == LookupResult::kHit && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
         result = elsewhere(ring_of(t), tag_of(t), t.seq);
@@ -100,7 +101,7 @@ Xid Store::last_writer(const Entry& e) const {
         consider(ring, tag);
     };
     consider(*slot(e.hash), e.hash);
-    elsewhere(caches_[e.cache].whole, caches_[e.cache].whole_tag);
+    elsewhere(caches_[e.cache].whole, load_relaxed(caches_[e.cache].whole_tag));
     for (std::uint32_t i = 0; i < e.tag_count; ++i) {
         elsewhere(ring_of(e.tags()[i]), tag_of(e.tags()[i]));
     }
@@ -151,8 +152,9 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
 
 bool Store::usable(CacheIndex cache, const Snapshot& f) const {
     const CacheControl& c = caches_[cache];
-    LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kShared);
-    return c.whole.usable(f);
+    const Tag tag = load_relaxed(c.whole_tag);
+    LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+    return load_relaxed(c.whole_tag) == tag && c.whole.usable(f);
 }
 
 void Store::release_refresh_claim(CacheIndex cache, const KeyView& key, Millis delay) const {

@@ -17,6 +17,33 @@ bool Store::newest_state(const Entry& e) const {
     return newest;
 }
 
+// The caches that the entry has read as a whole are still there. Under the lock that the entry is
+// linked under: a cache that goes takes the entries of all partitions with it after this.
+bool Store::caches_alive(const Entry& e, const Fill& fill) const {
+    for (std::uint32_t i = 0; i < e.tag_count; ++i) {
+        const TagRef& t = e.tags()[i];
+        if (t.node != kNullRef) continue;
+        const CacheControl& c = caches_[t.cache];
+        if (load_relaxed(c.id) == 0 || load_relaxed(c.whole_tag) != fill.tags[i]) return false;
+    }
+    return true;
+}
+
+// Has the cache kept its control block since then? Under a partition lock this stays so for the
+// entries of that partition: release() takes each of them before the block can be used again.
+bool Store::still(CacheIndex cache, std::uint32_t generation) const {
+    return load_acquire(caches_[cache].id) != 0 &&
+           load_relaxed(caches_[cache].generation) == generation;
+}
+
+bool Store::still(const Pins& pins) const {
+    for (std::uint32_t i = 0; i < pins.count; ++i) {
+        const TagRef& t = pins.ref[i];
+        if (t.node == kNullRef && !still(t.cache, pins.generation[i])) return false;
+    }
+    return true;
+}
+
 PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     CacheControl& c = caches_[fill.cache];
     const CacheIndex budget = load_relaxed(c.budget);
@@ -33,9 +60,11 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     Unseen unseen;
     Seq cache_seq;
     {
-        LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kShared);
+        const Tag tag = load_relaxed(c.whole_tag);
+        LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+        if (load_relaxed(c.whole_tag) != tag) return PublishResult::kNoCache;
         cache_seq = c.whole.last_seq;
-        if (!c.whole.unseen_by(c.whole_tag, f, &unseen, fill.self)) {
+        if (!c.whole.unseen_by(tag, f, &unseen, fill.self)) {
             return c.whole.usable(f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
         }
     }
@@ -84,7 +113,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
             LockGuard guard(locks_, partition_lock(e->hash), LockGuard::kExclusive);
             const WriterRing& ring = *slot(e->hash);
             e->key_seq = ring.last_seq;
-            if (!is(fill.cache, fill.cache_id)) {
+            if (!is(fill.cache, fill.cache_id) || !caches_alive(*e, fill)) {
                 result = PublishResult::kNoCache;
             } else if (!ring.usable(f)) {
                 result = PublishResult::kUnusable;
@@ -155,8 +184,24 @@ bool Store::remove(CacheIndex cache, const KeyView& key) {
     return true;
 }
 
+// Does this entry of whichever cache go when that cache leaves? It may hang in its queue, or have
+// its writers in its ring.
+bool Store::depends_on(const Entry& e, CacheIndex cache) const {
+    bool found = e.budget == cache;
+    for (std::uint32_t i = 0; i < e.tag_count && !found; ++i) {
+        found = e.tags()[i].node == kNullRef && e.tags()[i].cache == cache;
+    }
+    return found;
+}
+
 std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* context) {
     std::uint64_t n = 0;
+    // A cache that goes takes along what hangs in its queue and what follows its ring.
+    const bool going = filter == nullptr && load_relaxed(caches_[cache].id) == 0;
+    const auto reads = [](const Entry& e, CacheIndex other) {
+        return std::any_of(e.tags(), e.tags() + e.tag_count,
+                           [&](const TagRef& t) { return t.node == kNullRef && t.cache == other; });
+    };
     for (std::uint32_t p = 0; p < kPartitions; ++p) {
         LockGuard guard(locks_, kFirstPartitionLock + p, LockGuard::kExclusive);
         const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
@@ -164,9 +209,8 @@ std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* contex
             for (Ref ref = buckets[i]; ref != kNullRef;) {
                 const Entry* e = arena_.at<Entry>(ref);
                 const Ref next = e->next;
-                // Entries of other caches count when they hang in this cache's queue and it goes.
-                const bool ours = e->cache == cache || (filter == nullptr && e->budget == cache &&
-                                                        load_relaxed(caches_[cache].id) == 0);
+                const bool ours =
+                    e->cache == cache || (going && (e->budget == cache || reads(*e, cache)));
                 if (ours && (filter == nullptr || filter(e->key(), e->key_bytes, context))) {
                     unlink(ref);
                     bury(ref);
@@ -216,7 +260,14 @@ void Store::collect_all_dead() {
 // --- for tests ---
 
 bool Store::check() const {
-    std::uint64_t entries = 0, bytes = 0, pins = 0, refs = 0;
+    std::uint64_t entries = 0, dead = 0, bytes = 0, pins = 0, refs = 0;
+    const auto count = [&](Ref ref) {
+        const Entry* e = arena_.at<Entry>(ref);
+        bytes += arena_.gross_bytes(ref);
+        for (std::uint32_t t = 0; t < e->tag_count; ++t) {
+            pins += e->tags()[t].node != kNullRef ? 1 : 0;
+        }
+    };
     for (std::uint32_t p = 0; p < kPartitions; ++p) {
         for (std::uint32_t i = 0; i < header_->buckets_per_partition; ++i) {
             Ref ref = buckets_[std::size_t{p} * header_->buckets_per_partition + i];
@@ -226,10 +277,7 @@ bool Store::check() const {
                     return false;
                 }
                 ++entries;
-                bytes += arena_.gross_bytes(ref);
-                for (std::uint32_t t = 0; t < e->tag_count; ++t) {
-                    pins += e->tags()[t].node != kNullRef ? 1 : 0;
-                }
+                count(ref);
             }
         }
         for (std::uint32_t i = 0; i < header_->node_buckets_per_partition; ++i) {
@@ -242,14 +290,20 @@ bool Store::check() const {
     std::uint64_t used = 0, used_bytes = 0, live = 0;
     for (CacheIndex i = 0; i < header_->max_caches; ++i) {
         const CacheControl& c = caches_[i];
-        if (c.used_entries != c.queue.entries() || c.dead != kNullRef) return false;
+        for (Ref ref = c.dead; ref != kNullRef; ref = arena_.at<Entry>(ref)->next) {
+            if (!arena_.at<Entry>(ref)->is_dead() || arena_.at<Entry>(ref)->budget != i)
+                return false;
+            ++dead;
+            count(ref);
+        }
+        if (c.used_entries != c.queue.entries()) return false;
         if (c.max_entries != 0 && c.used_entries > c.max_entries) return false;
         if (c.max_bytes != 0 && c.used_bytes > c.max_bytes) return false;
         used += c.used_entries;
         used_bytes += c.used_bytes;
         live += c.live_entries;
     }
-    return entries == used && entries == live && bytes == used_bytes && pins == refs &&
+    return entries + dead == used && entries == live && bytes == used_bytes && pins == refs &&
            arena_.check();
 }
 

@@ -144,6 +144,7 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
         c.whole.distrust(next_xid);
     }
     c.state = ControlState::kUsed;
+    store_relaxed(c.generation, c.generation + 1);
     store_release(c.id, id);
     *created = true;
     return free_index;
@@ -161,15 +162,21 @@ bool Store::exhausted() const {
 
 void Store::distrust(CacheIndex cache, Xid next_xid) {
     CacheControl& c = caches_[cache];
-    LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kExclusive);
+    const Tag tag = load_relaxed(c.whole_tag);
+    LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+    if (load_relaxed(c.whole_tag) != tag) return;
+    // The record speaks against the entries that are there, the rest against blind fills.
+    WriterRecord dropped[kRingCapacity];
+    c.whole.add(tag, next_xid - 1, ++partition(tag)->seq, false, Ended{}, dropped, true);
     c.whole.distrust(next_xid);
     c.whole.distrusted = false;
 }
 
 void Store::trust(CacheIndex cache) {
     CacheControl& c = caches_[cache];
-    LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kExclusive);
-    c.whole.trust();
+    const Tag tag = load_relaxed(c.whole_tag);
+    LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+    if (load_relaxed(c.whole_tag) == tag) c.whole.trust();
 }
 
 void Store::set_limits(CacheIndex cache, const Limits& limits) {
@@ -188,6 +195,10 @@ void Store::release(CacheIndex cache, std::uint64_t id) {
         // From here on nothing is published: publish() compares the id under the partition lock,
         // and remove_all() takes each of those after this.
         store_release(c.id, 0);
+        // Those that shared its budget have to do with their own.
+        for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+            if (load_relaxed(caches_[i].budget) == cache) store_relaxed(caches_[i].budget, i);
+        }
     }
     remove_all(cache);
     GhostTable ghosts;
@@ -195,12 +206,13 @@ void Store::release(CacheIndex cache, std::uint64_t id) {
         LockGuard guard(locks_, budget_lock(cache), LockGuard::kExclusive);
         collect_dead(cache);
         ghosts = caches_[cache].queue.ghosts;
-        caches_[cache].queue.ghosts = {};
+        caches_[cache].queue.ghosts.slots = kNullRef;
+        store_relaxed(caches_[cache].queue.ghosts.slot_count, 0U);
     }
     if (ghosts.slot_count != 0) release_memory(ghosts.slots);
     {
         // Whoever still registers on the old tag holds this lock while it compares.
-        const Tag tag = caches_[cache].whole_tag;
+        const Tag tag = load_relaxed(caches_[cache].whole_tag);
         LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
         store_relaxed(caches_[cache].whole_tag, Tag{0});
     }

@@ -147,6 +147,7 @@ class Store {
                       bool* created);
     void trust(CacheIndex cache);
     // For good: some transaction below next_xid has changed the cache in a way nobody can name.
+    // Contradicts the entries that are there.
     void distrust(CacheIndex cache, Xid next_xid);
     // The control block of a cache, kNoCache if it has none.
     CacheIndex find(std::uint32_t database, std::uint64_t id) const;
@@ -155,7 +156,8 @@ class Store {
     bool exhausted() const;
     void note_exhausted();
     void set_limits(CacheIndex cache, const Limits& limits);
-    // Removes the entries and gives the control block back.
+    // Removes the entries, also those of other caches that have read this one as a whole, and gives
+    // the control block back.
     void release(CacheIndex cache, std::uint64_t id);
     void release_database(std::uint32_t database);
     // Not locked: read only what layout.hpp calls atomic, and counters.
@@ -230,6 +232,7 @@ class Store {
   private:
     struct Pins {  // tag nodes that a fill holds
         TagRef ref[kMaxTags];
+        std::uint32_t generation[kMaxTags];  // of the control block, where it has no node
         std::uint32_t count;
     };
 
@@ -248,6 +251,10 @@ class Store {
     LookupResult judge_slowly(const Entry& e, const Snapshot& s) const;
     Xid last_writer(const Entry& e) const;
     bool newest_state(const Entry& e) const;
+    bool still(CacheIndex cache, std::uint32_t generation) const;
+    bool still(const Pins& pins) const;
+    bool depends_on(const Entry& e, CacheIndex cache) const;
+    bool caches_alive(const Entry& e, const Fill& fill) const;
     bool unlink(Ref ref);  // partition lock, exclusive
     void bury(Ref ref);    // after unlink, without the budget lock
     void drop_contradicted(const WriterRecord* dropped, std::uint32_t count);

@@ -61,7 +61,8 @@ std::uint32_t Store::possibly_running(const WrittenTag& written, Xid* out) const
     const Tag tag = written.tag;
     LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
     if (written.kind == TagKind::kWhole) {
-        return caches_[written.cache].whole.possibly_running(out);
+        const CacheControl& c = caches_[written.cache];
+        return load_relaxed(c.whole_tag) == tag ? c.whole.possibly_running(out) : 0;
     }
     std::uint32_t n = slot(tag)->possibly_running(out);
     const Ref node = find_node(tag);
@@ -123,6 +124,7 @@ PublishResult Store::pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen
             const CacheControl& c = caches_[fill.tag_cache[i]];
             LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
             if (load_relaxed(c.whole_tag) != tag) return PublishResult::kNoCache;
+            pins->generation[pins->count] = load_relaxed(c.generation);
             pins->ref[pins->count++] = TagRef{kNullRef, fill.tag_cache[i], c.whole.last_seq};
             if (!c.whole.unseen_by(tag, f, unseen, fill.self)) return failed(c.whole);
             continue;

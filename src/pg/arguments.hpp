@@ -11,7 +11,8 @@ struct KeyArguments {
 };
 
 // The cache that the first argument names. ERROR 22004 if that is null, 42704 if there is none.
-const Definition* named_cache(FunctionCallInfo fcinfo);
+// Unless `even_broken` also an error if its value type was dropped.
+const Definition* named_cache(FunctionCallInfo fcinfo, bool even_broken = false);
 
 // Reads the arguments from position `first` on and turns them into the key's types: literals by the
 // type's input function, others by implicit casts. ERROR 42883 or 42804 with a hint that shows the

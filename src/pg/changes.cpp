@@ -267,6 +267,7 @@ void forget_everything() {
     if (now.context != nullptr) MemoryContextDelete(now.context);
     now = Transaction{};
     forget_paths();
+    transaction_ended_for_definitions();
     free_retired_definitions();
 }
 
@@ -306,6 +307,7 @@ void transaction_event(XactEvent event, void*) {
         case XACT_EVENT_PREPARE:
         case XACT_EVENT_PARALLEL_COMMIT:
         case XACT_EVENT_PARALLEL_ABORT:
+            transaction_aborted_for_definitions();
             discard_pending_puts();
             forget_everything();
             break;
@@ -320,6 +322,7 @@ void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId
     const bool committed = event == SUBXACT_EVENT_COMMIT_SUB;
     subtransaction_ended_for_puts(level, committed);
     subtransaction_ended_for_paths(level, committed);
+    if (!committed) transaction_aborted_for_definitions();
     if (now.context == nullptr) return;
     // Newer changes come later in the array, and a change never moves outwards past an older one.
     if (committed) {

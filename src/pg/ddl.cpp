@@ -9,6 +9,7 @@ extern "C" {
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 }
@@ -17,6 +18,10 @@ namespace cache_ext::pg {
 
 namespace {
 bool own_ddl = false;
+}
+
+char* in_extension(const char* name) {
+    return quote_qualified_identifier(get_namespace_name(extension_schema()), name);
 }
 
 bool take_own_ddl() {

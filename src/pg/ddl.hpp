@@ -9,6 +9,9 @@ extern "C" {
 
 namespace cache_ext::pg {
 
+// An object of the extension's schema, quoted.
+char* in_extension(const char* name);
+
 // Runs one statement as the current user. SPI must be connected.
 void run_sql(const char* sql);
 // For the utility hook: is this the statement of run_sql()? True once per statement, so that what

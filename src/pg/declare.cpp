@@ -2,6 +2,7 @@
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
+#include "pg/declaration.hpp"
 #include "pg/dependencies.hpp"
 #include "pg/load.hpp"
 #include "pg/options.hpp"
@@ -28,224 +29,11 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-constexpr size_t kMaxNameBytes = 53;  // cache_get_ and this fit into an identifier
-
-// What a new cache is made of.
-struct Declaration {
-    char* name;
-    Oid loader;
-    int columns;
-    Oid key_types[kMaxKeyColumns];
-    char* key_names[kMaxKeyColumns];
-    Oid value_type;
-    char parallel;
-};
-
 void require_extension() {
     if (definitions_ready()) return;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                     errmsg("extension cache_ext is not installed in this database"),
                     errhint("CREATE EXTENSION cache_ext;")));
-}
-
-char* checked_name(const text* argument) {
-    char* name = text_to_cstring(argument);
-    const char* problem = nullptr;
-    if (strlen(name) > kMaxNameBytes) problem = "It may have at most 53 bytes.";
-    bool plain = name[0] == '_' || (name[0] >= 'a' && name[0] <= 'z');
-    for (const char* c = name; *c != '\0'; ++c) {
-        plain = plain && (*c == '_' || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9'));
-    }
-    if (!plain) problem = "It is made of a-z, 0-9 and _, and does not begin with a digit.";
-    if (strcmp(name, "entry") == 0 || strcmp(name, "many") == 0 || strncmp(name, "many_", 5) == 0) {
-        problem = "entry, many and names beginning with many_ are taken by functions of cache_ext.";
-    }
-    if (problem != nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_NAME),
-                 errmsg("\"%s\" cannot be the name of a cache", name), errhint("%s", problem)));
-    }
-    return name;
-}
-
-void check_type_exists(Oid type) {
-    if (get_typtype(type) != '\0') return;
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("type with OID %u does not exist", type)));
-}
-
-void check_key_types(const Declaration& d) {
-    if (d.columns > kMaxKeyColumns) {
-        ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS),
-                        errmsg("a cache has at most %d key columns", kMaxKeyColumns)));
-    }
-    for (int i = 0; i < d.columns; ++i) {
-        if (key_type_supported(d.key_types[i])) continue;
-        check_type_exists(d.key_types[i]);
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("type %s cannot be a key column of a cache",
-                               format_type_be(d.key_types[i])),
-                        errdetail("Equal values of a key column must have equal bytes."),
-                        errhint("Use one of %s.", supported_key_types())));
-    }
-}
-
-void check_value_type(Oid type) {
-    check_type_exists(type);
-    const char kind = get_typtype(type);
-    if (kind != TYPTYPE_PSEUDO) return;
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("values of type %s cannot be cached", format_type_be(type)),
-                    type == RECORDOID ? errhint("Return a named composite type, or jsonb.")
-                                      : errhint("Return a value of a concrete type.")));
-}
-
-[[noreturn]] void unusable_loader(Oid loader, const char* why, const char* hint) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-                    errmsg("function %s cannot be a loader: %s", format_procedure(loader), why),
-                    errhint("%s", hint)));
-    pg_unreachable();
-}
-
-void read_loader(Oid loader, Declaration* d) {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(loader));
-    if (!HeapTupleIsValid(tuple)) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                        errmsg("loader with OID %u does not exist", loader)));
-    }
-    auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    if (proc->prokind != PROKIND_FUNCTION) {
-        unusable_loader(loader, "it is not a plain function", "Wrap it in a STABLE function.");
-    }
-    if (proc->proretset) {
-        unusable_loader(loader, "it returns a set",
-                        "Return one value, for example with jsonb_agg or array_agg.");
-    }
-    if (proc->provolatile == PROVOLATILE_VOLATILE) {
-        unusable_loader(loader, "it is VOLATILE",
-                        "A loader must read under its caller's snapshot: declare it STABLE.");
-    }
-    if (OidIsValid(proc->provariadic)) {
-        unusable_loader(loader, "it is VARIADIC", "Wrap it in a function with fixed arguments.");
-    }
-    if (pg_proc_aclcheck(loader, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("permission denied for function %s", format_procedure(loader)),
-                        errhint("The loader runs as the cache's owner, who needs EXECUTE on it.")));
-    }
-    Oid* all_types;
-    char** names;
-    char* modes;
-    const int all = get_func_arg_info(tuple, &all_types, &names, &modes);
-    d->loader = loader;
-    d->columns = proc->pronargs;
-    d->value_type = proc->prorettype;
-    d->parallel =
-        proc->proparallel == PROPARALLEL_UNSAFE ? PROPARALLEL_UNSAFE : PROPARALLEL_RESTRICTED;
-    for (int i = 0, key = 0; i < all && key < kMaxKeyColumns; ++i) {
-        if (modes != nullptr && modes[i] == PROARGMODE_OUT) continue;
-        d->key_types[key] = all_types[i];
-        d->key_names[key] = names != nullptr && names[i] != nullptr && names[i][0] != '\0'
-                                ? names[i]
-                                : psprintf("key%d", key + 1);
-        ++key;
-    }
-    ReleaseSysCache(tuple);
-}
-
-void read_types(ArrayType* key_types, Declaration* d) {
-    if (ARR_NDIM(key_types) > 1) {
-        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-                        errmsg("key_types must have one dimension")));
-    }
-    Datum* values;
-    bool* nulls;
-    int n;
-    deconstruct_array(key_types, REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT, &values, &nulls, &n);
-    d->columns = n;
-    d->parallel = PROPARALLEL_RESTRICTED;
-    for (int i = 0; i < std::min(n, kMaxKeyColumns); ++i) {
-        if (nulls[i]) {
-            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                            errmsg("key_types must not contain nulls")));
-        }
-        d->key_types[i] = DatumGetObjectId(values[i]);
-        d->key_names[i] = psprintf("key%d", i + 1);
-    }
-}
-
-char* qualified(const char* name) {
-    return quote_qualified_identifier(get_namespace_name(extension_schema()), name);
-}
-
-char* type_name(Oid type) {
-    return format_type_be_qualified(type);
-}
-
-// "(user_id uuid, params jsonb)" or, for GRANT and the like, "(uuid, jsonb)".
-char* parameter_list(const Declaration& d, bool names, const char* more) {
-    StringInfoData s;
-    initStringInfo(&s);
-    appendStringInfoChar(&s, '(');
-    for (int i = 0; i < d.columns; ++i) {
-        appendStringInfo(&s, "%s%s%s%s", i > 0 ? ", " : "",
-                         names ? quote_identifier(d.key_names[i]) : "", names ? " " : "",
-                         type_name(d.key_types[i]));
-    }
-    appendStringInfo(&s, "%s%s)", d.columns > 0 && more[0] != '\0' ? ", " : "", more);
-    return s.data;
-}
-
-char* positions(int columns) {
-    StringInfoData s;
-    initStringInfo(&s);
-    for (int i = 1; i <= columns; ++i) appendStringInfo(&s, ", $%d", i);
-    return s.data;
-}
-
-// Runs CREATE FUNCTION for an accessor, closes it to the public, and ties it to the extension.
-void create_function(const char* name, const char* signature, const char* types, const char* rest) {
-    run_sql(psprintf("CREATE FUNCTION %s%s %s", qualified(name), signature, rest));
-    run_sql(psprintf("REVOKE ALL ON FUNCTION %s%s FROM PUBLIC", qualified(name), types));
-    const Datum oid = DirectFunctionCall1(
-        regprocedurein, CStringGetDatum(psprintf("%s%s", qualified(name), types)));
-    depend_on_extension(ProcedureRelationId, DatumGetObjectId(oid));
-}
-
-void create_accessors(const Declaration& d) {
-    const char* value = type_name(d.value_type);
-    const char* literal = quote_literal_cstr(d.name);
-    create_function(
-        psprintf("cache_get_%s", d.name), parameter_list(d, true, ""), parameter_list(d, false, ""),
-        psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s AS %s", value,
-                 d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED",
-                 quote_literal_cstr(psprintf("SELECT %s(NULL::%s, %s%s)", qualified("cache_fetch"),
-                                             value, literal, positions(d.columns)))));
-    if (d.columns == 1) {
-        const char* many = psprintf("cache_get_many_%s", d.name);
-        if (strlen(many) < NAMEDATALEN) {
-            const char* key = type_name(d.key_types[0]);
-            create_function(
-                many, psprintf("(keys %s[])", key), psprintf("(%s[])", key),
-                psprintf("RETURNS TABLE (key %s, value %s) LANGUAGE sql STABLE PARALLEL %s AS %s",
-                         key, value, d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED",
-                         quote_literal_cstr(psprintf(
-                             "SELECT k, %s(NULL::%s, %s, k) FROM pg_catalog.unnest($1) AS k",
-                             qualified("cache_fetch"), value, literal))));
-        } else {
-            ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),
-                             errdetail("Its name would be longer than an identifier.")));
-        }
-    }
-    if (!OidIsValid(d.loader)) {
-        create_function(
-            psprintf("cache_put_%s", d.name), parameter_list(d, true, psprintf("value %s", value)),
-            parameter_list(d, false, value),
-            psprintf(
-                "RETURNS void LANGUAGE sql VOLATILE AS %s",
-                quote_literal_cstr(psprintf("SELECT %s(%s, $%d%s)", qualified("cache_put_value"),
-                                            literal, d.columns + 1, positions(d.columns)))));
-    }
 }
 
 const char* array_of_types(const Declaration& d) {
@@ -290,7 +78,7 @@ void insert_definition(const Declaration& d, const Options& options) {
         appendStringInfo(&values, ", $%d::%s", 7 + i, option_type(option));
     }
     run_as_owner(definition_table(),
-                 psprintf("INSERT INTO %s (%s) VALUES (%s)", qualified("cache_definition"),
+                 psprintf("INSERT INTO %s (%s) VALUES (%s)", in_extension("cache_definition"),
                           columns.data, values.data),
                  6 + kOptions, parameters);
 }
@@ -359,7 +147,7 @@ Options current_options(const char* cache) {
                          option_name(static_cast<Option>(i)));
     }
     appendStringInfo(&sql, " FROM %s WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
-                     qualified("cache_definition"));
+                     in_extension("cache_definition"));
     if (run_as_owner(definition_table(), sql.data, 1, &cache) != 1) {
         elog(ERROR, "cache \"%s\" was dropped meanwhile", cache);
     }
@@ -368,24 +156,6 @@ Options current_options(const char* cache) {
         options.text[i] = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1);
     }
     return options;
-}
-
-void drop_function_of(const Definition* d, const char* format, int more, Oid last) {
-    Oid types[kMaxKeyColumns + 1];
-    std::copy_n(d->key_types, d->columns, types);
-    if (more == 1) types[d->columns] = last;
-    int count = d->columns + more;
-    if (more < 0) {
-        types[0] = last;
-        count = 1;
-    }
-    char name[NAMEDATALEN * 2];
-    snprintf(name, sizeof(name), format, d->name);
-    if (strlen(name) >= NAMEDATALEN) return;
-    const Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-                                         PointerGetDatum(buildoidvector(types, count)),
-                                         ObjectIdGetDatum(extension_schema()));
-    if (OidIsValid(function)) drop_object(ProcedureRelationId, function);
 }
 
 }  // namespace
@@ -522,7 +292,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     const char* parameters[1 + kOptions] = {name};
     StringInfoData sql;
     initStringInfo(&sql);
-    appendStringInfo(&sql, "UPDATE %s SET ", qualified("cache_definition"));
+    appendStringInfo(&sql, "UPDATE %s SET ", in_extension("cache_definition"));
     for (int i = 0; i < kOptions; ++i) {
         const auto o = static_cast<Option>(i);
         parameters[1 + i] = options[o];
@@ -537,7 +307,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
 
 extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     require_extension();
-    const Definition* d = named_cache(fcinfo);
+    const Definition* d = named_cache(fcinfo, true);
     const char* name = d->name;
     // Whoever owns the schema may clean up after an accessor that was dropped by hand.
     if (OidIsValid(d->accessor)) {
@@ -562,13 +332,9 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     drop_triggers_only_for(d);
     run_as_owner(definition_table(),
                  psprintf("DELETE FROM %s WHERE name OPERATOR(pg_catalog.=) $1",
-                          qualified("cache_definition")),
+                          in_extension("cache_definition")),
                  1, &name);
-    drop_function_of(d, "cache_get_%s", 0, InvalidOid);
-    drop_function_of(d, "cache_put_%s", 1, d->value_type);
-    if (d->columns == 1) {
-        drop_function_of(d, "cache_get_many_%s", -1, get_array_type(d->key_types[0]));
-    }
+    drop_accessors(d);
     SPI_finish();
     if (shared_ready()) {
         // Values of other caches whose loaders read this one must not outlive it.

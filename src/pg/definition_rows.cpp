@@ -262,7 +262,11 @@ void consume_dependency(const Row& row, void* context) {
     auto* loading = static_cast<Loading*>(context);
     Definition* d = find_in(loading->definitions, row.string(kDepCache));
     const Oid declared = DatumGetObjectId(row.values[kDepRelation]);
-    if (d == nullptr || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(declared))) return;
+    if (d == nullptr) return;
+    if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(declared))) {
+        d->relation_lost = true;
+        return;
+    }
 
     const auto mask = static_cast<ColumnMask>(DatumGetInt32(row.values[kDepKeyMask]));
     bool known = mask == 0 || d->full_mask(mask);

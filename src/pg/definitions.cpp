@@ -29,6 +29,7 @@ enum class State : uint8 { kUnknown, kAbsent, kLoaded };
 State state = State::kUnknown;
 Definitions* current = nullptr;
 uint64 generation = 0;
+bool loaded_by_writer = false;
 
 // Earlier loads, freed when the transaction ends: somebody up the stack may still use one.
 Definitions* retired = nullptr;
@@ -113,6 +114,7 @@ void load() {
     PG_END_TRY();
     MemoryContextSwitchTo(old_context);
     MemoryContextSetParent(context, CacheMemoryContext);
+    loaded_by_writer = loaded_by_writer || TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
 }  // namespace
@@ -212,6 +214,14 @@ Oid dependency_table() {
 void install_definition_callbacks() {
     CacheRegisterRelcacheCallback(relation_changed, 0);
     CacheRegisterSyscacheCallback(PROCOID, function_changed, 0);
+}
+
+void transaction_aborted_for_definitions() {
+    if (loaded_by_writer) invalidate_definitions();
+}
+
+void transaction_ended_for_definitions() {
+    loaded_by_writer = false;
 }
 
 void free_retired_definitions() {

@@ -42,6 +42,7 @@ struct Definition {
     // a dependency maps.
     int mask_count;
     ColumnMask masks[core::kMaxTags];
+    bool relation_lost;  // a declared dependency is on a relation that is not there any more
     // Tables it depends on, partitions and children included.
     int relation_count;
     Oid* relations;
@@ -130,6 +131,9 @@ Oid definition_table();
 Oid dependency_table();
 
 void install_definition_callbacks();
+// What was loaded inside a transaction that had written may be what it had made of the catalogs.
+void transaction_aborted_for_definitions();
+void transaction_ended_for_definitions();
 // At the end of a transaction: frees what reloads have left.
 void free_retired_definitions();
 void invalidate_definitions();

@@ -80,9 +80,7 @@ void create_trigger(Oid relation, const char* suffix, const char* events, const 
     const char* name = psprintf("%s%s_%08x", kTriggerPrefix, suffix, unique);
     const char* table = qualified_relation(relation);
     run_sql(psprintf("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION %s()", name,
-                     events, table, level,
-                     quote_qualified_identifier(get_namespace_name(extension_schema()),
-                                                "cache_invalidate_trigger")));
+                     events, table, level, in_extension("cache_invalidate_trigger")));
     // Replication and session_replication_role = replica change what loaders read, too.
     run_sql(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name));
     depend_on_extension(TriggerRelationId, get_trigger_oid(relation, name, false));
@@ -268,8 +266,7 @@ const char* insert_dependency(const DependencyRow& row) {
     const char* parameters[] = {
         row.cache,     psprintf("%u", row.relation), row.key,  row.columns,
         row.key_query, psprintf("%u", row.mask),     row.path, row.inserts ? "t" : "f"};
-    const char* table =
-        quote_qualified_identifier(get_namespace_name(extension_schema()), "cache_dependency");
+    const char* table = in_extension("cache_dependency");
     run_as_owner(
         dependency_table(),
         psprintf("INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "

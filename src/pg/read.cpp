@@ -242,6 +242,7 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
         reason = Bypass::kOwnWrite;
     }
     if (reason == Bypass::kCount && d->loader_volatile) reason = Bypass::kVolatileLoader;
+    if (reason == Bypass::kCount && d->relation_lost) reason = Bypass::kLostRelation;
     return reason;
 }
 
@@ -422,6 +423,8 @@ const char* bypass_text(Bypass reason) {
             return "a change of what the loader is made of is just being committed";
         case Bypass::kVolatileLoader:
             return "the loader is VOLATILE";
+        case Bypass::kLostRelation:
+            return "a table that the cache depends on was dropped: declare the cache anew";
         case Bypass::kCount:
             break;
     }

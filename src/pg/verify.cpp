@@ -1,4 +1,5 @@
 // cache_verify: live entries against their loader, under one snapshot.
+#include "pg/arguments.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
 #include "pg/views.hpp"
@@ -77,9 +78,8 @@ PG_FUNCTION_INFO_V1(cache_verify_1_0);
 extern "C" Datum cache_verify_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    const Definition* d = named_cache(fcinfo);
     require_owner(d);
-    require_intact(d);
     require_shared("cache_verify");
     const int32 size = PG_GETARG_INT32(1);
     if (size < 1 || size > 1000000) {

@@ -1,0 +1,124 @@
+#include "pg/declaration.hpp"
+
+#include "pg/ddl.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+char* type_name(Oid type) {
+    return format_type_be_qualified(type);
+}
+
+// "(user_id uuid, params jsonb)" or, for GRANT and the like, "(uuid, jsonb)".
+char* parameter_list(const Declaration& d, bool names, const char* more) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoChar(&s, '(');
+    for (int i = 0; i < d.columns; ++i) {
+        appendStringInfo(&s, "%s%s%s%s", i > 0 ? ", " : "",
+                         names ? quote_identifier(d.key_names[i]) : "", names ? " " : "",
+                         type_name(d.key_types[i]));
+    }
+    appendStringInfo(&s, "%s%s)", d.columns > 0 && more[0] != '\0' ? ", " : "", more);
+    return s.data;
+}
+
+char* positions(int columns) {
+    StringInfoData s;
+    initStringInfo(&s);
+    for (int i = 1; i <= columns; ++i) appendStringInfo(&s, ", $%d", i);
+    return s.data;
+}
+
+// Runs CREATE FUNCTION for an accessor, closes it to the public, and ties it to the extension.
+void create_function(const char* name, const char* signature, const char* types, const char* rest) {
+    run_sql(psprintf("CREATE FUNCTION %s%s %s", in_extension(name), signature, rest));
+    run_sql(psprintf("REVOKE ALL ON FUNCTION %s%s FROM PUBLIC", in_extension(name), types));
+    const Datum oid = DirectFunctionCall1(
+        regprocedurein, CStringGetDatum(psprintf("%s%s", in_extension(name), types)));
+    depend_on_extension(ProcedureRelationId, DatumGetObjectId(oid));
+}
+
+void drop_function_of(const Definition* d, const char* format, int more, Oid last) {
+    Oid types[kMaxKeyColumns + 1];
+    std::copy_n(d->key_types, d->columns, types);
+    if (more == 1) types[d->columns] = last;
+    int count = d->columns + more;
+    if (more < 0) {
+        types[0] = last;
+        count = 1;
+    }
+    char name[NAMEDATALEN * 2];
+    snprintf(name, sizeof(name), format, d->name);
+    if (strlen(name) >= NAMEDATALEN) return;
+    const Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+                                         PointerGetDatum(buildoidvector(types, count)),
+                                         ObjectIdGetDatum(extension_schema()));
+    if (OidIsValid(function)) drop_object(ProcedureRelationId, function);
+}
+
+}  // namespace
+
+void create_accessors(const Declaration& d) {
+    const char* value = type_name(d.value_type);
+    const char* literal = quote_literal_cstr(d.name);
+    create_function(
+        psprintf("cache_get_%s", d.name), parameter_list(d, true, ""), parameter_list(d, false, ""),
+        psprintf(
+            "RETURNS %s LANGUAGE sql STABLE PARALLEL %s AS %s", value,
+            d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED",
+            quote_literal_cstr(psprintf("SELECT %s(NULL::%s, %s%s)", in_extension("cache_fetch"),
+                                        value, literal, positions(d.columns)))));
+    if (d.columns == 1) {
+        const char* many = psprintf("cache_get_many_%s", d.name);
+        if (strlen(many) < NAMEDATALEN) {
+            const char* key = type_name(d.key_types[0]);
+            create_function(
+                many, psprintf("(keys %s[])", key), psprintf("(%s[])", key),
+                psprintf("RETURNS TABLE (key %s, value %s) LANGUAGE sql STABLE PARALLEL %s AS %s",
+                         key, value, d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED",
+                         quote_literal_cstr(psprintf(
+                             "SELECT k, %s(NULL::%s, %s, k) FROM pg_catalog.unnest($1) AS k",
+                             in_extension("cache_fetch"), value, literal))));
+        } else {
+            ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),
+                             errdetail("Its name would be longer than an identifier.")));
+        }
+    }
+    if (!OidIsValid(d.loader)) {
+        create_function(
+            psprintf("cache_put_%s", d.name), parameter_list(d, true, psprintf("value %s", value)),
+            parameter_list(d, false, value),
+            psprintf(
+                "RETURNS void LANGUAGE sql VOLATILE AS %s",
+                quote_literal_cstr(psprintf("SELECT %s(%s, $%d%s)", in_extension("cache_put_value"),
+                                            literal, d.columns + 1, positions(d.columns)))));
+    }
+}
+
+void drop_accessors(const Definition* d) {
+    drop_function_of(d, "cache_get_%s", 0, InvalidOid);
+    drop_function_of(d, "cache_put_%s", 1, d->value_type);
+    if (d->columns == 1) {
+        drop_function_of(d, "cache_get_many_%s", -1, get_array_type(d->key_types[0]));
+    }
+}
+
+}  // namespace cache_ext::pg
