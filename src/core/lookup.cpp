@@ -154,7 +154,7 @@ bool Store::usable(CacheIndex cache, const Snapshot& f) const {
     const CacheControl& c = caches_[cache];
     const Tag tag = load_relaxed(c.whole_tag);
     LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
-    return load_relaxed(c.whole_tag) == tag && c.whole.usable(f);
+    return tag != 0 && load_relaxed(c.whole_tag) == tag && c.whole.usable(f);
 }
 
 void Store::release_refresh_claim(CacheIndex cache, const KeyView& key, Millis delay) const {

@@ -17,18 +17,6 @@ bool Store::newest_state(const Entry& e) const {
     return newest;
 }
 
-// The caches that the entry has read as a whole are still there. Under the lock that the entry is
-// linked under: a cache that goes takes the entries of all partitions with it after this.
-bool Store::caches_alive(const Entry& e, const Fill& fill) const {
-    for (std::uint32_t i = 0; i < e.tag_count; ++i) {
-        const TagRef& t = e.tags()[i];
-        if (t.node != kNullRef) continue;
-        const CacheControl& c = caches_[t.cache];
-        if (load_relaxed(c.id) == 0 || load_relaxed(c.whole_tag) != fill.tags[i]) return false;
-    }
-    return true;
-}
-
 // Has the cache kept its control block since then? Under a partition lock this stays so for the
 // entries of that partition: release() takes each of them before the block can be used again.
 bool Store::still(CacheIndex cache, std::uint32_t generation) const {
@@ -59,10 +47,15 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     Pins pins;
     Unseen unseen;
     Seq cache_seq;
+    std::uint32_t generation;
     {
         const Tag tag = load_relaxed(c.whole_tag);
         LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
-        if (load_relaxed(c.whole_tag) != tag) return PublishResult::kNoCache;
+        // 0: being released. Else release() needs this lock before the ring changes hands.
+        if (tag == 0 || load_relaxed(c.whole_tag) != tag || !is(fill.cache, fill.cache_id)) {
+            return PublishResult::kNoCache;
+        }
+        generation = load_relaxed(c.generation);
         cache_seq = c.whole.last_seq;
         if (!c.whole.unseen_by(tag, f, &unseen, fill.self)) {
             return c.whole.usable(f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
@@ -113,7 +106,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
             LockGuard guard(locks_, partition_lock(e->hash), LockGuard::kExclusive);
             const WriterRing& ring = *slot(e->hash);
             e->key_seq = ring.last_seq;
-            if (!is(fill.cache, fill.cache_id) || !caches_alive(*e, fill)) {
+            if (!still(fill.cache, generation) || !still(pins)) {
                 result = PublishResult::kNoCache;
             } else if (!ring.usable(f)) {
                 result = PublishResult::kUnusable;
@@ -182,16 +175,6 @@ bool Store::remove(CacheIndex cache, const KeyView& key) {
     LockGuard guard(locks_, budget_lock(budget), LockGuard::kExclusive);
     collect_dead(budget);
     return true;
-}
-
-// Does this entry of whichever cache go when that cache leaves? It may hang in its queue, or have
-// its writers in its ring.
-bool Store::depends_on(const Entry& e, CacheIndex cache) const {
-    bool found = e.budget == cache;
-    for (std::uint32_t i = 0; i < e.tag_count && !found; ++i) {
-        found = e.tags()[i].node == kNullRef && e.tags()[i].cache == cache;
-    }
-    return found;
 }
 
 std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* context) {

@@ -253,8 +253,6 @@ class Store {
     bool newest_state(const Entry& e) const;
     bool still(CacheIndex cache, std::uint32_t generation) const;
     bool still(const Pins& pins) const;
-    bool depends_on(const Entry& e, CacheIndex cache) const;
-    bool caches_alive(const Entry& e, const Fill& fill) const;
     bool unlink(Ref ref);  // partition lock, exclusive
     void bury(Ref ref);    // after unlink, without the budget lock
     void drop_contradicted(const WriterRecord* dropped, std::uint32_t count);
