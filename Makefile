@@ -12,7 +12,7 @@ EXT_SQL_PARTS := $(sort $(wildcard sql/parts/*.sql))
 EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
-SCRIPT_TARGETS := check unit lint format demo demo-stop help
+SCRIPT_TARGETS := check soak unit lint format demo demo-stop help
 
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
@@ -20,6 +20,9 @@ ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
 check:
 	@scripts/check.sh
+
+soak:
+	@SECONDS_TO_RUN=$(or $(SECONDS),600) scripts/check.sh consistency
 
 unit:
 	@scripts/check.sh unit
@@ -50,7 +53,9 @@ endif
 #: make               build the extension
 #: make install       install it into PostgreSQL's directories
 #: make check         install what is missing, build, run all tests on throwaway clusters
-#:                    ONLY=unit|lint|format|model|regress|isolation|pgtap|tap runs a part
+#:                    ONLY=unit|lint|format|model|regress|isolation|pgtap|tap|consistency
+#:                    runs a part
+#: make soak          the history checker for SECONDS=600, with SEED=1
 #: make unit          the unit tests, under ASan and UBSan, then under TSan
 #: make lint          clang-format, shellcheck and clang-tidy
 #: make format        apply clang-format

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check.sh [STEP...]: installs what is missing, builds, and runs the tests, all or only those named
-# (or listed in ONLY): lint format unit model regress isolation pgtap tap. Goes on after a failure;
+# (or listed in ONLY): lint format unit model regress isolation pgtap tap consistency. Goes on after a failure;
 # ends with what each step counted, and non-zero unless everything passed.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -144,8 +144,8 @@ main() {
     read -r -a wanted <<< "${*:-${ONLY:-all}}"
     for name in "${wanted[@]}"; do
         case $name in
-            all | lint | format | unit | model | regress | isolation | pgtap | tap) ;;
-            *) die "no such step: $name (lint format unit model regress isolation pgtap tap)" ;;
+            all | lint | format | unit | model | regress | isolation | pgtap | tap | consistency) ;;
+            *) die "no such step: $name (lint format unit model regress isolation pgtap tap consistency)" ;;
         esac
     done
     # wants NAME...: whether one of them is to be run.
@@ -175,7 +175,7 @@ main() {
     if wants all; then step version "Version number" "$ROOT/scripts/check_version.sh"; fi
     if wants format lint; then step format "clang-format" check_format; fi
     if wants lint; then step shellcheck "shellcheck" check_scripts; fi
-    if wants regress isolation pgtap tap; then
+    if wants regress isolation pgtap tap consistency; then
         step build "Build" build
         if [ "$JOB_STATUS" -ne 0 ]; then BROKEN='the build failed'; fi
     fi
@@ -187,12 +187,13 @@ main() {
     if wants model && { [ -e test/model/run.sh ] || ! wants all; }; then
         step model "Model" model_tests
     fi
-    if wants regress isolation pgtap tap; then
+    if wants regress isolation pgtap tap consistency; then
         if [ -z "$BROKEN" ]; then prepare_servers; fi
         if wants regress; then server_step regress "pg_regress" regress_tests; fi
         if wants isolation; then server_step isolation "pg_isolation_regress" isolation_tests; fi
         if wants pgtap; then server_step pgtap "pg_prove" pgtap_tests; fi
         if wants tap; then server_step tap "prove" tap_tests; fi
+        if wants consistency; then server_step consistency "History checker" consistency_tests; fi
     fi
 
     heading "Summary"

@@ -15,7 +15,7 @@ fi
 case ${1:-} in
     demo) ;;
     check)
-        packages+=(clang-format clang-tidy shellcheck libgtest-dev perl libipc-run-perl
+        packages+=(clang-format clang-tidy shellcheck libgtest-dev libpq-dev perl libipc-run-perl
             libtap-parser-sourcehandler-pgtap-perl python3)
         if [ -z "${PG_CONFIG:-}" ]; then packages+=("postgresql-$PG_MAJOR-pgtap"); fi
         ;;

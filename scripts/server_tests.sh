@@ -108,6 +108,16 @@ isolation_tests() {
     run_regress isolation/pg_isolation_regress isolation --dbname=isolation_regression "${tests[@]}"
 }
 
+# The history checker: random transactions against the loader as oracle, for SECONDS_TO_RUN.
+consistency_tests() {
+    local status=0
+    printf 'max_prepared_transactions = 40\nfsync = off\n' > "$SCRATCH/$TREE/consistency.conf"
+    cluster_start consistency "$SCRATCH/$TREE/consistency.conf"
+    PG_CONFIG=$PG_CONFIG PGHOST=$SCRATCH/consistency/socket PGPORT=5432 PGUSER=postgres \
+        PGDATABASE=postgres "$ROOT/test/consistency/run.sh" 2>&1 || status=1
+    stop_for consistency "$status"
+}
+
 # All files share one database, which has pgtap and cache_ext.
 pgtap_tests() {
     local folder=$SCRATCH/$TREE/pgtap tests status=0

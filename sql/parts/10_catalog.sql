@@ -12,7 +12,7 @@ CREATE TABLE @extschema@.cache_definition (
     refresh_at          float8,                     -- share of ttl; NULL: no refresh-ahead
     max_entries         int,
     max_memory          text,
-    budget              text REFERENCES @extschema@.cache_definition,
+    budget              text COLLATE "C",         -- the cache whose budget this one shares
     stale_for           interval NOT NULL,
     load_many           text,
     load_all            text,

@@ -22,7 +22,6 @@ enum class Counter : std::uint8_t {
     kRefreshes,
     kErrors,
     kOversized,
-    kSpurious,     // entries that an invalidation of another tag removed
     kUntriggered,  // changed tables that only the check at commit noticed
     kCount
 };

@@ -32,12 +32,67 @@ bool Store::still(const Pins& pins) const {
     return true;
 }
 
+// Would the budget keep its limits with one more entry of `bytes`, if another one of `freed` bytes
+// (0: none) goes?
+bool Store::has_room(const CacheControl& b, std::uint64_t bytes, std::uint64_t freed) {
+    const std::uint64_t max_entries = load_relaxed(b.max_entries);
+    const std::uint64_t max_bytes = load_relaxed(b.max_bytes);
+    return (max_entries == 0 || b.used_entries + (freed == 0 ? 1 : 0) <= max_entries) &&
+           (max_bytes == 0 || b.used_bytes - freed + bytes <= max_bytes);
+}
+
+// Puts a new entry into the index, in place of the one that is there, or finds that it may not be
+// published after all. False, and nothing done: the budget has no room yet, and not `anyway`.
+bool Store::link(const Fill& fill, const Snapshot& f, Ref ref, std::uint32_t generation,
+                 const Pins& pins, bool anyway, Unseen* unseen, Ref* replaced,
+                 PublishResult* result) {
+    Entry* e = arena_.at<Entry>(ref);
+    CacheControl& c = caches_[fill.cache];
+    const std::uint64_t gross = arena_.gross_bytes(ref);
+    const auto refused = [&](PublishResult why) {
+        *result = why;
+        return true;
+    };
+    LockGuard guard(locks_, partition_lock(e->hash), LockGuard::kExclusive);
+    const WriterRing& ring = *slot(e->hash);
+    e->key_seq = ring.last_seq;
+    if (!still(fill.cache, generation) || !still(pins)) return refused(PublishResult::kNoCache);
+    if (!ring.usable(f)) return refused(PublishResult::kUnusable);
+    if (!ring.unseen_by(e->hash, f, unseen, fill.self) || unseen->count > e->unseen_count) {
+        return refused(PublishResult::kUnseenWriters);
+    }
+    const Ref known = find_entry(fill.cache, fill.key);
+    std::uint64_t freed = 0;
+    if (known != kNullRef) {
+        const Entry& old = *arena_.at<Entry>(known);
+        // A slow fill that ends after a newer one, or a load that was repeated for nothing.
+        if (!fill.replace && !old.expired(clock_.now()) && newest_state(old) &&
+            (unseen->count > 0 || old.expires_at > fill.expires_at)) {
+            return refused(PublishResult::kSuperseded);
+        }
+        // Otherwise every refresh in a full budget would cost another entry its place.
+        if (old.budget == e->budget) freed = arena_.gross_bytes(known);
+    }
+    if (!anyway && !has_room(caches_[e->budget], gross, freed)) return false;
+    std::copy_n(unseen->xid, e->unseen_count, e->unseen());
+    if (known != kNullRef) {
+        // Before readers can find the new one: they raise it.
+        e->frequency = load_relaxed(arena_.at<Entry>(known)->frequency);
+        unlink(known);
+        *replaced = known;
+    }
+    e->next = *bucket(e->hash);
+    *bucket(e->hash) = ref;
+    add_relaxed(c.live_entries, 1U);
+    add_relaxed(c.live_bytes, gross);
+    return true;
+}
+
 PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     CacheControl& c = caches_[fill.cache];
     const CacheIndex budget = load_relaxed(c.budget);
     CacheControl& b = caches_[budget];
     const std::uint64_t max_bytes = load_relaxed(b.max_bytes);
-    const std::uint64_t max_entries = load_relaxed(b.max_entries);
     const std::size_t most =
         Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes);
     if (most > arena_.max_allocation() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
@@ -90,50 +145,17 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     e->load_us = fill.load_us;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
     std::copy_n(pins.ref, pins.count, e->tags());
-    std::memcpy(e->key(), fill.key.bytes, fill.key.size);
+    if (fill.key.size > 0) std::memcpy(e->key(), fill.key.bytes, fill.key.size);
     if (fill.value_bytes > 0) std::memcpy(e->value(), fill.value, fill.value_bytes);
     const std::size_t gross = arena_.gross_bytes(ref);
 
     {
         LockGuard budget_guard(locks_, budget_lock(budget), LockGuard::kExclusive);
         collect_dead(budget);
-        while ((max_entries != 0 && b.used_entries + 1 > max_entries) ||
-               (max_bytes != 0 && b.used_bytes + gross > max_bytes)) {
-            if (!evict_under_lock(budget)) break;
-        }
         Ref replaced = kNullRef;
-        {
-            LockGuard guard(locks_, partition_lock(e->hash), LockGuard::kExclusive);
-            const WriterRing& ring = *slot(e->hash);
-            e->key_seq = ring.last_seq;
-            if (!still(fill.cache, generation) || !still(pins)) {
-                result = PublishResult::kNoCache;
-            } else if (!ring.usable(f)) {
-                result = PublishResult::kUnusable;
-            } else if (!ring.unseen_by(e->hash, f, &unseen, fill.self) || unseen.count > room) {
-                result = PublishResult::kUnseenWriters;
-            } else {
-                std::copy_n(unseen.xid, room, e->unseen());
-                replaced = find_entry(fill.cache, fill.key);
-                const Entry* old = replaced != kNullRef ? arena_.at<Entry>(replaced) : nullptr;
-                // A slow fill that ends after a newer one, or a load that was repeated for nothing.
-                if (old != nullptr && !fill.replace && !old->expired(clock_.now()) &&
-                    newest_state(*old) && (room > 0 || old->expires_at > fill.expires_at)) {
-                    result = PublishResult::kSuperseded;
-                    replaced = kNullRef;
-                }
-            }
-            if (result == PublishResult::kPublished) {
-                if (replaced != kNullRef) {
-                    // Before readers can find the new one: they raise it.
-                    e->frequency = load_relaxed(arena_.at<Entry>(replaced)->frequency);
-                    unlink(replaced);
-                }
-                e->next = *bucket(e->hash);
-                *bucket(e->hash) = ref;
-                add_relaxed(c.live_entries, 1U);
-                add_relaxed(c.live_bytes, gross);
-            }
+        bool anyway = false;
+        while (!link(fill, f, ref, generation, pins, anyway, &unseen, &replaced, &result)) {
+            anyway = !evict_under_lock(budget);
         }
         if (replaced != kNullRef) {
             const CacheIndex old_budget = arena_.at<Entry>(replaced)->budget;
@@ -145,7 +167,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
             }
         }
         if (result == PublishResult::kPublished) {
-            b.queue.insert(arena_, ref, max_entries);
+            b.queue.insert(arena_, ref, load_relaxed(b.max_entries));
             store_relaxed(b.used_entries, b.used_entries + 1);
             store_relaxed(b.used_bytes, b.used_bytes + gross);
         }

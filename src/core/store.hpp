@@ -251,6 +251,10 @@ class Store {
     LookupResult judge_slowly(const Entry& e, const Snapshot& s) const;
     Xid last_writer(const Entry& e) const;
     bool newest_state(const Entry& e) const;
+    static bool has_room(const CacheControl& budget, std::uint64_t bytes, std::uint64_t freed);
+    bool link(const Fill& fill, const Snapshot& f, Ref ref, std::uint32_t generation,
+              const Pins& pins, bool anyway, Unseen* unseen, Ref* replaced,
+              PublishResult* result);  // budget lock
     bool still(CacheIndex cache, std::uint32_t generation) const;
     bool still(const Pins& pins) const;
     bool unlink(Ref ref);  // partition lock, exclusive

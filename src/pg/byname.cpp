@@ -10,11 +10,13 @@
 
 extern "C" {
 #include "catalog/pg_collation.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
@@ -30,6 +32,20 @@ ReadResult read_by_name(FunctionCallInfo fcinfo, const Definition* d, bool never
     return read_value(request);
 }
 
+// The owner may have granted EXECUTE on cache_put_<name>: the gate of those who put values.
+bool may_put(const Definition* d) {
+    char name[NAMEDATALEN];
+    snprintf(name, sizeof(name), "cache_put_%s", d->name);
+    Oid types[kMaxKeyColumns + 1];
+    std::copy_n(d->key_types, d->columns, types);
+    types[d->columns] = d->value_type;
+    const Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+                                         PointerGetDatum(buildoidvector(types, d->columns + 1)),
+                                         ObjectIdGetDatum(extension_schema()));
+    return OidIsValid(d->accessor) && OidIsValid(function) &&
+           pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+}
+
 // Bytes that a value of this cache may have.
 uint64 put_limit(core::CacheIndex index) {
     const core::CacheControl* c = store().control(index);
@@ -41,7 +57,7 @@ uint64 put_limit(core::CacheIndex index) {
 }
 
 void put(const Definition* d, const KeyArguments& arguments, Datum value, bool is_null) {
-    require_owner(d);
+    if (!may_put(d)) require_owner(d);
     require_shared("cache_put");
     forbid_in_loader("cache_put");
     PreventCommandIfParallelMode("cache_put");

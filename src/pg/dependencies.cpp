@@ -358,14 +358,6 @@ void check_dependency_row(Relation relation, HeapTuple row) {
     SPI_finish();
 }
 
-void check_row(Relation relation, HeapTuple row, bool dependency) {
-    if (dependency) {
-        check_dependency_row(relation, row);
-    } else {
-        check_definition_row(relation, row);
-    }
-}
-
 }  // namespace
 
 void drop_triggers_only_for(const Definition* d) {
@@ -468,10 +460,9 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
         char* name =
             SPI_getvalue(row, RelationGetDescr(relation),
                          SPI_fnumber(RelationGetDescr(relation), dependency ? "cache" : "name"));
-        if (!trusted) {
-            check_row_owner(name, !remove);
-            if (!remove) check_row(relation, row, dependency);
-        }
+        if (!trusted) check_row_owner(name, !remove);
+        if (!remove && !dependency) check_definition_row(relation, row);
+        if (!remove && dependency && !trusted) check_dependency_row(relation, row);
         if (!shared_ready()) continue;
         uint64 id = 0;
         if (dependency) {

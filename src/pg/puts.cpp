@@ -4,6 +4,7 @@
 #include "pg/shared.hpp"
 
 extern "C" {
+#include "utils/hsearch.h"
 #include "utils/snapmgr.h"
 }
 
@@ -11,7 +12,8 @@ namespace cache_ext::pg {
 namespace {
 
 struct PendingPut {
-    PendingPut* next;  // older
+    PendingPut* next;   // older
+    PendingPut* older;  // with the same hash of the key
     uint64 cache_id;
     core::CacheIndex index;
     int level;
@@ -29,6 +31,13 @@ struct PendingPut {
 MemoryContext context = nullptr;
 PendingPut* newest = nullptr;
 
+// The newest put of each key hash.
+struct KeySlot {
+    core::Tag hash;
+    PendingPut* put;
+};
+HTAB* by_key = nullptr;
+
 template <class T>
 T* copy(const T* from, size_t count) {
     auto* to = static_cast<T*>(palloc(std::max<size_t>(1, count * sizeof(T))));
@@ -44,14 +53,39 @@ bool same_key(const core::KeyView& a, const core::KeyView& b) {
     return a.hash == b.hash && a.size == b.size && memcmp(a.bytes, b.bytes, a.size) == 0;
 }
 
+// The newest put whose key has this hash.
+PendingPut* with_hash(core::Tag hash) {
+    if (newest == nullptr) return nullptr;
+    auto* slot = static_cast<KeySlot*>(hash_search(by_key, &hash, HASH_FIND, nullptr));
+    return slot != nullptr ? slot->put : nullptr;
+}
+
+// Has a later put of the same key taken its place?
+bool superseded(const PendingPut* p) {
+    for (const PendingPut* q = with_hash(p->key.hash); q != p; q = q->older) {
+        if (q->dropped_at == 0 && q->cache_id == p->cache_id && same_key(q->key, p->key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void begin() {
+    if (context != nullptr) return;
+    context =
+        AllocSetContextCreate(TopTransactionContext, "cache_ext puts", ALLOCSET_DEFAULT_SIZES);
+    HASHCTL info = {};
+    info.keysize = sizeof(core::Tag);
+    info.entrysize = sizeof(KeySlot);
+    info.hcxt = context;
+    by_key = hash_create("cache_ext puts", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 }  // namespace
 
 void add_pending_put(const Definition* d, const Key& key, const uint8* value, uint32 size,
                      bool is_null) {
-    if (context == nullptr) {
-        context =
-            AllocSetContextCreate(TopTransactionContext, "cache_ext puts", ALLOCSET_DEFAULT_SIZES);
-    }
+    begin();
     MemoryContext old = MemoryContextSwitchTo(context);
     auto* put = static_cast<PendingPut*>(palloc0(sizeof(PendingPut)));
     put->cache_id = d->id;
@@ -68,13 +102,23 @@ void add_pending_put(const Definition* d, const Key& key, const uint8* value, ui
     }
     put->snapshot = copy_to_core(GetActiveSnapshot());
     MemoryContextSwitchTo(old);
+    bool found;
+    auto* slot = static_cast<KeySlot*>(hash_search(by_key, &put->key.hash, HASH_ENTER, &found));
+    put->older = found ? slot->put : nullptr;
+    // One of the same level can never come back: whatever drops this one drops it, too.
+    for (PendingPut* p = put->older; p != nullptr; p = p->older) {
+        if (p->cache_id == d->id && p->level == put->level && same_key(p->key, put->key)) {
+            p->dropped_at = 1;
+        }
+    }
+    slot->put = put;
     put->next = newest;
     newest = put;
 }
 
 bool find_pending_put(const Definition* d, const Key& key, const uint8** value, uint32* size,
                       bool* is_null) {
-    for (const PendingPut* p = newest; p != nullptr; p = p->next) {
+    for (const PendingPut* p = with_hash(key.view.hash); p != nullptr; p = p->older) {
         if (p->dropped_at != 0 || p->cache_id != d->id || !same_key(p->key, key.view)) continue;
         *value = p->value;
         *size = p->size;
@@ -85,10 +129,9 @@ bool find_pending_put(const Definition* d, const Key& key, const uint8** value, 
 }
 
 void drop_pending_puts(uint64 cache_id, const Key* key) {
-    for (PendingPut* p = newest; p != nullptr; p = p->next) {
-        if (p->cache_id == cache_id && (key == nullptr || same_key(p->key, key->view))) {
-            drop(p);
-        }
+    PendingPut* p = key != nullptr ? with_hash(key->view.hash) : newest;
+    for (; p != nullptr; p = key != nullptr ? p->older : p->next) {
+        if (p->cache_id == cache_id && (key == nullptr || same_key(p->key, key->view))) drop(p);
     }
 }
 
@@ -110,13 +153,15 @@ void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* argument) {
 // seen.
 void publish_pending_puts(core::Xid self) {
     const core::Millis time = now_ms();
-    for (PendingPut* p = newest; p != nullptr; p = p->next) {
-        bool superseded = p->dropped_at != 0 || p->index == core::kNoCache;
-        for (const PendingPut* q = newest; q != p && !superseded; q = q->next) {
-            superseded =
-                q->dropped_at == 0 && q->cache_id == p->cache_id && same_key(q->key, p->key);
-        }
-        if (superseded) continue;
+    // In the order in which they were put: if there is no room for all, the last ones stay.
+    PendingPut* oldest = nullptr;
+    for (PendingPut *p = newest, *next; p != nullptr; p = next) {
+        next = p->next;
+        p->next = oldest;
+        oldest = p;
+    }
+    for (const PendingPut* p = oldest; p != nullptr; p = p->next) {
+        if (p->dropped_at != 0 || p->index == core::kNoCache || superseded(p)) continue;
         core::Fill fill;
         fill.cache = p->index;
         fill.cache_id = p->cache_id;
@@ -150,6 +195,7 @@ void collect_pending_puts() {
 
 void discard_pending_puts() {
     newest = nullptr;
+    by_key = nullptr;
     context = nullptr;  // goes with the transaction's memory
 }
 

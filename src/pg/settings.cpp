@@ -8,14 +8,19 @@ extern "C" {
 
 namespace cache_ext::pg {
 
+namespace {
+// What the arena's references reach, less some room for the tables before it.
+constexpr int kMaxMemoryKb = 60 * 1024 * 1024;
+}  // namespace
+
 Settings settings = {};
 
 void define_settings(bool preloading) {
     if (preloading) {
         DefineCustomIntVariable("cache_ext.memory", "Shared memory for cached values.",
                                 "Tables and bookkeeping included.", &settings.memory_kb, 128 * 1024,
-                                8 * 1024, INT_MAX, PGC_POSTMASTER, GUC_UNIT_KB, nullptr, nullptr,
-                                nullptr);
+                                8 * 1024, kMaxMemoryKb, PGC_POSTMASTER, GUC_UNIT_KB, nullptr,
+                                nullptr, nullptr);
         DefineCustomIntVariable("cache_ext.max_caches", "Caches that can be in use at once.",
                                 "Of all databases together; a cache beyond them is bypassed.",
                                 &settings.max_caches, 200, 1, 10000, PGC_POSTMASTER, 0, nullptr,

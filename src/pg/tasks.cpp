@@ -203,7 +203,12 @@ void keep_workers_out_of(Oid database) {
         if (first) {
             uint32 left = 0;
             for (uint32 i = 0; i < tasks->count; ++i) {
-                if (tasks->queue[i].database != database) tasks->queue[left++] = tasks->queue[i];
+                const RefreshTask& t = tasks->queue[i];
+                if (t.database != database) {
+                    tasks->queue[left++] = t;
+                } else if (store().is(t.index, t.cache_id)) {
+                    store().release_refresh_claim(t.index, t.view(), kRetryClaim);
+                }
             }
             tasks->count = left;
         }
