@@ -78,6 +78,22 @@ bool Store::hard_writers(CacheIndex cache, Xid* out, std::uint32_t* count) const
     return !c.whole.overflowed;
 }
 
+bool Store::agree(const WrittenTag& written, Xid self, const Snapshot& f, const Snapshot& s) const {
+    const Tag tag = written.tag;
+    LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+    const Ref node = written.kind == TagKind::kPart ? find_node(tag) : kNullRef;
+    const WriterRing& ring = written.kind == TagKind::kWhole ? caches_[written.cache].whole
+                             : node != kNullRef              ? arena_.at<TagNode>(node)->ring
+                                                             : *slot(tag);
+    if (!ring.usable(f) || !ring.usable(s)) return false;
+    for (std::uint32_t i = 0; i < ring.record_count; ++i) {
+        const WriterRecord& r = ring.records[i];
+        if (r.tag != tag || r.xid == self) continue;
+        if (f.in_progress(r.xid) != s.in_progress(r.xid)) return false;
+    }
+    return true;
+}
+
 bool Store::all_seen(Tag tag, Xid self, const Snapshot& f, Xid* unseen,
                      std::uint32_t* count) const {
     *count = 0;

@@ -81,6 +81,23 @@ void begin() {
     by_key = hash_create("cache_ext puts", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+// Others may have committed since the value was put: as with an entry, the snapshot that it was
+// made under and the reader's must agree on every writer of its tags.
+bool still_holds(const PendingPut& p) {
+    if (!ActiveSnapshotSet() || !IsMVCCSnapshot(GetActiveSnapshot())) return false;
+    const core::Snapshot s = to_core(GetActiveSnapshot());
+    const core::Xid self = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+    const core::Tag whole = whole_tag({MyDatabaseId, p.cache_id});
+    bool holds =
+        store().agree({whole, core::TagKind::kWhole, false, p.index}, self, p.snapshot, s) &&
+        store().agree({p.key.hash, core::TagKind::kKey, false, p.index}, self, p.snapshot, s);
+    for (uint32 i = 0; holds && i < p.tag_count; ++i) {
+        holds =
+            store().agree({p.tags[i], core::TagKind::kPart, false, p.index}, self, p.snapshot, s);
+    }
+    return holds;
+}
+
 }  // namespace
 
 void add_pending_put(const Definition* d, const Key& key, const uint8* value, uint32 size,
@@ -120,6 +137,7 @@ bool find_pending_put(const Definition* d, const Key& key, const uint8** value, 
                       bool* is_null) {
     for (const PendingPut* p = with_hash(key.view.hash); p != nullptr; p = p->older) {
         if (p->dropped_at != 0 || p->cache_id != d->id || !same_key(p->key, key.view)) continue;
+        if (!still_holds(*p)) return false;
         *value = p->value;
         *size = p->size;
         *is_null = p->is_null;

@@ -1,0 +1,91 @@
+// What a plan can be made of: kinds of statements, and groups of tables with the caches over them.
+// `--only` and the shrinker choose among them.
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace consistency {
+
+enum class Kind : std::uint8_t {
+    kInsert,
+    kMultiRow,
+    kUpdate,
+    kKeyMove,  // for the lead tables: a path gets another parent
+    kDelete,
+    kCascade,
+    kUpsert,
+    kMerge,
+    kCopy,
+    kTruncate,
+    kReturning,
+    kCte,
+    kReplica,
+    kRewrite,
+    kTriggers,
+    kAttach,
+    kComment,  // the loader is replaced by one that means the same
+    kMeaning,  // or something else
+    kInvalidate,
+    kRefresh,
+    kPut,
+    kSavepoint,
+    kException,
+    kSubtransactions,
+    kCursor,
+    kDeferred,
+    kPrepared,
+    kRollback,
+    kRepeatable,
+    kLongWriter,
+    kOrphan,
+    kCount
+};
+
+inline constexpr const char* kKindNames[] = {
+    "insert",     "multirow", "update",   "keymove",   "delete",     "cascade",
+    "upsert",     "merge",    "copy",     "truncate",  "returning",  "cte",
+    "replica",    "rewrite",  "triggers", "attach",    "comment",    "meaning",
+    "invalidate", "refresh",  "put",      "savepoint", "exception",  "subtransactions",
+    "cursor",     "deferred", "prepared", "rollback",  "repeatable", "longwriter",
+    "orphan"};
+static_assert(std::size(kKindNames) == static_cast<std::size_t>(Kind::kCount));
+
+// Tables that belong together, and the cache over them.
+enum class Group : std::uint8_t {
+    kItem,     // direct: one key column
+    kSale,     // two key columns, one dependency maps only the first
+    kLead,     // indirect: lead -> call -> agent -> person
+    kQuote,    // whole cache
+    kEvent,    // partitioned
+    kBoth,     // nested: reads the caches of item and event
+    kNote,     // put, no loader
+    kVersion,  // a counter per key that only grows
+    kCount
+};
+
+inline constexpr const char* kGroupNames[] = {"item",  "sale", "lead", "quote",
+                                              "event", "both", "note", "version"};
+static_assert(std::size(kGroupNames) == static_cast<std::size_t>(Group::kCount));
+
+using KindSet = std::bitset<static_cast<std::size_t>(Kind::kCount)>;
+using GroupSet = std::bitset<static_cast<std::size_t>(Group::kCount)>;
+
+inline const char* name_of(Kind kind) {
+    return kKindNames[static_cast<std::size_t>(kind)];
+}
+inline const char* name_of(Group group) {
+    return kGroupNames[static_cast<std::size_t>(group)];
+}
+
+// Names of what is in the sets, separated by commas; "reads" if there is nothing else.
+std::string describe(const KindSet& kinds);
+std::string describe(const GroupSet& groups);
+
+// Reads a list of kinds and groups. What it does not name is off; without a group all are on, and
+// the same for kinds. False: a name that there is not.
+bool parse_only(const std::string& list, KindSet* kinds, GroupSet* groups);
+
+}  // namespace consistency

@@ -1,0 +1,196 @@
+// How a plan is put together; the single statements are in plan_changes.cpp.
+#include "plan.hpp"
+
+#include "schema.hpp"
+
+namespace consistency {
+
+Planner::Planner(std::uint64_t seed, int session, KindSet kinds, GroupSet groups)
+    : random_(seed * 1000003 + static_cast<std::uint64_t>(session)),
+      kinds_(kinds),
+      groups_(groups) {
+    changes_ = choose(all_changes());
+    definitions_ = choose(all_definitions());
+}
+
+std::vector<Choice> Planner::choose(std::span<const Choice> from) const {
+    std::vector<Choice> list;
+    for (const Choice& c : from) {
+        // Nested and put caches change with the tables of item and event.
+        const bool item = c.group == Group::kItem && (on(Group::kBoth) || on(Group::kNote));
+        const bool event = c.group == Group::kEvent && on(Group::kBoth);
+        if (on(c.kind) && (on(c.group) || item || event)) list.push_back(c);
+    }
+    return list;
+}
+
+Step Planner::pick(const std::vector<Choice>& list) {
+    int total = 0;
+    for (const Choice& c : list) total += c.weight;
+    if (total == 0) return read();
+    int n = random_.below(total);
+    for (const Choice& c : list) {
+        n -= c.weight;
+        if (n < 0) return c.make(random_);
+    }
+    return read();
+}
+
+Group Planner::any_group() {
+    // An entry of the nested cache lives no longer than what it was made of, so it is asked less
+    // often.
+    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8};
+    int total = 0;
+    for (std::size_t i = 0; i < std::size(kWeights); ++i) total += groups_[i] ? kWeights[i] : 0;
+    int n = random_.below(total);
+    for (std::size_t i = 0; i < std::size(kWeights); ++i) {
+        n -= groups_[i] ? kWeights[i] : 0;
+        if (n < 0) return static_cast<Group>(i);
+    }
+    return Group::kItem;
+}
+
+Step Planner::read() {
+    Step step;
+    step.compares = step.only_reads = step.floor = true;
+    const Group group = any_group();
+    const int way = random_.below(10);
+    if (way < 4) {
+        step.sql = "EXECUTE compare_" + std::string(name_of(group)) + "(" + any_key() + ")";
+    } else if (way < 6) {
+        step.sql = "SELECT " + comparison(group, any_key());
+    } else if (way < 9) {
+        const int first = key();
+        step.sql = "SELECT " + comparison(group, "k") + " FROM generate_series(" +
+                   std::to_string(first) + ", " + std::to_string(std::min(23, first + 5)) +
+                   ") AS k";
+    } else {
+        const std::string k = any_key();
+        step.sql = "SELECT " + comparison(group, k) + " UNION ALL SELECT " +
+                   comparison(any_group(), k) + " UNION ALL SELECT " + comparison(any_group(), k);
+    }
+    return step;
+}
+
+Plan Planner::next() {
+    const int n = random_.below(1000);
+    if (n < 3 && !definitions_.empty()) return defining();
+    if (n < 190 && !changes_.empty()) return writing();
+    return reading();
+}
+
+Plan Planner::reading() {
+    Plan plan;
+    plan.reads_only = true;
+    plan.single = random_.chance(500);
+    if (plan.single) {
+        plan.steps.push_back(read());
+        return plan;
+    }
+    plan.repeatable = random_.chance(400) && on(Kind::kRepeatable);
+    for (int n = 2 + random_.below(6); n > 0; --n) plan.steps.push_back(read());
+    plan.end = random_.chance(200) ? Plan::End::kRollback : Plan::End::kCommit;
+    return plan;
+}
+
+Plan Planner::writing() {
+    Plan plan;
+    if (random_.chance(300)) {
+        plan.single = true;
+        plan.steps.push_back(change());
+        return plan;
+    }
+    plan.repeatable = random_.chance(250) && on(Kind::kRepeatable);
+    if (random_.chance(300)) plan.steps.push_back(read());
+    add_changes(&plan.steps, 0);
+    // A run for one group of tables may be about what prepared transactions do to each other.
+    const int prepares = groups_.count() == 1 ? 40 : 12;
+    const int end = random_.below(100);
+    if (end < prepares && on(Kind::kPrepared)) {
+        plan.end = Plan::End::kPrepare;
+        plan.commit_prepared = random_.chance(700);
+        // What it has looked up may be moved by others meanwhile.
+        plan.prepared_for_ms = random_.chance(700) ? random_.below(10) : 10 + random_.below(90);
+    } else if (end < prepares + 8 && on(Kind::kRollback)) {
+        plan.end = Plan::End::kRollback;
+    }
+    return plan;
+}
+
+void Planner::add_changes(std::vector<Step>* steps, int depth) {
+    for (int n = 1 + random_.below(3); n > 0; --n) {
+        const int what = random_.below(100);
+        if (what < 14 && on(Kind::kSavepoint) && depth < 3) {
+            add_block(steps, depth + 1);
+        } else if (what < 17 && on(Kind::kCursor) && depth == 0) {
+            add_cursor(steps);
+        } else if (what < 20 && on(Kind::kReplica)) {
+            add_replica(steps);
+        } else if (what < 35) {
+            steps->push_back(read());
+        } else {
+            steps->push_back(change());
+        }
+    }
+}
+
+void Planner::add_block(std::vector<Step>* steps, int depth) {
+    const std::string name = "s" + std::to_string(++savepoints_);
+    Step begin;
+    begin.sql = "SAVEPOINT " + name;
+    begin.effect = Step::Effect::kSavepoint;
+    steps->push_back(begin);
+    add_changes(steps, depth);
+    Step end;
+    const bool back = random_.chance(550);
+    end.sql = (back ? "ROLLBACK TO " : "RELEASE ") + name;
+    end.effect = back ? Step::Effect::kRollbackTo : Step::Effect::kRelease;
+    steps->push_back(end);
+    // What follows a rollback within the savepoint counts.
+    if (back && random_.chance(500)) steps->push_back(change());
+    if (random_.chance(300)) steps->push_back(read());
+}
+
+// Rows of a cursor belong to the snapshot of its declaration, whatever is changed in between.
+void Planner::add_cursor(std::vector<Step>* steps) {
+    Group group = any_group();
+    if (group == Group::kNote) group = Group::kItem;
+    const std::string name = "c" + std::to_string(++savepoints_);
+    Step step;
+    step.sql = "DECLARE " + name + " CURSOR FOR SELECT " + comparison(group, "k") +
+               " FROM generate_series(0, 7) AS k";
+    steps->push_back(step);
+    for (int n = 0; n < 3; ++n) {
+        if (random_.chance(400)) steps->push_back(change());
+        Step fetch;
+        fetch.sql = "FETCH 2 FROM " + name;
+        fetch.compares = fetch.only_reads = true;
+        steps->push_back(fetch);
+    }
+}
+
+void Planner::add_replica(std::vector<Step>* steps) {
+    Step step;
+    step.sql = "SET LOCAL session_replication_role = replica";
+    steps->push_back(step);
+    for (int n = 1 + random_.below(2); n > 0; --n) steps->push_back(change());
+    step.sql = "SET LOCAL session_replication_role = origin";
+    steps->push_back(step);
+}
+
+Plan Planner::defining() {
+    Plan plan;
+    if (random_.chance(300) && !changes_.empty()) plan.steps.push_back(change());
+    Step timeout;
+    timeout.sql = "SET LOCAL lock_timeout = '40ms'";
+    plan.steps.push_back(timeout);
+    plan.steps.push_back(pick(definitions_));
+    if (random_.chance(300)) plan.steps.push_back(read());
+    if (random_.chance(300) && !changes_.empty()) plan.steps.push_back(change());
+    const int end = random_.below(100);
+    if (end < 15 && on(Kind::kRollback)) plan.end = Plan::End::kRollback;
+    if (end >= 85 && on(Kind::kPrepared)) plan.end = Plan::End::kPrepare;
+    return plan;
+}
+
+}  // namespace consistency

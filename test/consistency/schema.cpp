@@ -1,0 +1,262 @@
+#include "schema.hpp"
+
+#include <regex>
+
+namespace consistency {
+namespace {
+
+constexpr const char* kTables = R"(
+CREATE TABLE item (id int PRIMARY KEY, k int NOT NULL, v int NOT NULL);
+CREATE INDEX ON item (k);
+CREATE TABLE sale (id int PRIMARY KEY, region int NOT NULL, day int NOT NULL, v int NOT NULL);
+CREATE INDEX ON sale (region, day);
+CREATE TABLE tariff (region int PRIMARY KEY, v int NOT NULL);
+CREATE TABLE person (id int PRIMARY KEY, v int NOT NULL);
+CREATE TABLE agent (id int PRIMARY KEY, v int NOT NULL,
+    person_id int NOT NULL REFERENCES person ON DELETE CASCADE);
+CREATE INDEX ON agent (person_id);
+CREATE TABLE call (id int PRIMARY KEY, v int NOT NULL,
+    agent_id int NOT NULL REFERENCES agent ON DELETE CASCADE);
+CREATE INDEX ON call (agent_id);
+CREATE TABLE lead (id int PRIMARY KEY, v int NOT NULL,
+    call_id int NOT NULL REFERENCES call ON DELETE CASCADE);
+CREATE INDEX ON lead (call_id);
+CREATE TABLE price (k int PRIMARY KEY, v int NOT NULL);
+CREATE TABLE rate (id int PRIMARY KEY, v int NOT NULL);
+CREATE TABLE event (id int NOT NULL, part int NOT NULL, k int NOT NULL, v int NOT NULL)
+    PARTITION BY LIST (part);
+CREATE TABLE event_0 PARTITION OF event FOR VALUES IN (0);
+CREATE TABLE event_1 PARTITION OF event FOR VALUES IN (1);
+CREATE TABLE event_2 (v int NOT NULL, k int NOT NULL, id int NOT NULL, part int NOT NULL);
+ALTER TABLE event ATTACH PARTITION event_2 FOR VALUES IN (2);
+CREATE UNIQUE INDEX ON event (id, part);
+CREATE INDEX ON event (k);
+CREATE TABLE counter (k int PRIMARY KEY, version bigint NOT NULL);
+CREATE TABLE other (id int);
+)";
+
+// A deferred trigger that writes what another cache reads; and triggers that compare in the middle
+// of a writing statement.
+constexpr const char* kTriggers = R"(
+CREATE FUNCTION raise_tariff() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    UPDATE tariff SET v = v + 1 WHERE region = NEW.region;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER raise_tariff AFTER INSERT OR UPDATE ON sale
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.v % 11 = 0)
+    EXECUTE FUNCTION raise_tariff();
+CREATE FUNCTION compare_sale() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE a text; b text; c text;
+BEGIN
+    SELECT call_sale(k), cache_get_sale(k / 6, k % 6), call_sale(k) INTO a, b, c
+        FROM (SELECT NEW.region * 6 + NEW.day AS k) AS key;
+    IF a = c AND b IS DISTINCT FROM a THEN
+        RAISE EXCEPTION 'trigger %: loader %, cache %', TG_NAME, a, b USING ERRCODE = 'CX001';
+    END IF;
+    RETURN NEW;
+END $$;
+-- ALTER TABLE ... ENABLE TRIGGER ALL makes ordinary triggers of those that fire always; until that
+-- is put right, every change widens to the whole cache.
+CREATE FUNCTION fire_always(tab regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE name text;
+BEGIN
+    FOR name IN SELECT tgname FROM pg_trigger WHERE tgrelid = tab AND tgname LIKE 'cache_ext%' LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tab, name);
+    END LOOP;
+END $$;
+CREATE TRIGGER aaa_compare BEFORE INSERT OR UPDATE ON sale
+    FOR EACH ROW WHEN (NEW.v % 9 = 0) EXECUTE FUNCTION compare_sale();
+CREATE TRIGGER zzz_compare AFTER INSERT OR UPDATE ON sale
+    FOR EACH ROW WHEN (NEW.v % 9 = 1) EXECUTE FUNCTION compare_sale();
+CREATE CONSTRAINT TRIGGER late_compare AFTER INSERT OR UPDATE ON sale
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.v % 9 = 2)
+    EXECUTE FUNCTION compare_sale();
+)";
+
+constexpr const char* kCaches = R"(
+SELECT cache_create('item', 'load_item(int)', ttl => '3 s', refresh_at => 0.5);
+SELECT cache_invalidate_on('item', 'item', '{k}');
+SELECT cache_create('sale', 'load_sale(int,int)');
+SELECT cache_invalidate_on('sale', 'sale', '{region,day}');
+SELECT cache_invalidate_on('sale', 'tariff', '{region,NULL}');
+SELECT cache_create('lead', 'load_lead(int)');
+SELECT cache_invalidate_on('lead', 'person', '{id}');
+SELECT cache_invalidate_on('lead', 'agent', '{person_id}');
+SELECT cache_invalidate_on_path('lead', 'call',
+    'SELECT a.person_id FROM agent a WHERE a.id = $1.agent_id');
+SELECT cache_invalidate_on_path('lead', 'lead',
+    'SELECT a.person_id FROM call c JOIN agent a ON a.id = c.agent_id WHERE c.id = $1.call_id');
+SELECT cache_create('quote', 'load_quote(int)', ttl => '2 s', refresh_at => NULL);
+SELECT cache_invalidate_on('quote', 'price', '{k}');
+SELECT cache_invalidate_on('quote', 'rate');
+SELECT cache_create('event', 'load_event(int)');
+SELECT cache_invalidate_on('event', 'event', '{k}');
+SELECT cache_create('both', 'load_both(int)');
+SELECT cache_create('note', key_types => '{int}', value_type => 'text');
+SELECT cache_invalidate_on('note', 'item', '{k}');
+SELECT cache_create('version', 'load_version(int)');
+SELECT cache_invalidate_on('version', 'counter', '{k}');
+)";
+
+std::string number(int n) {
+    return std::to_string(n);
+}
+
+std::string rows_sql() {
+    std::string sql;
+    const auto fill = [&](const std::string& table, const std::string& columns, int rows) {
+        sql += "INSERT INTO " + table + " SELECT " + columns + " FROM generate_series(0, " +
+               number(rows - 1) + ") AS i;\n";
+    };
+    fill("item", "i, i % " + number(kKeys) + ", i", kItems * 2 / 3);
+    fill("sale", "i, i % 4, i % " + number(kDays) + ", 3", kSales * 2 / 3);
+    fill("tariff", "i, 1", kKeys / kDays);
+    fill("price", "i, i", kKeys);
+    fill("rate", "i, 1", kRates);
+    fill("event", "i, i % 3, i % " + number(kKeys) + ", i", kEvents * 2 / 3);
+    fill("counter", "i, 1", kKeys);
+    return sql + repopulate_sql();
+}
+
+std::string signature(Group group) {
+    return group == Group::kSale ? "(region int, day int)" : "(k int)";
+}
+
+}  // namespace
+
+std::string arguments(Group group, const std::string& key) {
+    if (group != Group::kSale) return key;
+    return "(" + key + ") / " + number(kDays) + ", (" + key + ") % " + number(kDays);
+}
+
+std::string comparison(Group group, const std::string& key) {
+    const std::string name = name_of(group);
+    const std::string call = "call_" + name + "(" + key + ")";
+    return "'" + name + "', " + key + ", " + call + ", cache_get_" + name + "(" +
+           arguments(group, key) + ")::text, " + call;
+}
+
+std::string repopulate_sql() {
+    const auto fill = [](const char* table, const char* columns, int rows) {
+        return std::string("INSERT INTO ") + table + " SELECT " + columns +
+               " FROM generate_series(0, " + number(rows - 1) + ") AS i ON CONFLICT DO NOTHING;\n";
+    };
+    return fill("person", "i, 0", kKeys) + fill("agent", "i, 0, i % 24", kAgents) +
+           fill("call", "i, 0, i % 36", kCalls) + fill("lead", "i, 0, i % 72", kLeads * 2 / 3);
+}
+
+std::string loader_sql(Group group, int meaning, int comment) {
+    const std::string name = name_of(group);
+    const std::string tag = "'" + name + " " + number(meaning) + " '";
+    const std::string note = "/* " + number(comment) + " */ ";
+    const std::string rows = "count(*) || ' ' || coalesce(string_agg(";
+    std::string body;
+    switch (group) {
+        case Group::kItem:
+            body = rows + "t.id || ':' || t.v, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
+            break;
+        case Group::kSale:
+            body = rows +
+                   "t.id || ':' || t.v, ',' ORDER BY t.id), '') || ' ' || coalesce((SELECT f.v "
+                   "FROM tariff f WHERE f.region = $1), -1) FROM sale t WHERE t.region = $1 AND "
+                   "t.day = $2";
+            break;
+        case Group::kLead:
+            body = rows +
+                   "l.id || ':' || l.v || ':' || c.v || ':' || a.v, ',' ORDER BY l.id), '') || ' ' "
+                   "|| coalesce((SELECT p.v FROM person p WHERE p.id = $1), -1) FROM lead l JOIN "
+                   "call c ON c.id = l.call_id JOIN agent a ON a.id = c.agent_id WHERE a.person_id "
+                   "= $1";
+            break;
+        case Group::kQuote:
+            body =
+                "coalesce((SELECT weigh(p.v) FROM price p WHERE p.k = $1), '-') || ' ' || "
+                "(SELECT sum(r.v) FROM rate r)";
+            break;
+        case Group::kEvent:
+            body =
+                rows +
+                "t.id || ':' || t.v, ',' ORDER BY t.id, t.part), '') FROM event t WHERE t.k = $1";
+            break;
+        case Group::kNote:  // what is put; never replaced, since no cache has it as its loader
+            body = rows + "t.id || ':' || t.v, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
+            break;
+        case Group::kBoth:
+            body = "cache_get_item($1) || ' / ' || cache_get_event($1)";
+            break;
+        case Group::kVersion:
+            return "CREATE OR REPLACE FUNCTION load_version(k int) RETURNS bigint STABLE LANGUAGE "
+                   "sql AS $$ SELECT " +
+                   note + "c.version FROM counter c WHERE c.k = $1 $$;";
+        default:
+            return {};
+    }
+    // Half of them in SQL, half in PL/pgSQL, which keeps its plans.
+    const bool plpgsql = group == Group::kItem || group == Group::kLead || group == Group::kBoth;
+    const std::string head =
+        "CREATE OR REPLACE FUNCTION load_" + name + signature(group) + " RETURNS text STABLE ";
+    if (plpgsql) {
+        return head + "LANGUAGE plpgsql AS $$ #variable_conflict use_column\nBEGIN " + note +
+               "RETURN (SELECT " + tag + " || " + body + "); END $$;";
+    }
+    return head + "LANGUAGE sql AS $$ SELECT " + note + tag + " || " + body + " $$;";
+}
+
+std::string weigh_sql(int meaning) {
+    const std::string n = number(meaning);
+    return "CREATE OR REPLACE FUNCTION weigh(v int) RETURNS text STABLE LANGUAGE sql AS $$ SELECT "
+           "'weigh " +
+           n + " ' || v * " + n + " $$";
+}
+
+std::vector<std::string> meanings(const std::string& value) {
+    static const std::regex kMeaning("(item|sale|lead|quote|event|both|weigh) [0-9]+");
+    std::vector<std::string> found;
+    for (std::sregex_iterator it(value.begin(), value.end(), kMeaning), end; it != end; ++it) {
+        found.push_back(it->str());
+    }
+    return found;
+}
+
+void prepare_session(Connection* connection) {
+    connection->must(
+        "SET search_path = history; SET client_min_messages = error; SET lock_timeout = '2s'; "
+        "SET deadlock_timeout = '100ms'; SET statement_timeout = '20s'");
+}
+
+void make_schema(Connection* connection) {
+    connection->must("SET client_min_messages = error");
+    const Reply left = connection->must(
+        "SELECT gid FROM pg_prepared_xacts WHERE database = current_database() AND gid LIKE '" +
+        std::string(kGidPrefix) + "%'");
+    for (const auto& row : left.rows) connection->must("ROLLBACK PREPARED '" + *row[0] + "'");
+    connection->must("DROP EXTENSION IF EXISTS cache_ext CASCADE");
+    connection->must("DROP SCHEMA IF EXISTS history CASCADE");
+    connection->must("CREATE SCHEMA history");
+    prepare_session(connection);
+    connection->must("SET lock_timeout = 0");
+    connection->must("CREATE EXTENSION cache_ext SCHEMA history");
+    connection->must(kTables);
+    connection->must(rows_sql());
+    connection->must(weigh_sql(2));
+    for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
+        const auto group = static_cast<Group>(i);
+        if (group == Group::kBoth) continue;  // needs the caches
+        connection->must(loader_sql(group, 0, 0));
+    }
+    // load_both is checked only when it runs, so it may name accessors that there are not yet.
+    connection->must(loader_sql(Group::kBoth, 0, 0));
+    for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
+        const auto group = static_cast<Group>(i);
+        const std::string args = group == Group::kSale ? "$1 / 6, $1 % 6" : "$1";
+        connection->must("CREATE FUNCTION call_" + std::string(name_of(group)) +
+                         "(k int) RETURNS text STABLE LANGUAGE plpgsql AS $f$ DECLARE value text; "
+                         "BEGIN EXECUTE 'SELECT load_" +
+                         name_of(group) + "(" + args +
+                         ")' INTO value USING k; RETURN value; END $f$");
+    }
+    connection->must(kCaches);
+    connection->must(kTriggers);
+}
+
+}  // namespace consistency

@@ -1,0 +1,283 @@
+// A session: carries out its plan and has every comparison judged.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "plan.hpp"
+#include "run.hpp"
+#include "schema.hpp"
+
+namespace consistency {
+namespace {
+
+constexpr const char* kCompareFailed = "CX001";
+
+// Errors that concurrent transactions give each other, and those that a plan runs into because it
+// does not know what the others have deleted.
+bool expected(const Reply& reply) {
+    static constexpr const char* kStates[] = {
+        "40001",  // serialization failure
+        "40P01",  // deadlock
+        "55P03",  // lock timeout
+        "23505", "23503", "23514",
+        "21000",                             // ON CONFLICT or MERGE would change a row twice
+        "55006",                             // ALTER TABLE: pending trigger events, object in use
+        "42P01", "42P07", "42809", "55000",  // partitions come and go
+    };
+    for (const char* state : kStates) {
+        if (reply.state == state) return true;
+    }
+    return reply.state == "XX000" && reply.message.find("tuple concurrently") != std::string::npos;
+}
+
+std::string summary(const Reply& reply) {
+    if (!reply.ok) return "ERROR " + reply.state + " " + reply.message;
+    if (reply.rows.empty()) return reply.message;
+    std::string text;
+    for (const auto& row : reply.rows) {
+        text += "(";
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            text += (i > 0 ? ", " : "") + row[i].value_or("NULL");
+        }
+        text += ") ";
+    }
+    return text;
+}
+
+class Session {
+  public:
+    Session(Run* run, int number)
+        : run_(*run),
+          number_(number),
+          connection_(run->config.conninfo),
+          planner_(run->config.seed, number, run->config.kinds, run->config.groups) {
+        prepare_session(&connection_);
+        for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
+            const auto group = static_cast<Group>(i);
+            connection_.must("PREPARE compare_" + std::string(name_of(group)) + "(int) AS SELECT " +
+                             comparison(group, "$1"));
+        }
+    }
+
+    void work() {
+        while (!run_.stop) carry_out(planner_.next());
+    }
+
+  private:
+    using Versions = std::vector<std::pair<int, std::int64_t>>;
+
+    Reply execute(const std::string& sql, bool read, const std::string& copy_data = {}) {
+        const std::uint64_t id = run_.history.start(number_, read, sql);
+        Reply reply = connection_.execute(sql, copy_data);
+        run_.history.finish(id, summary(reply));
+        ++run_.statements;
+        if (!reply.ok) judge_error(sql, reply);
+        return reply;
+    }
+
+    void judge_error(const std::string& sql, const Reply& reply) {
+        if (run_.stop) return;
+        if (reply.state == kCompareFailed) {
+            run_.fail({"wrong value, seen by a trigger", name_of(Group::kSale),
+                       reply.message + "\n  in: " + sql});
+        } else if (expected(reply)) {
+            ++run_.errors;
+        } else {
+            run_.fail({reply.state.empty() ? "the connection was lost" : "unexpected error", "",
+                       reply.state + " " + reply.message + "\n  in: " + sql});
+        }
+    }
+
+    void carry_out(const Plan& plan) {
+        versions_.clear();
+        savepoints_.clear();
+        floors_ = run_.oracle.floors();
+        if (plan.single) {
+            if (take(plan.steps[0], plan)) acknowledge();
+            return;
+        }
+        bool ok = execute(plan.repeatable ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN",
+                          plan.reads_only)
+                      .ok;
+        for (std::size_t i = 0; ok && i < plan.steps.size() && !run_.stop; ++i) {
+            ok = take(plan.steps[i], plan);
+        }
+        if (!ok || run_.stop || plan.end == Plan::End::kRollback) {
+            execute("ROLLBACK", plan.reads_only);
+        } else if (plan.end == Plan::End::kPrepare) {
+            prepare(plan);
+        } else if (execute("COMMIT", plan.reads_only).ok) {
+            acknowledge();
+        }
+    }
+
+    bool take(const Step& step, const Plan& plan) {
+        if (!plan.repeatable) floors_ = run_.oracle.floors();
+        const Reply reply = execute(step.sql, step.only_reads, step.copy_data);
+        if (!reply.ok) return false;
+        if (step.compares) judge(step, reply);
+        if (step.raises_version) {
+            for (const auto& row : reply.rows) {
+                versions_.emplace_back(std::stoi(*row[0]), std::stoll(*row[1]));
+            }
+        }
+        switch (step.effect) {
+            case Step::Effect::kSavepoint:
+                savepoints_.push_back(versions_.size());
+                break;
+            case Step::Effect::kRollbackTo:
+                // The savepoint stays, but what follows belongs to those around it as well.
+                versions_.resize(savepoints_.back());
+                savepoints_.pop_back();
+                break;
+            case Step::Effect::kRelease:
+                savepoints_.pop_back();
+                break;
+            case Step::Effect::kNone:
+                break;
+        }
+        return !run_.stop;
+    }
+
+    void acknowledge() {
+        for (const auto& [key, version] : versions_) run_.oracle.acknowledged(key, version);
+    }
+
+    void judge(const Step& step, const Reply& reply) {
+        const std::optional<Wrong> wrong =
+            run_.oracle.check(reply, step.floor ? &floors_ : nullptr);
+        if (!wrong || run_.stop) return;
+        Group group = Group::kItem;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
+            if (wrong->cache == kGroupNames[i]) group = static_cast<Group>(i);
+        }
+        const std::string key = std::to_string(wrong->key);
+        std::ostringstream details;
+        details << "session " << number_ << " (server process " << connection_.server_pid()
+                << "), key " << key << "\n  " << wrong->what << "\n  in: " << step.sql << "\n"
+                << "  afterwards, in the same session:\n";
+        const auto ask = [&](const std::string& what, const std::string& sql) {
+            details << "    " << what << ": " << summary(connection_.execute(sql)) << "\n";
+        };
+        // A new function is visible a moment before the sessions are told to forget the old one;
+        // what the cache has may be newer than what the loader did then.
+        if (wrong->other_loader && agrees_by_now(group, key)) return run_.oracle.not_counted();
+        ask("cache_explain",
+            "SELECT * FROM cache_explain('" + wrong->cache + "', " + arguments(group, key) + ")");
+        ask("snapshot",
+            "SELECT pg_current_snapshot(), pg_current_xact_id_if_assigned(), "
+            "current_setting('transaction_isolation')");
+        ask("again", "SELECT " + comparison(group, key));
+        ask("in progress",
+            "SELECT pid, backend_xid, backend_xmin, left(query, 60) FROM pg_stat_activity WHERE "
+            "backend_xid IS NOT NULL");
+        ask("prepared", "SELECT gid, transaction FROM pg_prepared_xacts");
+        run_.fail({"wrong value from cache " + wrong->cache, wrong->cache, details.str()});
+    }
+
+    // Asks in a connection of its own: this session may go on with the old function until it locks
+    // a table that it has not locked before.
+    bool agrees_by_now(Group group, const std::string& key) {
+        Connection fresh(run_.config.conninfo);
+        prepare_session(&fresh);
+        const Reply reply = fresh.execute("SELECT " + comparison(group, key));
+        return reply.ok && !run_.oracle.check(reply, nullptr);
+    }
+
+    void prepare(const Plan& plan) {
+        const std::string gid =
+            kGidPrefix + std::to_string(number_) + "." + std::to_string(++prepared_);
+        if (too_many_prepared()) {
+            execute("ROLLBACK", false);
+            return;
+        }
+        if (!execute("PREPARE TRANSACTION '" + gid + "'", false).ok) {
+            if (connection_.in_transaction()) execute("ROLLBACK", false);
+            return;
+        }
+        const double due = run_.history.now() + plan.prepared_for_ms / 1000.0;
+        std::lock_guard<std::mutex> guard(run_.mutex);
+        run_.prepared.push_back({gid, plan.commit_prepared, due, versions_});
+    }
+
+    // The server has room for twenty.
+    bool too_many_prepared() {
+        std::lock_guard<std::mutex> guard(run_.mutex);
+        return run_.prepared.size() + static_cast<std::size_t>(run_.config.sessions) > 18;
+    }
+
+    Run& run_;
+    int number_;
+    Connection connection_;
+    Planner planner_;
+    Versions versions_;
+    std::vector<std::size_t> savepoints_;
+    Floors floors_ = {};
+    int prepared_ = 0;
+};
+
+// Whatever a session throws ends the run, not the program.
+template <class Body>
+void guarded(Run* run, Body body) {
+    try {
+        body();
+    } catch (const std::exception& e) {
+        run->fail({"a session could not go on", "", e.what()});
+    }
+}
+
+}  // namespace
+
+void Run::fail(Failure what) {
+    std::lock_guard<std::mutex> guard(mutex);
+    if (!failure) failure = std::move(what);
+    stop = true;
+}
+
+void run_session(Run* run, int session) {
+    guarded(run, [&] { Session(run, session).work(); });
+}
+
+void run_resolver(Run* run, int session) {
+    guarded(run, [&] {
+        Connection connection(run->config.conninfo);
+        prepare_session(&connection);
+        while (true) {
+            std::optional<Prepared> next;
+            bool none_left;
+            {
+                std::lock_guard<std::mutex> guard(run->mutex);
+                auto it = std::find_if(
+                    run->prepared.begin(), run->prepared.end(),
+                    [&](const Prepared& p) { return run->stop || p.due <= run->history.now(); });
+                if (it != run->prepared.end()) {
+                    next = *it;
+                    run->prepared.erase(it);
+                }
+                none_left = run->prepared.empty();
+            }
+            if (!next) {
+                if (run->stop && none_left) return;
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                continue;
+            }
+            const std::string sql =
+                (next->commit ? "COMMIT PREPARED '" : "ROLLBACK PREPARED '") + next->gid + "'";
+            const std::uint64_t id = run->history.start(session, false, sql);
+            const Reply reply = connection.execute(sql);
+            run->history.finish(id, summary(reply));
+            if (!reply.ok) {
+                run->fail({"unexpected error", "", reply.message + "\n  in: " + sql});
+            } else if (next->commit) {
+                for (const auto& [key, version] : next->versions) {
+                    run->oracle.acknowledged(key, version);
+                }
+            }
+        }
+    });
+}
+
+}  // namespace consistency
