@@ -115,4 +115,11 @@ GhostTable EvictionQueue::replace_ghosts(const Arena& arena, GhostTable table) {
     return old;
 }
 
+GhostTable EvictionQueue::take_ghosts() {
+    const GhostTable old = ghosts;
+    ghosts.slots = kNullRef;
+    store_relaxed(ghosts.slot_count, 0U);
+    return old;
+}
+
 }  // namespace cache_ext::core

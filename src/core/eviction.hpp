@@ -47,6 +47,8 @@ struct EvictionQueue {
     // Moves the ghosts to a table of `slot_count` (a power of two) that the caller allocated, and
     // returns the old one for freeing.
     GhostTable replace_ghosts(const Arena& arena, GhostTable table);
+    // Forgets the ghosts and returns their table for freeing, if there is one.
+    GhostTable take_ghosts();
 
     // A hit; no lock beyond what keeps the entry alive.
     static void touch(Entry* entry) {

@@ -11,7 +11,7 @@ void Store::release_memory(Ref ref) {
     arena_.free(ref);
 }
 
-// Fails only when nothing is left to evict anywhere. Every round frees at least one entry, or ends.
+// Fails only when nothing is left to evict anywhere. Every round frees something, or ends.
 Ref Store::allocate(std::size_t bytes) {
     for (;;) {
         {
@@ -20,8 +20,33 @@ Ref Store::allocate(std::size_t bytes) {
             if (ref != kNullRef) return ref;
         }
         const CacheIndex heaviest = heaviest_budget();
-        if (heaviest == kNoCache || !evict_one(heaviest)) return kNullRef;
+        if (heaviest != kNoCache && evict_one(heaviest)) continue;
+        if (!evict_anywhere() && !drop_ghosts()) return kNullRef;
     }
+}
+
+// When the heaviest budget has just been emptied by somebody else.
+bool Store::evict_anywhere() {
+    for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+        if (load_relaxed(caches_[i].used_entries) > 0 && evict_one(i)) return true;
+    }
+    return false;
+}
+
+// They are the last that may stand in the way of a large value.
+bool Store::drop_ghosts() {
+    bool dropped = false;
+    for (CacheIndex i = 0; i < header_->max_caches; ++i) {
+        GhostTable ghosts;
+        {
+            LockGuard guard(locks_, budget_lock(i), LockGuard::kExclusive);
+            ghosts = caches_[i].queue.take_ghosts();
+        }
+        if (ghosts.slot_count == 0) continue;
+        release_memory(ghosts.slots);
+        dropped = true;
+    }
+    return dropped;
 }
 
 CacheIndex Store::heaviest_budget() const {

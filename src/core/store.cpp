@@ -205,9 +205,7 @@ void Store::release(CacheIndex cache, std::uint64_t id) {
     {
         LockGuard guard(locks_, budget_lock(cache), LockGuard::kExclusive);
         collect_dead(cache);
-        ghosts = caches_[cache].queue.ghosts;
-        caches_[cache].queue.ghosts.slots = kNullRef;
-        store_relaxed(caches_[cache].queue.ghosts.slot_count, 0U);
+        ghosts = caches_[cache].queue.take_ghosts();
     }
     if (ghosts.slot_count != 0) release_memory(ghosts.slots);
     {

@@ -267,6 +267,8 @@ class Store {
     Ref allocate(std::size_t bytes);    // no lock; evicts wherever it must
     void release_memory(Ref ref);       // arena lock
     bool evict_one(CacheIndex budget);  // no lock
+    bool evict_anywhere();              // no lock
+    bool drop_ghosts();                 // no lock
     bool evict_under_lock(CacheIndex budget);
     void forget_entry(Ref ref);            // budget lock; not in index or queue any more: frees it
     void collect_dead(CacheIndex budget);  // budget lock

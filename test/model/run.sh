@@ -3,7 +3,7 @@
 # must be caught. Then a fresh trace of what rings answered is replayed through the C++ rule, if the
 # unit tests have been built. HISTORIES and SEED choose others.
 set -u
-cd "$(dirname "$0")" || exit
+cd "$(dirname "$0")/../.." || exit
 
 HISTORIES=${HISTORIES:-6000}
 SEED=${SEED:-1}
@@ -17,28 +17,28 @@ count() {
 }
 
 histories() {
-    python3 -B agreement.py --histories "$HISTORIES" --seed "$SEED"
+    python3 -B test/model/agreement.py --histories "$HISTORIES" --seed "$SEED"
 }
 
 mistake() {
-    python3 -B agreement.py --histories 20000 --seed "$SEED" --break "$1"
+    python3 -B test/model/agreement.py --histories 20000 --seed "$SEED" --break "$1"
 }
 
 # Any build of the test will do: the verdicts are the same.
 replay() {
     local program
-    python3 -B agreement.py --histories 150 --seed "$SEED" --trace "$SCRATCH/trace" || return
-    for program in ../../build/*/agreement_replay_test; do
+    python3 -B test/model/agreement.py --histories 150 --seed "$SEED" --trace "$SCRATCH/trace" || return
+    for program in build/*/agreement_replay_test; do
         [ -x "$program" ] || continue
         CACHE_EXT_TRACE=$SCRATCH/trace "$program" --gtest_brief=1 || return
-        echo "$(wc -l < "$SCRATCH/trace") operations replayed by ${program#../../}"
+        echo "$(wc -l < "$SCRATCH/trace") operations replayed by $program"
         return 0
     done
     echo "the unit tests have not been built: nothing to replay the trace with"
 }
 
 count histories
-names=$(python3 -B agreement.py --list-breaks | cut -d ' ' -f 1) || exit
+names=$(python3 -B test/model/agreement.py --list-breaks | cut -d ' ' -f 1) || exit
 for name in $names; do count mistake "$name"; done
 count replay
 

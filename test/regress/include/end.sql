@@ -1,0 +1,3 @@
+-- Ends what begin.sql began.
+\connect contrib_regression
+DROP DATABASE :database;

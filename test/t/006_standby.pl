@@ -1,0 +1,63 @@
+# On a standby no trigger fires, so every read runs its loader. After a promotion the cache is on.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CacheExt;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = new_node('primary', allows_streaming => 1);
+preload($primary);
+$primary->start;
+create_counter($primary, 'postgres');
+is(verdict($primary, 'postgres', 1, 1), 'ok loader, ok cache', 'the primary caches');
+
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+$primary->wait_for_catchup($standby);
+
+my @bypassed = ('ok loader') x 2;
+is(verdict($standby, 'postgres', 1, 1), join(', ', @bypassed), 'the standby runs the loader');
+is( $standby->safe_psql('postgres', "SELECT state, reason FROM cache_explain('counter', 1)"),
+	'bypass|the server is in recovery', 'and says why');
+is($standby->safe_psql('postgres', "SELECT cache_peek('counter', 1) IS NULL"), 't', 'nothing is there');
+for my $i (1 .. 3)
+{
+	$primary->safe_psql('postgres', 'UPDATE counter SET n = n + 1 WHERE id = 1');
+	$primary->wait_for_catchup($standby);
+	is(verdict($standby, 'postgres', 1, 1), join(', ', @bypassed), "change $i: never stale");
+	is( $standby->safe_psql('postgres', 'SELECT cache_get_counter(1)'),
+		$primary->safe_psql('postgres', 'SELECT cache_get_counter(1)'), "change $i: as on the primary");
+}
+is($standby->safe_psql('postgres', "SELECT entries, hits, fills FROM cache_stat"), '0|0|0', 'nothing was cached');
+for my $sql ("SELECT cache_invalidate('counter', 1)", "SELECT cache_invalidate_all('counter')",
+	"SELECT cache_create('other', 'load_counter(int)')", "SELECT cache_drop('counter')")
+{
+	is($standby->psql('postgres', $sql), 3, "not on a standby: $sql");
+}
+
+# Over the promotion: a transaction that is prepared, and a snapshot that was taken in recovery.
+$primary->safe_psql('postgres', "BEGIN; UPDATE counter SET n = n + 1 WHERE id = 2; PREPARE TRANSACTION 'p'");
+$primary->wait_for_catchup($standby);
+my $old = $standby->background_psql('postgres');
+$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+is($old->query_safe('SELECT verdict(1)'), 'ok loader', 'a snapshot in recovery');
+$primary->stop('immediate');
+$standby->promote;
+is($old->query_safe('SELECT verdict(1)'), 'ok loader', 'it is still not served after the promotion');
+is(verdict($standby, 'postgres', 1, 1, 2, 2), 'ok loader, ok cache, ok loader, ok cache', 'promoted: it caches');
+$standby->safe_psql('postgres', 'UPDATE counter SET n = n + 1 WHERE id = 1');
+is(verdict($standby, 'postgres', 1, 1), 'ok loader, ok cache', 'promoted: it is invalidated');
+is($old->query_safe('SELECT verdict(1)'), 'ok loader', 'the snapshot from recovery is right');
+$standby->safe_psql('postgres', "COMMIT PREPARED 'p'");
+is(verdict($standby, 'postgres', 2, 2), 'ok loader, ok cache', 'promoted: COMMIT PREPARED of the primary\'s transaction');
+$old->quit;
+
+$standby->stop;
+done_testing();

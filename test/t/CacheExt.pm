@@ -1,0 +1,78 @@
+# What the TAP tests share: clusters with cache_ext in them, and a cache to test with.
+package CacheExt;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use Time::HiRes qw(time);
+
+our @EXPORT = qw(new_node preload create_counter verdict stat_of seconds);
+
+# A cluster that is initialized but not started, cache_ext not preloaded.
+sub new_node
+{
+	my ($name, %init) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(%init);
+	# Tests wait for what they cause themselves; autovacuum would hold snapshots back at random.
+	$node->append_conf('postgresql.conf', "autovacuum = off\nmax_prepared_transactions = 10\n");
+	return $node;
+}
+
+sub preload
+{
+	my ($node) = @_;
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_ext'\n");
+	return;
+}
+
+# Table counter, and cache counter over it. verdict(k) says "ok" if the cache and the loader agree
+# in this very statement, else "ng", and where the value came from.
+sub create_counter
+{
+	my ($node, $database, $options) = @_;
+	$options = defined $options ? ", $options" : '';
+	$node->safe_psql(
+		$database, <<"END");
+CREATE EXTENSION IF NOT EXISTS cache_ext;
+CREATE TABLE counter (id int PRIMARY KEY, n int NOT NULL);
+INSERT INTO counter SELECT i, 10 * i FROM generate_series(1, 1000) AS i;
+CREATE FUNCTION load_counter(id int) RETURNS int LANGUAGE sql STABLE AS
+  'SELECT n FROM counter c WHERE c.id = \$1';
+SELECT cache_create('counter', 'load_counter(int)'$options);
+SELECT cache_invalidate_on('counter', 'counter', ARRAY['id']);
+CREATE FUNCTION verdict(k int) RETURNS text LANGUAGE sql STABLE AS \$\$
+  SELECT CASE WHEN e.value IS NOT DISTINCT FROM to_jsonb(load_counter(k))
+               AND cache_get_counter(k) IS NOT DISTINCT FROM load_counter(k)
+              THEN 'ok ' ELSE 'ng ' END || e.source
+  FROM cache_get_entry('counter', k) AS e \$\$;
+END
+	return;
+}
+
+# verdict($node, $database, $key...): their verdicts, joined by commas.
+sub verdict
+{
+	my ($node, $database, @keys) = @_;
+	return join(', ', map { $node->safe_psql($database, "SELECT verdict($_)") } @keys);
+}
+
+# A column of cache_stat.
+sub stat_of
+{
+	my ($node, $database, $cache, $column) = @_;
+	return $node->safe_psql($database, "SELECT $column FROM cache_stat WHERE cache = '$cache'");
+}
+
+# How long the code took.
+sub seconds
+{
+	my ($code) = @_;
+	my $start = time();
+	$code->();
+	return time() - $start;
+}
+
+1;
