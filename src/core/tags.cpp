@@ -75,7 +75,7 @@ bool Store::hard_writers(CacheIndex cache, Xid* out, std::uint32_t* count) const
     LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kShared);
     *count = c.whole.hard_count;
     std::copy_n(c.whole.hard, c.whole.hard_count, out);
-    return !c.whole.overflowed;
+    return !c.whole.hard_lost;
 }
 
 bool Store::agree(const WrittenTag& written, Xid self, const Snapshot& f, const Snapshot& s) const {

@@ -34,6 +34,7 @@ std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const End
         witness = xid;  // all that was lost had ended before this registration
         witness_seq = seq;
         overflowed = false;
+        hard_lost = false;
         distrusted = false;
     }
     if (is_hard) {
@@ -45,6 +46,7 @@ std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const End
             horizon = largest + 1;
             overflowed = true;
             distrusted = false;
+            hard_lost = true;
             hard_count = 0;
         }
         hard[hard_count++] = xid;

@@ -93,12 +93,12 @@ struct WriterRing {
     std::uint8_t hard_count;
     bool overflowed;
     bool distrusted;  // overflowed only because distrust() said so
-    std::uint8_t unused;
-    Seq last_seq;  // newest registration; written under the lock, read without it by quick()
-    Xid guard;     // largest XID ever registered, or all ones while overflowed; as last_seq
-    Xid largest;   // largest XID ever registered
-    Xid witness;   // a snapshot must see it, or what was dropped is unknown to it; 0: nothing
-                   // dropped
+    bool hard_lost;   // hard writers were pushed out, and no witness vouches for them yet
+    Seq last_seq;     // newest registration; written under the lock, read without it by quick()
+    Xid guard;        // largest XID ever registered, or all ones while overflowed; as last_seq
+    Xid largest;      // largest XID ever registered
+    Xid witness;      // a snapshot must see it, or what was dropped is unknown to it; 0: nothing
+                      // dropped
     Seq witness_seq;
     Xid horizon;  // 0, or: must lie at or below a snapshot's xmin
     Xid lost[kMaxLost];

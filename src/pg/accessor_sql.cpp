@@ -1,10 +1,12 @@
 #include "pg/declaration.hpp"
 
+#include "pg/changes.hpp"
 #include "pg/ddl.hpp"
 
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "utils/lsyscache.h"
+#include "utils/catcache.h"
 #include "utils/syscache.h"
 }
 
@@ -38,6 +40,10 @@ char* positions(int columns) {
 
 // Runs CREATE FUNCTION for an accessor, closes it to the public, and ties it to the extension.
 void create_function(const char* name, const char* signature, const char* types, const char* rest) {
+    CatCList* others = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+    const bool overload = others->n_members > 0;
+    ReleaseSysCacheList(others);
+    if (overload) collect_hard_database();  // it changes what a call means
     run_sql(psprintf("CREATE FUNCTION %s%s %s", in_extension(name), signature, rest));
     run_sql(psprintf("REVOKE ALL ON FUNCTION %s%s FROM PUBLIC", in_extension(name), types));
     const Datum oid = DirectFunctionCall1(

@@ -9,6 +9,7 @@
 extern "C" {
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
+#include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/pgstat_internal.h"
 #include "utils/snapmgr.h"
@@ -90,6 +91,9 @@ core::Xid own_xid() {
     return U64FromFullTransactionId(GetTopFullTransactionId());
 }
 
+// Transactions that far back have certainly released their locks.
+constexpr core::Xid kLongAgo = 1000000000;
+
 // Registers one tag of transaction `xid`. `now_snapshot` is newer than the beginning of the
 // registration: whatever it does not show as running has ended before.
 void register_tag(const core::WrittenTag& written, core::Xid xid,
@@ -97,13 +101,21 @@ void register_tag(const core::WrittenTag& written, core::Xid xid,
     core::Xid running[core::Store::kMaxRunning];
     core::Xid ended[core::Store::kMaxRunning];
     core::Ended knowledge;
-    knowledge.oldest_running = std::min(now_snapshot.xmin, xid);
+    // Zero for hard writers: nobody has ended by age alone, see below.
+    knowledge.oldest_running = written.hard ? 0 : std::min(now_snapshot.xmin, xid);
     const uint32 n = store().possibly_running(written, running);
     for (uint32 i = 0; i < n; ++i) {
         // Our own XID is missing from our own snapshots' lists, and runs.
-        if (running[i] != xid && running[i] != own_xid() && !now_snapshot.in_progress(running[i])) {
-            ended[knowledge.count++] = running[i];
+        if (running[i] == xid || running[i] == own_xid() || now_snapshot.in_progress(running[i])) {
+            continue;
         }
+        // A hard writer is forgotten by the next one, but not before its messages are out: it holds
+        // its lock until then, and whoever fills asks those on record (read.cpp).
+        if (written.hard && running[i] + kLongAgo > now_snapshot.xmax &&
+            !ConditionalXactLockTableWait(static_cast<TransactionId>(running[i]))) {
+            continue;
+        }
+        ended[knowledge.count++] = running[i];
     }
     knowledge.xids = ended;
     store().register_writer(written, xid, knowledge);

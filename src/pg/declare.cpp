@@ -320,6 +320,10 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     const uint64 id = d->id;
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     drop_triggers_only_for(d);
+    run_as_owner(dependency_table(),
+                 psprintf("DELETE FROM %s WHERE cache OPERATOR(pg_catalog.=) $1",
+                          in_extension("cache_dependency")),
+                 1, &name);
     run_as_owner(definition_table(),
                  psprintf("DELETE FROM %s WHERE name OPERATOR(pg_catalog.=) $1",
                           in_extension("cache_definition")),

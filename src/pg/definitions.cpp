@@ -25,6 +25,7 @@ State state = State::kUnknown;
 Definitions* current = nullptr;
 uint64 generation = 0;
 bool loaded_by_writer = false;
+bool ddl_in_transaction = false;
 
 // Earlier loads, freed when the transaction ends: somebody up the stack may still use one.
 Definitions* retired = nullptr;
@@ -109,7 +110,8 @@ void load() {
     PG_END_TRY();
     MemoryContextSwitchTo(old_context);
     MemoryContextSetParent(context, CacheMemoryContext);
-    loaded_by_writer = loaded_by_writer || TransactionIdIsValid(GetTopTransactionIdIfAny());
+    loaded_by_writer = loaded_by_writer ||
+                       (ddl_in_transaction && TransactionIdIsValid(GetTopTransactionIdIfAny()));
 }
 
 }  // namespace
@@ -217,6 +219,11 @@ void transaction_aborted_for_definitions() {
 
 void transaction_ended_for_definitions() {
     loaded_by_writer = false;
+    ddl_in_transaction = false;
+}
+
+void note_ddl() {
+    ddl_in_transaction = true;
 }
 
 void free_retired_definitions() {

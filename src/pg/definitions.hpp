@@ -133,6 +133,9 @@ Oid dependency_table();
 void install_definition_callbacks();
 // What was loaded inside a transaction that had written may be what it had made of the catalogs.
 void transaction_aborted_for_definitions();
+// This transaction changes what definitions are made of: what it loads goes when it, or a part of
+// it, is rolled back.
+void note_ddl();
 void transaction_ended_for_definitions();
 // At the end of a transaction: frees what reloads have left.
 void free_retired_definitions();

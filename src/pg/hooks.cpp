@@ -10,6 +10,8 @@
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "access/htup_details.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/dbcommands.h"
@@ -161,14 +163,14 @@ Effect effect_of(Node* statement) {
             break;
         }
         case T_DropStmt: {
+            // Whatever may have hidden another of its name. Tables are noticed one by one as they
+            // go (object_access), whoever drops them.
             const ObjectType type = reinterpret_cast<DropStmt*>(statement)->removeType;
-            // Tables are noticed one by one as they go (object_access), whoever drops them.
-            effect.database = type == OBJECT_FUNCTION || type == OBJECT_ROUTINE ||
-                              type == OBJECT_PROCEDURE || type == OBJECT_AGGREGATE ||
-                              type == OBJECT_TYPE || type == OBJECT_DOMAIN ||
-                              type == OBJECT_EXTENSION || type == OBJECT_VIEW ||
-                              type == OBJECT_POLICY || type == OBJECT_RULE || type == OBJECT_CAST ||
-                              type == OBJECT_OPERATOR || type == OBJECT_SCHEMA;
+            effect.database = type != OBJECT_TABLE && type != OBJECT_INDEX &&
+                              type != OBJECT_SEQUENCE && type != OBJECT_TRIGGER &&
+                              type != OBJECT_MATVIEW && type != OBJECT_FOREIGN_TABLE &&
+                              type != OBJECT_EVENT_TRIGGER && type != OBJECT_PUBLICATION &&
+                              type != OBJECT_STATISTIC_EXT;
             break;
         }
         default:
@@ -212,6 +214,16 @@ Oid database_to_leave(Node* statement) {
     }
 }
 
+// have_createdb_privilege() is not to be had in every minor version.
+bool may_create_databases() {
+    if (superuser()) return true;
+    HeapTuple role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+    if (!HeapTupleIsValid(role)) return false;
+    const bool may = reinterpret_cast<Form_pg_authid>(GETSTRUCT(role))->rolcreatedb;
+    ReleaseSysCache(role);
+    return may;
+}
+
 void collect(const Effect& effect) {
     if (effect.database) collect_hard_database();
     if (effect.rows) collect_hard_rows();
@@ -237,9 +249,8 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     Node* node = statement->utilityStmt;
     const Oid leave = shared_ready() && IsTransactionState() ? database_to_leave(node) : InvalidOid;
     // Whoever may not run the statement has no say about our workers.
-    const bool may_run =
-        OidIsValid(leave) && (pg_database_ownercheck(leave, GetUserId()) ||
-                              (IsA(node, CreatedbStmt) && have_createdb_privilege()));
+    const bool may_run = OidIsValid(leave) && (pg_database_ownercheck(leave, GetUserId()) ||
+                                               (IsA(node, CreatedbStmt) && may_create_databases()));
     if (may_run) {
         PG_TRY();
         {
@@ -253,6 +264,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
         if (IsA(node, DropdbStmt)) store().release_database(leave);
         return;
     }
+    if (IsTransactionState() && GetCommandLogLevel(node) == LOGSTMT_DDL) note_ddl();
     Effect effect = {};
     const bool look = shared_ready() && IsTransactionState() && !RecoveryInProgress();
     // A new accessor changes nothing for the caches that exist.
@@ -271,6 +283,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     }
     if (class_id != RelationRelationId || !shared_ready() || RecoveryInProgress()) return;
     if (access != OAT_TRUNCATE && access != OAT_DROP) return;
+    note_ddl();
     // Called before the catalogs change, so what depends on the relation can still be read.
     collect_hard_relation(object_id);
     if (access == OAT_TRUNCATE) note_collected(object_id);

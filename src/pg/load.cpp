@@ -3,11 +3,13 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "executor/instrument.h"
+#include "lib/stringinfo.h"
 #include "portability/instr_time.h"
 #include "utils/acl.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/varlena.h"
 }
 
 namespace cache_ext::pg {
@@ -50,17 +52,29 @@ bool may_pin(const char* setting) {
     return false;
 }
 
+// Temporary objects of whoever reads must not shadow what the loader means: pg_temp comes last.
+static const char* without_temporary_schemas(const char* search_path) {
+    List* schemas;
+    if (!SplitIdentifierString(pstrdup(search_path), ',', &schemas)) return search_path;
+    StringInfoData path;
+    initStringInfo(&path);
+    ListCell* cell;
+    foreach (cell, schemas) {
+        const char* schema = static_cast<char*>(lfirst(cell));
+        if (strcmp(schema, "pg_temp") == 0) continue;
+        appendStringInfo(&path, "%s, ", quote_identifier(schema));
+    }
+    appendStringInfoString(&path, "pg_temp");
+    return path.data;
+}
+
 List* settings_to_pin() {
     List* list = NIL;
     for (const char* name : kPinned) {
         const char* value = GetConfigOption(name, true, false);
         if (value == nullptr) continue;
         if (strcmp(name, "search_path") == 0) {
-            // Temporary objects of whoever reads must not shadow what the loader means.
-            const char* temp = strstr(value, "pg_temp");
-            if (temp == nullptr) {
-                value = value[0] == '\0' ? "pg_temp" : psprintf("%s, pg_temp", value);
-            }
+            value = without_temporary_schemas(value);
         }
         list = lappend(list, psprintf("%s=%s", name, value));
     }

@@ -259,9 +259,12 @@ namespace {
 bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot) {
     core::Xid hard[core::kMaxHard];
     uint32 n;
-    store().hard_writers(index, hard, &n);
+    if (!store().hard_writers(index, hard, &n)) return false;
     for (uint32 i = 0; i < n; ++i) {
-        if (snapshot.in_progress(hard[i])) continue;
+        // One that ended long ago is past all that, and its low half may not be asked about any
+        // more.
+        constexpr core::Xid kLongAgo = 1000000000;
+        if (snapshot.in_progress(hard[i]) || hard[i] + kLongAgo < snapshot.xmax) continue;
         const auto xid = static_cast<TransactionId>(hard[i]);
         if (xid != GetTopTransactionIdIfAny() && !ConditionalXactLockTableWait(xid)) return false;
     }
@@ -281,9 +284,15 @@ void load_and_publish(const ReadRequest& request, const Definition* d, const Key
     innermost = &load;
     PG_TRY();
     { loaded = run_loader(d, request.arguments, request.nulls); }
-    PG_FINALLY();
-    { innermost = load.outer; }
+    PG_CATCH();
+    {
+        // An outer loader may catch the error and make a value of it.
+        innermost = load.outer;
+        spoil_outer();
+        PG_RE_THROW();
+    }
     PG_END_TRY();
+    innermost = load.outer;
     result->value = loaded.value;
     result->is_null = loaded.is_null;
     result->source = Source::kLoader;

@@ -90,7 +90,8 @@ extern "C" Datum cache_verify_1_0(PG_FUNCTION_ARGS) {
     Key any_key = {};
     const core::CacheIndex index = control_block(d);
     const bool may_serve = index != core::kNoCache && d->loader_name != nullptr &&
-                           bypass_reason(d, any_key) == core::Bypass::kCount;
+                           bypass_reason(d, any_key) == core::Bypass::kCount &&
+                           !TransactionIdIsValid(GetTopTransactionIdIfAny());
     if (may_serve) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         auto* sample = static_cast<Sample*>(palloc(sizeof(Sample) * size));

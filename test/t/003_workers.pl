@@ -17,8 +17,10 @@ my $prompt = 10;
 
 my $node = new_node('workers');
 preload($node);
+# Tasks wake whom they need, so nobody depends on the nap; and an idle worker stays for six of them,
+# longer than a statement waits for it to go by itself.
 $node->append_conf('postgresql.conf',
-	"cache_ext.naptime = '100ms'\nallow_in_place_tablespaces = on\n");
+	"cache_ext.naptime = '5s'\nallow_in_place_tablespaces = on\n");
 $node->start;
 
 # A long time to live, of which a value is fresh for a small part only: so a slow machine may be late

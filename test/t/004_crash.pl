@@ -14,7 +14,7 @@ use Test::More;
 
 my $node = new_node('crash');
 preload($node);
-$node->append_conf('postgresql.conf', "restart_after_crash = on\ncache_ext.naptime = '100ms'\n");
+$node->append_conf('postgresql.conf', "restart_after_crash = on\n");
 $node->start;
 create_counter($node, 'postgres', "ttl => '100 s', refresh_at => 0.001, max_entries => 100");
 
