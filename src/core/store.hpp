@@ -210,7 +210,7 @@ class Store {
     std::uint32_t possibly_running(const WrittenTag& written, Xid* out) const;
     // Do two snapshots agree on every writer of a tag, leaving out `self`? The rule for a value
     // that is not in the cache (yet).
-    bool agree(const WrittenTag& tag, Xid self, const Snapshot& f, const Snapshot& s) const;
+    bool agree(const WrittenTag& written, Xid self, const Snapshot& f, const Snapshot& s) const;
     // For announcements that carry no entries: may f rule out that a writer of this tag is unknown
     // to it, i.e. does it see all of them except `self`?
     bool all_seen(Tag tag, Xid self, const Snapshot& f, Xid* unseen, std::uint32_t* count) const;

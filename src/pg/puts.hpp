@@ -19,7 +19,7 @@ void drop_pending_puts(uint64 cache_id, const Key* key);
 // The same for those that carry the tag, and for those whose key the filter accepts.
 void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag);
 using KeyFilter = bool (*)(const uint8* key, void* context);
-void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* context);
+void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* argument);
 
 // Before PREPARE TRANSACTION, which no put survives: what they were to replace does not, either.
 void collect_pending_puts();
