@@ -306,7 +306,7 @@ void load_and_publish(const ReadRequest& request, const Definition* d, const Key
         add_tag(innermost, whole_tag(d->cache_id()), false, index);
     }
 
-    count(d, Counter::kMisses);
+    if (!request.fresh) count(d, Counter::kMisses);
     count(d, Counter::kLoadMicros, loaded.load_us);
     const Bypass reason = publish(d, key, loaded, load, snapshot, result);
     if (reason == Bypass::kCount) {
