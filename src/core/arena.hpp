@@ -95,6 +95,13 @@ class Arena {
         return static_cast<T*>(at(ref));
     }
 
+    // Would `bytes` bytes at this reference lie inside the block? Whatever it is: needs no live
+    // allocation and no lock.
+    bool holds(Ref ref, std::size_t bytes) const {
+        return ref >= header().first &&
+               std::size_t{ref} * kUnit + kOverhead + bytes <= std::size_t{header().end} * kUnit;
+    }
+
     // The inverse of at(): `payload` must be an address that at() returned.
     Ref ref_of(const void* payload) const;
 

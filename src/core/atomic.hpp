@@ -5,6 +5,17 @@
 // where they are declared).
 #pragma once
 
+#include <cstddef>
+#include <cstring>
+
+// Reads that may race with writers, and whose result is thrown away unless a version proves that
+// they did not. ThreadSanitizer cannot know that.
+#if defined(__SANITIZE_THREAD__)
+#define CACHE_EXT_UNCHECKED __attribute__((no_sanitize("thread"), noinline))
+#else
+#define CACHE_EXT_UNCHECKED
+#endif
+
 namespace cache_ext::core {
 
 template <class T>
@@ -36,6 +47,52 @@ template <class T>
 inline bool claim(T& field, T expected, T desired) {
     return __atomic_compare_exchange_n(&field, &expected, desired, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE);
+}
+
+template <class T>
+inline T exchange(T& field, T value) {
+    return __atomic_exchange_n(&field, value, __ATOMIC_ACQ_REL);
+}
+
+// Loads before it are not moved behind it.
+inline void read_fence() {
+#if defined(__SANITIZE_THREAD__)
+    __asm__ volatile("" ::: "memory");  // it does not know fences; nobody reorders loads there
+#else
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
+
+template <class T>
+CACHE_EXT_UNCHECKED inline T load_racing(const T& field) {
+#if defined(__SANITIZE_THREAD__)
+    return *static_cast<const volatile T*>(&field);
+#else
+    return load_acquire(field);
+#endif
+}
+
+// memcpy and memcmp of bytes that may change meanwhile.
+CACHE_EXT_UNCHECKED inline void copy_racing(void* to, const void* from, std::size_t n) {
+#if defined(__SANITIZE_THREAD__)
+    const auto* source = static_cast<const volatile unsigned char*>(from);
+    for (std::size_t i = 0; i < n; ++i) static_cast<unsigned char*>(to)[i] = source[i];
+#else
+    std::memcpy(to, from, n);
+#endif
+}
+
+CACHE_EXT_UNCHECKED inline bool equal_racing(const void* a, const void* b, std::size_t n) {
+#if defined(__SANITIZE_THREAD__)
+    const auto* x = static_cast<const volatile unsigned char*>(a);
+    const auto* y = static_cast<const volatile unsigned char*>(b);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (x[i] != y[i]) return false;
+    }
+    return true;
+#else
+    return n == 0 || std::memcmp(a, b, n) == 0;
+#endif
 }
 
 }  // namespace cache_ext::core

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "core/arena.hpp"
+#include "core/atomic.hpp"
 #include "core/clock.hpp"
 #include "core/writers.hpp"
 
@@ -25,6 +26,11 @@ static_assert(sizeof(TagRef) == 16 && std::is_trivially_copyable_v<TagRef>);
 inline constexpr std::uint32_t kMaxTags = 16;        // TagRefs of one entry
 inline constexpr std::uint32_t kMaxKeyBytes = 8192;  // encoded key
 inline constexpr std::uint8_t kMaxFrequency = 3;     // two bits, as in S3-FIFO
+
+// Uses of an entry are counted one by one up to here, and then one in kHitSample for all of them:
+// a hot entry's line stays unwritten, and with it in every processor's cache.
+inline constexpr std::uint32_t kCountedHits = 16;
+inline constexpr std::uint32_t kHitSample = 16;
 
 enum class Queue : std::uint8_t { kNone, kSmall, kMain };
 
@@ -49,7 +55,7 @@ struct Entry {
     Millis expires_at;
     std::uint32_t refresh_after;   // ms after calculated_at, UINT32_MAX: never
     std::uint32_t load_us;         // what the loader took
-    std::uint32_t hits;            // atomic, relaxed
+    std::uint32_t hits;            // atomic, relaxed; exact up to kCountedHits
     Queue queue;                   // budget lock
     std::uint8_t frequency;        // atomic, relaxed; readers raise it, eviction lowers it
     std::uint8_t flags;            // kNullFlag is constant; kDeadFlag: partition lock
@@ -77,6 +83,11 @@ struct Entry {
         return set;
     }
     bool expired(Millis now) const { return now >= expires_at; }
+    // Past its refresh point, and nobody has claimed that yet.
+    bool refresh_due(Millis now) const {
+        return refresh_after != UINT32_MAX && now >= calculated_at + refresh_after &&
+               load_relaxed(refresh_claimed) == 0;
+    }
 
     static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
                                  std::size_t value) {

@@ -41,9 +41,27 @@ static_assert(std::is_trivially_copyable_v<StoreHeader>);
 
 // Lock: partition.
 struct alignas(64) Partition {
-    Seq seq;  // registrations so far
+    Seq seq;                // registrations so far
+    std::uint64_t version;  // odd while somebody holds the lock exclusively; atomic
 };
 static_assert(sizeof(Partition) == 64);
+
+// Scope of the exclusive lock of one partition. It changes the partition's version, which tells
+// those who read without the lock (Store::lookup_unlocked) that they may have seen anything.
+class PartitionWriter {
+  public:
+    PartitionWriter(const LockTable& locks, Partition* partitions, std::uint32_t p)
+        : guard_(locks, kFirstPartitionLock + p, LockGuard::kExclusive), partition_(partitions[p]) {
+        exchange(partition_.version, partition_.version + 1);
+    }
+    ~PartitionWriter() { store_release(partition_.version, partition_.version + 1); }
+    PartitionWriter(const PartitionWriter&) = delete;
+    PartitionWriter& operator=(const PartitionWriter&) = delete;
+
+  private:
+    LockGuard guard_;
+    Partition& partition_;
+};
 
 // A tag with a ring of its own, as long as entries carry it. Lock: the partition of `tag`.
 struct TagNode {

@@ -111,6 +111,11 @@ Xid Store::last_writer(const Entry& e) const {
 Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
                     std::uint32_t buffer_bytes, Detail detail, EntryTags* tags) const {
     Found found;
+    const bool quiet = detail == Detail::kServeQuietly;
+    if ((quiet || detail == Detail::kPeek) && tags == nullptr && buffer != nullptr &&
+        lookup_unlocked(cache, key, s, buffer, buffer_bytes, quiet, &found)) {
+        return found;
+    }
     LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kShared);
     const Ref ref = find_entry(cache, key);
     if (ref == kNullRef) return found;
@@ -139,11 +144,14 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
     }
     if (tags != nullptr) collect_tags(*e, tags);
     if (buffer != nullptr) std::memcpy(buffer, e->value(), e->value_bytes);
-    if (detail == Detail::kServe) {
+    if (quiet || detail == Detail::kServe) {
         EvictionQueue::touch(e);
-        add_relaxed(e->hits, 1U);
-        if (e->refresh_after != UINT32_MAX && now >= e->calculated_at + e->refresh_after &&
-            load_relaxed(e->refresh_claimed) == 0) {
+        if (load_relaxed(e->hits) < kCountedHits) {
+            add_relaxed(e->hits, 1U);
+        } else if (!quiet) {
+            add_relaxed(e->hits, kHitSample);
+        }
+        if (e->refresh_due(now)) {
             found.refresh_due = claim(e->refresh_claimed, std::uint8_t{0}, std::uint8_t{1});
         }
     }
@@ -158,7 +166,7 @@ bool Store::usable(CacheIndex cache, const Snapshot& f) const {
 }
 
 void Store::release_refresh_claim(CacheIndex cache, const KeyView& key, Millis delay) const {
-    LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kExclusive);
+    PartitionWriter guard(locks_, partitions_, partition_of(key.hash));
     const Ref ref = find_entry(cache, key);
     if (ref == kNullRef) return;
     Entry* e = arena_.at<Entry>(ref);

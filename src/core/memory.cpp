@@ -77,7 +77,7 @@ bool Store::evict_under_lock(CacheIndex budget) {
     const Entry* e = arena_.at<Entry>(ref);
     bool mine;
     {
-        LockGuard guard(locks_, partition_lock(e->hash), LockGuard::kExclusive);
+        PartitionWriter guard(locks_, partitions_, partition_of(e->hash));
         mine = unlink(ref);
     }
     if (mine) {

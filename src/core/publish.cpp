@@ -53,7 +53,7 @@ bool Store::link(const Fill& fill, const Snapshot& f, Ref ref, std::uint32_t gen
         *result = why;
         return true;
     };
-    LockGuard guard(locks_, partition_lock(e->hash), LockGuard::kExclusive);
+    PartitionWriter guard(locks_, partitions_, partition_of(e->hash));
     const WriterRing& ring = *slot(e->hash);
     e->key_seq = ring.last_seq;
     if (!still(fill.cache, generation) || !still(pins)) return refused(PublishResult::kNoCache);
@@ -187,7 +187,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
 bool Store::remove(CacheIndex cache, const KeyView& key) {
     CacheIndex budget;
     {
-        LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kExclusive);
+        PartitionWriter guard(locks_, partitions_, partition_of(key.hash));
         const Ref ref = find_entry(cache, key);
         if (ref == kNullRef) return false;
         budget = arena_.at<Entry>(ref)->budget;
@@ -208,7 +208,7 @@ std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* contex
                            [&](const TagRef& t) { return t.node == kNullRef && t.cache == other; });
     };
     for (std::uint32_t p = 0; p < kPartitions; ++p) {
-        LockGuard guard(locks_, kFirstPartitionLock + p, LockGuard::kExclusive);
+        PartitionWriter guard(locks_, partitions_, p);
         const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
         for (std::uint32_t i = 0; i < header_->buckets_per_partition; ++i) {
             for (Ref ref = buckets[i]; ref != kNullRef;) {
@@ -233,7 +233,7 @@ std::uint32_t Store::sweep(std::uint32_t p, std::uint32_t* cursor, std::uint32_t
     std::uint32_t looked = 0, freed = 0;
     const Millis now = clock_.now();
     {
-        LockGuard guard(locks_, kFirstPartitionLock + p, LockGuard::kExclusive);
+        PartitionWriter guard(locks_, partitions_, p);
         const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
         while (*cursor < header_->buckets_per_partition && looked < max_entries) {
             for (Ref ref = buckets[(*cursor)++]; ref != kNullRef; ++looked) {

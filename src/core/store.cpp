@@ -138,7 +138,7 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
     c.last_error[0] = '\0';
     c.counters.reset();
     {
-        LockGuard ring_guard(locks_, partition_lock(whole_tag), LockGuard::kExclusive);
+        PartitionWriter ring_guard(locks_, partitions_, partition_of(whole_tag));
         store_relaxed(c.whole_tag, whole_tag);
         c.whole.init();
         c.whole.distrust(next_xid);
@@ -163,7 +163,7 @@ bool Store::exhausted() const {
 void Store::distrust(CacheIndex cache, Xid next_xid) {
     CacheControl& c = caches_[cache];
     const Tag tag = load_relaxed(c.whole_tag);
-    LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+    PartitionWriter guard(locks_, partitions_, partition_of(tag));
     if (load_relaxed(c.whole_tag) != tag) return;
     // The record speaks against the entries that are there, the rest against blind fills.
     WriterRecord dropped[kRingCapacity];
@@ -175,7 +175,7 @@ void Store::distrust(CacheIndex cache, Xid next_xid) {
 void Store::trust(CacheIndex cache) {
     CacheControl& c = caches_[cache];
     const Tag tag = load_relaxed(c.whole_tag);
-    LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+    PartitionWriter guard(locks_, partitions_, partition_of(tag));
     if (load_relaxed(c.whole_tag) == tag) c.whole.trust();
 }
 
@@ -211,7 +211,7 @@ void Store::release(CacheIndex cache, std::uint64_t id) {
     {
         // Whoever still registers on the old tag holds this lock while it compares.
         const Tag tag = load_relaxed(caches_[cache].whole_tag);
-        LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+        PartitionWriter guard(locks_, partitions_, partition_of(tag));
         store_relaxed(caches_[cache].whole_tag, Tag{0});
     }
     LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);

@@ -48,8 +48,10 @@ struct Found {
 };
 
 enum class Detail : std::uint8_t {
-    kServe,   // counts as a use: recency, hits, refresh claim
-    kInspect  // changes nothing, and fills in last_writer
+    kServe,         // counts as a use: recency, hits, refresh claim
+    kServeQuietly,  // the same while the entry is new; then only kServe counts, for kHitSample uses
+    kPeek,          // changes nothing
+    kInspect        // changes nothing, and fills in hits, gross_bytes and last_writer
 };
 
 // What an entry depends on, for a load that has read it.
@@ -175,7 +177,8 @@ class Store {
     // --- reading (lookup.cpp) ---
 
     // Looks the key up for snapshot s and copies the value into `buffer` if it may be served, and
-    // all tags of its entry to `tags`, if given.
+    // all tags of its entry to `tags`, if given. kServeQuietly and kPeek without tags take no lock
+    // unless they must; what is in the buffer after anything but a hit is undefined.
     Found lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
                  std::uint32_t buffer_bytes, Detail detail, EntryTags* tags = nullptr) const;
 
@@ -247,6 +250,11 @@ class Store {
     Ref find_node(Tag tag) const;                                // partition lock
     Ref make_node(Ref memory, Tag tag, bool is_key);             // partition lock, exclusive
     LookupResult judge(const Entry& e, const Snapshot& s) const;
+    bool lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot& s,
+                         std::uint8_t* buffer, std::uint32_t buffer_bytes, bool quiet,
+                         Found* found) const;
+    bool judge_unlocked(Ref ref, const Entry& e, const Snapshot& s) const;
+    static bool quick_unlocked(const WriterRing& ring, Seq seq, Xid xmin);
     // The tag behind a reference of a live entry, and its ring.
     Tag tag_of(const TagRef& ref) const;
     const WriterRing& ring_of(const TagRef& ref) const;

@@ -20,7 +20,7 @@ Ref Store::find_node(Tag tag) const {
 void Store::register_writer(const WrittenTag& written, Xid xid, const Ended& ended) {
     WriterRecord dropped[kRingCapacity];
     const Tag tag = written.tag;
-    LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+    PartitionWriter guard(locks_, partitions_, partition_of(tag));
     const Seq seq = ++partition(tag)->seq;
     if (written.kind == TagKind::kWhole) {
         CacheControl& c = caches_[written.cache];
@@ -149,7 +149,7 @@ PublishResult Store::pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen
         PublishResult result = PublishResult::kNoMemory;
         for (;;) {
             {
-                LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+                PartitionWriter guard(locks_, partitions_, partition_of(tag));
                 Ref ref = find_node(tag);
                 if (ref == kNullRef && spare != kNullRef) {
                     ref = make_node(spare, tag, fill.tag_is_key != nullptr && fill.tag_is_key[i]);
@@ -181,7 +181,7 @@ void Store::unpin(const TagRef* refs, std::uint32_t count) {
         auto* node = arena_.at<TagNode>(ref);
         const Tag tag = node->tag;  // constant while pinned
         {
-            LockGuard guard(locks_, partition_lock(tag), LockGuard::kExclusive);
+            PartitionWriter guard(locks_, partitions_, partition_of(tag));
             if (--node->refs > 0) continue;
             Ref* link = node_bucket(tag);
             while (*link != ref) link = &arena_.at<TagNode>(*link)->next;

@@ -15,23 +15,31 @@ namespace {
 
 constexpr uint64 kNullHash = 0x9e3779b97f4a7c15;
 
-// How one type's values become bytes.
-struct KeyType {
-    Oid type;
-    int16 fixed;  // bytes of the value, 0: length-prefixed
-};
-
-constexpr KeyType kKeyTypes[] = {
-    {INT2OID, 2}, {INT4OID, 4},  {INT8OID, 8},      {BOOLOID, 1},
-    {DATEOID, 4}, {UUIDOID, 16}, {TIMESTAMPOID, 8}, {TIMESTAMPTZOID, 8},
-    {TEXTOID, 0}, {BYTEAOID, 0}, {JSONBOID, 0},     {NAMEOID, 0},
-};
-
-const KeyType* find_type(Oid type) {
-    for (const KeyType& t : kKeyTypes) {
-        if (t.type == type) return &t;
+// How one type's values become bytes: how many, 0: any number, after their length. -1: no such
+// type.
+int fixed_bytes(Oid type) {
+    switch (type) {
+        case BOOLOID:
+            return 1;
+        case INT2OID:
+            return 2;
+        case INT4OID:
+        case DATEOID:
+            return 4;
+        case INT8OID:
+        case TIMESTAMPOID:
+        case TIMESTAMPTZOID:
+            return 8;
+        case UUIDOID:
+            return UUID_LEN;
+        case TEXTOID:
+        case BYTEAOID:
+        case JSONBOID:
+        case NAMEOID:
+            return 0;
+        default:
+            return -1;
     }
-    return nullptr;
 }
 
 // A value's bytes, in place or in `scratch`.
@@ -40,47 +48,61 @@ struct Bytes {
     uint32 size;
 };
 
-Bytes bytes_of(const KeyType& type, Datum value, uint64* scratch) {
-    switch (type.type) {
-        case INT2OID:
-        case INT4OID:
-        case INT8OID:
-        case BOOLOID:
-        case DATEOID:
-        case TIMESTAMPOID:
-        case TIMESTAMPTZOID:
-            *scratch =
-                static_cast<uint64>(value);  // little or big endian, the same everywhere here
-#ifdef WORDS_BIGENDIAN
-            *scratch <<= 8 * (8 - type.fixed);
-#endif
-            return {reinterpret_cast<const uint8*>(scratch), static_cast<uint32>(type.fixed)};
+Bytes bytes_of(Oid type, Datum value, uint64* scratch) {
+    switch (type) {
         case UUIDOID:
             return {DatumGetUUIDP(value)->data, UUID_LEN};
         case NAMEOID:
             return {reinterpret_cast<const uint8*>(NameStr(*DatumGetName(value))),
                     static_cast<uint32>(strlen(NameStr(*DatumGetName(value))))};
-        default: {
+        case TEXTOID:
+        case BYTEAOID:
+        case JSONBOID: {
             struct varlena* v = PG_DETOAST_DATUM_PACKED(value);
             return {reinterpret_cast<const uint8*>(VARDATA_ANY(v)),
                     static_cast<uint32>(VARSIZE_ANY_EXHDR(v))};
         }
+        default: {
+            const int size = fixed_bytes(type);
+            *scratch = static_cast<uint64>(value);
+#ifdef WORDS_BIGENDIAN
+            *scratch <<= 8 * (8 - size);
+#endif
+            return {reinterpret_cast<const uint8*>(scratch), static_cast<uint32>(size)};
+        }
     }
+}
+
+// Spreads the bits: partitions and buckets take the low ones. The last step of MurmurHash3
+// (Appleby, in the public domain).
+uint64 finish(uint64 h) {
+    h ^= h >> 33;
+    h *= 0xff51afd7ed558ccd;
+    h ^= h >> 33;
+    h *= 0xc4ceb9fe1a85ec53;
+    return h ^ (h >> 33);
+}
+
+uint64 hash_of(Oid type, Datum value, Bytes bytes) {
+    if (type == JSONBOID) {
+        return DatumGetUInt64(DirectFunctionCall2(jsonb_hash_extended, value, UInt64GetDatum(0)));
+    }
+    if (bytes.size <= sizeof(uint64)) {
+        uint64 word = 0;
+        memcpy(&word, bytes.data, bytes.size);
+        return finish(word + bytes.size);
+    }
+    return hash_bytes_extended(bytes.data, static_cast<int>(bytes.size), 0);
 }
 
 uint64 seed(CacheId cache, uint64 kind) {
     return hash_combine64(hash_combine64(cache.id, cache.database), kind);
 }
 
-// Spreads the bits: partitions and buckets take the low ones.
-uint64 finish(uint64 h) {
-    return hash_bytes_extended(reinterpret_cast<const uint8*>(&h), 8, 0);
-}
-
 }  // namespace
 
 bool key_type_supported(Oid type) {
-    return find_type(type) != nullptr;
+    return fixed_bytes(type) >= 0;
 }
 
 const char* supported_key_types() {
@@ -90,12 +112,8 @@ const char* supported_key_types() {
 
 uint64 hash_column(Oid type, Datum value, bool null) {
     if (null) return kNullHash;
-    if (type == JSONBOID) {
-        return DatumGetUInt64(DirectFunctionCall2(jsonb_hash_extended, value, UInt64GetDatum(0)));
-    }
     uint64 scratch;
-    const Bytes b = bytes_of(*find_type(type), value, &scratch);
-    return hash_bytes_extended(b.data, static_cast<int>(b.size), 0);
+    return hash_of(type, value, bytes_of(type, value, &scratch));
 }
 
 core::Tag whole_tag(CacheId cache) {
@@ -122,18 +140,14 @@ void encode_key(CacheId cache, int columns, const Oid* types, const Datum* value
     uint64 scratch[kMaxKeyColumns];
     size_t total = 0;
     for (int i = 0; i < columns; ++i) {
-        const KeyType& type = *find_type(types[i]);
         if (nulls[i]) {
             total += 1;
             key->column_hash[i] = kNullHash;
             continue;
         }
-        parts[i] = bytes_of(type, values[i], &scratch[i]);
-        total += 1 + (type.fixed != 0 ? 0 : sizeof(uint32)) + parts[i].size;
-        key->column_hash[i] =
-            types[i] == JSONBOID
-                ? hash_column(JSONBOID, values[i], false)
-                : hash_bytes_extended(parts[i].data, static_cast<int>(parts[i].size), 0);
+        parts[i] = bytes_of(types[i], values[i], &scratch[i]);
+        total += 1 + (fixed_bytes(types[i]) != 0 ? 0 : sizeof(uint32)) + parts[i].size;
+        key->column_hash[i] = hash_of(types[i], values[i], parts[i]);
     }
     if (total > core::kMaxKeyBytes) {
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -146,7 +160,7 @@ void encode_key(CacheId cache, int columns, const Oid* types, const Datum* value
     for (int i = 0; i < columns; ++i) {
         *out++ = nulls[i] ? 0 : 1;
         if (nulls[i]) continue;
-        if (find_type(types[i])->fixed == 0) {
+        if (fixed_bytes(types[i]) == 0) {
             memcpy(out, &parts[i].size, sizeof(uint32));
             out += sizeof(uint32);
         }
@@ -158,21 +172,21 @@ void encode_key(CacheId cache, int columns, const Oid* types, const Datum* value
 
 void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls) {
     for (int i = 0; i < columns; ++i) {
-        const KeyType& type = *find_type(types[i]);
+        const int fixed = fixed_bytes(types[i]);
         nulls[i] = *bytes++ == 0;
         values[i] = 0;
         if (nulls[i]) continue;
-        uint32 size = static_cast<uint32>(type.fixed);
-        if (type.fixed == 0) {
+        auto size = static_cast<uint32>(fixed);
+        if (fixed == 0) {
             memcpy(&size, bytes, sizeof(size));
             bytes += sizeof(size);
         }
-        if (type.type == UUIDOID || type.type == NAMEOID) {
-            const size_t room = type.type == NAMEOID ? NAMEDATALEN : size;
+        if (types[i] == UUIDOID || types[i] == NAMEOID) {
+            const size_t room = types[i] == NAMEOID ? NAMEDATALEN : size;
             auto* copy = static_cast<uint8*>(palloc0(room));
             memcpy(copy, bytes, size);
             values[i] = PointerGetDatum(copy);
-        } else if (type.fixed != 0) {
+        } else if (fixed != 0) {
             uint64 raw = 0;
             memcpy(&raw, bytes, size);
 #ifdef WORDS_BIGENDIAN

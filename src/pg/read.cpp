@@ -178,13 +178,16 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
                   const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
     const bool needs_tags =
         innermost != nullptr || TransactionIdIsValid(GetTopTransactionIdIfAny());
+    static uint32 uses = 0;
+    const core::Detail detail =
+        ++uses % core::kHitSample == 0 ? core::Detail::kServe : core::Detail::kServeQuietly;
     uint64 by_value = 0;
     uint32 room = d->value_by_value ? sizeof(by_value) : std::max<uint32>(request.size_hint, 64);
     for (;;) {
         auto* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
                                          : static_cast<uint8*>(palloc(room));
-        const core::Found found = store().lookup(d->index, key.view, snapshot, buffer, room,
-                                                 core::Detail::kServe, needs_tags ? tags : nullptr);
+        const core::Found found = store().lookup(d->index, key.view, snapshot, buffer, room, detail,
+                                                 needs_tags ? tags : nullptr);
         if (found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
             result->value =

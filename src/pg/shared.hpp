@@ -15,9 +15,9 @@ bool shared_ready();
 // Only if shared_ready().
 core::Store& store();
 
-// For counters.
+// For counters: neighbours have different ones.
 inline uint32 stripe() {
-    return static_cast<uint32>(MyProcPid);
+    return static_cast<uint32>(MyBackendId);
 }
 
 // Milliseconds since 2000-01-01. The coarse clock: its resolution is the kernel's tick.

@@ -56,7 +56,7 @@ bool agrees_with_loader(const Definition* d, const Sample& sample, const core::S
     uint8* buffer;
     do {
         buffer = static_cast<uint8*>(palloc(room));
-        found = store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kInspect);
+        found = store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kPeek);
         room = std::max<uint32>(room, found.value_bytes);
     } while (found.result == core::LookupResult::kTooSmall);
     *checked = found.result == core::LookupResult::kHit;

@@ -123,7 +123,10 @@ class Simulation {
         const int key = some_key();
         const HeldSnapshot& s = snapshots_[random_() % kHeld];
         ++reads;
+        const Got peeked = cache_of(key).get_quietly(name(key), s, Detail::kPeek);
         const Got got = cache_of(key).get(name(key), s);
+        ASSERT_EQ(peeked.result, got.result);
+        ASSERT_EQ(peeked.value, got.value);
         ++results[got.result];
         const std::string right = load(key, s);
         if (got.result == LookupResult::kHit) {

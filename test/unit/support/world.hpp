@@ -201,8 +201,9 @@ class Actor {
         const std::string name = key(k);
         std::uint8_t buffer[1024];
         const std::string expected = view.load(k);
+        constexpr Detail kDetails[] = {Detail::kServe, Detail::kServeQuietly, Detail::kPeek};
         const Found found = store_.lookup(cache, view_of(name), view.snapshot(), buffer,
-                                          sizeof(buffer), Detail::kServe);
+                                          sizeof(buffer), kDetails[random_() % 3]);
         if (found.result == LookupResult::kHit) {
             ++hits;
             const std::string got(buffer, buffer + found.value_bytes);
