@@ -124,7 +124,7 @@ Bypass reason_of(core::PublishResult result) {
 
 // now() as the loader saw it: what it computed was right then, so its time to live begins there.
 core::Millis transaction_now() {
-    return to_millis(GetCurrentTransactionStartTimestamp());
+    return transaction_start_ms();
 }
 
 core::Millis expiry(const Definition* d, core::Millis calculated_at) {

@@ -2,6 +2,8 @@
 
 #include "pg/settings.hpp"
 
+#include "pg/clock.hpp"
+
 extern "C" {
 #include "utils/guc.h"
 }
@@ -25,6 +27,7 @@ void define_settings(bool preloading) {
                                 "Of all databases together; a cache beyond them is bypassed.",
                                 &settings.max_caches, 200, 1, 10000, PGC_POSTMASTER, 0, nullptr,
                                 nullptr, nullptr);
+        define_test_clock();
     }
     DefineCustomBoolVariable("cache_ext.enabled", "Serve values from the cache.",
                              "Off: every read runs its loader. Invalidation goes on.",

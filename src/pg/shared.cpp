@@ -1,5 +1,3 @@
-#include <ctime>
-
 #include "pg/postgres.hpp"
 
 #include "pg/settings.hpp"
@@ -48,6 +46,7 @@ void request() {
     if (previous_request_hook != nullptr) previous_request_hook();
     RequestAddinShmemSpace(add_size(block_bytes(), PG_CACHE_LINE_SIZE));
     RequestAddinShmemSpace(tasks_bytes());
+    RequestAddinShmemSpace(clock_bytes());
     RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 1);
 }
 
@@ -62,6 +61,7 @@ void startup() {
         elog(FATAL, "cache_ext: could not lay out %zu bytes of shared memory", bytes);
     }
     locks = GetNamedLWLockTranche(kTranche);
+    attach_clock();
     attach_tasks(&locks[core::Store::lock_count(options())].lock);
     the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
     ready = true;
@@ -90,13 +90,6 @@ bool shared_ready() {
 
 core::Store& store() {
     return the_store;
-}
-
-core::Millis now_ms() {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME_COARSE, &t);
-    constexpr int64 kEpoch = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * int64{SECS_PER_DAY};
-    return (t.tv_sec - kEpoch) * 1000 + t.tv_nsec / 1000000;
 }
 
 void require_shared(const char* what) {

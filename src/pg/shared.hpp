@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/store.hpp"
+#include "pg/clock.hpp"
 #include "pg/postgres.hpp"
 
 namespace cache_ext::pg {
@@ -20,8 +21,7 @@ inline uint32 stripe() {
     return static_cast<uint32>(MyBackendId);
 }
 
-// Milliseconds since 2000-01-01. The coarse clock: its resolution is the kernel's tick.
-core::Millis now_ms();
+// Between PostgreSQL's timestamps and the times of the core (clock.hpp).
 inline core::Millis to_millis(TimestampTz t) {
     return t / 1000;
 }

@@ -187,6 +187,16 @@ void worker_stopped(Oid database) {
     wake(procno);  // tasks may have come in while it was ending
 }
 
+void wake_all() {
+    if (tasks == nullptr) return;
+    LWLockAcquire(tasks_lock, LW_SHARED);
+    wake(tasks->launcher_procno);
+    for (const DatabaseSlot& s : tasks->databases) {
+        if (s.worker_pid != 0) wake(s.worker_procno);
+    }
+    LWLockRelease(tasks_lock);
+}
+
 void keep_workers_out_of(Oid database) {
     const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kKeepOutWaitMs);
     ConditionVariablePrepareToSleep(&tasks->worker_gone);

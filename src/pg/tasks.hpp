@@ -50,6 +50,9 @@ void worker_not_started(Oid database);
 bool worker_started(Oid database);
 void worker_stopped(Oid database);
 
+// Wakes the launcher and all workers: the clock was set.
+void wake_all();
+
 // --- for statements that need a database without connections ---
 
 // Ends the worker of the database and keeps others from starting; waits a few seconds at most.

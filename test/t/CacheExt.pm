@@ -8,7 +8,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(new_node preload create_counter verdict stat_of seconds);
+our @EXPORT = qw(new_node preload start_with_clock shift_clock create_counter verdict stat_of seconds);
 
 # A cluster that is initialized but not started, cache_ext not preloaded.
 sub new_node
@@ -25,6 +25,23 @@ sub preload
 {
 	my ($node) = @_;
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cache_ext'\n");
+	return;
+}
+
+# Starts the server so that its clock can be shifted.
+sub start_with_clock
+{
+	my ($node) = @_;
+	local $ENV{CACHE_EXT_TEST_CLOCK} = 1;
+	$node->start;
+	return;
+}
+
+# Sets the caches' clock so many seconds ahead of the server's, for all sessions and workers.
+sub shift_clock
+{
+	my ($node, $seconds) = @_;
+	$node->safe_psql('postgres', "SET cache_ext.clock_offset = '${seconds}s'");
 	return;
 }
 
