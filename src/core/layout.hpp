@@ -90,6 +90,7 @@ struct alignas(64) CacheControl {
     CacheIndex budget;
     std::uint64_t max_entries;  // 0: not limited
     std::uint64_t max_bytes;    // 0: not limited; gross
+    Millis stale_for;           // how long an old value may still be served; atomic
     std::uint64_t used_entries;
     std::uint64_t used_bytes;
     EvictionQueue queue;

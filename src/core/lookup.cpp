@@ -58,58 +58,64 @@ LookupResult Store::judge(const Entry& e, const Snapshot& s) const {
     return quick ? LookupResult::kHit : judge_slowly(e, s);
 }
 
-// Takes the partition locks of other tags, shared, one at a time; so the caller may hold the
-// entry's only shared.
+// Calls visit(ring, tag, seq) for the rings of an entry until one returns false, and returns
+// whether none did. Takes the partition locks of other tags, shared, one at a time; so the caller
+// may hold the entry's only shared.
+template <class Visit>
+bool Store::all_rings(const Entry& e, Visit visit) const {
+    const auto elsewhere = [&](const WriterRing& ring, Tag tag, Seq seq) {
+        if (partition_of(tag) == partition_of(e.hash)) return visit(ring, tag, seq);
+        LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
+        return visit(ring, tag, seq);
+    };
+    const CacheControl& c = caches_[e.cache];
+    bool all = visit(*slot(e.hash), e.hash, e.key_seq) &&
+               elsewhere(c.whole, load_relaxed(c.whole_tag), e.cache_seq);
+    for (std::uint32_t i = 0; all && i < e.tag_count; ++i) {
+        const TagRef& t = e.tags()[i];
+        all = elsewhere(ring_of(t), tag_of(t), t.seq);
+    }
+    return all;
+}
+
 LookupResult Store::judge_slowly(const Entry& e, const Snapshot& s) const {
     const Unseen unseen = e.unseen_set();
-    const auto verdict = [&](const WriterRing& ring, Tag tag, Seq seq) {
-        if (!ring.usable(s)) return LookupResult::kUnusable;
-        return ring.agrees(tag, seq, unseen, s) ? LookupResult::kHit : LookupResult::kContradicted;
-    };
-    const auto elsewhere = [&](const WriterRing& ring, Tag tag, Seq seq) {
-        if (partition_of(tag) == partition_of(e.hash)) return verdict(ring, tag, seq);
-        LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
-        return verdict(ring, tag, seq);
-    };
-    LookupResult result = verdict(*slot(e.hash), e.hash, e.key_seq);
-    const CacheControl& c = caches_[e.cache];
-    if (result == LookupResult::kHit)
-        result = elsewhere(c.whole, load_relaxed(c.whole_tag), e.cache_seq);
-    for (std::uint32_t i = 0; result == LookupResult::kHit && i < e.tag_count; ++i) {
-        const TagRef& t = e.tags()[i];
-        result = elsewhere(ring_of(t), tag_of(t), t.seq);
-    }
+    LookupResult result = LookupResult::kHit;
+    all_rings(e, [&](const WriterRing& ring, Tag tag, Seq seq) {
+        if (!ring.usable(s)) {
+            result = LookupResult::kUnusable;
+        } else if (!ring.agrees(tag, seq, unseen, s)) {
+            result = LookupResult::kContradicted;
+        }
+        return result == LookupResult::kHit;
+    });
     return result;
+}
+
+// Not what the loader would return now, but what it has returned not long ago.
+bool Store::fresh_enough(const Entry& e, const Snapshot& s, Millis now) const {
+    const Millis stale_for = load_relaxed(caches_[e.cache].stale_for);
+    if (stale_for <= 0) return false;
+    const Unseen unseen = e.unseen_set();
+    Millis since = e.expires_at;
+    return all_rings(e, [&](const WriterRing& ring, Tag tag,
+                            Seq seq) { return ring.older_since(tag, seq, unseen, s, &since); }) &&
+           now - stale_for < since;
 }
 
 // The newest writer on record that speaks of this entry at all.
 Xid Store::last_writer(const Entry& e) const {
-    Seq best = 0;
     Xid xid = 0;
-    const auto consider = [&](const WriterRing& ring, Tag tag) {
-        for (std::uint32_t i = 0; i < ring.record_count; ++i) {
-            const WriterRecord& r = ring.records[i];
-            if (r.tag == tag && (xid == 0 || r.xid > xid)) {
-                best = r.seq;
-                xid = r.xid;
-            }
-        }
-    };
-    const auto elsewhere = [&](const WriterRing& ring, Tag tag) {
-        if (partition_of(tag) == partition_of(e.hash)) return consider(ring, tag);
-        LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
-        consider(ring, tag);
-    };
-    consider(*slot(e.hash), e.hash);
-    elsewhere(caches_[e.cache].whole, load_relaxed(caches_[e.cache].whole_tag));
-    for (std::uint32_t i = 0; i < e.tag_count; ++i) {
-        elsewhere(ring_of(e.tags()[i]), tag_of(e.tags()[i]));
-    }
+    all_rings(e, [&](const WriterRing& ring, Tag tag, Seq) {
+        xid = std::max(xid, ring.newest(tag));
+        return true;
+    });
     return xid;
 }
 
 Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
-                    std::uint32_t buffer_bytes, Detail detail, EntryTags* tags) const {
+                    std::uint32_t buffer_bytes, Detail detail, EntryTags* tags,
+                    bool allow_stale) const {
     Found found;
     const bool quiet = detail == Detail::kServeQuietly;
     if ((quiet || detail == Detail::kPeek) && tags == nullptr && buffer != nullptr &&
@@ -132,12 +138,15 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
     }
     const bool timed = e->expires_at != kNever || e->refresh_after != UINT32_MAX;
     const Millis now = timed ? clock_.now() : 0;
-    if (e->expired(now)) {
-        found.result = LookupResult::kExpired;
-        return found;
+    const bool expired = e->expired(now);
+    found.result = expired ? LookupResult::kExpired : judge(*e, s);
+    if (found.result != LookupResult::kHit) {
+        if (!allow_stale || found.result == LookupResult::kUnusable ||
+            !fresh_enough(*e, s, timed ? now : clock_.now())) {
+            return found;
+        }
+        found.result = LookupResult::kStale;
     }
-    found.result = judge(*e, s);
-    if (found.result != LookupResult::kHit) return found;
     if (buffer_bytes < e->value_bytes) {
         found.result = LookupResult::kTooSmall;
         return found;
@@ -151,7 +160,7 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
         } else if (!quiet) {
             add_relaxed(e->hits, kHitSample);
         }
-        if (e->refresh_due(now)) {
+        if (e->refresh_due(now) || found.result == LookupResult::kStale) {
             found.refresh_due = claim(e->refresh_claimed, std::uint8_t{0}, std::uint8_t{1});
         }
     }
@@ -163,6 +172,21 @@ bool Store::usable(CacheIndex cache, const Snapshot& f) const {
     const Tag tag = load_relaxed(c.whole_tag);
     LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
     return tag != 0 && load_relaxed(c.whole_tag) == tag && c.whole.usable(f);
+}
+
+Predecessor Store::predecessor(CacheIndex cache, const KeyView& key, const std::uint8_t* value,
+                               std::uint32_t value_bytes, bool is_null) const {
+    LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kShared);
+    const Ref ref = find_entry(cache, key);
+    if (ref == kNullRef) return {};
+    const Entry& e = *arena_.at<Entry>(ref);
+    Predecessor p;
+    p.known = true;
+    p.same = e.is_null() == is_null && e.value_bytes == value_bytes &&
+             (value_bytes == 0 || std::memcmp(e.value(), value, value_bytes) == 0);
+    p.unwritten = newest_state(e);
+    if (e.expires_at != kNever) p.ttl = e.expires_at - e.calculated_at;
+    return p;
 }
 
 void Store::release_refresh_claim(CacheIndex cache, const KeyView& key, Millis delay) const {

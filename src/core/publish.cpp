@@ -239,7 +239,7 @@ std::uint32_t Store::sweep(std::uint32_t p, std::uint32_t* cursor, std::uint32_t
             for (Ref ref = buckets[(*cursor)++]; ref != kNullRef; ++looked) {
                 const Entry* e = arena_.at<Entry>(ref);
                 const Ref next = e->next;
-                if (e->expired(now)) {
+                if (e->expired(now - load_relaxed(caches_[e->cache].stale_for))) {
                     caches_[e->cache].counters.add(p, Counter::kExpirations);
                     unlink(ref);
                     bury(ref);

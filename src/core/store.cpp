@@ -134,6 +134,7 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
     store_relaxed(c.budget, free_index);
     store_relaxed(c.max_entries, 0);
     store_relaxed(c.max_bytes, 0);
+    store_relaxed(c.stale_for, 0);
     c.stats_reset = 0;
     c.last_error[0] = '\0';
     c.counters.reset();
@@ -183,6 +184,7 @@ void Store::set_limits(CacheIndex cache, const Limits& limits) {
     CacheControl& c = caches_[cache];
     store_relaxed(c.max_entries, limits.max_entries);
     store_relaxed(c.max_bytes, limits.max_bytes);
+    store_relaxed(c.stale_for, limits.stale_for);
     store_relaxed(c.budget, limits.budget == kNoCache ? cache : limits.budget);
 }
 

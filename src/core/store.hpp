@@ -31,6 +31,7 @@ enum class LookupResult : std::uint8_t {
     kExpired,
     kContradicted,  // a writer of one of its tags is seen by only one of fill and reader
     kUnusable,      // the snapshot cannot judge the tags (and could not publish either)
+    kStale,         // expired or contradicted, but not for longer than the cache allows: copied
     kTooSmall       // valid, but the buffer is smaller than value_bytes: nothing was copied
 };
 
@@ -107,6 +108,15 @@ struct Limits {
     std::uint64_t max_entries;  // 0: not limited
     std::uint64_t max_bytes;    // 0: not limited
     CacheIndex budget;          // kNoCache: its own
+    Millis stale_for = 0;       // how long values may be served after they became old
+};
+
+// An entry as the next load finds it, whether it may be served or not.
+struct Predecessor {
+    bool known = false;
+    bool same = false;       // the same value
+    bool unwritten = false;  // nobody has registered on its tags since it was published
+    Millis ttl = kNever;
 };
 
 struct StoreStats {
@@ -179,8 +189,15 @@ class Store {
     // Looks the key up for snapshot s and copies the value into `buffer` if it may be served, and
     // all tags of its entry to `tags`, if given. kServeQuietly and kPeek without tags take no lock
     // unless they must; what is in the buffer after anything but a hit is undefined.
+    // allow_stale: kStale is an answer, too; whoever gets it first, and only that one, is also told
+    // refresh_due.
     Found lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
-                 std::uint32_t buffer_bytes, Detail detail, EntryTags* tags = nullptr) const;
+                 std::uint32_t buffer_bytes, Detail detail, EntryTags* tags = nullptr,
+                 bool allow_stale = false) const;
+
+    // What is cached for the key, compared with a value that was just loaded.
+    Predecessor predecessor(CacheIndex cache, const KeyView& key, const std::uint8_t* value,
+                            std::uint32_t value_bytes, bool is_null) const;
 
     // Could a value computed under f be published for this whole cache? A cheap check before
     // loading.
@@ -206,8 +223,9 @@ class Store {
     // --- writers (tags.cpp) ---
 
     // Records xid as a writer. Must have returned before xid's commit can become visible. `ended`
-    // is what the caller found out about the XIDs that possibly_running() listed.
-    void register_writer(const WrittenTag& written, Xid xid, const Ended& ended);
+    // is what the caller found out about the XIDs that possibly_running() listed. True: this also
+    // keeps entries from being served that do not depend on the tag, but share its ring.
+    bool register_writer(const WrittenTag& written, Xid xid, const Ended& ended);
     // XIDs on record for the tag that are not known to have ended; room for kMaxRunning.
     static constexpr std::uint32_t kMaxRunning = 2 * (kRingCapacity + kMaxLost + kMaxHard);
     std::uint32_t possibly_running(const WrittenTag& written, Xid* out) const;
@@ -260,6 +278,9 @@ class Store {
     const WriterRing& ring_of(const TagRef& ref) const;
     void collect_tags(const Entry& e, EntryTags* tags) const;
     LookupResult judge_slowly(const Entry& e, const Snapshot& s) const;
+    bool fresh_enough(const Entry& e, const Snapshot& s, Millis now) const;
+    template <class Visit>
+    bool all_rings(const Entry& e, Visit visit) const;
     Xid last_writer(const Entry& e) const;
     bool newest_state(const Entry& e) const;
     static bool has_room(const CacheControl& budget, std::uint64_t bytes, std::uint64_t freed);
@@ -271,6 +292,7 @@ class Store {
     bool unlink(Ref ref);  // partition lock, exclusive
     void bury(Ref ref);    // after unlink, without the budget lock
     void drop_contradicted(const WriterRecord* dropped, std::uint32_t count);
+    bool has_bystander(Tag tag) const;  // partition lock
 
     Ref allocate(std::size_t bytes);    // no lock; evicts wherever it must
     void release_memory(Ref ref);       // arena lock

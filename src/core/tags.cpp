@@ -17,27 +17,46 @@ Ref Store::find_node(Tag tag) const {
     return ref;
 }
 
-void Store::register_writer(const WrittenTag& written, Xid xid, const Ended& ended) {
+bool Store::register_writer(const WrittenTag& written, Xid xid, const Ended& ended) {
     WriterRecord dropped[kRingCapacity];
     const Tag tag = written.tag;
+    const Millis at = clock_.now();
     PartitionWriter guard(locks_, partitions_, partition_of(tag));
     const Seq seq = ++partition(tag)->seq;
     if (written.kind == TagKind::kWhole) {
         CacheControl& c = caches_[written.cache];
         // Of a ring that serves one tag, what was dropped needs no further care.
         if (load_relaxed(c.whole_tag) == tag)
-            c.whole.add(tag, xid, seq, written.hard, ended, dropped, written.borrowed);
-        return;
+            c.whole.add(tag, xid, seq, written.hard, ended, dropped, written.borrowed, at);
+        return false;
     }
     const Ref node = find_node(tag);
     if (node != kNullRef) {
-        arena_.at<TagNode>(node)->ring.add(tag, xid, seq, false, ended, dropped, written.borrowed);
+        arena_.at<TagNode>(node)->ring.add(tag, xid, seq, false, ended, dropped, written.borrowed,
+                                           at);
     }
-    if (node == kNullRef || written.kind == TagKind::kKey) {
-        const std::uint32_t n =
-            slot(tag)->add(tag, xid, seq, false, ended, dropped, written.borrowed);
-        drop_contradicted(dropped, n);
+    if (node != kNullRef && written.kind != TagKind::kKey) return false;
+    WriterRing& ring = *slot(tag);
+    const std::uint32_t n = ring.add(tag, xid, seq, false, ended, dropped, written.borrowed, at);
+    drop_contradicted(dropped, n);
+    // A witness has ended, so what is read from now on sees it; only overflow is felt by everybody.
+    return ring.overflowed && has_bystander(tag);
+}
+
+// Is there an entry of another key whose writers are in the same slot? The slot of a hash is given
+// by the low bits of its bucket.
+bool Store::has_bystander(Tag tag) const {
+    const std::uint64_t buckets = header_->buckets_per_partition;
+    for (std::uint64_t b =
+             tag / kPartitions % std::min<std::uint64_t>(header_->slots_per_partition, buckets);
+         b < buckets; b += header_->slots_per_partition) {
+        Ref ref = buckets_[partition_of(tag) * buckets + b];
+        for (; ref != kNullRef; ref = arena_.at<Entry>(ref)->next) {
+            const Tag other = arena_.at<Entry>(ref)->hash;
+            if (other != tag && slot(other) == slot(tag)) return true;
+        }
     }
+    return false;
 }
 
 // In a shared ring nothing else speaks against an entry once the record that did is dropped, so the

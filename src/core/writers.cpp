@@ -19,7 +19,7 @@ void WriterRing::append(const WriterRecord& record) {
 }
 
 std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const Ended& ended,
-                              WriterRecord* dropped, bool borrowed) {
+                              WriterRecord* dropped, bool borrowed, Millis at) {
     largest = std::max(largest, xid);  // before anything is forgotten: a horizon lies above xid
     for (std::uint32_t i = 0; i < record_count; ++i) {
         WriterRecord& r = records[i];
@@ -51,7 +51,8 @@ std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const End
         }
         hard[hard_count++] = xid;
     }
-    append(WriterRecord{xid, tag, seq, 0, borrowed ? Seq{1} : Seq{0}});
+    append(
+        WriterRecord{xid, tag, seq, 0, borrowed ? Seq{1} : Seq{0}, is_hard ? Seq{1} : Seq{0}, at});
     return dropped_count;
 }
 
@@ -182,6 +183,20 @@ bool WriterRing::agrees(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& 
     for (std::uint32_t i = 0; i < record_count; ++i) {
         const WriterRecord& r = records[i];
         if (r.tag == tag && contradicted_by(r, seq, unseen) != s.in_progress(r.xid)) return false;
+    }
+    return true;
+}
+
+bool WriterRing::older_since(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s,
+                             Millis* since) const {
+    if (!usable(s)) return false;
+    for (std::uint32_t i = 0; i < record_count; ++i) {
+        const WriterRecord& r = records[i];
+        if (r.tag != tag) continue;
+        const bool unknown = contradicted_by(r, seq, unseen);
+        if (unknown == s.in_progress(r.xid)) continue;
+        if (!unknown || r.hard != 0) return false;
+        *since = std::min(*since, r.at);
     }
     return true;
 }

@@ -25,6 +25,7 @@
 #include <type_traits>
 
 #include "core/atomic.hpp"
+#include "core/clock.hpp"
 #include "core/snapshot.hpp"
 
 namespace cache_ext::core {
@@ -61,10 +62,12 @@ struct WriterRecord {
     Xid xid;
     Tag tag;
     Seq seq;
-    Seq ended_before : 63 = 0;  // seq of the first registration that found it ended; 0: none has
+    Seq ended_before : 62 = 0;  // seq of the first registration that found it ended; 0: none has
     // Registered by somebody else, perhaps after it had ended: a snapshot that sees it need not be
     // younger than this registration, so it is no witness.
     Seq borrowed : 1 = 0;
+    Seq hard : 1 = 0;
+    Millis at = 0;  // when it registered; what it has changed became old later than that
 };
 
 // What a registrant knows about other transactions, asked before it takes the lock. Everything
@@ -112,7 +115,7 @@ struct WriterRing {
     // ring is shared by several tags, the caller must remove the entries that a dropped record
     // contradicts (contradicted_by), under the same lock. borrowed: not the registrant's own XID.
     std::uint32_t add(Tag tag, Xid xid, Seq seq, bool is_hard, const Ended& ended,
-                      WriterRecord* dropped, bool borrowed = false);
+                      WriterRecord* dropped, bool borrowed = false, Millis at = 0);
 
     // Copies the XIDs that are not known to have ended (room for kRingCapacity + kMaxLost +
     // kMaxHard).
@@ -132,6 +135,13 @@ struct WriterRing {
 
     // The read rule for one tag. `seq` is last_seq as it stood when the entry was published.
     bool agrees(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s) const;
+
+    // For a value that S does not agree with: lowers *since to the time when the first writer
+    // registered that S sees and the value does not know. False if S misses one that the value
+    // knows, or cannot tell, or a hard one is among them: then the value is not just an older one
+    // than S would compute.
+    bool older_since(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s,
+                     Millis* since) const;
 
     // Adds the writers of tag that F cannot see. False: F may not publish. `self` counts as seen: a
     // value that its own transaction computed after writing, published after its commit.
@@ -156,7 +166,7 @@ struct WriterRing {
     void publish_guard() { store_release(guard, overflowed ? ~Xid{0} : largest); }
 };
 static_assert(std::is_trivially_copyable_v<WriterRing>);
-static_assert(sizeof(WriterRing) == 8 + 6 * 8 + 8 * (kMaxLost + kMaxHard) + 32 * kRingCapacity);
+static_assert(sizeof(WriterRing) == 8 + 6 * 8 + 8 * (kMaxLost + kMaxHard) + 40 * kRingCapacity);
 
 // Does this dropped record speak against an entry with these marks?
 inline bool contradicted_by(const WriterRecord& record, Seq seq, const Unseen& unseen) {

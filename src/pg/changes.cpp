@@ -96,7 +96,8 @@ constexpr core::Xid kLongAgo = 1000000000;
 
 // Registers one tag of transaction `xid`. `now_snapshot` is newer than the beginning of the
 // registration: whatever it does not show as running has ended before.
-void register_tag(const core::WrittenTag& written, core::Xid xid,
+// As Store::register_writer.
+bool register_tag(const core::WrittenTag& written, core::Xid xid,
                   const core::Snapshot& now_snapshot) {
     core::Xid running[core::Store::kMaxRunning];
     core::Xid ended[core::Store::kMaxRunning];
@@ -118,7 +119,7 @@ void register_tag(const core::WrittenTag& written, core::Xid xid,
         ended[knowledge.count++] = running[i];
     }
     knowledge.xids = ended;
-    store().register_writer(written, xid, knowledge);
+    return store().register_writer(written, xid, knowledge);
 }
 
 void register_change(const Change& change, const core::Snapshot& now_snapshot) {
@@ -127,11 +128,11 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
     // A cache without a control block has no entries; its keys' rings remember the writer all the
     // same, and a control block that is made later distrusts what came before (attach).
     if (change.kind == core::TagKind::kWhole && index == core::kNoCache) return;
-    register_tag(written, own_xid(), now_snapshot);
-    if (index == core::kNoCache) return;
-    if (settings.track) {
-        store().control(index)->counters.add(stripe(), core::Counter::kInvalidations);
-    }
+    const bool spurious = register_tag(written, own_xid(), now_snapshot);
+    if (index == core::kNoCache || !settings.track) return;
+    core::Counters& counters = store().control(index)->counters;
+    counters.add(stripe(), core::Counter::kInvalidations);
+    if (spurious) counters.add(stripe(), core::Counter::kSpurious);
 }
 
 // What this transaction has put before it changed what the value depends on.
