@@ -112,7 +112,7 @@ CacheIndex Store::find(std::uint32_t database, std::uint64_t id) const {
     return kNoCache;
 }
 
-CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid next_xid,
+CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid (*next_xid)(),
                          bool* created) {
     *created = false;
     const CacheIndex known = find(database, id);
@@ -138,11 +138,12 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
     c.stats_reset = 0;
     c.last_error[0] = '\0';
     c.counters.reset();
+    const Xid boundary = next_xid();
     {
         PartitionWriter ring_guard(locks_, partitions_, partition_of(whole_tag));
         store_relaxed(c.whole_tag, whole_tag);
         c.whole.init();
-        c.whole.distrust(next_xid);
+        c.whole.distrust(boundary);
     }
     c.state = ControlState::kUsed;
     store_relaxed(c.generation, c.generation + 1);

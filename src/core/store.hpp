@@ -152,10 +152,11 @@ class Store {
     // --- registry (store.cpp) ---
 
     // Finds or makes the control block of a cache; kNoCache when all are taken. *created: it is
-    // new, so it knows no writers yet and serves nobody for whom a transaction below next_xid may
+    // new, so it knows no writers yet and serves nobody for whom a transaction below next_xid() may
     // still be in progress, until the caller has registered those it must know of and calls
-    // trust().
-    CacheIndex attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid next_xid,
+    // trust(). next_xid is asked under the registry lock, where no control block is to be had yet:
+    // whoever looked for one before, in vain, lies below.
+    CacheIndex attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid (*next_xid)(),
                       bool* created);
     void trust(CacheIndex cache);
     // For good: some transaction below next_xid has changed the cache in a way nobody can name.

@@ -5,6 +5,7 @@
 #include "pg/puts.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/survivors.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -54,6 +55,7 @@ struct Transaction {
     List* collected;   // Noted*: relations
     List* released;    // Noted*: caches
     bool committing;
+    bool preparing;
 };
 
 Transaction now = {};
@@ -123,6 +125,7 @@ bool register_tag(const core::WrittenTag& written, core::Xid xid,
 }
 
 void register_change(const Change& change, const core::Snapshot& now_snapshot) {
+    if (change.hard && now.preparing) mark_hard_survivor();
     const core::CacheIndex index = control_block_of(change.cache);
     core::WrittenTag written = {change.tag, change.kind, change.hard, index};
     // A cache without a control block has no entries; its keys' rings remember the writer all the
@@ -257,6 +260,7 @@ void register_whole_database(const core::Snapshot& snapshot) {
         register_tag({c->whole_tag, core::TagKind::kWhole, true, i}, own_xid(), snapshot);
     }
     store().note_exhausted();
+    if (now.preparing) mark_hard_survivor();
 }
 
 void register_all() {
@@ -296,13 +300,16 @@ void release_dropped_caches() {
 void transaction_event(XactEvent event, void*) {
     switch (event) {
         case XACT_EVENT_PRE_PREPARE:
+            note_survivors();
             collect_pending_puts();
+            now.preparing = true;
             if (shared_ready()) register_all();
             // Also where there was nothing to register: what comes from now on is registered at
             // once.
             now.committing = shared_ready();
             break;
         case XACT_EVENT_PRE_COMMIT:
+            note_survivors();
             if (shared_ready()) register_all();
             // Also where there was nothing to register: what comes from now on is registered at
             // once.

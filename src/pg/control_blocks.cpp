@@ -1,58 +1,30 @@
 // Definitions meet shared memory: the control block of each cache.
 #include "pg/definitions.hpp"
-#include "pg/guarded.hpp"
 #include "pg/paths.hpp"
 #include "pg/shared.hpp"
-
-extern "C" {
-#include "access/parallel.h"
-#include "catalog/pg_authid.h"
-#include "executor/spi.h"
-#include "utils/snapmgr.h"
-}
+#include "pg/survivors.hpp"
 
 namespace cache_ext::pg {
 namespace {
 
-// Transactions that were prepared before the server started left no trace in shared memory. Their
-// XIDs are registered as writers of every cache whose control block is made, and agreement does the
-// rest. Those prepared since then have registered themselves; registering them again does no harm.
-// *complete: all of what they may have done was registered.
-struct Registration {
-    uint64 id;
-    core::CacheIndex index;
-    core::Tag whole_tag;
-    bool complete;
-};
+core::Xid next_xid() {
+    return U64FromFullTransactionId(ReadNextFullTransactionId());
+}
 
-void register_prepared_transactions(void* argument) {
-    auto* r = static_cast<Registration*>(argument);
-    bool complete = true;
-    // The view is everybody's by default; an administrator may have closed it.
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
-                           security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    PushActiveSnapshot(GetTransactionSnapshot());
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-    // The view reads shared memory, whatever the snapshot.
-    SPI_execute(
-        "SELECT transaction FROM pg_catalog.pg_prepared_xacts "
-        "WHERE database OPERATOR(pg_catalog.=) pg_catalog.current_database()",
-        true, 0);
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        bool null;
-        const Datum xid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
-        const core::Xid writer = widen(DatumGetTransactionId(xid));
-        store().register_writer({r->whole_tag, core::TagKind::kWhole, false, r->index, true},
-                                writer, core::Ended{});
-        complete = announce_prepared(r->id, writer) && complete;
+// Registers whoever may have changed the cache before there was a control block, and may not have
+// been seen to end by all snapshots: those that were prepared before the server started. They may
+// have ended by now, so their records are borrowed. Whoever was prepared later has made the control
+// block. False: not all of what they may have done could be registered.
+bool register_survivors(uint64 id, core::CacheIndex index, core::Tag whole) {
+    const Survivor* all;
+    int count;
+    bool complete = survivors(&all, &count);
+    for (int i = 0; i < count; ++i) {
+        store().register_writer({whole, core::TagKind::kWhole, all[i].hard, index, true},
+                                all[i].xid, core::Ended{});
+        complete = announce_prepared(id, all[i].xid) && complete;
     }
-    SPI_finish();
-    PopActiveSnapshot();
-    SetUserIdAndSecContext(user, security);
-    r->complete = complete;
+    return complete;
 }
 
 // Gives back control blocks of this database that no definition claims: a session that had not
@@ -78,18 +50,14 @@ bool release_orphans() {
 core::CacheIndex attach_control_block(uint64 id) {
     const core::CacheIndex known = store().find(MyDatabaseId, id);
     if (known != core::kNoCache) return known;
-    if (IsInParallelMode()) return core::kNoCache;  // no subtransactions there; the next read will
     const core::Tag tag = whole_tag({MyDatabaseId, id});
-    const core::Xid next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
     bool created;
     core::CacheIndex index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
     if (index == core::kNoCache && release_orphans()) {
         index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
     }
-    if (created) {
-        Registration r = {id, index, tag, false};
-        guarded(register_prepared_transactions, &r, "prepared transactions are not known");
-        if (r.complete && !store().exhausted()) store().trust(index);
+    if (created && register_survivors(id, index, tag) && !store().exhausted()) {
+        store().trust(index);
     }
     return index;
 }

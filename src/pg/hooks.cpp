@@ -5,6 +5,7 @@
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
 #include "pg/shared.hpp"
+#include "pg/survivors.hpp"
 #include "pg/tasks.hpp"
 
 extern "C" {
@@ -264,6 +265,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
         if (IsA(node, DropdbStmt)) store().release_database(leave);
         return;
     }
+    if (IsA(node, TransactionStmt) && IsTransactionState()) note_survivors();
     if (IsTransactionState() && GetCommandLogLevel(node) == LOGSTMT_DDL) note_ddl();
     Effect effect = {};
     const bool look = shared_ready() && IsTransactionState() && !RecoveryInProgress();

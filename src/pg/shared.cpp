@@ -2,6 +2,7 @@
 
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/survivors.hpp"
 #include "pg/tasks.hpp"
 
 extern "C" {
@@ -47,7 +48,8 @@ void request() {
     RequestAddinShmemSpace(add_size(block_bytes(), PG_CACHE_LINE_SIZE));
     RequestAddinShmemSpace(tasks_bytes());
     RequestAddinShmemSpace(clock_bytes());
-    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 1);
+    RequestAddinShmemSpace(survivors_bytes());
+    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 2);
 }
 
 void startup() {
@@ -63,6 +65,7 @@ void startup() {
     locks = GetNamedLWLockTranche(kTranche);
     attach_clock();
     attach_tasks(&locks[core::Store::lock_count(options())].lock);
+    attach_survivors(&locks[core::Store::lock_count(options()) + 1].lock);
     the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
     ready = true;
     LWLockRelease(AddinShmemInitLock);

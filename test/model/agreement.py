@@ -56,7 +56,8 @@ BREAKS = {
     "put-of-others": "a value put by its own transaction counts as having seen all others",
     "borrowed-witness": "a transaction that another one has registered can be a witness",
     "crash-forgets-prepared": "after a crash nobody remembers the prepared transactions",
-    "crash-registers-prepared": "those still there when the cache is used first are registered, then it is trusted",
+    "crash-registers-prepared": "or only those that have not ended when the cache is used first",
+    "crash-softens-prepared": "or nobody remembers which of them are hard",
 }
 UNKNOWN = object()  # the truth for a snapshot older than a hard change: never to be served
 ENOUGH = 0.6        # of the right values at hand that fresh snapshots must have been served
@@ -127,6 +128,7 @@ class History:
         self.running, self.committing, self.ready, self.late = [], [], [], []
         self.fills, self.pinned, self.old = [], [], []
         self.complete = False  # a new control block has missed nobody, as its maker will find out
+        self.survivors = None  # after a crash, until first use: who was prepared then
         self.reads = self.right = self.served = 0
         if sizes:
             self.keys, self.old_share = list(KEYS), 0
@@ -201,6 +203,7 @@ class History:
                 w.borrowed = self.r.sample(others, min(len(others), self.r.randint(1, 3)))
                 self.db.pairs += [(x, w.xid, set(w.wrote)) for x in w.borrowed]
             if w.nameless:
+                self.first_use()
                 self.cache.distrust(self.db.next_xid)
                 w.tags = []
             if "register-at-commit" in self.broken:
@@ -219,6 +222,7 @@ class History:
                     self.ready.append(w)
 
     def register_one(self, w):
+        self.first_use()
         borrowed = bool(w.borrowed)
         xid = w.borrowed.pop() if borrowed else w.xid
         tag = WHOLE if borrowed else w.tags.pop(self.r.randrange(len(w.tags)))
@@ -242,6 +246,7 @@ class History:
                 self.put(w, k, value)
 
     def put(self, w, k, value):
+        self.first_use()
         (own,), parts, nested = self.tags_of(k)
         if value is not UNKNOWN and set(w.wrote) & {own, WHOLE, *parts, *nested}:
             value |= {w.xid}
@@ -273,6 +278,7 @@ class History:
     def pin(self):
         if not self.fills:
             return
+        self.first_use()
         k, f, value = self.some(self.fills)
         (own,), parts, nested = self.tags_of(k)
         e = self.cache.pin(k, own, parts, nested, f, value)
@@ -309,25 +315,31 @@ class History:
         self.running, self.committing, self.ready, self.late = [], [], [], []
         self.fills, self.pinned, self.old = [], [], []
         self.cache = self.make_cache()
-        if "crash-registers-prepared" in self.broken:
-            self.cache.whole, self.complete = None, True
+        self.cache.whole, self.survivors, self.complete = None, prepared, False
+
+    def first_use(self):
+        """Of the cache in the server's new life, by a reader or a writer: some of those that were prepared
+        then may have ended since, and older snapshots do not see that."""
+        if self.survivors is None or self.cache.whole:
             return
-        self.cache.attach(db.next_xid)
-        self.complete = not prepared or "crash-forgets-prepared" in self.broken
+        self.cache.attach(self.db.next_xid)
+        for xid in self.survivors:
+            forgotten = "crash-forgets-prepared" in self.broken or \
+                "crash-registers-prepared" in self.broken and xid not in self.db.prepared
+            if not forgotten:
+                hard = xid in self.db.hard and "crash-softens-prepared" not in self.broken
+                self.cache.register(WHOLE, False, xid, hard, Ended((), 0), borrowed=True)
+        self.survivors, self.complete = None, True
 
     def trust(self):
         """Whoever has made a control block comes to trust it, when others may have used it already."""
-        if not self.complete:
-            return
-        if not self.cache.whole:
-            self.cache.attach(self.db.next_xid)
-            for xid in sorted(self.db.prepared):
-                self.cache.register(WHOLE, False, xid, False, Ended((), 0))
-        self.cache.whole.trust()
-        self.complete = False
+        if self.complete:
+            self.cache.whole.trust()
+            self.complete = False
 
     def control_block(self):
         """It goes to another cache, and writers find none; later there is one again, which is not trusted."""
+        self.first_use()
         self.complete = False
         if self.cache.whole:
             self.cache.release()

@@ -108,6 +108,21 @@ def trusted_after_a_nameless_change(s):
     s.world.read()
 
 
+def ended_between_a_crash_and_first_use(s):
+    """It was prepared before; a snapshot of the new life does not see it, and nobody asks until it has ended."""
+    x = s.begin(WHOLE)
+    s.register(x, WHOLE)
+    s.db.prepared.add(x)
+    s.world.crash()
+    s.cache = s.world.cache
+    f = s.db.snapshot()
+    s.commit(x)
+    s.pin(0, f)
+    s.world.trust()
+    s.fill(0, f)
+    s.world.read()
+
+
 # (script, capacity of shared rings, capacity of the whole cache's)
 SCRIPTS = [
     (more_is_dropped_beyond_a_horizon, (2, 0), (2, 0)),
@@ -116,5 +131,6 @@ SCRIPTS = [
     (a_group_gets_its_ring_late, (2, 0), (8, 4)),
     (dropped_between_pinning_and_linking, (2, 0), (8, 4)),
     (trusted_after_a_nameless_change, (2, 0), (8, 4)),
+    (ended_between_a_crash_and_first_use, (2, 0), (8, 4)),
 ]
 

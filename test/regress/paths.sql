@@ -112,6 +112,17 @@ UPDATE lead SET score = 15 WHERE id = 1;
 UPDATE lead SET score = 0 WHERE id = 1;
 :look
 UPDATE lead SET score = 10 WHERE id = 1;
+:look
+-- The same at the end of a block, and twice in a transaction that goes on to commit other work.
+BEGIN;
+UPDATE lead SET score = 0 WHERE id = 1;
+SAVEPOINT s;
+UPDATE lead SET score = 11 WHERE id = 2;
+RELEASE s;
+COMMIT;
+SELECT id, score FROM lead WHERE id IN (1, 2) ORDER BY id;
+:look
+UPDATE lead SET score = 10 WHERE id = 1;
 DROP FUNCTION fragile(int);
 :look
 UPDATE lead SET score = 16 WHERE id = 1;

@@ -70,6 +70,58 @@ for my $stop ('fast', 'immediate')
 	}
 }
 
+# It ends after an old snapshot was taken, and before anybody has used the cache in the server's new
+# life: whoever uses it first has to know of it all the same.
+for my $stop ('fast', 'immediate')
+{
+	for my $end ('COMMIT', 'ROLLBACK')
+	{
+		my $name = "$end PREPARED after stop -m $stop, before first use";
+		$node->safe_psql('postgres',
+			"BEGIN; UPDATE counter SET n = n + 1 WHERE id = 1; PREPARE TRANSACTION 'p'");
+		$node->stop($stop);
+		$node->start;
+		my $old = $node->background_psql('postgres');
+		$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+		my $then = $old->query_safe('SELECT load_counter(1)');
+		$node->safe_psql('postgres', "$end PREPARED 'p'");
+		is($old->query_safe('SELECT verdict(1)'), 'ok loader', "$name: the old snapshot is first");
+		like(verdict($node, 'postgres', 1), qr/^ok/, "$name: others");
+		is(verdict($node, 'postgres', 1, 2, 2), 'ok cache, ok loader, ok cache', "$name: others are served");
+		like($old->query_safe('SELECT verdict(1)'), qr/^ok/, "$name: the old snapshot, late");
+		is($then == $node->safe_psql('postgres', 'SELECT load_counter(1)') ? 'same' : 'other',
+			$end eq 'COMMIT' ? 'other' : 'same', "$name: it is old indeed");
+		$old->quit;
+	}
+}
+
+# One that replaces the loader: what older snapshots read changes, too, when it ends.
+my $meaning = 0;
+for my $stop ('fast', 'immediate')
+{
+	for my $end ('COMMIT', 'ROLLBACK')
+	{
+		my $name = "$end PREPARED of another loader after stop -m $stop";
+		$meaning += 1000;
+		$node->safe_psql('postgres', "BEGIN; CREATE OR REPLACE FUNCTION load_counter(id int) RETURNS int "
+			  . "LANGUAGE sql STABLE AS 'SELECT n + $meaning FROM counter c WHERE c.id = \$1'; PREPARE TRANSACTION 'f'");
+		$node->stop($stop);
+		$node->start;
+		my $old = $node->background_psql('postgres');
+		$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+		is($old->query_safe('SELECT verdict(1)'), 'ok loader', "$name: an old snapshot");
+		is(verdict($node, 'postgres', 1, 1), 'ok loader, ok loader', "$name: others, while it is prepared");
+		my $then = $old->query_safe('SELECT load_counter(1)');
+		$node->safe_psql('postgres', "$end PREPARED 'f'");
+		is($old->query_safe('SELECT verdict(1)'), 'ok loader', "$name: the old snapshot, after") if $end eq 'COMMIT';
+		like($old->query_safe('SELECT verdict(1)'), qr/^ok/, "$name: the old snapshot, late");
+		is(verdict($node, 'postgres', 1, 1), 'ok loader, ok cache', "$name: others are served");
+		is($old->query_safe('SELECT load_counter(1)') == $then ? 'same' : 'other',
+			$end eq 'COMMIT' ? 'other' : 'same', "$name: it matters to old snapshots");
+		$old->quit;
+	}
+}
+
 # A prepared transaction that moves a call to another user, and a lead of that call that comes after
 # the crash and is not committed when the move is.
 $node->safe_psql(

@@ -44,12 +44,25 @@ for my $sql ("SELECT cache_invalidate('counter', 1)", "SELECT cache_invalidate_a
 
 # Over the promotion: a transaction that is prepared, and a snapshot that was taken in recovery.
 $primary->safe_psql('postgres', "BEGIN; UPDATE counter SET n = n + 1 WHERE id = 2; PREPARE TRANSACTION 'p'");
+$primary->safe_psql('postgres', "BEGIN; UPDATE counter SET n = n + 1 WHERE id = 3; PREPARE TRANSACTION 'q'");
 $primary->wait_for_catchup($standby);
 my $old = $standby->background_psql('postgres');
 $old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
 is($old->query_safe('SELECT verdict(1)'), 'ok loader', 'a snapshot in recovery');
+my ($young, $ender) = map { $standby->background_psql('postgres') } 1, 2;
+$_->query_safe('SELECT 1') for $young, $ender;
 $primary->stop('immediate');
 $standby->promote;
+
+# Sessions that date from recovery: a snapshot, and the end of what it does not see, before any use.
+$young->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+my $then = $young->query_safe('SELECT load_counter(3)');
+$ender->query_safe("COMMIT PREPARED 'q'");
+is($young->query_safe('SELECT verdict(3)'), 'ok loader', 'the first use after the promotion, by an old snapshot');
+is(verdict($standby, 'postgres', 3, 3), 'ok loader, ok cache', 'others do not get its value');
+isnt($standby->safe_psql('postgres', 'SELECT load_counter(3)'), $then, 'it is old indeed');
+$_->quit for $young, $ender;
+
 is($old->query_safe('SELECT verdict(1)'), 'ok loader', 'it is still not served after the promotion');
 is(verdict($standby, 'postgres', 1, 1, 2, 2), 'ok loader, ok cache, ok loader, ok cache', 'promoted: it caches');
 $standby->safe_psql('postgres', 'UPDATE counter SET n = n + 1 WHERE id = 1');

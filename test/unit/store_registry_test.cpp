@@ -33,12 +33,12 @@ TEST_F(StoreRegistry, FormatRefusesBlocksThatAreNullMisalignedOrTooSmall) {
 
 TEST_F(StoreRegistry, ACacheIsFoundByDatabaseAndId) {
     bool created = false;
-    const CacheIndex a = store->attach(1, 10, mix(1), 3, &created);
+    const CacheIndex a = store->attach(1, 10, mix(1), next_is<3>, &created);
     EXPECT_TRUE(created);
-    const CacheIndex b = store->attach(2, 10, mix(2), 3, &created);
+    const CacheIndex b = store->attach(2, 10, mix(2), next_is<3>, &created);
     EXPECT_TRUE(created);
     EXPECT_NE(a, b);
-    EXPECT_EQ(store->attach(1, 10, mix(1), 3, &created), a);
+    EXPECT_EQ(store->attach(1, 10, mix(1), next_is<3>, &created), a);
     EXPECT_FALSE(created);
     EXPECT_EQ(store->find(1, 10), a);
     EXPECT_EQ(store->find(2, 10), b);
@@ -53,11 +53,11 @@ TEST_F(StoreRegistry, OneCacheTooManyIsRefusedAndRemembered) {
     for (std::uint64_t id = 1; id <= 3; ++id) const TestCache cache(*store, id);
     EXPECT_FALSE(store->exhausted());
     bool created = true;
-    EXPECT_EQ(store->attach(1, 4, mix(4), 3, &created), kNoCache);
+    EXPECT_EQ(store->attach(1, 4, mix(4), next_is<3>, &created), kNoCache);
     EXPECT_FALSE(created);
     EXPECT_TRUE(store->exhausted());
     store->release(store->find(1, 2), 2);
-    EXPECT_NE(store->attach(1, 4, mix(4), 3, &created), kNoCache);
+    EXPECT_NE(store->attach(1, 4, mix(4), next_is<3>, &created), kNoCache);
     EXPECT_TRUE(store->exhausted()) << "that writers may have been missed stays true";
 }
 
@@ -135,7 +135,8 @@ TEST_F(StoreRegistry, EntriesThatDependOnAReleasedCacheGo) {
 
 TEST_F(StoreRegistry, ANewCacheServesNobodyUntilItIsTrusted) {
     bool created;
-    const CacheIndex index = store->attach(1, 9, mix(std::uint64_t{9} * 1000003), 60, &created);
+    const CacheIndex index =
+        store->attach(1, 9, mix(std::uint64_t{9} * 1000003), next_is<60>, &created);
     const HeldSnapshot old = snapshot(60, {59}), young = snapshot(61);
     EXPECT_FALSE(store->usable(index, old));
     EXPECT_TRUE(store->usable(index, young)) << "sees all that may have been missed";

@@ -170,6 +170,12 @@ class TestStore {
     Store store_;
 };
 
+// For Store::attach.
+template <Xid kXid>
+Xid next_is() {
+    return kXid;
+}
+
 // One cache of a store, attached and trusted.
 class TestCache {
   public:
@@ -177,7 +183,7 @@ class TestCache {
               std::uint32_t database = 1)
         : store_(&store), id_(id), whole_(mix(id * 1000003)) {
         bool created = false;
-        index_ = store.attach(database, id, whole_, 3, &created);
+        index_ = store.attach(database, id, whole_, next_is<3>, &created);
         if (index_ == kNoCache) std::abort();
         if (created) store.trust(index_);
         store.set_limits(index_, limits);

@@ -81,8 +81,11 @@ struct World {
     // No id is handed out while a cache is attached.
     CacheIndex attach(Store& store, std::uint64_t id, Tag whole) {
         const Lock lock(&mutex_);
+        static thread_local Xid next;
+        next = next_;
         bool created;
-        return store.attach(1, id, whole, next_, &created);
+        return store.attach(
+            1, id, whole, [] { return next; }, &created);
     }
 
   private:
