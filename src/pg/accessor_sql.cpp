@@ -89,9 +89,9 @@ void create_accessors(const Declaration& d) {
                 many, psprintf("(keys %s[])", key), psprintf("(%s[])", key),
                 psprintf("RETURNS TABLE (key %s, value %s) LANGUAGE sql STABLE PARALLEL %s AS %s",
                          key, value, d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED",
-                         quote_literal_cstr(psprintf(
-                             "SELECT k, %s(NULL::%s, %s, k) FROM pg_catalog.unnest($1) AS k",
-                             in_extension("cache_fetch"), value, literal))));
+                         quote_literal_cstr(
+                             psprintf("SELECT f.key, f.value FROM %s(%s, NULL::%s, $1) AS f",
+                                      in_extension("cache_fetch_many"), literal, value))));
         } else {
             ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),
                              errdetail("Its name would be longer than an identifier.")));

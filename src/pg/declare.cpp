@@ -14,6 +14,7 @@ extern "C" {
 #include "utils/acl.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 }
 
 namespace cache_ext::pg {
@@ -81,12 +82,8 @@ char* argument_text(FunctionCallInfo fcinfo, int i) {
     return OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
 }
 
-// A function as a qualified name; its arguments follow from the cache's key.
-char* function_name(FunctionCallInfo fcinfo, int i) {
-    if (PG_ARGISNULL(i)) return nullptr;
-    const Oid function = PG_GETARG_OID(i);
-    return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
-                                      get_func_name(function));
+char* function_signature(FunctionCallInfo fcinfo, int i) {
+    return PG_ARGISNULL(i) ? nullptr : format_procedure_qualified(PG_GETARG_OID(i));
 }
 
 Option option_by_name(const char* name, int length) {
@@ -216,8 +213,8 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     options[Option::kMaxMemory] = argument_text(fcinfo, kMaxMemory);
     options[Option::kBudget] = argument_text(fcinfo, kBudget);
     options[Option::kStaleFor] = PG_ARGISNULL(kStaleFor) ? "0" : argument_text(fcinfo, kStaleFor);
-    options[Option::kLoadMany] = function_name(fcinfo, kLoadMany);
-    options[Option::kLoadAll] = function_name(fcinfo, kLoadAll);
+    options[Option::kLoadMany] = function_signature(fcinfo, kLoadMany);
+    options[Option::kLoadAll] = function_signature(fcinfo, kLoadAll);
     options[Option::kSyncEvery] = argument_text(fcinfo, kSyncEvery);
     options[Option::kWarmKeys] = argument_text(fcinfo, kWarmKeys);
     options[Option::kWarmEvery] = argument_text(fcinfo, kWarmEvery);
@@ -225,6 +222,10 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
         PG_ARGISNULL(kWarmOnInvalidate) ? "f" : argument_text(fcinfo, kWarmOnInvalidate);
     options[Option::kPriority] = PG_ARGISNULL(kPriority) ? "0" : argument_text(fcinfo, kPriority);
     check_options(d.name, options);
+    bool given[kOptions];
+    std::fill_n(given, kOptions, true);
+    check_row_loaders({d.columns, d.key_types, d.value_type}, OidIsValid(d.loader), given,
+                      &options);
     // Refresh-ahead is a default that makes sense only where there is a loader and a deadline.
     if (!OidIsValid(d.loader) || PG_ARGISNULL(kTtl)) options[Option::kRefreshAt] = nullptr;
 
@@ -253,6 +254,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     }
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     Options options = current_options(name);
+    bool given[kOptions] = {};
     JsonbIterator* it = JsonbIteratorInit(&json->root);
     JsonbValue value;
     Option option = Option::kCount;
@@ -262,6 +264,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
             option = option_by_name(value.val.string.val, value.val.string.len);
         } else if (token == WJB_VALUE) {
             options[option] = json_scalar(value, option_name(option));
+            given[static_cast<int>(option)] = true;
             const bool required = option == Option::kStaleFor || option == Option::kPriority ||
                                   option == Option::kWarmOnInvalidate;
             if (options[option] == nullptr && required) {
@@ -278,6 +281,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
         }
     }
     check_options(name, options);
+    check_row_loaders(row_shape(d), d->loader_name != nullptr, given, &options);
 
     const char* parameters[1 + kOptions] = {name};
     StringInfoData sql;

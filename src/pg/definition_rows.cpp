@@ -1,5 +1,6 @@
 #include "pg/definition_rows.hpp"
 
+#include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -121,6 +122,10 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     d->loader_collation = DEFAULT_COLLATION_OID;
     d->loader_name = row.string(kLoader);
     resolve_loader(d);
+    d->load_many_name = row.string(kLoadMany);
+    if (d->load_many_name != nullptr && !d->broken) {
+        d->load_many = find_row_loader(d->load_many_name, row_shape(d), true);
+    }
     d->ttl_ms = row.nulls[kTtl] ? -1 : interval_ms(DatumGetIntervalP(row.values[kTtl]));
     d->refresh_after_ms = UINT32_MAX;
     if (d->ttl_ms > 0 && !row.nulls[kRefreshAt] && d->loader_name != nullptr) {

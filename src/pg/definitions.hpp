@@ -22,7 +22,9 @@ struct Definition {
     Oid owner;     // of the accessor
     Oid loader;    // InvalidOid: none, or missing
     Oid loader_collation;
-    char* loader_name;  // qualified and quoted; nullptr: the cache has no loader
+    char* loader_name;     // qualified and quoted; nullptr: the cache has no loader
+    char* load_many_name;  // as loader_name
+    Oid load_many;         // InvalidOid: none, missing, or it does not fit any more
     bool loader_volatile;
     bool loader_changed;  // it returns something else than it did when the cache was declared
     int columns;

@@ -2,6 +2,7 @@
 
 #include "pg/definitions.hpp"
 #include "pg/read.hpp"
+#include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -22,7 +23,7 @@ constexpr OptionInfo kInfo[kOptions] = {
     {"ttl", "interval", true},         {"refresh_at", "float8", true},
     {"max_entries", "int4", true},     {"max_memory", "text", true},
     {"budget", "text", true},          {"stale_for", "interval", true},
-    {"load_many", "text", false},      {"load_all", "text", false},
+    {"load_many", "text", true},       {"load_all", "text", false},
     {"sync_every", "interval", false}, {"warm_keys", "text", false},
     {"warm_every", "interval", false}, {"warm_on_invalidate", "bool", true},
     {"priority", "int4", true},
@@ -47,6 +48,17 @@ int64 checked_interval_ms(const char* option, const char* text) {
     if (ms / (USECS_PER_DAY / 1000) > 36525)
         out_of_range(option, text, "The longest is 100 years.");
     return ms;
+}
+
+// Loading many keys at once is a faster way to do what the loader does.
+void check_load_many(const char* text, const RowShape& shape, bool has_loader, Options* options) {
+    if (!has_loader) {
+        out_of_range("load_many", text, "Give the cache a loader: it loads single keys.");
+    }
+    if (shape.columns == 0) {
+        out_of_range("load_many", text, "A cache without key columns has one value only.");
+    }
+    (*options)[Option::kLoadMany] = checked_row_loader("load_many", text, shape, true);
 }
 
 }  // namespace
@@ -125,6 +137,16 @@ void check_options(const char* cache, const Options& options) {
         if (strcmp(warm, "f") != 0 && strcmp(warm, "false") != 0) unavailable("warm_on_invalidate");
     }
     if (const char* priority = options[Option::kPriority]) pg_strtoint32(priority);
+}
+
+void check_row_loaders(const RowShape& shape, bool has_loader, const bool* given,
+                       Options* options) {
+    const auto asked = [&](Option o) {
+        return given[static_cast<int>(o)] ? (*options)[o] : nullptr;
+    };
+    if (const char* text = asked(Option::kLoadMany)) {
+        check_load_many(text, shape, has_loader, options);
+    }
 }
 
 }  // namespace cache_ext::pg

@@ -2,7 +2,7 @@
 // the same checks and into the same columns.
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "pg/row_loaders.hpp"
 
 namespace cache_ext::pg {
 
@@ -39,5 +39,9 @@ const char* option_type(Option option);
 // ERROR 22023 (or the type's own) for a value out of range or combinations that make no sense.
 // `cache` is the cache's own name, for messages and to keep it from being its own budget.
 void check_options(const char* cache, const Options& options);
+
+// The functions and queries among the options that are `given`: ERROR unless they fit the cache.
+// Turns function names into the qualified names that are stored.
+void check_row_loaders(const RowShape& shape, bool has_loader, const bool* given, Options* options);
 
 }  // namespace cache_ext::pg

@@ -18,16 +18,6 @@ namespace {
 using core::Bypass;
 using core::Counter;
 
-// A load in progress, and what its loader has read from other caches so far: the value depends on
-// all of that. Loads nest.
-struct Load {
-    Load* outer;
-    const core::Snapshot* snapshot;
-    core::EntryTags tags;
-    core::Millis expires_at;  // of what was read, the earliest
-    bool publishable;
-};
-
 Load* innermost = nullptr;
 
 // The value being loaded depends on something that tags cannot express.
@@ -161,8 +151,7 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
 }
 
 ReadResult load_only(const ReadRequest& request) {
-    ReadResult result = {0, true, Source::kLoader, false, 0, transaction_now(), 0};
-    spoil_outer();
+    ReadResult result = not_published();
     if (request.definition->loader_name == nullptr) {
         result.source = Source::kNothing;
         return result;
@@ -206,6 +195,11 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
 }
 
 }  // namespace
+
+ReadResult not_published() {
+    spoil_outer();
+    return {0, true, Source::kLoader, false, 0, transaction_now(), 0};
+}
 
 void value_bytes(const Definition* d, Datum value, bool is_null, ValueBytes* out) {
     out->by_value = 0;
@@ -274,83 +268,97 @@ bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot) {
     return true;
 }
 
-// Runs the loader and publishes what it returns; fills in the result.
-void load_and_publish(const ReadRequest& request, const Definition* d, const Key& key,
-                      const core::Snapshot& snapshot, ReadResult* result) {
-    Load load = {innermost, &snapshot, {}, core::kNever, true};
-    for (int i = 0; i < d->mask_count; ++i) {
-        add_tag(&load, part_tag(d->cache_id(), d->masks[i], key.column_hash), false,
-                core::kNoCache);
+}  // namespace
+
+const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,
+                                      uint32 reads) {
+    // Publishing needs functions and definitions as they are for this snapshot: a transaction that
+    // holds all its locks already is not told by anything else that somebody has replaced a loader.
+    const bool usable = store().usable(d->index, snapshot);
+    if (!usable || !messages_sent(d->index, snapshot)) {
+        for (uint32 i = 0; i < reads; ++i) {
+            count_bypass(d, usable ? Bypass::kRedefinition : Bypass::kOldSnapshot);
+        }
+        return nullptr;
     }
-    const core::CacheIndex index = d->index;
-    Loaded loaded = {};
-    innermost = &load;
-    PG_TRY();
-    { loaded = run_loader(d, request.arguments, request.nulls); }
-    PG_CATCH();
-    {
-        // An outer loader may catch the error and make a value of it.
-        innermost = load.outer;
-        spoil_outer();
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
+    AcceptInvalidationMessages();
+    const Definition* fresh = refresh_if_older(d);
+    return fresh != nullptr && control_block(fresh) != core::kNoCache ? fresh : nullptr;
+}
+
+void enter_load(const core::Snapshot& snapshot, Load* load) {
+    *load = {innermost, &snapshot, {}, core::kNever, true};
+    innermost = load;
+}
+
+void leave_load(const Load& load, bool failed) {
     innermost = load.outer;
+    // An outer loader may catch the error and make a value of it.
+    if (failed) spoil_outer();
+}
+
+void complete_fill(const Definition* d, const Key& key, const Load& load, const Loaded& loaded,
+                   bool fresh, const core::Snapshot& snapshot, ReadResult* result) {
+    Load own = load;
+    for (int i = 0; i < d->mask_count; ++i) {
+        add_tag(&own, part_tag(d->cache_id(), d->masks[i], key.column_hash), false, core::kNoCache);
+    }
     result->value = loaded.value;
     result->is_null = loaded.is_null;
     result->source = Source::kLoader;
     result->calculated_at = transaction_now();
-    result->expires_at = std::min(expiry(d, result->calculated_at), load.expires_at);
+    result->expires_at = std::min(expiry(d, result->calculated_at), own.expires_at);
 
-    if (!load.publishable) spoil_outer();
-    add_to_outer(load.tags, result->expires_at);
+    if (!own.publishable) spoil_outer();
+    add_to_outer(own.tags, result->expires_at);
     if (innermost != nullptr) {
         add_tag(innermost, key.view.hash, true, core::kNoCache);
-        add_tag(innermost, whole_tag(d->cache_id()), false, index);
+        add_tag(innermost, whole_tag(d->cache_id()), false, d->index);
     }
 
-    if (!request.fresh) count(d, Counter::kMisses);
+    if (!fresh) count(d, Counter::kMisses);
     count(d, Counter::kLoadMicros, loaded.load_us);
-    const Bypass reason = publish(d, key, loaded, load, snapshot, result);
+    const Bypass reason = publish(d, key, loaded, own, snapshot, result);
     if (reason == Bypass::kCount) {
         count(d, Counter::kFills);
     } else if (settings.track) {
-        store().control(index)->counters.bypassed(stripe(), reason);
+        store().control(d->index)->counters.bypassed(stripe(), reason);
     }
 }
 
-}  // namespace
+void count_repeated_read(const Definition* d, const ReadResult& first, uint32 load_us) {
+    count(d, first.published ? Counter::kHits : Counter::kMisses);
+    if (first.published) count(d, Counter::kSavedMicros, load_us);
+}
 
-ReadResult read_value(const ReadRequest& request) {
+Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     const Definition* d = request.definition;
+    *result = {0, true, Source::kNothing, false, 0, 0, 0};
+    encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+    const Left load = request.never_load ? Left::kNothing : Left::kLoad;
     if (!shared_ready()) {
         warn_not_preloaded();
-        if (request.never_load) return {0, true, Source::kNothing, false, 0, 0, 0};
-        return load_only(request);
+        return load;
     }
-    Key key;
-    encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, &key);
-
-    ReadResult result = {0, true, Source::kNothing, false, 0, 0, 0};
     const uint8* put;
     uint32 put_size;
-    if (find_pending_put(d, key, &put, &put_size, &result.is_null)) {
+    if (find_pending_put(d, *key, &put, &put_size, &result->is_null)) {
         spoil_outer();
-        result.source = Source::kPut;
-        result.calculated_at = now_ms();
-        result.expires_at = expiry(d, result.calculated_at);
-        if (!result.is_null) result.value = value_from_bytes(d, put, put_size);
-        return result;
+        result->source = Source::kPut;
+        result->calculated_at = now_ms();
+        result->expires_at = expiry(d, result->calculated_at);
+        if (!result->is_null) result->value = value_from_bytes(d, put, put_size);
+        return Left::kNothing;
     }
 
-    Bypass reason = bypass_reason(d, key);
+    Bypass reason = bypass_reason(d, *key);
     if (reason == Bypass::kCount && control_block(d) == core::kNoCache) {
         reason = Bypass::kNoControlBlock;
     }
     if (reason != Bypass::kCount) {
         if (request.never_load) spoil_outer();
         count_bypass(d, reason);
-        return request.never_load ? result : load_only(request);
+        return load;
     }
 
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
@@ -359,43 +367,60 @@ ReadResult read_value(const ReadRequest& request) {
     if (request.never_load || d->loader_name == nullptr) spoil_outer();
     if (!request.fresh) {
         core::EntryTags tags;
-        const core::Found found = serve(d, key, snapshot, request, &tags, &result);
-        if (result.source == Source::kCache && own_write_below(d, tags)) {
+        const core::Found found = serve(d, *key, snapshot, request, &tags, result);
+        if (result->source == Source::kCache && own_write_below(d, tags)) {
             if (request.never_load) spoil_outer();
             count_bypass(d, Bypass::kOwnWrite);
-            return request.never_load ? ReadResult{0, true, Source::kNothing, false, 0, 0, 0}
-                                      : load_only(request);
+            *result = {0, true, Source::kNothing, false, 0, 0, 0};
+            return load;
         }
-        if (result.source == Source::kCache) {
+        if (result->source == Source::kCache) {
             count(d, Counter::kHits);
             count(d, Counter::kSavedMicros, found.load_us);
-            if (found.refresh_due) request_refresh(d->id, d->index, key.view);
-            return result;
+            if (found.refresh_due) request_refresh(d->id, d->index, key->view);
+            return Left::kNothing;
         }
         if (found.result == core::LookupResult::kExpired) count(d, Counter::kExpirations);
     }
     if (request.never_load || d->loader_name == nullptr) {
         count(d, Counter::kMisses);
-        return result;
+        return Left::kNothing;
     }
+    return Left::kFill;
+}
 
-    // Publishing needs functions and definitions as they are for this snapshot: a transaction that
-    // holds all its locks already is not told by anything else that somebody has replaced a loader.
-    const bool usable = store().usable(d->index, snapshot);
-    if (!usable || !messages_sent(d->index, snapshot)) {
-        count_bypass(d, usable ? Bypass::kRedefinition : Bypass::kOldSnapshot);
-        return load_only(request);
+void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result) {
+    const Definition* d = nullptr;
+    const core::Snapshot snapshot =
+        left == Left::kFill ? to_core(GetActiveSnapshot()) : core::Snapshot{};
+    if (left == Left::kFill) d = definition_for_fill(request.definition, snapshot, 1);
+    if (d == nullptr) {
+        *result = load_only(request);
+        return;
     }
-    AcceptInvalidationMessages();
-    const Definition* fresh = refresh_if_older(d);
-    if (fresh != nullptr && fresh != d) {
-        encode_key(fresh->cache_id(), fresh->columns, fresh->key_types, request.arguments,
-                   request.nulls, &key);
+    if (d != request.definition) {
+        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
     }
-    if (fresh == nullptr || control_block(fresh) == core::kNoCache) {
-        return load_only(request);
+    Load load;
+    Loaded loaded = {};
+    enter_load(snapshot, &load);
+    PG_TRY();
+    { loaded = run_loader(d, request.arguments, request.nulls); }
+    PG_CATCH();
+    {
+        leave_load(load, true);
+        PG_RE_THROW();
     }
-    load_and_publish(request, fresh, key, snapshot, &result);
+    PG_END_TRY();
+    leave_load(load, false);
+    complete_fill(d, *key, load, loaded, request.fresh, snapshot, result);
+}
+
+ReadResult read_value(const ReadRequest& request) {
+    Key key;
+    ReadResult result;
+    const Left left = look_up(request, &key, &result);
+    if (left != Left::kNothing) load_alone(request, left, &key, &result);
     return result;
 }
 

@@ -49,6 +49,47 @@ void require_intact(const Definition* definition);
 // ERROR 42501 unless the current user owns the accessor.
 void require_owner(const Definition* definition);
 
+// --- a read in its parts, for who reads many keys at once ---
+
+// A load in progress, and what its loader has read from other caches so far: the value depends on
+// all of that. Loads nest.
+struct Load {
+    Load* outer;
+    const core::Snapshot* snapshot;
+    core::EntryTags tags;
+    core::Millis expires_at;  // of what was read, the earliest
+    bool publishable;
+};
+
+// What a read still needs.
+enum class Left : uint8 {
+    kNothing,
+    kLoad,  // a value for this reader alone
+    kFill   // a value that may be published, unless definition_for_fill() is against it
+};
+
+// Everything of a read that needs no loader; also fills in the key.
+Left look_up(const ReadRequest& request, Key* key, ReadResult* result);
+// The rest, for one key.
+void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result);
+
+// The definition whose loader may fill the cache under this snapshot, which is the active one;
+// nullptr: load for the reader alone. Counts `reads` bypasses then.
+const Definition* definition_for_fill(const Definition* definition, const core::Snapshot& snapshot,
+                                      uint32 reads);
+// Around code that loads; `snapshot` must live as long. leave_load is due even after an error
+// (failed).
+void enter_load(const core::Snapshot& snapshot, Load* load);
+void leave_load(const Load& load, bool failed);
+// Publishes a value that was loaded in there, counts it, and fills in the result.
+void complete_fill(const Definition* definition, const Key& key, const Load& load,
+                   const Loaded& loaded, bool fresh, const core::Snapshot& snapshot,
+                   ReadResult* result);
+// What a load for the reader alone begins with: an outer value depends on it in unknown ways.
+ReadResult not_published();
+// A key occurred once more in a batch whose first result this is.
+void count_repeated_read(const Definition* definition, const ReadResult& first, uint32 load_us);
+
 // English for the reasons, as cache_explain prints them.
 const char* bypass_text(core::Bypass reason);
 

@@ -1,0 +1,360 @@
+#include "pg/load_many.hpp"
+
+#include "pg/arguments.hpp"
+#include "pg/row_loaders.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// Values of so many keys are held in memory at once.
+constexpr int kAtOnce = 10000;
+
+// A key that the cache did not have.
+struct Missing {
+    Missing* same_hash;
+    uint32 place;  // of its result
+    Left left;
+    bool nulls;  // in the key
+    bool loaded;
+    Loaded value;
+    Key key;
+};
+
+// The same key once more.
+struct Repeated {
+    Repeated* next;
+    Missing* first;
+    uint32 place;
+    Left left;
+};
+
+struct Bucket {
+    core::Tag hash;
+    Missing* first;
+};
+
+struct Batch {
+    const Definition* definition;
+    const ManyKeys* keys;
+    Missing** missing;
+    uint32 count;
+    uint32 fills;
+    Repeated* repeated;
+    HTAB* by_key;
+    MemoryContext context;  // of the results
+
+    ReadRequest request(uint32 place, bool fresh) const {
+        ReadRequest r = {definition, keys->values + place * definition->columns,
+                         keys->nulls + place * definition->columns};
+        r.fresh = fresh;
+        return r;
+    }
+};
+
+Missing* find(const Batch& batch, const core::KeyView& key) {
+    auto* bucket = static_cast<Bucket*>(hash_search(batch.by_key, &key.hash, HASH_FIND, nullptr));
+    for (Missing* m = bucket != nullptr ? bucket->first : nullptr; m != nullptr; m = m->same_hash) {
+        const core::KeyView& k = m->key.view;
+        if (k.size == key.size && memcmp(k.bytes, key.bytes, key.size) == 0) return m;
+    }
+    return nullptr;
+}
+
+HTAB* key_table(uint32 expected) {
+    HASHCTL info = {};
+    info.keysize = sizeof(core::Tag);
+    info.entrysize = sizeof(Bucket);
+    info.hcxt = CurrentMemoryContext;
+    return hash_create("cache_ext keys of a batch", std::max<uint32>(16, expected), &info,
+                       HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void add_missing(Batch* batch, Missing* m) {
+    bool found;
+    auto* bucket =
+        static_cast<Bucket*>(hash_search(batch->by_key, &m->key.view.hash, HASH_ENTER, &found));
+    m->same_hash = found ? bucket->first : nullptr;
+    bucket->first = m;
+    m->nulls = false;
+    m->loaded = false;
+    m->value = {0, true, 0};
+    const int columns = batch->definition->columns;
+    for (int i = 0; i < columns; ++i) m->nulls |= batch->keys->nulls[m->place * columns + i];
+    batch->missing[batch->count++] = m;
+    if (m->left == Left::kFill) ++batch->fills;
+}
+
+// Serves what there is and lists the rest. Returns how many results were handed over.
+uint32 look_up_all(Batch* batch, bool fresh, ReadResult* results, const RowSink* sink) {
+    uint32 handed_over = 0;
+    const uint32 count = batch->keys->count;
+    Missing* spare = nullptr;
+    uint32 size_hint = 1024;
+    for (uint32 i = 0; i < count; ++i) {
+        if (spare == nullptr) spare = static_cast<Missing*>(palloc(sizeof(Missing)));
+        ReadRequest request = batch->request(i, fresh);
+        request.size_hint = size_hint;
+        const Left left = look_up(request, &spare->key, &results[i]);
+        if (left == Left::kNothing) {
+            size_hint = std::max(size_hint, results[i].value_bytes);
+            if (sink != nullptr && batch->count == 0) {
+                sink->take(i, results[i], sink->context);
+                ++handed_over;
+                // The next value finds its memory warm.
+                if (results[i].source == Source::kCache && !batch->definition->value_by_value) {
+                    pfree(DatumGetPointer(results[i].value));
+                }
+            }
+            continue;
+        }
+        if (batch->by_key == nullptr) {
+            batch->by_key = key_table(count - i);
+            batch->missing = static_cast<Missing**>(palloc(sizeof(Missing*) * (count - i)));
+        }
+        if (Missing* first = find(*batch, spare->key.view)) {
+            auto* again = static_cast<Repeated*>(palloc(sizeof(Repeated)));
+            *again = {batch->repeated, first, i, left};
+            batch->repeated = again;
+            continue;
+        }
+        spare->place = i;
+        spare->left = left;
+        add_missing(batch, spare);
+        spare = nullptr;
+    }
+    return handed_over;
+}
+
+void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null, void* context) {
+    auto* batch = static_cast<Batch*>(context);
+    const Definition* d = batch->definition;
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
+    Missing* m = find(*batch, key.view);
+    if (m == nullptr || m->nulls) return;
+    if (m->loaded) {
+        ereport(ERROR, (errcode(ERRCODE_CARDINALITY_VIOLATION),
+                        errmsg("function %s returned more than one row for a key",
+                               row_loader_call(d, d->load_many_name, true)),
+                        errdetail("Key %s of cache \"%s\".",
+                                  key_text(key.view.bytes, d->columns, d->key_types), d->name),
+                        errhint("It must return at most one row per key, with the value that the "
+                                "loader returns.")));
+    }
+    m->loaded = true;
+    m->value.is_null = is_null;
+    if (is_null) return;
+    MemoryContext old = MemoryContextSwitchTo(batch->context);
+    if (d->value_length == -1) {
+        // Copied even if there was nothing to detoast: the row goes with the query.
+        m->value.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+    } else if (d->value_by_value) {
+        m->value.value = value;
+    } else {
+        ValueBytes bytes;
+        value_bytes(d, value, false, &bytes);
+        m->value.value = value_from_bytes(d, bytes.data, bytes.size);
+    }
+    MemoryContextSwitchTo(old);
+}
+
+// The keys as one array per key column.
+void key_arrays(const Batch& batch, Missing* const* wanted, uint32 count, Oid* types,
+                Datum* arrays) {
+    const Definition* d = batch.definition;
+    auto* column = static_cast<Datum*>(palloc(sizeof(Datum) * count));
+    for (int c = 0; c < d->columns; ++c) {
+        for (uint32 i = 0; i < count; ++i) {
+            column[i] = batch.keys->values[wanted[i]->place * d->columns + c];
+        }
+        int16 length;
+        bool by_value;
+        char align;
+        get_typlenbyvalalign(d->key_types[c], &length, &by_value, &align);
+        types[c] = get_array_type(d->key_types[c]);
+        arrays[c] = PointerGetDatum(construct_array(column, static_cast<int>(count),
+                                                    d->key_types[c], length, by_value, align));
+    }
+}
+
+// One query for all of `wanted`.
+void run_load_many(Batch* batch, Missing* const* wanted, uint32 count) {
+    const Definition* d = batch->definition;
+    Oid types[kMaxKeyColumns];
+    Datum arrays[kMaxKeyColumns];
+    key_arrays(*batch, wanted, count, types, arrays);
+    StringInfoData sql;
+    initStringInfo(&sql);
+    appendStringInfo(&sql, "SELECT * FROM %s(", d->load_many_name);
+    for (int c = 0; c < d->columns; ++c) appendStringInfo(&sql, "%s$%d", c > 0 ? ", " : "", c + 1);
+    appendStringInfoChar(&sql, ')');
+    const uint64 us = run_rows(d, row_loader_call(d, d->load_many_name, true), sql.data, d->columns,
+                               types, arrays, true, 0, take_row, batch);
+    const auto share = static_cast<uint32>(std::min<uint64>(UINT32_MAX, us / count));
+    for (uint32 i = 0; i < count; ++i) wanted[i]->value.load_us = share;
+}
+
+// Loads `wanted` and publishes what may be published. What the query reads from other caches
+// belongs to every value of it.
+void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fills, bool fresh,
+                   ReadResult* results) {
+    core::Snapshot snapshot = {};
+    const Definition* fill = nullptr;
+    if (fills > 0) {
+        snapshot = to_core(GetActiveSnapshot());
+        fill = definition_for_fill(batch->definition, snapshot, fills);
+        // As it is declared now; without load_many there is nothing to be done together any more.
+        if (fill != nullptr && !OidIsValid(fill->load_many)) {
+            for (uint32 i = 0; i < count; ++i) {
+                Missing* m = wanted[i];
+                load_alone(batch->request(m->place, fresh), m->left, &m->key, &results[m->place]);
+            }
+            return;
+        }
+        if (fill != nullptr) batch->definition = fill;
+    }
+    if (fill == nullptr) {
+        for (uint32 i = 0; i < count; ++i) results[wanted[i]->place] = not_published();
+        run_load_many(batch, wanted, count);
+    } else {
+        Load load;
+        enter_load(snapshot, &load);
+        PG_TRY();
+        { run_load_many(batch, wanted, count); }
+        PG_CATCH();
+        {
+            leave_load(load, true);
+            PG_RE_THROW();
+        }
+        PG_END_TRY();
+        leave_load(load, false);
+        for (uint32 i = 0; i < count; ++i) {
+            const Missing* m = wanted[i];
+            ReadResult* result = &results[m->place];
+            if (m->left == Left::kFill) {
+                complete_fill(fill, m->key, load, m->value, fresh, snapshot, result);
+            } else {
+                *result = not_published();
+            }
+        }
+    }
+    for (uint32 i = 0; i < count; ++i) {
+        ReadResult* result = &results[wanted[i]->place];
+        result->value = wanted[i]->value.value;
+        result->is_null = wanted[i]->value.is_null;
+    }
+}
+
+void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
+    auto** together = static_cast<Missing**>(palloc(sizeof(Missing*) * batch->count));
+    uint32 count = 0, fills = 0;
+    if (OidIsValid(batch->definition->load_many)) {
+        for (uint32 i = 0; i < batch->count; ++i) {
+            Missing* m = batch->missing[i];
+            if (m->nulls) continue;
+            together[count++] = m;
+            fills += m->left == Left::kFill ? 1 : 0;
+        }
+    }
+    const bool one_query = count > 1;
+    for (uint32 i = 0; i < batch->count; ++i) {
+        Missing* m = batch->missing[i];
+        if (one_query && !m->nulls) continue;
+        CHECK_FOR_INTERRUPTS();
+        load_alone(batch->request(m->place, fresh), m->left, &m->key, &results[m->place]);
+    }
+    if (one_query) load_together(batch, together, count, fills, fresh, results);
+}
+
+}  // namespace
+
+void read_many(const Definition* d, const ManyKeys& keys, bool fresh, ReadResult* results,
+               const RowSink* sink) {
+    Batch batch = {};
+    batch.definition = d;
+    batch.keys = &keys;
+    batch.context = CurrentMemoryContext;
+    const uint32 handed_over = look_up_all(&batch, fresh, results, sink);
+    if (batch.count > 0) load_all_missing(&batch, fresh, results);
+    for (const Repeated* r = batch.repeated; r != nullptr; r = r->next) {
+        const ReadResult& first = results[r->first->place];
+        results[r->place] = first;
+        if (r->left == Left::kFill) {
+            count_repeated_read(batch.definition, first, r->first->value.load_us);
+        }
+    }
+    if (sink == nullptr) return;
+    for (uint32 i = handed_over; i < keys.count; ++i) sink->take(i, results[i], sink->context);
+}
+
+namespace {
+
+struct Rows {
+    ReturnSetInfo* set;
+    const ManyKeys* keys;
+};
+
+void put_row(uint32 place, const ReadResult& result, void* context) {
+    const auto* rows = static_cast<Rows*>(context);
+    Datum values[2] = {rows->keys->values[place], result.value};
+    bool nulls[2] = {rows->keys->nulls[place], result.is_null};
+    tuplestore_putvalues(rows->set->setResult, rows->set->setDesc, values, nulls);
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_fetch_many_1_0);
+}
+
+// cache_fetch_many(cache text, result anyelement, keys anycompatiblearray) RETURNS TABLE (key,
+// value): what cache_get_many_<name> calls.
+extern "C" Datum cache_fetch_many_1_0(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const Definition* d = named_cache(fcinfo);
+    const Oid array_type = get_fn_expr_argtype(fcinfo->flinfo, 2);
+    if (d->columns != 1 || get_element_type(array_type) != d->key_types[0] ||
+        get_fn_expr_argtype(fcinfo->flinfo, 1) != d->value_type) {
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("call does not match the declaration of cache \"%s\"", d->name),
+                        errhint("Use the function cache_get_many_%s.", d->name)));
+    }
+    require_execute(d);
+    if (PG_ARGISNULL(2)) PG_RETURN_VOID();
+    int16 length;
+    bool by_value;
+    char align;
+    get_typlenbyvalalign(d->key_types[0], &length, &by_value, &align);
+    ManyKeys keys;
+    int count;
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), d->key_types[0], length, by_value, align,
+                      &keys.values, &keys.nulls, &count);
+    auto* results =
+        static_cast<ReadResult*>(palloc(sizeof(ReadResult) * std::clamp(count, 1, kAtOnce)));
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "cache_ext batch", ALLOCSET_DEFAULT_SIZES);
+    for (int from = 0; from < count; from += kAtOnce) {
+        const int n = std::min(count - from, kAtOnce);
+        const ManyKeys part = {static_cast<uint32>(n), keys.values + from, keys.nulls + from};
+        Rows rows = {set, &part};
+        const RowSink sink = {put_row, &rows};
+        MemoryContext old = MemoryContextSwitchTo(scratch);
+        read_many(d, part, false, results, &sink);
+        MemoryContextSwitchTo(old);
+        MemoryContextReset(scratch);
+    }
+    PG_RETURN_VOID();
+}
+
+}  // namespace cache_ext::pg

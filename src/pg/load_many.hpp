@@ -1,0 +1,31 @@
+// Reading many keys of one cache at once: what the cache has is served, and all that it lacks is
+// loaded by one query if the cache has a load_many function, else by the loader key by key.
+#pragma once
+
+#include "pg/read.hpp"
+
+namespace cache_ext::pg {
+
+struct ManyKeys {
+    uint32 count;
+    Datum* values;  // key by key, `columns` of the definition each
+    bool* nulls;
+};
+
+// Takes the results in the order of the keys. The values of hits that come before the first key
+// that has to be loaded go right after the call.
+struct RowSink {
+    void (*take)(uint32 place, const ReadResult& result, void* context);
+    void* context;
+};
+
+// One result per key, in their order. Counts, judges and publishes as read_value does for each of
+// them; the snapshot must not change meanwhile. fresh: load even what there is.
+//
+// A key that load_many returns no row for has the value NULL; one that it returns twice is an ERROR
+// (21000); rows of keys that were not asked for are ignored. Keys with a NULL in them, and a single
+// key, go to the loader. If load_many is gone or has changed, everything does.
+void read_many(const Definition* definition, const ManyKeys& keys, bool fresh, ReadResult* results,
+               const RowSink* sink = nullptr);
+
+}  // namespace cache_ext::pg

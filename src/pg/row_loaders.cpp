@@ -1,0 +1,253 @@
+#include "pg/row_loaders.hpp"
+
+#include "pg/load.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_func.h"
+#include "portability/instr_time.h"
+#include "tcop/dest.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// "TABLE (key1 uuid, key2 text, value json)"
+char* wanted_result(const RowShape& shape) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoString(&s, "TABLE (");
+    for (int i = 0; i < shape.columns; ++i) {
+        if (shape.columns == 1) {
+            appendStringInfoString(&s, "key");
+        } else {
+            appendStringInfo(&s, "key%d", i + 1);
+        }
+        appendStringInfo(&s, " %s, ", format_type_be(shape.key_types[i]));
+    }
+    appendStringInfo(&s, "value %s)", format_type_be(shape.value_type));
+    return s.data;
+}
+
+int argument_types(const RowShape& shape, bool takes_keys, Oid* types) {
+    if (!takes_keys) return 0;
+    for (int i = 0; i < shape.columns; ++i) types[i] = get_array_type(shape.key_types[i]);
+    return shape.columns;
+}
+
+char* wanted_arguments(const RowShape& shape, bool takes_keys) {
+    StringInfoData s;
+    initStringInfo(&s);
+    Oid types[kMaxKeyColumns];
+    const int n = argument_types(shape, takes_keys, types);
+    for (int i = 0; i < n; ++i) {
+        appendStringInfo(&s, "%s%s", i > 0 ? ", " : "", format_type_be(types[i]));
+    }
+    return s.data;
+}
+
+bool same_types(TupleDesc rows, const RowShape& shape) {
+    const int wanted = shape.columns + (OidIsValid(shape.value_type) ? 1 : 0);
+    int live = 0;
+    for (int i = 0; i < rows->natts; ++i) {
+        const Form_pg_attribute a = TupleDescAttr(rows, i);
+        if (a->attisdropped) return false;
+        const Oid want = live < shape.columns ? shape.key_types[live] : shape.value_type;
+        const bool text = want == TEXTOID && a->atttypid == VARCHAROID && live < shape.columns;
+        if (live >= wanted || (a->atttypid != want && !text)) return false;
+        ++live;
+    }
+    return live == wanted;
+}
+
+// Hands each row of a query to a consumer.
+struct RowReceiver {
+    DestReceiver receiver;  // first: it is what the executor knows
+    RowShape shape;
+    const char* what;
+    RowConsumer consume;
+    void* context;
+};
+
+void check_rows(DestReceiver* self, int, TupleDesc rows) {
+    const auto* r = reinterpret_cast<RowReceiver*>(self);
+    if (same_types(rows, r->shape)) return;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+                    errmsg("%s no longer returns the columns that the cache needs", r->what),
+                    errhint("Declare it as it was, or change the cache with cache_alter.")));
+}
+
+bool receive_row(TupleTableSlot* slot, DestReceiver* self) {
+    const auto* r = reinterpret_cast<RowReceiver*>(self);
+    slot_getallattrs(slot);
+    const int value = r->shape.columns;
+    const bool has_value = OidIsValid(r->shape.value_type);
+    r->consume(slot->tts_values, slot->tts_isnull, has_value ? slot->tts_values[value] : 0,
+               !has_value || slot->tts_isnull[value], r->context);
+    return true;
+}
+
+void nothing(DestReceiver*) {}
+
+[[noreturn]] void unfit_query(const char* option, const char* why, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s cannot be used: %s", option, why), errhint("%s", hint)));
+    pg_unreachable();
+}
+
+}  // namespace
+
+const char* unfit_row_loader(Oid function, const RowShape& shape, bool takes_keys) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple)) return "it does not exist";
+    auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    Oid types[kMaxKeyColumns];
+    const int n = argument_types(shape, takes_keys, types);
+    const bool same_arguments =
+        proc->pronargs == n && std::equal(types, types + n, proc->proargtypes.values);
+    const char* why = nullptr;
+    if (proc->prokind != PROKIND_FUNCTION)
+        why = "it is not a plain function";
+    else if (!proc->proretset)
+        why = "it does not return a set";
+    else if (proc->provolatile == PROVOLATILE_VOLATILE)
+        why = "it is VOLATILE";
+    else if (!same_arguments)
+        why = "its arguments are not those";
+    ReleaseSysCache(tuple);
+    if (why != nullptr) return why;
+    TupleDesc rows = nullptr;
+    Oid type;
+    const TypeFuncClass kind = get_func_result_type(function, &type, &rows);
+    // A cache without key columns may have a load_all of one column.
+    if (kind == TYPEFUNC_SCALAR && shape.columns == 0 && type == shape.value_type) return nullptr;
+    if (kind != TYPEFUNC_COMPOSITE || !same_types(rows, shape)) {
+        return "its result is not the key's columns followed by the value";
+    }
+    return nullptr;
+}
+
+char* checked_row_loader(const char* option, const char* text, const RowShape& shape,
+                         bool takes_keys) {
+    Oid function;
+    if (strchr(text, '(') != nullptr) {
+        function = DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(text)));
+    } else {
+        Oid types[kMaxKeyColumns];
+        const int n = argument_types(shape, takes_keys, types);
+        function = LookupFuncName(stringToQualifiedNameList(text), n, types, false);
+    }
+    const char* why = unfit_row_loader(function, shape, takes_keys);
+    if (why != nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+                 errmsg("function %s cannot be %s: %s", format_procedure(function), option, why),
+                 errhint("Declare it as f(%s) RETURNS %s, STABLE or IMMUTABLE.",
+                         wanted_arguments(shape, takes_keys), wanted_result(shape))));
+    }
+    if (pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("permission denied for function %s", format_procedure(function)),
+                        errhint("It runs as the cache's owner, who needs EXECUTE on it.")));
+    }
+    return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+                                      get_func_name(function));
+}
+
+Oid find_row_loader(const char* name, const RowShape& shape, bool takes_keys) {
+    List* names = stringToQualifiedNameList(name);
+    const Oid schema =
+        list_length(names) == 2 ? get_namespace_oid(strVal(linitial(names)), true) : InvalidOid;
+    if (!OidIsValid(schema)) return InvalidOid;
+    Oid types[kMaxKeyColumns];
+    const int n = argument_types(shape, takes_keys, types);
+    const Oid function =
+        GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(strVal(lsecond(names))),
+                        PointerGetDatum(buildoidvector(types, n)), ObjectIdGetDatum(schema));
+    if (!OidIsValid(function)) return InvalidOid;
+    return unfit_row_loader(function, shape, takes_keys) == nullptr ? function : InvalidOid;
+}
+
+char* row_loader_call(const Definition* d, const char* name, bool takes_keys) {
+    return psprintf("%s(%s)", name, wanted_arguments(row_shape(d), takes_keys));
+}
+
+void check_key_query(const char* option, const char* text, const RowShape& shape) {
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    SPIPlanPtr plan = SPI_prepare(text, 0, nullptr);
+    if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    List* sources = SPI_plan_get_plan_sources(plan);
+    auto* source =
+        list_length(sources) == 1 ? static_cast<CachedPlanSource*>(linitial(sources)) : nullptr;
+    const Query* query = source != nullptr && list_length(source->query_list) == 1
+                             ? static_cast<Query*>(linitial(source->query_list))
+                             : nullptr;
+    if (query == nullptr || query->commandType != CMD_SELECT || query->hasModifyingCTE ||
+        query->rowMarks != NIL) {
+        unfit_query(option, "it is not one plain SELECT", "It may neither write nor lock rows.");
+    }
+    if (!same_types(source->resultDesc, shape)) {
+        StringInfoData types;
+        initStringInfo(&types);
+        for (int i = 0; i < shape.columns; ++i) {
+            appendStringInfo(&types, "%s%s", i > 0 ? ", " : "", format_type_be(shape.key_types[i]));
+        }
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("%s does not return the key's columns", option),
+                        errhint("They are of types: %s. Cast in the query.", types.data)));
+    }
+    SPI_finish();
+}
+
+uint64 run_rows(const Definition* d, const char* what, const char* sql, int arguments,
+                const Oid* types, const Datum* values, bool with_value, uint64 limit,
+                RowConsumer consume, void* context) {
+    RowReceiver r = {};
+    r.receiver.receiveSlot = receive_row;
+    r.receiver.rStartup = check_rows;
+    r.receiver.rShutdown = nothing;
+    r.receiver.rDestroy = nothing;
+    r.receiver.mydest = DestTuplestore;
+    r.shape = row_shape(d);
+    if (!with_value) r.shape.value_type = InvalidOid;
+    r.what = what;
+    r.consume = consume;
+    r.context = context;
+
+    OwnerScope scope;
+    enter_owner(d, &scope);
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    instr_time start, end;
+    INSTR_TIME_SET_CURRENT(start);
+    SPIPlanPtr plan = SPI_prepare(sql, arguments, const_cast<Oid*>(types));
+    if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    ParamListInfo parameters = makeParamList(arguments);
+    for (int i = 0; i < arguments; ++i) {
+        parameters->params[i] = {values[i], false, PARAM_FLAG_CONST, types[i]};
+    }
+    SPIExecuteOptions options = {};
+    options.params = parameters;
+    options.read_only = true;  // under the active snapshot
+    options.tcount = limit;
+    options.dest = &r.receiver;
+    const int result = SPI_execute_plan_extended(plan, &options);
+    if (result != SPI_OK_SELECT) elog(ERROR, "%s: %s", what, SPI_result_code_string(result));
+    INSTR_TIME_SET_CURRENT(end);
+    INSTR_TIME_SUBTRACT(end, start);
+    SPI_finish();
+    leave_owner(scope);
+    return INSTR_TIME_GET_MICROSEC(end);
+}
+
+}  // namespace cache_ext::pg
