@@ -21,6 +21,9 @@ CREATE TABLE @extschema@.cache_definition (
     warm_every          interval,
     warm_on_invalidate  bool NOT NULL,
     priority            int NOT NULL,
+    null_ttl            interval,                   -- of NULL values; NULL: ttl
+    ttl_min             interval,                   -- bounds of a ttl that adapts to the key
+    ttl_max             interval,
     settings            text[] NOT NULL             -- name=value, pinned while the loader runs
 );
 

@@ -18,7 +18,10 @@ CREATE FUNCTION @extschema@.cache_create(
     warm_on_invalidate  bool DEFAULT false,
     priority            int DEFAULT 0,
     key_types           regtype[] DEFAULT NULL,
-    value_type          regtype DEFAULT NULL
+    value_type          regtype DEFAULT NULL,
+    null_ttl            interval DEFAULT NULL,
+    ttl_min             interval DEFAULT NULL,
+    ttl_max             interval DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

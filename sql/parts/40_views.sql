@@ -5,7 +5,8 @@ CREATE FUNCTION @extschema@.cache_stat_rows(
     OUT bypasses bigint, OUT stale_hits bigint, OUT fills bigint, OUT load_time_ms float8,
     OUT evictions bigint, OUT expirations bigint, OUT invalidations bigint, OUT refreshes bigint,
     OUT errors bigint, OUT hit_ratio float8, OUT saved_time_ms float8, OUT last_error text,
-    OUT stats_reset timestamptz, OUT oversized bigint, OUT untriggered bigint
+    OUT stats_reset timestamptz, OUT oversized bigint, OUT untriggered bigint,
+    OUT spurious bigint, OUT waits bigint
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_stat_rows_1_0' LANGUAGE c VOLATILE;
 
@@ -21,7 +22,8 @@ CREATE VIEW @extschema@.cache_bypasses AS SELECT * FROM @extschema@.cache_bypass
 
 CREATE FUNCTION @extschema@.cache_entry_rows(
     OUT cache text, OUT key text, OUT bytes bigint, OUT hits bigint,
-    OUT calculated_at timestamptz, OUT expires_at timestamptz, OUT state text
+    OUT calculated_at timestamptz, OUT expires_at timestamptz, OUT state text,
+    OUT ttl interval
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_entry_rows_1_0' LANGUAGE c VOLATILE;
 

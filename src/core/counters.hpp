@@ -23,6 +23,7 @@ enum class Counter : std::uint8_t {
     kErrors,
     kOversized,
     kUntriggered,  // changed tables that only the check at commit noticed
+    kWaits,        // reads that waited for another session's load
     kSpurious,     // invalidations that also kept other keys from being served
     kCount
 };

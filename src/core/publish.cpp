@@ -67,7 +67,7 @@ bool Store::link(const Fill& fill, const Snapshot& f, Ref ref, std::uint32_t gen
         const Entry& old = *arena_.at<Entry>(known);
         // A slow fill that ends after a newer one, or a load that was repeated for nothing.
         if (!fill.replace && !old.expired(clock_.now()) && newest_state(old) &&
-            (unseen->count > 0 || old.expires_at > fill.expires_at)) {
+            (unseen->count > 0 || old.calculated_at > fill.calculated_at)) {
             return refused(PublishResult::kSuperseded);
         }
         // Otherwise every refresh in a full budget would cost another entry its place.

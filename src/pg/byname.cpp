@@ -3,9 +3,11 @@
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
 #include "pg/convert.hpp"
+#include "pg/load.hpp"
 #include "pg/puts.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
+#include "pg/values.hpp"
 #include "pg/views.hpp"
 
 extern "C" {
@@ -68,7 +70,7 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
     Key key;
     encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
     ValueBytes bytes;
-    value_bytes(d, value, is_null, &bytes);
+    stored_bytes(d, value, is_null, &bytes);
     const core::CacheIndex index = control_block(d);
     const uint64 limit = index == core::kNoCache ? 0 : put_limit(index);
     if (bytes.size > limit) {
@@ -147,7 +149,9 @@ extern "C" Datum cache_get_entry_1_0(PG_FUNCTION_ARGS) {
     // What was not published expires at once: the next read loads again.
     nulls[2] = r.expires_at == core::kNever || r.expires_at == 0;
     if (!nulls[2]) values[2] = TimestampTzGetDatum(from_millis(r.expires_at));
-    values[3] = CStringGetTextDatum(r.source == Source::kLoader ? "loader" : "cache");
+    values[3] = CStringGetTextDatum(r.source == Source::kLoader  ? "loader"
+                                    : r.source == Source::kStale ? "stale"
+                                                                 : "cache");
     tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
     PG_RETURN_VOID();
 }

@@ -1,5 +1,6 @@
 #include "pg/changes.hpp"
 
+#include "pg/flights.hpp"
 #include "pg/guarded.hpp"
 #include "pg/paths.hpp"
 #include "pg/puts.hpp"
@@ -328,6 +329,7 @@ void transaction_event(XactEvent event, void*) {
         case XACT_EVENT_PARALLEL_COMMIT:
         case XACT_EVENT_PARALLEL_ABORT:
             transaction_aborted_for_definitions();
+            subtransaction_aborted_for_flights(1);
             discard_pending_puts();
             forget_everything();
             break;
@@ -342,7 +344,10 @@ void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId
     const bool committed = event == SUBXACT_EVENT_COMMIT_SUB;
     subtransaction_ended_for_puts(level, committed);
     subtransaction_ended_for_paths(level, committed);
-    if (!committed) transaction_aborted_for_definitions();
+    if (!committed) {
+        transaction_aborted_for_definitions();
+        subtransaction_aborted_for_flights(level);
+    }
     if (now.context == nullptr) return;
     // Newer changes come later in the array, and a change never moves outwards past an older one.
     if (committed) {

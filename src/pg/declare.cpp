@@ -171,7 +171,10 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
         kWarmOnInvalidate,
         kPriority,
         kKeyTypes,
-        kValueType
+        kValueType,
+        kNullTtl,
+        kTtlMin,
+        kTtlMax
     };
     require_extension();
     require_shared("cache_create");
@@ -221,6 +224,9 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     options[Option::kWarmOnInvalidate] =
         PG_ARGISNULL(kWarmOnInvalidate) ? "f" : argument_text(fcinfo, kWarmOnInvalidate);
     options[Option::kPriority] = PG_ARGISNULL(kPriority) ? "0" : argument_text(fcinfo, kPriority);
+    options[Option::kNullTtl] = argument_text(fcinfo, kNullTtl);
+    options[Option::kTtlMin] = argument_text(fcinfo, kTtlMin);
+    options[Option::kTtlMax] = argument_text(fcinfo, kTtlMax);
     check_options(d.name, options);
     bool given[kOptions];
     std::fill_n(given, kOptions, true);

@@ -24,10 +24,13 @@ namespace {
 
 // One column of a heap tuple; a null gives `null`.
 struct Row {
-    Datum values[24];
-    bool nulls[24];
+    Datum values[32];
+    bool nulls[32];
 
     char* string(int i) const { return nulls[i] ? nullptr : TextDatumGetCString(values[i]); }
+    int64 milliseconds(int i, int64 if_null) const {
+        return nulls[i] ? if_null : interval_ms(DatumGetIntervalP(values[i]));
+    }
 };
 
 // definition table columns, in order
@@ -50,6 +53,9 @@ enum {
     kWarmEvery,
     kWarmOnInvalidate,
     kPriority,
+    kNullTtl,
+    kTtlMin,
+    kTtlMax,
     kSettings
 };
 
@@ -126,7 +132,11 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     if (d->load_many_name != nullptr && !d->broken) {
         d->load_many = find_row_loader(d->load_many_name, row_shape(d), true);
     }
-    d->ttl_ms = row.nulls[kTtl] ? -1 : interval_ms(DatumGetIntervalP(row.values[kTtl]));
+    d->ttl_ms = row.milliseconds(kTtl, -1);
+    d->null_ttl_ms = row.milliseconds(kNullTtl, -1);
+    d->ttl_min_ms = row.milliseconds(kTtlMin, d->ttl_ms);
+    d->ttl_max_ms = row.milliseconds(kTtlMax, d->ttl_ms);
+    d->stale_ms = d->loader_name != nullptr ? row.milliseconds(kStaleFor, 0) : 0;
     d->refresh_after_ms = UINT32_MAX;
     if (d->ttl_ms > 0 && !row.nulls[kRefreshAt] && d->loader_name != nullptr) {
         const double at = static_cast<double>(d->ttl_ms) * DatumGetFloat8(row.values[kRefreshAt]);
@@ -136,6 +146,7 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     d->limits.max_entries =
         row.nulls[kMaxEntries] ? 0 : static_cast<uint64>(DatumGetInt32(row.values[kMaxEntries]));
     d->limits.max_bytes = 0;
+    d->limits.stale_for = d->stale_ms;
     if (!row.nulls[kMaxMemory]) {
         d->limits.max_bytes = static_cast<uint64>(
             DatumGetInt64(DirectFunctionCall1(pg_size_bytes, row.values[kMaxMemory])));

@@ -33,8 +33,12 @@ struct Definition {
     bool broken;  // its value type was dropped, or the row cannot be one of ours
     int16 value_length;
     bool value_by_value;
-    bool value_is_base;       // no row in it whose columns ALTER could change
-    int64 ttl_ms;             // -1: never expires
+    bool value_is_base;  // no row in it whose columns ALTER could change
+    int64 ttl_ms;        // -1: never expires
+    int64 ttl_min_ms;    // equal to ttl_max_ms: the ttl does not adapt
+    int64 ttl_max_ms;
+    int64 null_ttl_ms;        // -1: as other values
+    int64 stale_ms;           // how long old values may be served while a refresh runs
     uint32 refresh_after_ms;  // UINT32_MAX: never
     core::Limits limits;      // limits.budget is unused, see budget_id
     uint64 budget_id;         // 0: its own

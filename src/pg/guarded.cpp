@@ -9,8 +9,8 @@ extern "C" {
 namespace cache_ext::pg {
 
 // Two subtransactions, one in the other: a rollback into the transaction itself, which is in the
-// middle of COMMIT or PREPARE TRANSACTION, is more than RollbackAndReleaseCurrentSubTransaction() is
-// prepared for (it asserts a parent in progress). A release is not.
+// middle of COMMIT or PREPARE TRANSACTION, is more than RollbackAndReleaseCurrentSubTransaction()
+// is prepared for (it asserts a parent in progress). A release is not.
 bool guarded(void (*work)(void*), void* argument, const char* failure) {
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;

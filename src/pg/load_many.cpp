@@ -1,6 +1,8 @@
 #include "pg/load_many.hpp"
 
 #include "pg/arguments.hpp"
+#include "pg/fill.hpp"
+#include "pg/values.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
 

@@ -26,7 +26,8 @@ constexpr OptionInfo kInfo[kOptions] = {
     {"load_many", "text", true},       {"load_all", "text", false},
     {"sync_every", "interval", false}, {"warm_keys", "text", false},
     {"warm_every", "interval", false}, {"warm_on_invalidate", "bool", true},
-    {"priority", "int4", true},
+    {"priority", "int4", true},        {"null_ttl", "interval", true},
+    {"ttl_min", "interval", true},     {"ttl_max", "interval", true},
 };
 
 [[noreturn]] void out_of_range(const char* option, const char* value, const char* hint) {
@@ -61,6 +62,28 @@ void check_load_many(const char* text, const RowShape& shape, bool has_loader, O
     (*options)[Option::kLoadMany] = checked_row_loader("load_many", text, shape, true);
 }
 
+// ttl_min <= ttl <= ttl_max.
+void check_ttl_bounds(const Options& options) {
+    const char* ttl = options[Option::kTtl];
+    const char* least = options[Option::kTtlMin];
+    const char* most = options[Option::kTtlMax];
+    const auto check = [&](const char* option, const char* bound, bool fits) {
+        if (bound == nullptr) return;
+        if (ttl == nullptr)
+            out_of_range(option, bound, "A cache without ttl has nothing to adapt.");
+        if (!fits) {
+            out_of_range(option, bound,
+                         "The order is ttl_min <= ttl <= ttl_max, from one millisecond on.");
+        }
+    };
+    const int64 ms = ttl != nullptr ? checked_interval_ms("ttl", ttl) : 0;
+    if (least != nullptr) {
+        const int64 bound = checked_interval_ms("ttl_min", least);
+        check("ttl_min", least, bound >= 1 && bound <= ms);
+    }
+    if (most != nullptr) check("ttl_max", most, checked_interval_ms("ttl_max", most) >= ms);
+}
+
 }  // namespace
 
 const char* option_name(Option option) {
@@ -81,6 +104,14 @@ void check_options(const char* cache, const Options& options) {
                          "values that never expire.");
         }
     }
+    if (const char* null_ttl = options[Option::kNullTtl]) {
+        if (checked_interval_ms("null_ttl", null_ttl) < 1) {
+            out_of_range("null_ttl", null_ttl,
+                         "Give an interval of at least one millisecond, or NULL for the ttl of "
+                         "other values.");
+        }
+    }
+    check_ttl_bounds(options);
     if (const char* at = options[Option::kRefreshAt]) {
         const double share =
             float8in_internal(const_cast<char*>(at), nullptr, "double precision", at);
@@ -131,7 +162,6 @@ void check_options(const char* cache, const Options& options) {
     if (const char* stale = options[Option::kStaleFor]) {
         const int64 ms = checked_interval_ms("stale_for", stale);
         if (ms < 0) out_of_range("stale_for", stale, "Give an interval that is not negative.");
-        if (ms > 0) unavailable("stale_for");
     }
     if (const char* warm = options[Option::kWarmOnInvalidate]) {
         if (strcmp(warm, "f") != 0 && strcmp(warm, "false") != 0) unavailable("warm_on_invalidate");

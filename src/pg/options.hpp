@@ -20,6 +20,9 @@ enum class Option : int {
     kWarmEvery,
     kWarmOnInvalidate,
     kPriority,
+    kNullTtl,
+    kTtlMin,
+    kTtlMax,
     kCount
 };
 

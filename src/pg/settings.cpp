@@ -5,6 +5,7 @@
 #include "pg/clock.hpp"
 
 extern "C" {
+#include "access/toast_compression.h"
 #include "utils/guc.h"
 }
 
@@ -13,6 +14,15 @@ namespace cache_ext::pg {
 namespace {
 // What the arena's references reach, less some room for the tables before it.
 constexpr int kMaxMemoryKb = 60 * 1024 * 1024;
+
+const config_enum_entry kCompressionMethods[] = {
+    {"off", kNoCompression, false},
+    {"pglz", TOAST_PGLZ_COMPRESSION, false},
+#ifdef USE_LZ4
+    {"lz4", TOAST_LZ4_COMPRESSION, false},
+#endif
+    {nullptr, 0, false},
+};
 }  // namespace
 
 Settings settings = {};
@@ -47,6 +57,17 @@ void define_settings(bool preloading) {
                             "Time that a commit may spend on the lookups of path dependencies.",
                             "Beyond it the whole cache is invalidated.", &settings.path_timeout_ms,
                             1000, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.load_wait", "Longest wait for another session that is loading the same key.",
+        "After it the session runs the loader itself. Zero: nobody waits.", &settings.load_wait_ms,
+        10000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomEnumVariable("cache_ext.compression", "How large values are compressed.",
+                             "A value is stored compressed if that saves a quarter.",
+                             &settings.compression, kNoCompression, kCompressionMethods, PGC_SIGHUP,
+                             0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("cache_ext.compress_above", "Values larger than this are compressed.",
+                            nullptr, &settings.compress_above_bytes, 2048, 64, INT_MAX / 2,
+                            PGC_SIGHUP, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("cache_ext.naptime",
                             "Longest sleep of a background worker without work.", nullptr,
                             &settings.naptime_ms, 10000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS,

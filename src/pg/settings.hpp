@@ -3,6 +3,8 @@
 
 namespace cache_ext::pg {
 
+constexpr char kNoCompression = '\0';
+
 struct Settings {
     int memory_kb;             // cache_ext.memory
     int max_caches;            // cache_ext.max_caches
@@ -11,6 +13,9 @@ struct Settings {
     int max_transaction_tags;  // cache_ext.max_transaction_tags
     int max_path_rows;         // cache_ext.max_path_rows
     int path_timeout_ms;       // cache_ext.path_timeout
+    int load_wait_ms;          // cache_ext.load_wait
+    int compression;           // cache_ext.compression: kNoCompression, or PostgreSQL's letter
+    int compress_above_bytes;  // cache_ext.compress_above
     int naptime_ms;            // cache_ext.naptime
     int refresh_timeout_ms;    // cache_ext.worker_statement_timeout
 };

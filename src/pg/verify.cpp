@@ -1,7 +1,10 @@
 // cache_verify: live entries against their loader, under one snapshot.
 #include "pg/arguments.hpp"
+#include "pg/bypass.hpp"
+#include "pg/load.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
+#include "pg/values.hpp"
 #include "pg/views.hpp"
 
 extern "C" {
@@ -62,10 +65,11 @@ bool agrees_with_loader(const Definition* d, const Sample& sample, const core::S
     *checked = found.result == core::LookupResult::kHit;
     if (!*checked) return true;
     const Loaded loaded = run_loader(d, values, nulls);
-    ValueBytes bytes;
-    value_bytes(d, loaded.value, loaded.is_null, &bytes);
-    return found.is_null == loaded.is_null && found.value_bytes == bytes.size &&
-           memcmp(buffer, bytes.data, bytes.size) == 0;
+    if (found.is_null || loaded.is_null) return found.is_null == loaded.is_null;
+    ValueBytes bytes, cached;
+    value_bytes(d, loaded.value, false, &bytes);
+    value_bytes(d, value_from_bytes(d, buffer, found.value_bytes), false, &cached);
+    return cached.size == bytes.size && memcmp(cached.data, bytes.data, bytes.size) == 0;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
+#include "pg/bypass.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
 
@@ -39,6 +40,8 @@ const char* state_text(core::LookupResult result) {
             return "unknown";
         case core::LookupResult::kContradicted:
             return "invalidated";
+        case core::LookupResult::kStale:
+            return "stale";
         case core::LookupResult::kAbsent:
             break;
     }
@@ -47,6 +50,12 @@ const char* state_text(core::LookupResult result) {
 
 Datum millis(uint64 micros) {
     return Float8GetDatum(static_cast<double>(micros) / 1000.0);
+}
+
+Datum interval_of(core::Millis ms) {
+    auto* i = static_cast<Interval*>(palloc0(sizeof(Interval)));
+    i->time = ms * 1000;
+    return IntervalPGetDatum(i);
 }
 
 Datum* text_array_items(const char* const* texts, int n) {
@@ -113,8 +122,8 @@ extern "C" Datum cache_stat_rows_1_0(PG_FUNCTION_ARGS) {
     if (shared_ready()) find_control_blocks();
     for (int i = 0; i < n; ++i) {
         const Definition* d = definition_at(i);
-        Datum values[20] = {};
-        bool nulls[20] = {};
+        Datum values[22] = {};
+        bool nulls[22] = {};
         int c = 0;
         values[c++] = CStringGetTextDatum(d->name);
         core::CounterTotals t = {};
@@ -140,7 +149,8 @@ extern "C" Datum cache_stat_rows_1_0(PG_FUNCTION_ARGS) {
                           Counter::kRefreshes, Counter::kErrors}) {
             values[c++] = Int64GetDatum(static_cast<int64>(t[k]));
         }
-        const uint64 reads = t[Counter::kHits] + t[Counter::kMisses] + t[Counter::kBypasses];
+        const uint64 reads = t[Counter::kHits] + t[Counter::kStaleHits] + t[Counter::kMisses] +
+                             t[Counter::kBypasses];
         nulls[c] = reads == 0;
         values[c++] = Float8GetDatum(
             reads == 0 ? 0 : static_cast<double>(t[Counter::kHits]) / static_cast<double>(reads));
@@ -151,7 +161,9 @@ extern "C" Datum cache_stat_rows_1_0(PG_FUNCTION_ARGS) {
         nulls[c] = reset == 0;
         values[c++] = TimestampTzGetDatum(from_millis(reset));
         values[c++] = Int64GetDatum(static_cast<int64>(t[Counter::kOversized]));
-        values[c++] = Int64GetDatum(static_cast<int64>(t[Counter::kUntriggered]));
+        for (Counter k : {Counter::kUntriggered, Counter::kSpurious, Counter::kWaits}) {
+            values[c++] = Int64GetDatum(static_cast<int64>(t[k]));
+        }
         tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
     }
     PG_RETURN_VOID();
@@ -196,8 +208,8 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
             const core::EntryInfo& e = listing.entries[i];
             const Definition* d = definition_by_index(e.cache);
             if (d == nullptr || d->broken || !may_see(d)) continue;
-            Datum values[7] = {};
-            bool nulls[7] = {};
+            Datum values[8] = {};
+            bool nulls[8] = {};
             values[0] = CStringGetTextDatum(d->name);
             values[1] = CStringGetTextDatum(key_text(key, d->columns, d->key_types));
             values[2] = Int64GetDatum(e.gross_bytes);
@@ -206,6 +218,8 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
             nulls[5] = e.expires_at == core::kNever;
             values[5] = TimestampTzGetDatum(from_millis(e.expires_at));
             values[6] = CStringGetTextDatum(state_text(e.result));
+            nulls[7] = nulls[5];
+            if (!nulls[7]) values[7] = interval_of(e.expires_at - e.calculated_at);
             tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
         }
         MemoryContextSwitchTo(old);
@@ -240,7 +254,7 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         core::EntryTags tags;
         found = store().lookup(d->index, key.view, snapshot, nullptr, UINT32_MAX,
-                               core::Detail::kInspect, &tags);
+                               core::Detail::kInspect, &tags, d->stale_ms > 0);
         if (bypass == core::Bypass::kCount && found.result == core::LookupResult::kHit &&
             own_write_below(d, tags)) {
             bypass = core::Bypass::kOwnWrite;
@@ -255,6 +269,10 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
             case core::LookupResult::kTooSmall:
                 state = "hit";
                 reason = "every writer of its tags is seen alike by the value and by this snapshot";
+                break;
+            case core::LookupResult::kStale:
+                state = "stale";
+                reason = "old, but not for longer than stale_for; a refresh is asked for";
                 break;
             case core::LookupResult::kExpired:
                 reason = "its ttl has passed";

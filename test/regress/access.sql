@@ -139,10 +139,9 @@ SELECT error_of($$DELETE FROM cache_definition WHERE name = 'total'$$);
 SELECT error_of('DELETE FROM cache_dependency');
 SELECT error_of($$INSERT INTO cache_dependency (cache, relation, key, key_mask, inserts)
                   VALUES ('total', 'secret', '{}', 0, false)$$);
-SELECT error_of($$INSERT INTO cache_definition SELECT 'new', 1, loader, key_types, value_type, ttl, refresh_at,
-                      max_entries, max_memory, budget, stale_for, load_many, load_all, sync_every, warm_keys,
-                      warm_every, warm_on_invalidate, priority, settings
-                  FROM cache_definition WHERE name = 'total'$$);
+SELECT error_of($$INSERT INTO cache_definition
+                  SELECT (jsonb_populate_record(d, '{"name": "new", "id": 1}')).*
+                  FROM cache_definition AS d WHERE name = 'total'$$);
 RESET ROLE;
 REVOKE ALL ON cache_definition, cache_dependency FROM regress_other;
 REVOKE ALL ON SEQUENCE cache_dependency_id_seq FROM regress_other;

@@ -182,15 +182,18 @@ TEST_F(StoreLookup, ReturnsTheTagsOfTheEntry) {
     EXPECT_EQ(tags.cache[4], other.index());
 }
 
-TEST_F(StoreLookup, AFillThatBringsNothingNewDoesNotReplace) {
+TEST_F(StoreLookup, ALoadThatBeganEarlierDoesNotReplaceALaterOne) {
+    FakeClock::set(2000);
     ASSERT_EQ(cache.put("k", "first", kAll, {.expires_at = 3000}), PublishResult::kPublished);
-    EXPECT_EQ(cache.put("k", "second", kAll, {.expires_at = 2500}), PublishResult::kSuperseded);
+    FakeClock::set(1999);
+    EXPECT_EQ(cache.put("k", "second", kAll, {.expires_at = 3500}), PublishResult::kSuperseded);
     EXPECT_EQ(cache.get("k", kAll).value, "first");
-    EXPECT_EQ(cache.put("k", "third", kAll, {.expires_at = 3500}), PublishResult::kPublished);
-    EXPECT_EQ(cache.get("k", kAll).value, "third");
     EXPECT_EQ(cache.put("k", "forced", kAll, {.expires_at = 2500, .replace = true}),
               PublishResult::kPublished);
     EXPECT_EQ(cache.get("k", kAll).value, "forced");
+    FakeClock::set(2001);
+    EXPECT_EQ(cache.put("k", "third", kAll, {.expires_at = 2400}), PublishResult::kPublished);
+    EXPECT_EQ(cache.get("k", kAll).value, "third") << "its ttl may have become shorter";
 }
 
 TEST_F(StoreLookup, AnExpiredEntryIsAlwaysReplaced) {

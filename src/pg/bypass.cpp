@@ -1,0 +1,107 @@
+#include "pg/bypass.hpp"
+
+#include "pg/changes.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+
+using core::Bypass;
+
+namespace {
+
+// Reasons that need neither key nor snapshot; kCount: none.
+Bypass bypass_for_session() {
+    if (!shared_ready()) return Bypass::kNotPreloaded;
+    if (!settings.enabled) return Bypass::kDisabled;
+    if (RecoveryInProgress()) return Bypass::kRecovery;
+    if (IsolationIsSerializable()) return Bypass::kSerializable;
+    if (!ActiveSnapshotSet() || !IsMVCCSnapshot(GetActiveSnapshot()) ||
+        GetActiveSnapshot()->takenDuringRecovery) {
+        return Bypass::kSnapshotKind;
+    }
+    if (committing()) return Bypass::kCommitting;
+    return Bypass::kCount;
+}
+
+}  // namespace
+
+void count(const Definition* d, core::Counter counter, uint64 n) {
+    if (settings.track && shared_ready() && d->index != core::kNoCache) {
+        store().control(d->index)->counters.add(stripe(), counter, n);
+    }
+}
+
+void count_bypass(const Definition* d, Bypass reason) {
+    // In recovery no control block is made: it could not know the primary's prepared transactions.
+    if (!settings.track || !shared_ready() || RecoveryInProgress()) return;
+    if (control_block(d) == core::kNoCache) return;
+    store().control(d->index)->counters.bypassed(stripe(), reason);
+}
+
+Bypass bypass_reason(const Definition* d, const Key& key) {
+    Bypass reason = bypass_for_session();
+    if (reason == Bypass::kCount && TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
+        changed_by_this_transaction(d, key)) {
+        reason = Bypass::kOwnWrite;
+    }
+    if (reason == Bypass::kCount && d->loader_volatile) reason = Bypass::kVolatileLoader;
+    if (reason == Bypass::kCount && d->relation_lost) reason = Bypass::kLostRelation;
+    return reason;
+}
+
+bool own_write_below(const Definition* d, const core::EntryTags& tags) {
+    // Of its own it has one per mask, the key's and the whole cache's.
+    return tags.count > static_cast<uint32>(d->mask_count) + 2 &&
+           TransactionIdIsValid(GetTopTransactionIdIfAny()) && changed_something_cached();
+}
+
+const char* bypass_text(Bypass reason) {
+    switch (reason) {
+        case Bypass::kDisabled:
+            return "cache_ext.enabled is off";
+        case Bypass::kNotPreloaded:
+            return "cache_ext is not in shared_preload_libraries";
+        case Bypass::kRecovery:
+            return "the server is in recovery";
+        case Bypass::kSerializable:
+            return "the transaction is SERIALIZABLE";
+        case Bypass::kSnapshotKind:
+            return "the active snapshot is not an MVCC snapshot";
+        case Bypass::kOwnWrite:
+            return "this transaction changed what the value depends on";
+        case Bypass::kCommitting:
+            return "this transaction is committing";
+        case Bypass::kOldSnapshot:
+            return "the snapshot is older than a writer that it would have to judge";
+        case Bypass::kUnseenWriters:
+            return "too many writers of the key are in progress";
+        case Bypass::kNested:
+            return "read inside another cache's loader";
+        case Bypass::kOversized:
+            return "the value is larger than the cache";
+        case Bypass::kNoMemory:
+            return "no memory could be evicted";
+        case Bypass::kNoControlBlock:
+            return "more caches than cache_ext.max_caches";
+        case Bypass::kTransactionWrote:
+            return "a transaction that has written never publishes";
+        case Bypass::kExpiredAtOnce:
+            return "the value was older than its ttl when it was complete";
+        case Bypass::kRedefinition:
+            return "a change of what the loader is made of is just being committed";
+        case Bypass::kVolatileLoader:
+            return "the loader is VOLATILE";
+        case Bypass::kLostRelation:
+            return "a table that the cache depends on was dropped: declare the cache anew";
+        case Bypass::kCount:
+            break;
+    }
+    return "";
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,229 @@
+#include "pg/fill.hpp"
+
+#include "pg/bypass.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+#include "pg/values.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+using core::Bypass;
+using core::Counter;
+
+Load* innermost = nullptr;
+
+void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache) {
+    core::EntryTags& all = load->tags;
+    for (uint32 i = 0; i < all.count; ++i) {
+        if (all.tag[i] == tag) return;
+    }
+    if (all.count == core::kMaxTags) {
+        load->publishable = false;
+        return;
+    }
+    all.tag[all.count] = tag;
+    all.is_key[all.count] = is_key;
+    all.cache[all.count++] = cache;
+}
+
+Bypass reason_of(core::PublishResult result) {
+    switch (result) {
+        case core::PublishResult::kOversized:
+            return Bypass::kOversized;
+        case core::PublishResult::kNoMemory:
+            return Bypass::kNoMemory;
+        case core::PublishResult::kUnusable:
+            return Bypass::kOldSnapshot;
+        case core::PublishResult::kUnseenWriters:
+            return Bypass::kUnseenWriters;
+        case core::PublishResult::kNoCache:
+            return Bypass::kNoControlBlock;
+        case core::PublishResult::kPublished:
+        case core::PublishResult::kSuperseded:
+            break;
+    }
+    return Bypass::kCount;
+}
+
+// now() as the loader saw it: what it computed was right then, so its time to live begins there.
+core::Millis transaction_now() {
+    return transaction_start_ms();
+}
+
+// How long a value may live. Between ttl_min and ttl_max that adapts to the key: twice as long
+// after a reload that found the value unchanged, half as long after one that found another (an
+// adaptive TTL: Cate, "Alex - a global filesystem", 1992). A change that a writer announced says
+// nothing about how long values hold.
+core::Millis lifetime(const Definition* d, const Key& key, const ValueBytes& bytes, bool is_null) {
+    if (is_null && d->null_ttl_ms >= 0) return d->null_ttl_ms;
+    if (d->ttl_ms < 0) return core::kNever;
+    if (d->ttl_min_ms == d->ttl_max_ms) return d->ttl_ms;
+    const core::Predecessor old =
+        store().predecessor(d->index, key.view, bytes.data, bytes.size, is_null);
+    core::Millis ttl = old.known && old.ttl != core::kNever ? old.ttl : d->ttl_ms;
+    if (old.known && old.unwritten) ttl = old.same ? ttl * 2 : ttl / 2;
+    return std::clamp(ttl, d->ttl_min_ms, d->ttl_max_ms);
+}
+
+// The refresh point of a value: the same share of its life as of the cache's ttl.
+uint32 refresh_after(const Definition* d, core::Millis lifetime) {
+    if (d->refresh_after_ms == UINT32_MAX || lifetime == core::kNever) return UINT32_MAX;
+    const double share = static_cast<double>(d->refresh_after_ms) / static_cast<double>(d->ttl_ms);
+    const double after = share * static_cast<double>(lifetime);
+    return after < UINT32_MAX ? static_cast<uint32>(after) : UINT32_MAX;
+}
+
+Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const ValueBytes& bytes,
+               const Load& load, const core::Snapshot& snapshot, ReadResult* result) {
+    if (!load.publishable) return Bypass::kNested;
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return Bypass::kTransactionWrote;
+    if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
+    core::Fill fill;
+    fill.cache = d->index;
+    fill.cache_id = d->id;
+    fill.key = key.view;
+    fill.value = bytes.data;
+    fill.value_bytes = bytes.size;
+    fill.is_null = loaded.is_null;
+    fill.tags = load.tags.tag;
+    fill.tag_is_key = load.tags.is_key;
+    fill.tag_cache = load.tags.cache;
+    fill.tag_count = load.tags.count;
+    fill.calculated_at = result->calculated_at;
+    fill.expires_at = result->expires_at;
+    fill.refresh_after = refresh_after(d, result->expires_at == core::kNever
+                                              ? core::kNever
+                                              : result->expires_at - result->calculated_at);
+    fill.load_us = loaded.load_us;
+    const core::PublishResult published = store().publish(fill, snapshot);
+    result->published = published == core::PublishResult::kPublished ||
+                        published == core::PublishResult::kSuperseded;
+    if (published == core::PublishResult::kOversized) count(d, Counter::kOversized);
+    return reason_of(published);
+}
+
+}  // namespace
+
+bool inside_load() {
+    return innermost != nullptr;
+}
+
+void spoil_outer() {
+    if (innermost != nullptr) innermost->publishable = false;
+}
+
+void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {
+    if (innermost == nullptr) return;
+    innermost->expires_at = std::min(innermost->expires_at, expires_at);
+    for (uint32 i = 0; i < tags.count; ++i) {
+        add_tag(innermost, tags.tag[i], tags.is_key[i], tags.cache[i]);
+    }
+}
+
+void check_outer_snapshot(const core::Snapshot& s) {
+    if (innermost != nullptr &&
+        (innermost->snapshot->xmin != s.xmin || innermost->snapshot->xmax != s.xmax ||
+         innermost->snapshot->running_count != s.running_count)) {
+        innermost->publishable = false;
+    }
+}
+
+ReadResult not_published() {
+    spoil_outer();
+    return {0, true, Source::kLoader, false, 0, transaction_now(), 0};
+}
+
+namespace {
+
+// A commit becomes visible before its invalidation messages are sent, and its locks go after them.
+// Have all hard writers that the snapshot sees come that far?
+bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot) {
+    core::Xid hard[core::kMaxHard];
+    uint32 n;
+    if (!store().hard_writers(index, hard, &n)) return false;
+    for (uint32 i = 0; i < n; ++i) {
+        // One that ended long ago is past all that, and its low half may not be asked about any
+        // more.
+        constexpr core::Xid kLongAgo = 1000000000;
+        if (snapshot.in_progress(hard[i]) || hard[i] + kLongAgo < snapshot.xmax) continue;
+        const auto xid = static_cast<TransactionId>(hard[i]);
+        if (xid != GetTopTransactionIdIfAny() && !ConditionalXactLockTableWait(xid)) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,
+                                      uint32 reads) {
+    // Publishing needs functions and definitions as they are for this snapshot: a transaction that
+    // holds all its locks already is not told by anything else that somebody has replaced a loader.
+    const bool usable = store().usable(d->index, snapshot);
+    if (!usable || !messages_sent(d->index, snapshot)) {
+        for (uint32 i = 0; i < reads; ++i) {
+            count_bypass(d, usable ? Bypass::kRedefinition : Bypass::kOldSnapshot);
+        }
+        return nullptr;
+    }
+    AcceptInvalidationMessages();
+    const Definition* fresh = refresh_if_older(d);
+    return fresh != nullptr && control_block(fresh) != core::kNoCache ? fresh : nullptr;
+}
+
+void enter_load(const core::Snapshot& snapshot, Load* load) {
+    *load = {innermost, &snapshot, {}, core::kNever, true};
+    innermost = load;
+}
+
+void leave_load(const Load& load, bool failed) {
+    innermost = load.outer;
+    // An outer loader may catch the error and make a value of it.
+    if (failed) spoil_outer();
+}
+
+void complete_fill(const Definition* d, const Key& key, const Load& load, const Loaded& loaded,
+                   bool fresh, const core::Snapshot& snapshot, ReadResult* result) {
+    Load own = load;
+    for (int i = 0; i < d->mask_count; ++i) {
+        add_tag(&own, part_tag(d->cache_id(), d->masks[i], key.column_hash), false, core::kNoCache);
+    }
+    result->value = loaded.value;
+    result->is_null = loaded.is_null;
+    result->source = Source::kLoader;
+    result->calculated_at = transaction_now();
+    ValueBytes bytes;
+    stored_bytes(d, loaded.value, loaded.is_null, &bytes);
+    const core::Millis life = lifetime(d, key, bytes, loaded.is_null);
+    result->expires_at = std::min(
+        life == core::kNever ? core::kNever : result->calculated_at + life, own.expires_at);
+
+    if (!own.publishable) spoil_outer();
+    add_to_outer(own.tags, result->expires_at);
+    if (innermost != nullptr) {
+        add_tag(innermost, key.view.hash, true, core::kNoCache);
+        add_tag(innermost, whole_tag(d->cache_id()), false, d->index);
+    }
+
+    count(d, Counter::kLoadMicros, loaded.load_us);
+    const Bypass reason = publish(d, key, loaded, bytes, own, snapshot, result);
+    if (reason == Bypass::kCount) {
+        if (!fresh) count(d, Counter::kMisses);
+        count(d, Counter::kFills);
+    } else if (settings.track) {
+        store().control(d->index)->counters.bypassed(stripe(), reason);
+    }
+}
+
+void count_repeated_read(const Definition* d, const ReadResult& first, uint32 load_us) {
+    count(d, first.published ? Counter::kHits : Counter::kMisses);
+    if (first.published) count(d, Counter::kSavedMicros, load_us);
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,46 @@
+// From a miss to a published value: what a load depends on while it runs, and the rules of
+// publishing.
+#pragma once
+
+#include "pg/load.hpp"
+#include "pg/read.hpp"
+
+namespace cache_ext::pg {
+
+// A load in progress, and what its loader has read from other caches so far: the value depends on
+// all of that. Loads nest.
+struct Load {
+    Load* outer;
+    const core::Snapshot* snapshot;
+    core::EntryTags tags;
+    core::Millis expires_at;  // of what was read, the earliest
+    bool publishable;
+};
+
+// Is a loader running in this session?
+bool inside_load();
+// The value being loaded, if there is one, depends on something that tags cannot express.
+void spoil_outer();
+// It depends on these tags, and lives no longer than that.
+void add_to_outer(const core::EntryTags& tags, core::Millis expires_at);
+// A loader that reads under another snapshot than its own caller's: not for the outer entry.
+void check_outer_snapshot(const core::Snapshot& snapshot);
+
+// The definition whose loader may fill the cache under this snapshot, which is the active one;
+// nullptr: load for the reader alone. Counts `reads` bypasses then.
+const Definition* definition_for_fill(const Definition* definition, const core::Snapshot& snapshot,
+                                      uint32 reads);
+// Around code that loads; `snapshot` must live as long. leave_load is due even after an error
+// (failed).
+void enter_load(const core::Snapshot& snapshot, Load* load);
+void leave_load(const Load& load, bool failed);
+// Publishes a value that was loaded in there, counts it, and fills in the result.
+void complete_fill(const Definition* definition, const Key& key, const Load& load,
+                   const Loaded& loaded, bool fresh, const core::Snapshot& snapshot,
+                   ReadResult* result);
+// What a load for the reader alone begins with: an outer value depends on it in unknown ways.
+ReadResult not_published();
+// A key occurred once more in a batch whose first result this is.
+void count_repeated_read(const Definition* definition, const ReadResult& first, uint32 load_us);
+
+}  // namespace cache_ext::pg
