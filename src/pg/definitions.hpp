@@ -36,8 +36,10 @@ struct Definition {
     bool value_is_base;       // no row in it whose columns ALTER could change
     int64 ttl_ms;             // -1: never expires
     uint32 refresh_after_ms;  // UINT32_MAX: never
-    core::Limits limits;      // limits.budget is unused, see budget_id
-    uint64 budget_id;         // 0: its own
+    int32 priority;
+    int64 load_timeout_ms;  // 0: none of its own
+    core::Limits limits;    // limits.budget is unused, see budget_id
+    uint64 budget_id;       // 0: its own
     int setting_count;
     PinnedSetting* settings;
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that

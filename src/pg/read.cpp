@@ -321,6 +321,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
     const Bypass reason = publish(d, key, loaded, own, snapshot, result);
     if (reason == Bypass::kCount) {
         count(d, Counter::kFills);
+        note_load_success(d->id, key.view.hash);
     } else if (settings.track) {
         store().control(d->index)->counters.bypassed(stripe(), reason);
     }
@@ -377,7 +378,9 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         if (result->source == Source::kCache) {
             count(d, Counter::kHits);
             count(d, Counter::kSavedMicros, found.load_us);
-            if (found.refresh_due) request_refresh(d->id, d->index, key->view);
+            if (found.refresh_due) {
+                request_refresh(d->id, d->index, key->view, d->priority, found.expires_at);
+            }
             return Left::kNothing;
         }
         if (found.result == core::LookupResult::kExpired) count(d, Counter::kExpirations);

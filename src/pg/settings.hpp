@@ -11,6 +11,9 @@ struct Settings {
     int max_transaction_tags;  // cache_ext.max_transaction_tags
     int max_path_rows;         // cache_ext.max_path_rows
     int path_timeout_ms;       // cache_ext.path_timeout
+    int workers;               // cache_ext.workers
+    int queue_size;            // cache_ext.queue_size
+    int refresh_interval_ms;   // cache_ext.refresh_interval
     int naptime_ms;            // cache_ext.naptime
     int refresh_timeout_ms;    // cache_ext.worker_statement_timeout
 };
