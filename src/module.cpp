@@ -2,6 +2,7 @@
 #include "pg/changes.hpp"
 #include "pg/definitions.hpp"
 #include "pg/hooks.hpp"
+#include "pg/pool.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "worker/workers.hpp"
@@ -21,5 +22,6 @@ extern "C" void _PG_init(void) {
     if (!preloading) return;
     pg::install_shared_memory_hooks();
     pg::install_utility_hooks();
+    pg::install_notice_callbacks();
     worker::register_launcher();
 }

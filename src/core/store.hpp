@@ -137,6 +137,18 @@ struct EntryInfo {
     LookupResult result;  // what a read under the given snapshot would find
 };
 
+// A live entry that could be refreshed; `key` points into the block.
+struct Candidate {
+    CacheIndex cache;
+    Tag hash;
+    const std::uint8_t* key;
+    std::uint32_t key_bytes;
+    std::uint32_t hits;     // since it was filled
+    std::uint32_t load_us;  // what its loader took
+    Millis refresh_at;
+    Millis expires_at;
+};
+
 class Store {
   public:
     // Rounds for itself; the arena gets what the tables leave.
@@ -207,6 +219,18 @@ class Store {
     // Lets the next reader past the refresh point claim the refresh again, `delay` ms from now at
     // the earliest.
     void release_refresh_claim(CacheIndex cache, const KeyView& key, Millis delay) const;
+
+    // --- refreshing without a read (candidates.cpp) ---
+
+    // Shows the entries of one partition and one database that s may be served, and whose refresh
+    // point will have passed by `until` without anybody having claimed the refresh. The visitor
+    // runs under the partition's lock: it must not block, allocate or fail.
+    using CandidateVisitor = void (*)(const Candidate& candidate, void* context);
+    void candidates(std::uint32_t partition, std::uint32_t database, const Snapshot& s,
+                    Millis until, CandidateVisitor visit, void* context) const;
+    // Claims the refresh of an entry as a reader would; false if it is gone, not due, has expired,
+    // or somebody else has claimed it.
+    bool claim_refresh(CacheIndex cache, const KeyView& key) const;
 
     // --- writing values (publish.cpp) ---
 

@@ -4,7 +4,7 @@
 #include "pg/clock.hpp"
 
 #include "core/atomic.hpp"
-#include "pg/tasks.hpp"
+#include "pg/pool.hpp"
 
 extern "C" {
 #include "storage/shmem.h"

@@ -3,6 +3,7 @@
 #include "pg/paths.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
+#include "pg/tasks.hpp"
 
 namespace cache_ext::pg {
 namespace {
@@ -56,6 +57,7 @@ core::CacheIndex attach_control_block(uint64 id) {
     if (index == core::kNoCache && release_orphans()) {
         index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
     }
+    if (created) request_look(MyDatabaseId);
     if (created && register_survivors(id, index, tag) && !store().exhausted()) {
         store().trust(index);
     }

@@ -142,6 +142,7 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
         const double at = static_cast<double>(d->ttl_ms) * DatumGetFloat8(row.values[kRefreshAt]);
         if (at < UINT32_MAX) d->refresh_after_ms = static_cast<uint32>(at);
     }
+    d->priority = DatumGetInt32(row.values[kPriority]);
     d->limits.budget = core::kNoCache;
     d->limits.max_entries =
         row.nulls[kMaxEntries] ? 0 : static_cast<uint64>(DatumGetInt32(row.values[kMaxEntries]));

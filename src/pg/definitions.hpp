@@ -40,8 +40,10 @@ struct Definition {
     int64 null_ttl_ms;        // -1: as other values
     int64 stale_ms;           // how long old values may be served while a refresh runs
     uint32 refresh_after_ms;  // UINT32_MAX: never
-    core::Limits limits;      // limits.budget is unused, see budget_id
-    uint64 budget_id;         // 0: its own
+    int32 priority;
+    int64 load_timeout_ms;  // 0: none of its own
+    core::Limits limits;    // limits.budget is unused, see budget_id
+    uint64 budget_id;       // 0: its own
     int setting_count;
     PinnedSetting* settings;
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that

@@ -5,6 +5,7 @@
 #include "pg/ddl.hpp"
 #include "pg/load.hpp"
 #include "pg/paths.hpp"
+#include "pg/pool.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
 
@@ -498,6 +499,7 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
         if (id != 0) collect_whole(id, true);
     }
     CacheInvalidateRelcache(relation);
+    note_schedule_change();
     HeapTuple result = remove || rows[1] == nullptr ? rows[0] : rows[1];
     return PointerGetDatum(result);
 }

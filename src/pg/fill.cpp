@@ -3,6 +3,7 @@
 #include "pg/bypass.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/tasks.hpp"
 #include "pg/values.hpp"
 
 extern "C" {
@@ -216,6 +217,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
     if (reason == Bypass::kCount) {
         if (!fresh) count(d, Counter::kMisses);
         count(d, Counter::kFills);
+        note_load_success(d->id, key.view.hash);
     } else if (settings.track) {
         store().control(d->index)->counters.bypassed(stripe(), reason);
     }

@@ -4,9 +4,9 @@
 
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
+#include "pg/pool.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
-#include "pg/tasks.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -258,10 +258,12 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
             keep_workers_out_of(leave);
             run(statement, query, read_only_tree, context, parameters, environment, receiver,
                 completion);
+            if (IsA(node, DropdbStmt)) forget_database(leave);
         }
         PG_FINALLY();
         { let_workers_into(leave); }
         PG_END_TRY();
+        if (IsA(node, CreatedbStmt)) note_new_database();
         if (IsA(node, DropdbStmt)) store().release_database(leave);
         return;
     }
@@ -276,6 +278,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     collect(effect);
     run(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
     if (IsTransactionState()) collect(effect);
+    if (IsA(node, AlterDatabaseStmt)) note_new_database();  // it may allow connections now
 }
 
 void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
@@ -290,6 +293,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     collect_hard_relation(object_id);
     if (access == OAT_TRUNCATE) note_collected(object_id);
     if (access == OAT_DROP && definitions_ready() && object_id == definition_table()) {
+        note_schedule_change();
         for (int i = 0; i < definition_count(); ++i) {
             collect_whole(definition_at(i)->id, true);
             release_at_commit(definition_at(i)->id);

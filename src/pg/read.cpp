@@ -128,7 +128,9 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         if (served) {
             count(d, result->source == Source::kStale ? Counter::kStaleHits : Counter::kHits);
             count(d, Counter::kSavedMicros, found.load_us);
-            if (found.refresh_due) request_refresh(d->id, d->index, key->view);
+            if (found.refresh_due) {
+                request_refresh(d->id, d->index, key->view, d->priority, found.expires_at);
+            }
             return Left::kNothing;
         }
         if (found.result == core::LookupResult::kExpired) count(d, Counter::kExpirations);

@@ -37,6 +37,10 @@ void define_settings(bool preloading) {
                                 "Of all databases together; a cache beyond them is bypassed.",
                                 &settings.max_caches, 200, 1, 10000, PGC_POSTMASTER, 0, nullptr,
                                 nullptr, nullptr);
+        DefineCustomIntVariable(
+            "cache_ext.queue_size", "Tasks that can wait for the background workers.",
+            "Of all databases together; a refresh beyond them is dropped.", &settings.queue_size,
+            1024, 16, 65536, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
         define_test_clock();
     }
     DefineCustomBoolVariable("cache_ext.enabled", "Serve values from the cache.",
@@ -68,6 +72,13 @@ void define_settings(bool preloading) {
     DefineCustomIntVariable("cache_ext.compress_above", "Values larger than this are compressed.",
                             nullptr, &settings.compress_above_bytes, 2048, 64, INT_MAX / 2,
                             PGC_SIGHUP, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("cache_ext.workers", "Background workers per database at most.",
+                            "Zero: nothing is refreshed ahead of time.", &settings.workers, 3, 0,
+                            64, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.refresh_interval", "Time between two searches for values to refresh.",
+        "They find what nobody reads just now. Zero: none.", &settings.refresh_interval_ms, 300000,
+        0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("cache_ext.naptime",
                             "Longest sleep of a background worker without work.", nullptr,
                             &settings.naptime_ms, 10000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS,

@@ -16,6 +16,9 @@ struct Settings {
     int load_wait_ms;          // cache_ext.load_wait
     int compression;           // cache_ext.compression: kNoCompression, or PostgreSQL's letter
     int compress_above_bytes;  // cache_ext.compress_above
+    int workers;               // cache_ext.workers
+    int queue_size;            // cache_ext.queue_size
+    int refresh_interval_ms;   // cache_ext.refresh_interval
     int naptime_ms;            // cache_ext.naptime
     int refresh_timeout_ms;    // cache_ext.worker_statement_timeout
 };

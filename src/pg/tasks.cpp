@@ -1,242 +1,349 @@
 #include "pg/tasks.hpp"
 
-#include <csignal>
-
+#include "pg/pool_state.hpp"
+#include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
-#include "storage/condition_variable.h"
-#include "storage/latch.h"
-#include "storage/proc.h"
-#include "storage/procarray.h"
+#include "mb/pg_wchar.h"
 #include "storage/shmem.h"
-#include "utils/wait_event.h"
 }
 
 namespace cache_ext::pg {
-namespace {
 
-constexpr int kMaxDatabases = 128;
-constexpr uint32 kQueue = 512;
-constexpr core::Millis kRetryClaim = 1000;
-constexpr int kKeepOutWaitMs = 5000;
-
-struct DatabaseSlot {
-    Oid database;  // InvalidOid: free
-    int worker_pid;
-    int worker_procno;
-    bool starting;
-    int kept_out_by;  // pid, 0: nobody
-};
-
-struct Tasks {
-    DatabaseSlot databases[kMaxDatabases];
-    RefreshTask queue[kQueue];
-    uint32 count;         // tasks are kept dense, oldest first
-    int launcher_procno;  // -1: none
-    ConditionVariable worker_gone;
-};
-
-Tasks* tasks = nullptr;
+PoolState* pool = nullptr;
 LWLock* tasks_lock = nullptr;
 
-DatabaseSlot* slot_of(Oid database, bool make) {
-    DatabaseSlot* free_slot = nullptr;
-    for (DatabaseSlot& s : tasks->databases) {
-        if (s.database == database) return &s;
-        const bool unused =
-            !OidIsValid(s.database) || (s.worker_pid == 0 && !s.starting && s.kept_out_by == 0);
-        if (free_slot == nullptr && unused) free_slot = &s;
+namespace {
+
+constexpr core::Millis kRetryClaim = 1000;       // after a task had no room
+constexpr core::Millis kRetryNoWorkers = 60000;  // while there are no workers
+
+// What lies behind PoolState.
+WorkerSlot* workers = nullptr;
+TaskHead* heads = nullptr;
+uint8* keys = nullptr;
+
+Size aligned(Size header, Size count, Size size) {
+    return add_size(MAXALIGN(header), mul_size(count, size));
+}
+
+bool more_valuable(const TaskHead& a, const TaskHead& b) {
+    if (a.priority != b.priority) return a.priority > b.priority;
+    if (a.deadline != b.deadline) return a.deadline < b.deadline;
+    return a.number < b.number;
+}
+
+// The best task of the database that may be done now; UINT32_MAX: none. Tasks whose loader has been
+// failing are put off on the way.
+uint32 best_task(Oid database, core::Millis now) {
+    for (;;) {
+        uint32 best = UINT32_MAX;
+        for (uint32 i = 0; i < pool->count; ++i) {
+            const TaskHead& t = heads[i];
+            if (t.database != database || t.due > now) continue;
+            if (best != UINT32_MAX && !more_valuable(t, heads[best])) continue;
+            if (!being_done(t, task_key(t))) best = i;
+        }
+        if (best == UINT32_MAX) return best;
+        TaskHead& t = heads[best];
+        const core::Millis next_try = pool->retries.next_try(t.cache_id, t.hash);
+        if (next_try <= now) return best;
+        t.due = next_try;
     }
-    if (!make || free_slot == nullptr) return nullptr;
-    *free_slot = DatabaseSlot{};
-    free_slot->database = database;
-    return free_slot;
 }
 
-bool kept_out(DatabaseSlot* s) {
-    // Its holder may have been terminated in the middle.
-    if (s->kept_out_by != 0 && BackendPidGetProc(s->kept_out_by) == nullptr) s->kept_out_by = 0;
-    return s->kept_out_by != 0;
-}
-
-void wake(int procno) {
-    if (procno >= 0) SetLatch(&ProcGlobal->allProcs[procno].procLatch);
+void begin(const Task& task) {
+    my_slot->task = task;
+    my_slot->busy = true;
+    my_slot->worked = my_slot->worked || task.kind != TaskKind::kLook;
+    my_slot->task_started_at = GetCurrentTimestamp();
+    my_slot->owner = InvalidOid;
+    my_slot->cache[0] = my_slot->key_text[0] = '\0';
+    my_slot->done = my_slot->total = -1;
 }
 
 }  // namespace
 
+TaskHead* task_heads() {
+    return heads;
+}
+
+uint8* task_key(const TaskHead& head) {
+    return keys + Size{head.key_slot} * kMaxTaskKey;
+}
+
+WorkerSlot* worker_slot(int i) {
+    return &workers[i];
+}
+
 size_t tasks_bytes() {
-    return sizeof(Tasks);
+    Size size = aligned(sizeof(PoolState), max_worker_processes, sizeof(WorkerSlot));
+    size = aligned(size, settings.queue_size, sizeof(TaskHead));
+    return aligned(size, settings.queue_size, kMaxTaskKey);
 }
 
 void attach_tasks(LWLock* lock) {
     bool found;
     tasks_lock = lock;
-    tasks = static_cast<Tasks*>(ShmemInitStruct("cache_ext tasks", sizeof(Tasks), &found));
+    pool = static_cast<PoolState*>(ShmemInitStruct("cache_ext tasks", tasks_bytes(), &found));
+    auto* base = reinterpret_cast<char*>(pool);
+    Size offset = MAXALIGN(sizeof(PoolState));
+    workers = reinterpret_cast<WorkerSlot*>(base + offset);
+    offset = MAXALIGN(offset + sizeof(WorkerSlot) * max_worker_processes);
+    heads = reinterpret_cast<TaskHead*>(base + offset);
+    offset = MAXALIGN(offset + sizeof(TaskHead) * settings.queue_size);
+    keys = reinterpret_cast<uint8*>(base + offset);
     if (found) return;
-    memset(static_cast<void*>(tasks), 0, sizeof(Tasks));
-    tasks->launcher_procno = -1;
-    ConditionVariableInit(&tasks->worker_gone);
+    memset(base, 0, tasks_bytes());
+    pool->launcher_procno = -1;
+    pool->queue_size = static_cast<uint32>(settings.queue_size);
+    pool->worker_slots = max_worker_processes;
+    for (uint32 i = 0; i < pool->queue_size; ++i) heads[i].key_slot = i;
+    ConditionVariableInit(&pool->gone);
 }
 
-void request_refresh(uint64 cache_id, core::CacheIndex index, const core::KeyView& key) {
-    bool queued = false;
-    int procno = -1;
-    if (key.size <= kMaxTaskKey) {
-        LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-        if (tasks->count < kQueue) {
-            RefreshTask& t = tasks->queue[tasks->count++];
-            t.database = MyDatabaseId;
-            t.cache_id = cache_id;
-            t.index = index;
-            t.hash = key.hash;
-            t.key_bytes = key.size;
-            memcpy(t.key, key.bytes, key.size);
-            queued = true;
-            const DatabaseSlot* s = slot_of(MyDatabaseId, false);
-            procno = s != nullptr && s->worker_pid != 0 ? s->worker_procno : tasks->launcher_procno;
+bool same_work(const TaskHead& a, const uint8* a_key, const TaskHead& b, const uint8* b_key) {
+    return a.cache_id == b.cache_id && a.kind == b.kind && a.database == b.database &&
+           a.hash == b.hash && a.key_bytes == b.key_bytes && memcmp(a_key, b_key, a.key_bytes) == 0;
+}
+
+bool being_done(const TaskHead& head, const uint8* key) {
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        const WorkerSlot& w = workers[i];
+        if (w.pid != 0 && w.busy && same_work(w.task, w.task.key, head, key)) return true;
+    }
+    return false;
+}
+
+void remove_task(uint32 i) {
+    std::swap(heads[i], heads[--pool->count]);
+}
+
+bool add_task(const Task& task) {
+    if (pool->count == pool->queue_size || task.key_bytes > kMaxTaskKey) {
+        ++pool->dropped;
+        return false;
+    }
+    TaskHead& head = heads[pool->count++];
+    const uint32 key_slot = head.key_slot;
+    head = task;
+    head.key_slot = key_slot;
+    head.number = ++pool->next_number;
+    memcpy(task_key(head), task.key, task.key_bytes);
+    return true;
+}
+
+Task new_task(TaskKind kind, const Definition* d) {
+    Task task = {};
+    task.database = MyDatabaseId;
+    task.kind = kind;
+    task.priority = d->priority;
+    task.cache_id = d->id;
+    task.index = d->index;
+    task.due = now_ms();
+    task.deadline = core::kNever;
+    return task;
+}
+
+Queued queue_task(const Task& task) {
+    const core::Millis now = now_ms();
+    Queued result = Queued::kFull;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    DatabaseSlot* s = slot_of(task.database, true);
+    if (s == nullptr) {
+        ++pool->dropped;
+    } else if (settings.workers == 0 || kept_out(s)) {
+        result = Queued::kNoWorkers;
+    } else if (being_done(task, task.key)) {
+        result = Queued::kAlready;
+    } else {
+        TaskHead* waiting = nullptr;
+        for (uint32 i = 0; i < pool->count && waiting == nullptr; ++i) {
+            if (same_work(heads[i], task_key(heads[i]), task, task.key)) waiting = &heads[i];
         }
+        if (waiting != nullptr) {
+            waiting->due = std::min(waiting->due, task.due);
+            waiting->claimed = waiting->claimed || task.claimed;
+            waiting->deadline = task.deadline;
+            result = Queued::kAlready;
+        } else if (add_task(task)) {
+            result = Queued::kQueued;
+        }
+        if (result != Queued::kFull) {
+            if (task.due <= now) {
+                wake_somebody(task.database);
+            } else if (task.due < pool->launcher_wakes) {
+                wake_launcher();
+            }
+        }
+    }
+    LWLockRelease(tasks_lock);
+    return result;
+}
+
+void request_refresh(uint64 cache_id, core::CacheIndex index, const core::KeyView& key,
+                     int priority, core::Millis deadline) {
+    Queued queued = Queued::kFull;
+    core::Millis delay = kRetryClaim;
+    const core::Millis now = now_ms();
+    if (core::load_relaxed(pool->retries.count) > 0) {
+        LWLockAcquire(tasks_lock, LW_SHARED);
+        delay = std::max(delay, pool->retries.next_try(cache_id, key.hash) - now);
         LWLockRelease(tasks_lock);
     }
-    if (queued) {
-        wake(procno);
-    } else {
-        store().release_refresh_claim(index, key, kRetryClaim);
+    if (delay == kRetryClaim) {
+        Task task;
+        static_cast<TaskHead&>(task) = {};
+        task.database = MyDatabaseId;
+        task.kind = TaskKind::kRefresh;
+        task.claimed = true;
+        task.priority = priority;
+        task.cache_id = cache_id;
+        task.index = index;
+        task.due = now;
+        task.deadline = deadline;
+        task.hash = key.hash;
+        task.key_bytes = key.size;
+        if (key.size <= kMaxTaskKey) memcpy(task.key, key.bytes, key.size);
+        queued = queue_task(task);
+        if (queued == Queued::kNoWorkers) delay = kRetryNoWorkers;
+    }
+    // Somebody at work on the key already may hold no claim, but then publishes a new entry.
+    if (queued == Queued::kFull || queued == Queued::kNoWorkers) {
+        store().release_refresh_claim(index, key, delay);
     }
 }
 
-bool take_task(Oid database, RefreshTask* task) {
+void note_load_success(uint64 cache_id, core::Tag key) {
+    if (core::load_relaxed(pool->retries.count) == 0) return;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    pool->retries.succeeded(cache_id, key);
+    LWLockRelease(tasks_lock);
+}
+
+bool take_task(Task* task) {
+    const core::Millis now = now_ms();
     bool found = false;
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    for (uint32 i = 0; i < tasks->count && !found; ++i) {
-        if (tasks->queue[i].database != database) continue;
-        *task = tasks->queue[i];
-        memmove(&tasks->queue[i], &tasks->queue[i + 1],
-                sizeof(RefreshTask) * (tasks->count - i - 1));
-        --tasks->count;
-        found = true;
-    }
-    LWLockRelease(tasks_lock);
-    return found;
-}
-
-void launcher_started() {
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    tasks->launcher_procno = MyProc->pgprocno;
-    // What an earlier launcher was about to start is nobody's any more.
-    for (DatabaseSlot& s : tasks->databases) s.starting = false;
-    LWLockRelease(tasks_lock);
-}
-
-void launcher_stopped() {
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    tasks->launcher_procno = -1;
-    LWLockRelease(tasks_lock);
-}
-
-Oid database_in_need() {
-    Oid found = InvalidOid;
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    for (uint32 i = 0; i < tasks->count && !OidIsValid(found); ++i) {
-        DatabaseSlot* s = slot_of(tasks->queue[i].database, true);
-        if (s == nullptr || s->starting || s->worker_pid != 0 || kept_out(s)) continue;
-        s->starting = true;
-        found = s->database;
-    }
-    LWLockRelease(tasks_lock);
-    return found;
-}
-
-void worker_not_started(Oid database) {
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    DatabaseSlot* s = slot_of(database, false);
-    if (s != nullptr) s->starting = false;
-    LWLockRelease(tasks_lock);
-    ConditionVariableBroadcast(&tasks->worker_gone);
-}
-
-bool worker_started(Oid database) {
-    bool allowed = false;
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    const Oid database = my_slot->database;
     DatabaseSlot* s = slot_of(database, true);
-    if (s != nullptr) {
-        s->starting = false;
-        allowed = !kept_out(s) && s->worker_pid == 0;
-        if (allowed) {
-            s->worker_pid = MyProcPid;
-            s->worker_procno = MyProc->pgprocno;
+    my_slot->woken = false;
+    if (s != nullptr && s->kept_out_by == 0 && settings.workers > 0) {
+        static_cast<TaskHead&>(*task) = {};
+        task->database = database;
+        task->kind = TaskKind::kLook;
+        if (s->next_look <= now && !being_done(*task, task->key)) {
+            s->look_asked = false;
+            found = true;
+        } else if (const uint32 i = best_task(database, now); i != UINT32_MAX) {
+            static_cast<TaskHead&>(*task) = heads[i];
+            memcpy(task->key, task_key(heads[i]), heads[i].key_bytes);
+            remove_task(i);
+            found = true;
         }
+        if (found) begin(*task);
     }
     LWLockRelease(tasks_lock);
-    if (!allowed) ConditionVariableBroadcast(&tasks->worker_gone);
-    return allowed;
+    return found;
 }
 
-void worker_stopped(Oid database) {
-    int procno;
+bool put_back(const Task& task, core::Millis* next_try) {
+    *next_try = pool->retries.failed(task.cache_id, task.hash, now_ms());
+    const DatabaseSlot* s = slot_of(task.database, false);
+    if (*next_try >= task.deadline || (s != nullptr && s->kept_out_by != 0)) return false;
+    Task again = task;
+    again.due = *next_try;
+    if (!add_task(again)) return false;
+    if (again.due < pool->launcher_wakes) wake_launcher();
+    return true;
+}
+
+void finish_task(Outcome outcome) {
+    bool lost = false;
+    core::Millis next_try = 0;
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    DatabaseSlot* s = slot_of(database, false);
-    if (s != nullptr && s->worker_pid == MyProcPid) {
-        s->worker_pid = 0;
-        s->worker_procno = -1;
+    Task& task = my_slot->task;
+    my_slot->busy = false;
+    if (task.kind == TaskKind::kLook) {
+        // looked() was not reached.
+        DatabaseSlot* s = slot_of(task.database, false);
+        if (outcome == Outcome::kFailed && s != nullptr) {
+            ++s->failures;
+            s->next_look = now_ms() + kKeyBackoff.delay(s->failures, 0.5);
+        }
+    } else if (outcome == Outcome::kDone) {
+        pool->retries.succeeded(task.cache_id, task.hash);
+    } else if (outcome == Outcome::kFailed) {
+        lost = !put_back(task, &next_try);
     }
-    procno = tasks->launcher_procno;
     LWLockRelease(tasks_lock);
-    ConditionVariableBroadcast(&tasks->worker_gone);
-    wake(procno);  // tasks may have come in while it was ending
+    // The next reader may ask for it again.
+    if (task.claimed && (lost || outcome == Outcome::kNothing) &&
+        store().is(task.index, task.cache_id)) {
+        store().release_refresh_claim(task.index, task.view(),
+                                      lost ? std::max(next_try - now_ms(), kRetryClaim) : 0);
+    }
 }
 
-void wake_all() {
-    if (tasks == nullptr) return;
+void note_claimed() {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    my_slot->task.claimed = true;
+    LWLockRelease(tasks_lock);
+}
+
+void show_task(const Definition* d, const char* key) {
+    const int length = pg_mbcliplen(key, static_cast<int>(strlen(key)), kMaxShownKey - 1);
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    my_slot->owner = d->owner;
+    strlcpy(my_slot->cache, d->name, sizeof(my_slot->cache));
+    memcpy(my_slot->key_text, key, length);
+    my_slot->key_text[length] = '\0';
+    LWLockRelease(tasks_lock);
+}
+
+void show_progress(int64 done, int64 total) {
+    if (my_slot == nullptr) return;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    my_slot->done = done;
+    my_slot->total = total;
+    LWLockRelease(tasks_lock);
+}
+
+void request_look(Oid database) {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    if (DatabaseSlot* s = slot_of(database, true)) {
+        s->next_look = 0;
+        s->look_asked = true;
+        wake_somebody(database);
+    }
+    LWLockRelease(tasks_lock);
+}
+
+void looked(core::Millis next, core::Millis next_scan) {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    if (DatabaseSlot* s = slot_of(my_slot->database, false)) {
+        s->failures = 0;
+        s->next_look = s->look_asked ? 0 : next;
+        s->next_scan = next_scan;
+        if (s->next_look < pool->launcher_wakes) wake_launcher();
+    }
+    LWLockRelease(tasks_lock);
+}
+
+core::Millis scan_due() {
     LWLockAcquire(tasks_lock, LW_SHARED);
-    wake(tasks->launcher_procno);
-    for (const DatabaseSlot& s : tasks->databases) {
-        if (s.worker_pid != 0) wake(s.worker_procno);
-    }
+    const DatabaseSlot* s = slot_of(my_slot->database, false);
+    const core::Millis due = s == nullptr ? 0 : s->next_scan;
     LWLockRelease(tasks_lock);
+    return due;
 }
 
-void keep_workers_out_of(Oid database) {
-    const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kKeepOutWaitMs);
-    ConditionVariablePrepareToSleep(&tasks->worker_gone);
-    for (bool first = true;; first = false) {
-        int pid = 0;
-        bool starting = false;
-        LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-        DatabaseSlot* s = slot_of(database, true);
-        if (s != nullptr) {
-            s->kept_out_by = MyProcPid;
-            pid = s->worker_pid;
-            starting = s->starting;
-        }
-        if (first) {
-            uint32 left = 0;
-            for (uint32 i = 0; i < tasks->count; ++i) {
-                const RefreshTask& t = tasks->queue[i];
-                if (t.database != database) {
-                    tasks->queue[left++] = t;
-                } else if (store().is(t.index, t.cache_id)) {
-                    store().release_refresh_claim(t.index, t.view(), kRetryClaim);
-                }
-            }
-            tasks->count = left;
-        }
-        // Under the lock: the worker cannot have left its slot, so the pid is still its own.
-        if (pid != 0 && first) kill(pid, SIGTERM);
-        LWLockRelease(tasks_lock);
-        const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-        if ((pid == 0 && !starting) || left <= 0) break;
-        ConditionVariableTimedSleep(&tasks->worker_gone, left, PG_WAIT_EXTENSION);
-    }
-    ConditionVariableCancelSleep();
-}
-
-void let_workers_into(Oid database) {
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    DatabaseSlot* s = slot_of(database, false);
-    if (s != nullptr && s->kept_out_by == MyProcPid) s->kept_out_by = 0;
+uint32 queue_room() {
+    LWLockAcquire(tasks_lock, LW_SHARED);
+    const uint32 room = pool->queue_size - pool->count;
     LWLockRelease(tasks_lock);
+    return room;
 }
 
 }  // namespace cache_ext::pg

@@ -1,62 +1,102 @@
-// Work for the background workers, in shared memory: a queue of refreshes, and one slot per
-// database that says whether a worker runs there and whether it may.
+// Work for the background workers, in shared memory: a queue of tasks, and what each worker is at.
 //
-// Locking: one LWLock protects all of it; it is held for a few instructions at a time. Sessions add
-// tasks, workers take them; who starts workers is decided above this layer.
+// Locking: one LWLock protects tasks, workers, databases and retries (pool_state.hpp); it is held
+// for a short scan at a time and nothing else is locked under it. Sessions and workers add tasks,
+// workers take them; the launcher is the timer: it wakes or starts workers when something is due.
 #pragma once
 
 #include "core/store.hpp"
-#include "pg/postgres.hpp"
+#include "pg/definitions.hpp"
 
 namespace cache_ext::pg {
 
 constexpr uint32 kMaxTaskKey = 512;
 
-struct RefreshTask {
+enum class TaskKind : uint8 {
+    kLook,     // of a database: what is there to do? (never in the queue)
+    kRefresh,  // of a key
+    kSync,     // of a cache
+    kWarm      // of a cache
+};
+
+struct TaskHead {
     Oid database;
+    TaskKind kind;
+    bool claimed;  // kRefresh: the entry's refresh claim is held, and given back with the task
+    int32 priority;
     uint64 cache_id;
     core::CacheIndex index;
-    core::Tag hash;
+    core::Millis due;       // not before
+    core::Millis deadline;  // urgency; a refresh is of no use afterwards
+    core::Tag hash;         // kRefresh: the key's; else 0
     uint32 key_bytes;
+    uint32 key_slot;  // the queue's own
+    uint64 number;    // the queue's own: order of arrival
+};
+
+struct Task : TaskHead {
     uint8 key[kMaxTaskKey];
 
     core::KeyView view() const { return {hash, key, key_bytes}; }
+};
+
+enum class Queued : uint8 {
+    kQueued,
+    kAlready,   // the same is waiting or being worked on
+    kFull,      // counted as dropped
+    kNoWorkers  // cache_ext.workers is 0, or a statement keeps workers out of the database
 };
 
 // For the shared-memory hooks.
 size_t tasks_bytes();
 void attach_tasks(LWLock* lock);
 
-// Queues a refresh whose claim the caller holds, and wakes whoever can run it. When the queue is
-// full or the key too long for it the claim is given back for a while.
-void request_refresh(uint64 cache_id, core::CacheIndex index, const core::KeyView& key);
+// --- adding tasks ---
 
-// The oldest task of a database; false if there is none.
-bool take_task(Oid database, RefreshTask* task);
+// Fills in what all tasks of a cache share; the rest is that of a task that is due now.
+Task new_task(TaskKind kind, const Definition* definition);
+// Adds a task and wakes whoever can do it. A task that is waiting already is done at the earlier of
+// both times.
+Queued queue_task(const Task& task);
 
-// --- for the launcher ---
+// Queues a refresh whose claim the caller holds. When that cannot be, or the loader has been
+// failing, the claim is given back for a while. `deadline`: until when the value may be served.
+void request_refresh(uint64 cache_id, core::CacheIndex index, const core::KeyView& key,
+                     int priority = 0, core::Millis deadline = core::kNever);
 
-void launcher_started();
-void launcher_stopped();
-// A database that has tasks, no worker and nothing that keeps one out; InvalidOid if none. Its slot
-// is then marked as starting.
-Oid database_in_need();
-// The worker could not be started, or is gone without a word.
-void worker_not_started(Oid database);
+// A loader has worked: what was put off because of its failures need not wait any more. Cheap while
+// nothing fails.
+void note_load_success(uint64 cache_id, core::Tag key);
 
-// --- for a worker ---
+// --- doing tasks, in a worker ---
 
-// False: it must not run here now.
-bool worker_started(Oid database);
-void worker_stopped(Oid database);
+// The most valuable task that is due: by priority, then by deadline, then by arrival. It counts as
+// this worker's until finish_task(); no other worker gets one of the same key.
+bool take_task(Task* task);
 
-// Wakes the launcher and all workers: the clock was set.
-void wake_all();
+enum class Outcome : uint8 {
+    kDone,
+    kNothing,  // there was nothing to do
+    kFailed    // to be tried again, later and later, as long as it is of use
+};
+void finish_task(Outcome outcome);
 
-// --- for statements that need a database without connections ---
+// This worker has claimed the refresh that its task is for.
+void note_claimed();
 
-// Ends the worker of the database and keeps others from starting; waits a few seconds at most.
-void keep_workers_out_of(Oid database);
-void let_workers_into(Oid database);
+// What cache_workers shows of the task at hand. done of total: progress, -1: not known.
+void show_task(const Definition* definition, const char* key);
+void show_progress(int64 done, int64 total);
+
+// --- when a database is looked at ---
+
+// Something that schedules depend on may have changed: has a worker look as soon as possible.
+void request_look(Oid database);
+// After a look: when to look again (kNever: when asked), and when entries are to be scanned.
+void looked(core::Millis next, core::Millis next_scan);
+// When the entries of this worker's database are to be scanned; 0: never done.
+core::Millis scan_due();
+// Places in the queue that are free.
+uint32 queue_room();
 
 }  // namespace cache_ext::pg

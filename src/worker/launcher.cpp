@@ -1,11 +1,13 @@
-// The launcher starts a worker for every database that has tasks and none. It holds no connection,
-// so it is in nobody's way.
-#include "pg/tasks.hpp"
-
-#include "pg/settings.hpp"
+// The launcher: wakes workers when something is due, starts them where there are not enough, finds
+// databases that have work, and frees expired values. It connects to shared catalogs only, so it is
+// in no database's way.
 #include "worker/workers.hpp"
 
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+
 extern "C" {
+#include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -20,32 +22,30 @@ namespace cache_ext::worker {
 namespace {
 
 constexpr int kRestartSeconds = 10;
-constexpr long kRetryMs = 5000;  // after the server had no room for a worker
-constexpr int kMaxHandles = 128;
+constexpr core::Millis kLongestNap = 5 * 60 * 1000;
 
 struct Started {
-    Oid database;
+    pg::Reservation reservation;
     BackgroundWorkerHandle* handle;
 };
 
-Started started[kMaxHandles];
-int started_count = 0;
+List* started = NIL;  // Started*, in TopMemoryContext
 
-// Forgets workers that have ended, among them those that never reached their slot.
+// Forgets workers that have ended, among them those that never took their place.
 void reap() {
-    for (int i = 0; i < started_count;) {
+    ListCell* cell;
+    foreach (cell, started) {
+        auto* s = static_cast<Started*>(lfirst(cell));
         pid_t pid;
-        if (GetBackgroundWorkerPid(started[i].handle, &pid) != BGWH_STOPPED) {
-            ++i;
-            continue;
-        }
-        pg::worker_not_started(started[i].database);
-        pfree(started[i].handle);
-        started[i] = started[--started_count];
+        if (GetBackgroundWorkerPid(s->handle, &pid) != BGWH_STOPPED) continue;
+        pg::worker_ended(s->reservation);
+        pfree(s->handle);
+        pfree(s);
+        started = foreach_delete_current(started, cell);
     }
 }
 
-bool start_worker(Oid database) {
+void start_worker(const pg::Reservation& reservation) {
     BackgroundWorker worker = {};
     strlcpy(worker.bgw_name, "cache_ext worker", BGW_MAXLEN);
     strlcpy(worker.bgw_type, "cache_ext worker", BGW_MAXLEN);
@@ -54,15 +54,22 @@ bool start_worker(Oid database) {
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     strlcpy(worker.bgw_library_name, "cache_ext", BGW_MAXLEN);
     strlcpy(worker.bgw_function_name, "cache_ext_worker_main", BGW_MAXLEN);
-    worker.bgw_main_arg = ObjectIdGetDatum(database);
+    static_assert(sizeof(reservation) <= BGW_EXTRALEN);
+    memcpy(worker.bgw_extra, &reservation, sizeof(reservation));
     worker.bgw_notify_pid = MyProcPid;
-    Started s = {database, nullptr};
-    if (started_count == kMaxHandles || !RegisterDynamicBackgroundWorker(&worker, &s.handle)) {
-        pg::worker_not_started(database);
-        return false;
+    auto* s = static_cast<Started*>(palloc(sizeof(Started)));
+    s->reservation = reservation;
+    if (!RegisterDynamicBackgroundWorker(&worker, &s->handle)) {
+        pfree(s);
+        if (pg::no_room_for_worker(reservation)) {
+            ereport(LOG, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                          errmsg("cache_ext: the server has no room for another worker"),
+                          errhint("Raise max_worker_processes.")));
+        }
+        return;
     }
-    started[started_count++] = s;
-    return true;
+    pg::room_for_worker();
+    started = lappend(started, s);
 }
 
 void stop(int, Datum) {
@@ -75,7 +82,7 @@ void register_launcher() {
     BackgroundWorker worker = {};
     strlcpy(worker.bgw_name, "cache_ext launcher", BGW_MAXLEN);
     strlcpy(worker.bgw_type, "cache_ext launcher", BGW_MAXLEN);
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = kRestartSeconds;
     strlcpy(worker.bgw_library_name, "cache_ext", BGW_MAXLEN);
@@ -90,25 +97,33 @@ extern "C" void cache_ext_launcher_main(Datum) {
     pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    pgstat_report_activity(STATE_IDLE, nullptr);
     MemoryContextSwitchTo(TopMemoryContext);
     before_shmem_exit(worker::stop, 0);
     pg::launcher_started();
 
+    core::Millis next_sweep = 0;
     while (!ShutdownRequestPending) {
+        CHECK_FOR_INTERRUPTS();
+        bool again = pg::take_databases_changed();
         if (ConfigReloadPending) {
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
         }
         worker::reap();
-        long wait = pg::settings.naptime_ms;
-        for (Oid database = pg::database_in_need(); OidIsValid(database);
-             database = pg::database_in_need()) {
-            if (worker::start_worker(database)) continue;
-            wait = std::min(wait, worker::kRetryMs);
-            break;
+        worker::scout(again);
+        core::Millis next;
+        pg::Reservation reservation;
+        while (pg::reserve_worker(&reservation, &next)) worker::start_worker(reservation);
+
+        const core::Millis now = pg::now_ms();
+        if (next_sweep <= now || next_sweep > now + pg::settings.naptime_ms) {
+            next_sweep = now + (worker::sweep() ? pg::settings.naptime_ms : worker::kLongestNap);
         }
-        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait,
-                  PG_WAIT_EXTENSION);
+        next = std::min({next, next_sweep, now + worker::kLongestNap});
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+                  static_cast<long>(std::max<core::Millis>(next - now, 0)), PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
     }
     // Not 0: ended by hand, it comes back.

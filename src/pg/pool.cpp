@@ -1,0 +1,454 @@
+#include "pg/pool.hpp"
+
+#include <csignal>
+
+#include "pg/pool_state.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/wait_event.h"
+}
+
+namespace cache_ext::pg {
+
+WorkerSlot* my_slot = nullptr;
+
+namespace {
+
+constexpr core::Millis kRetryClaim = 1000;  // of refreshes that were dropped
+constexpr int kKeepOutWaitMs = 5000;
+// The server has no room for a worker.
+constexpr core::Backoff kRoomBackoff = {1000, 60 * 1000};
+// Workers that do not get to work: the database refuses connections, say.
+constexpr core::Backoff kDatabaseBackoff = {1000, 5 * 60 * 1000};
+
+bool in_use(const DatabaseSlot& s) {
+    if (s.kept_out_by != 0 || s.next_look != core::kNever) return true;
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        if (worker_slot(i)->pid != 0 && worker_slot(i)->database == s.database) return true;
+    }
+    for (uint32 i = 0; i < pool->count; ++i) {
+        if (task_heads()[i].database == s.database) return true;
+    }
+    return false;
+}
+
+int workers_of(Oid database) {
+    int n = 0;
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        n += worker_slot(i)->pid != 0 && worker_slot(i)->database == database ? 1 : 0;
+    }
+    return n;
+}
+
+bool has_values(Oid database) {
+    for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
+        const core::CacheControl* c = store().control(i);
+        if (c->database == database && core::load_relaxed(c->live_entries) > 0) return true;
+    }
+    return false;
+}
+
+bool looking(Oid database) {
+    TaskHead look = {};
+    look.database = database;
+    look.kind = TaskKind::kLook;
+    return being_done(look, nullptr);
+}
+
+// How many tasks wait, per database; returns when the next one will be due.
+core::Millis count_needs(core::Millis now) {
+    core::Millis next = core::kNever;
+    for (DatabaseSlot& s : pool->databases) {
+        s.needed = 0;
+        if (!OidIsValid(s.database)) continue;
+        // No need to send somebody into a database without a value to find that out.
+        if (s.next_look <= now && !s.look_asked && settings.refresh_interval_ms > 0 &&
+            !has_values(s.database)) {
+            s.next_look = s.next_scan = now + settings.refresh_interval_ms;
+        }
+        if (s.next_look > now) {
+            next = std::min(next, s.next_look);
+        } else if (!looking(s.database)) {
+            s.needed = 1;
+        }
+    }
+    DatabaseSlot* s = nullptr;
+    for (uint32 i = 0; i < pool->count; ++i) {
+        const TaskHead& t = task_heads()[i];
+        if (t.deadline <= now) {
+            remove_task(i--);  // the value has expired, and its claim with it
+            continue;
+        }
+        if (t.due > now) {
+            next = std::min(next, t.due);
+            continue;
+        }
+        if (s == nullptr || s->database != t.database) s = slot_of(t.database, true);
+        if (s != nullptr && !being_done(t, task_key(t))) ++s->needed;
+    }
+    return next;
+}
+
+// Idle workers, and those that are about to come, have the tasks first.
+void wake_idle() {
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        WorkerSlot* w = worker_slot(i);
+        if (w->pid == 0 || w->busy) continue;
+        DatabaseSlot* s = slot_of(w->database, false);
+        if (s == nullptr || s->needed == 0) continue;
+        --s->needed;
+        if (w->woken || !w->connected) continue;
+        w->woken = true;
+        wake(w->procno);
+    }
+}
+
+// Takes one task of the database out of the queue; false: there are no more.
+bool drop_task(Oid database, Task* task) {
+    bool found = false;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    for (uint32 i = 0; i < pool->count && !found; ++i) {
+        const TaskHead& head = task_heads()[i];
+        if (head.database != database) continue;
+        static_cast<TaskHead&>(*task) = head;
+        memcpy(task->key, task_key(head), head.key_bytes);
+        remove_task(i);
+        found = true;
+    }
+    LWLockRelease(tasks_lock);
+    return found;
+}
+
+void drop_tasks(Oid database) {
+    Task task;
+    while (drop_task(database, &task)) {
+        if (task.claimed && store().is(task.index, task.cache_id)) {
+            store().release_refresh_claim(task.index, task.view(), kRetryClaim);
+        }
+    }
+}
+
+}  // namespace
+
+// --- with the lock held ---
+
+DatabaseSlot* slot_of(Oid database, bool make) {
+    DatabaseSlot* place = nullptr;
+    for (DatabaseSlot& s : pool->databases) {
+        if (s.database == database) return &s;
+        if (place == nullptr && !OidIsValid(s.database)) place = &s;
+    }
+    if (!make || !OidIsValid(database)) return nullptr;
+    for (DatabaseSlot& s : pool->databases) {
+        if (place != nullptr) break;
+        if (!in_use(s)) place = &s;
+    }
+    if (place == nullptr) return nullptr;
+    *place = DatabaseSlot{};
+    place->database = database;
+    place->next_look = core::kNever;
+    return place;
+}
+
+bool kept_out(DatabaseSlot* s) {
+    // Its holder may have been terminated in the middle.
+    if (s->kept_out_by != 0 && BackendPidGetProc(s->kept_out_by) == nullptr) {
+        s->kept_out_by = 0;
+        if (s->next_look != core::kNever) s->next_look = 0;
+    }
+    return s->kept_out_by != 0;
+}
+
+void wake(int procno) {
+    if (procno >= 0) SetLatch(&ProcGlobal->allProcs[procno].procLatch);
+}
+
+void wake_launcher() {
+    wake(pool->launcher_procno);
+}
+
+void wake_somebody(Oid database) {
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        WorkerSlot* w = worker_slot(i);
+        if (w->pid == 0 || w->database != database || w->busy || w->woken || !w->connected) {
+            continue;
+        }
+        w->woken = true;
+        wake(w->procno);
+        return;
+    }
+    wake_launcher();
+}
+
+// --- launcher ---
+
+void launcher_started() {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    pool->launcher_pid = MyProcPid;
+    pool->launcher_procno = MyProc->pgprocno;
+    pool->launcher_started_at = GetCurrentTimestamp();
+    pool->databases_changed = true;
+    // What an earlier launcher was about to start is nobody's any more.
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        if (worker_slot(i)->pid == kStarting) worker_slot(i)->pid = 0;
+    }
+    LWLockRelease(tasks_lock);
+}
+
+void launcher_stopped() {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    pool->launcher_pid = 0;
+    pool->launcher_procno = -1;
+    LWLockRelease(tasks_lock);
+}
+
+bool reserve_worker(Reservation* reservation, core::Millis* next) {
+    const core::Millis now = now_ms();
+    WorkerSlot* found = nullptr;
+    bool waiting_for_room = false;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    *next = count_needs(now);
+    wake_idle();
+    for (DatabaseSlot& s : pool->databases) {
+        if (!OidIsValid(s.database) || s.needed == 0) continue;
+        if (kept_out(&s) || workers_of(s.database) >= settings.workers) continue;
+        const core::Millis earliest = std::max(s.retry_at, pool->start_retry);
+        waiting_for_room = waiting_for_room || pool->start_retry > now;
+        if (earliest > now) {
+            *next = std::min(*next, earliest);
+            continue;
+        }
+        for (int i = 0; i < pool->worker_slots && found == nullptr; ++i) {
+            if (worker_slot(i)->pid == 0) found = worker_slot(i);
+        }
+        if (found == nullptr) break;  // they end, and wake the launcher
+        memset(static_cast<void*>(found), 0, sizeof(*found));
+        found->pid = kStarting;
+        found->database = s.database;
+        found->number = ++pool->last_worker;
+        *reservation = {s.database, static_cast<int>(found - worker_slot(0)), found->number};
+        break;
+    }
+    if (found == nullptr && !waiting_for_room) pool->start_failures = 0;
+    pool->launcher_wakes = found != nullptr ? 0 : *next;
+    LWLockRelease(tasks_lock);
+    return found != nullptr;
+}
+
+bool no_room_for_worker(const Reservation& reservation) {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    worker_slot(reservation.slot)->pid = 0;
+    ++pool->failed_starts;
+    pool->last_failed_start = GetCurrentTimestamp();
+    pool->start_retry = now_ms() + kRoomBackoff.delay(++pool->start_failures, 0.5);
+    const bool first = pool->start_failures == 1;
+    // Idle workers make room, see worker_surplus().
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        const WorkerSlot* w = worker_slot(i);
+        if (w->pid > 0 && !w->busy) wake(w->procno);
+    }
+    LWLockRelease(tasks_lock);
+    ConditionVariableBroadcast(&pool->gone);
+    return first;
+}
+
+void room_for_worker() {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    pool->start_failures = 0;
+    pool->start_retry = 0;
+    LWLockRelease(tasks_lock);
+}
+
+void worker_ended(const Reservation& reservation) {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    WorkerSlot* w = worker_slot(reservation.slot);
+    if (w->pid == kStarting && w->number == reservation.number) {
+        w->pid = 0;
+        DatabaseSlot* s = slot_of(reservation.database, false);
+        if (s != nullptr) s->retry_at = now_ms() + kDatabaseBackoff.delay(++s->failures, 0.5);
+    }
+    pool->start_retry = 0;  // there is room now
+    LWLockRelease(tasks_lock);
+    ConditionVariableBroadcast(&pool->gone);
+}
+
+bool take_databases_changed() {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    const bool changed = pool->databases_changed;
+    pool->databases_changed = false;
+    LWLockRelease(tasks_lock);
+    return changed;
+}
+
+bool unseen(Oid database) {
+    LWLockAcquire(tasks_lock, LW_SHARED);
+    const DatabaseSlot* s = slot_of(database, false);
+    // One that nobody can look into is not waited for.
+    const bool wanted = s != nullptr && s->kept_out_by == 0 && s->failures == 0 &&
+                        (s->next_look <= now_ms() || looking(database));
+    LWLockRelease(tasks_lock);
+    return wanted;
+}
+
+// --- worker ---
+
+bool worker_started(const Reservation& reservation) {
+    bool allowed = false;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    WorkerSlot* w = worker_slot(reservation.slot);
+    if (w->pid == kStarting && w->number == reservation.number) {
+        DatabaseSlot* s = slot_of(reservation.database, true);
+        allowed = s != nullptr && !kept_out(s);
+        w->pid = allowed ? MyProcPid : 0;
+        w->procno = MyProc->pgprocno;
+        w->started_at = GetCurrentTimestamp();
+    }
+    LWLockRelease(tasks_lock);
+    if (allowed) {
+        my_slot = w;
+    } else {
+        ConditionVariableBroadcast(&pool->gone);
+    }
+    return allowed;
+}
+
+void worker_connected() {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    my_slot->connected = true;
+    if (DatabaseSlot* s = slot_of(my_slot->database, false)) {
+        s->failures = 0;
+        s->retry_at = 0;
+    }
+    LWLockRelease(tasks_lock);
+}
+
+void worker_stopped() {
+    if (my_slot == nullptr) return;
+    bool lost = false;
+    core::Millis next_try;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    // A copy that outlives the slot; static, as this may be the end of a deep stack.
+    static Task task;
+    task = my_slot->task;
+    const bool busy = my_slot->busy;
+    DatabaseSlot* s = slot_of(my_slot->database, false);
+    if (!my_slot->connected && s != nullptr) {
+        s->retry_at = now_ms() + kDatabaseBackoff.delay(++s->failures, 0.5);
+    }
+    if (busy && task.kind == TaskKind::kLook) {
+        if (s != nullptr) s->next_look = now_ms() + kKeyBackoff.delay(++s->failures, 0.5);
+    } else if (busy) {
+        lost = !put_back(task, &next_try);
+    }
+    my_slot->pid = 0;
+    my_slot = nullptr;
+    wake_launcher();  // tasks may have come in while it was ending
+    LWLockRelease(tasks_lock);
+    ConditionVariableBroadcast(&pool->gone);
+    if (lost && task.claimed && store().is(task.index, task.cache_id)) {
+        store().release_refresh_claim(task.index, task.view(), kRetryClaim);
+    }
+}
+
+bool worker_surplus() {
+    LWLockAcquire(tasks_lock, LW_SHARED);
+    const bool surplus =
+        pool->start_failures > 0 || workers_of(my_slot->database) > settings.workers;
+    LWLockRelease(tasks_lock);
+    return surplus;
+}
+
+// --- statements that need a database without connections ---
+
+void keep_workers_out_of(Oid database) {
+    const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kKeepOutWaitMs);
+    ConditionVariablePrepareToSleep(&pool->gone);
+    for (bool first = true;; first = false) {
+        bool present = false;
+        LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+        DatabaseSlot* s = slot_of(database, true);
+        if (s != nullptr) s->kept_out_by = MyProcPid;
+        for (int i = 0; i < pool->worker_slots; ++i) {
+            const WorkerSlot* w = worker_slot(i);
+            if (w->pid == 0 || w->database != database) continue;
+            present = true;
+            // Under the lock: the worker cannot have left its slot, so the pid is still its own.
+            if (first && w->pid != kStarting) kill(w->pid, SIGTERM);
+        }
+        LWLockRelease(tasks_lock);
+        if (first) drop_tasks(database);
+        const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+        if (!present || left <= 0) break;
+        ConditionVariableTimedSleep(&pool->gone, left, PG_WAIT_EXTENSION);
+    }
+    ConditionVariableCancelSleep();
+}
+
+void let_workers_into(Oid database) {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    DatabaseSlot* s = slot_of(database, false);
+    if (s != nullptr && s->kept_out_by == MyProcPid) {
+        s->kept_out_by = 0;
+        // What was planned has been dropped.
+        if (s->next_look != core::kNever) {
+            s->next_look = 0;
+            wake_launcher();
+        }
+    }
+    LWLockRelease(tasks_lock);
+}
+
+void forget_database(Oid database) {
+    drop_tasks(database);
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    if (DatabaseSlot* s = slot_of(database, false)) *s = DatabaseSlot{};
+    LWLockRelease(tasks_lock);
+}
+
+// --- all ---
+
+void wake_all() {
+    if (pool == nullptr) return;
+    LWLockAcquire(tasks_lock, LW_SHARED);
+    wake_launcher();
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        if (worker_slot(i)->pid > 0) wake(worker_slot(i)->procno);
+    }
+    LWLockRelease(tasks_lock);
+}
+
+PoolHealth pool_health(Oid database) {
+    PoolHealth h = {};
+    const core::Millis now = now_ms();
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    count_needs(now);
+    h.launcher = pool->launcher_pid != 0;
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        const WorkerSlot* w = worker_slot(i);
+        if (w->pid == 0) continue;
+        if (DatabaseSlot* s = slot_of(w->database, false);
+            s != nullptr && !w->busy && s->needed > 0)
+            --s->needed;
+    }
+    for (const DatabaseSlot& s : pool->databases) {
+        if (!OidIsValid(s.database) || (OidIsValid(database) && s.database != database)) continue;
+        const int running = workers_of(s.database);
+        h.running += running;
+        h.wanted += std::max(running, std::min(running + s.needed, settings.workers));
+    }
+    h.failed_starts = pool->failed_starts;
+    h.last_failed_start = pool->last_failed_start;
+    h.queued = pool->count;
+    h.queue_size = pool->queue_size;
+    h.dropped = pool->dropped;
+    h.retrying = pool->retries.count;
+    LWLockRelease(tasks_lock);
+    return h;
+}
+
+}  // namespace cache_ext::pg
