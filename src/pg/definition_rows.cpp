@@ -126,6 +126,12 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     if (d->load_many_name != nullptr && !d->broken) {
         d->load_many = find_row_loader(d->load_many_name, row_shape(d), true);
     }
+    d->load_all_name = row.string(kLoadAll);
+    if (d->load_all_name != nullptr && !d->broken) {
+        d->load_all = find_row_loader(d->load_all_name, row_shape(d), false);
+    }
+    d->sync_every_ms =
+        row.nulls[kSyncEvery] ? 0 : interval_ms(DatumGetIntervalP(row.values[kSyncEvery]));
     d->ttl_ms = row.nulls[kTtl] ? -1 : interval_ms(DatumGetIntervalP(row.values[kTtl]));
     d->refresh_after_ms = UINT32_MAX;
     if (d->ttl_ms > 0 && !row.nulls[kRefreshAt] && d->loader_name != nullptr) {

@@ -16,6 +16,8 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
+using core::Bypass;
+
 // Values of so many keys are held in memory at once.
 constexpr int kAtOnce = 10000;
 
@@ -54,8 +56,8 @@ struct Batch {
     MemoryContext context;  // of the results
 
     ReadRequest request(uint32 place, bool fresh) const {
-        ReadRequest r = {definition, keys->values + place * definition->columns,
-                         keys->nulls + place * definition->columns};
+        const size_t first = size_t{place} * static_cast<size_t>(definition->columns);
+        ReadRequest r = {definition, keys->values + first, keys->nulls + first};
         r.fresh = fresh;
         return r;
     }
@@ -119,7 +121,7 @@ uint32 look_up_all(Batch* batch, bool fresh, ReadResult* results, const RowSink*
         }
         if (batch->by_key == nullptr) {
             batch->by_key = key_table(count - i);
-            batch->missing = static_cast<Missing**>(palloc(sizeof(Missing*) * (count - i)));
+            batch->missing = static_cast<Missing**>(palloc(sizeof(void*) * (count - i)));
         }
         if (Missing* first = find(*batch, spare->key.view)) {
             auto* again = static_cast<Repeated*>(palloc(sizeof(Repeated)));
@@ -155,16 +157,7 @@ void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null,
     m->value.is_null = is_null;
     if (is_null) return;
     MemoryContext old = MemoryContextSwitchTo(batch->context);
-    if (d->value_length == -1) {
-        // Copied even if there was nothing to detoast: the row goes with the query.
-        m->value.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
-    } else if (d->value_by_value) {
-        m->value.value = value;
-    } else {
-        ValueBytes bytes;
-        value_bytes(d, value, false, &bytes);
-        m->value.value = value_from_bytes(d, bytes.data, bytes.size);
-    }
+    m->value.value = copy_value(d, value);
     MemoryContextSwitchTo(old);
 }
 
@@ -256,7 +249,7 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
 }
 
 void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
-    auto** together = static_cast<Missing**>(palloc(sizeof(Missing*) * batch->count));
+    auto** together = static_cast<Missing**>(palloc(sizeof(void*) * batch->count));
     uint32 count = 0, fills = 0;
     if (OidIsValid(batch->definition->load_many)) {
         for (uint32 i = 0; i < batch->count; ++i) {
@@ -277,6 +270,34 @@ void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
 }
 
 }  // namespace
+
+Datum copy_value(const Definition* d, Datum value) {
+    if (d->value_length == -1) return PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+    if (d->value_by_value) return value;
+    ValueBytes bytes;
+    value_bytes(d, value, false, &bytes);
+    return value_from_bytes(d, bytes.data, bytes.size);
+}
+
+void require_publishing(const Definition* d, const char* what) {
+    require_shared(what);
+    forbid_in_loader(what);
+    PreventCommandDuringRecovery(what);
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                        errmsg("%s cannot run in a transaction that has written", what),
+                        errhint("What it loads would be this transaction's own.")));
+    }
+    const Key any = {};
+    Bypass reason = bypass_reason(d, any);
+    if (reason == Bypass::kCount && control_block(d) == core::kNoCache) {
+        reason = Bypass::kNoControlBlock;
+    }
+    if (reason == Bypass::kCount) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("%s can publish nothing in cache \"%s\"", what, d->name),
+                    errdetail("Reason: %s.", bypass_text(reason))));
+}
 
 void read_many(const Definition* d, const ManyKeys& keys, bool fresh, ReadResult* results,
                const RowSink* sink) {

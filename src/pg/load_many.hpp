@@ -28,4 +28,10 @@ struct RowSink {
 void read_many(const Definition* definition, const ManyKeys& keys, bool fresh, ReadResult* results,
                const RowSink* sink = nullptr);
 
+// A value in the current memory context, detoasted, as run_loader returns it.
+Datum copy_value(const Definition* definition, Datum value);
+
+// ERROR 55000 or 25001 unless this transaction can publish values; `what` is the function's name.
+void require_publishing(const Definition* definition, const char* what);
+
 }  // namespace cache_ext::pg

@@ -1,3 +1,4 @@
+#include "pg/loading_state.hpp"
 #include "pg/postgres.hpp"
 
 #include "pg/settings.hpp"
@@ -47,9 +48,10 @@ void request() {
     if (previous_request_hook != nullptr) previous_request_hook();
     RequestAddinShmemSpace(add_size(block_bytes(), PG_CACHE_LINE_SIZE));
     RequestAddinShmemSpace(tasks_bytes());
+    RequestAddinShmemSpace(loading_state_bytes());
     RequestAddinShmemSpace(clock_bytes());
     RequestAddinShmemSpace(survivors_bytes());
-    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 2);
+    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 3);
 }
 
 void startup() {
@@ -66,6 +68,7 @@ void startup() {
     attach_clock();
     attach_tasks(&locks[core::Store::lock_count(options())].lock);
     attach_survivors(&locks[core::Store::lock_count(options()) + 1].lock);
+    attach_loading_state(&locks[core::Store::lock_count(options()) + 2].lock);
     the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
     ready = true;
     LWLockRelease(AddinShmemInitLock);
