@@ -5,6 +5,9 @@ CREATE FUNCTION @extschema@.cache_sync(
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_sync_1_0' LANGUAGE c VOLATILE ROWS 1;
 
+CREATE FUNCTION @extschema@.cache_warm(name text, max_keys int DEFAULT NULL) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'cache_warm_1_0' LANGUAGE c VOLATILE;
+
 CREATE FUNCTION @extschema@.cache_loading_rows(
     OUT cache text, OUT syncs bigint, OUT added bigint, OUT replaced bigint, OUT removed bigint,
     OUT unchanged bigint, OUT sync_errors bigint, OUT last_sync timestamptz,
@@ -16,4 +19,8 @@ CREATE VIEW @extschema@.cache_sync_stat AS
     SELECT cache, syncs, added, replaced, removed, unchanged, sync_errors AS errors, last_sync
     FROM @extschema@.cache_loading_rows();
 
-GRANT SELECT ON @extschema@.cache_sync_stat TO PUBLIC;
+CREATE VIEW @extschema@.cache_warm_stat AS
+    SELECT cache, warms, warmed, warm_errors AS errors, last_warm
+    FROM @extschema@.cache_loading_rows();
+
+GRANT SELECT ON @extschema@.cache_sync_stat, @extschema@.cache_warm_stat TO PUBLIC;

@@ -130,6 +130,7 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     if (d->load_all_name != nullptr && !d->broken) {
         d->load_all = find_row_loader(d->load_all_name, row_shape(d), false);
     }
+    d->warm_keys = row.string(kWarmKeys);
     d->sync_every_ms =
         row.nulls[kSyncEvery] ? 0 : interval_ms(DatumGetIntervalP(row.values[kSyncEvery]));
     d->ttl_ms = row.nulls[kTtl] ? -1 : interval_ms(DatumGetIntervalP(row.values[kTtl]));

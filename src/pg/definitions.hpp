@@ -28,6 +28,7 @@ struct Definition {
     char* load_all_name;
     Oid load_all;         // as load_many
     int64 sync_every_ms;  // 0: never
+    char* warm_keys;      // a query; nullptr: none
     bool loader_volatile;
     bool loader_changed;  // it returns something else than it did when the cache was declared
     int columns;

@@ -310,6 +310,7 @@ void read_many(const Definition* d, const ManyKeys& keys, bool fresh, ReadResult
     for (const Repeated* r = batch.repeated; r != nullptr; r = r->next) {
         const ReadResult& first = results[r->first->place];
         results[r->place] = first;
+        results[r->place].published = false;  // not once more
         if (r->left == Left::kFill) {
             count_repeated_read(batch.definition, first, r->first->value.load_us);
         }

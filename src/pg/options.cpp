@@ -24,7 +24,7 @@ constexpr OptionInfo kInfo[kOptions] = {
     {"max_entries", "int4", true},     {"max_memory", "text", true},
     {"budget", "text", true},          {"stale_for", "interval", true},
     {"load_many", "text", true},       {"load_all", "text", true},
-    {"sync_every", "interval", false}, {"warm_keys", "text", false},
+    {"sync_every", "interval", false}, {"warm_keys", "text", true},
     {"warm_every", "interval", false}, {"warm_on_invalidate", "bool", true},
     {"priority", "int4", true},
 };
@@ -152,6 +152,13 @@ void check_row_loaders(const RowShape& shape, bool has_loader, const bool* given
             out_of_range("load_all", text, "Give the cache a loader: it loads single keys.");
         }
         (*options)[Option::kLoadAll] = checked_row_loader("load_all", text, shape, false);
+    }
+    if (const char* text = asked(Option::kWarmKeys)) {
+        if (!has_loader) {
+            out_of_range("warm_keys", text, "Give the cache a loader: it loads the keys.");
+        }
+        const RowShape keys = {shape.columns, shape.key_types, InvalidOid};
+        check_key_query("warm_keys", text, keys);
     }
 }
 

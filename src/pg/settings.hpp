@@ -11,6 +11,9 @@ struct Settings {
     int max_transaction_tags;  // cache_ext.max_transaction_tags
     int max_path_rows;         // cache_ext.max_path_rows
     int path_timeout_ms;       // cache_ext.path_timeout
+    int warm_batch;            // cache_ext.warm_batch
+    int learned_keys;          // cache_ext.learned_keys
+    int learn_interval_s;      // cache_ext.learn_interval
     int naptime_ms;            // cache_ext.naptime
     int refresh_timeout_ms;    // cache_ext.worker_statement_timeout
 };

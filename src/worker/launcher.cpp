@@ -3,6 +3,7 @@
 #include "pg/tasks.hpp"
 
 #include "pg/settings.hpp"
+#include "worker/learning.hpp"
 #include "worker/workers.hpp"
 
 extern "C" {
@@ -100,7 +101,7 @@ extern "C" void cache_ext_launcher_main(Datum) {
             ProcessConfigFile(PGC_SIGHUP);
         }
         worker::reap();
-        long wait = pg::settings.naptime_ms;
+        long wait = std::min<long>(pg::settings.naptime_ms, worker::learn());
         for (Oid database = pg::database_in_need(); OidIsValid(database);
              database = pg::database_in_need()) {
             if (worker::start_worker(database)) continue;
@@ -111,6 +112,7 @@ extern "C" void cache_ext_launcher_main(Datum) {
                   PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
     }
+    worker::learn_finally();
     // Not 0: ended by hand, it comes back.
     proc_exit(1);
 }
