@@ -141,7 +141,7 @@ void keep_hottest(Collected* c, uint32 most) {
 void add_key(Collected* c, const HotKey& key, uint32 most) {
     if (c->count == c->capacity) {
         // Twice as many as are kept: sorting out is rare.
-        if (c->capacity >= 2 * most) {
+        if (c->keys != nullptr && c->capacity >= 2 * most) {
             keep_hottest(c, most);
         } else {
             const uint32 capacity = std::min(std::max<uint32>(64, c->capacity * 2), 2 * most);
