@@ -55,11 +55,10 @@ CREATE FUNCTION @extschema@.cache_fetch(result anyelement, cache text)
     RETURNS anyelement
     AS 'MODULE_PATHNAME', 'cache_fetch_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED;
 
-CREATE FUNCTION @extschema@.cache_fetch_many(
-    cache text, result anyelement, keys anycompatiblearray,
-    OUT key anycompatible, OUT value anyelement
-) RETURNS SETOF record
-    AS 'MODULE_PATHNAME', 'cache_fetch_many_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100;
+CREATE FUNCTION @extschema@.cache_fetch_of(
+    result anyelement, cache text, keys anycompatiblearray, key anycompatible
+) RETURNS anyelement
+    AS 'MODULE_PATHNAME', 'cache_fetch_of_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED;
 
 CREATE FUNCTION @extschema@.cache_put_value(name text, value anyelement, VARIADIC key "any")
     RETURNS void

@@ -132,6 +132,12 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     if (d->load_many_name != nullptr && !d->broken) {
         d->load_many = find_row_loader(d->load_many_name, row_shape(d), true);
     }
+    d->load_all_name = row.string(kLoadAll);
+    if (d->load_all_name != nullptr && !d->broken) {
+        d->load_all = find_row_loader(d->load_all_name, row_shape(d), false);
+    }
+    d->warm_keys = row.string(kWarmKeys);
+    d->sync_every_ms = row.milliseconds(kSyncEvery, 0);
     d->ttl_ms = row.milliseconds(kTtl, -1);
     d->null_ttl_ms = row.milliseconds(kNullTtl, -1);
     d->ttl_min_ms = row.milliseconds(kTtlMin, d->ttl_ms);

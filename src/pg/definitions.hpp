@@ -25,6 +25,10 @@ struct Definition {
     char* loader_name;     // qualified and quoted; nullptr: the cache has no loader
     char* load_many_name;  // as loader_name
     Oid load_many;         // InvalidOid: none, missing, or it does not fit any more
+    char* load_all_name;
+    Oid load_all;         // as load_many
+    int64 sync_every_ms;  // 0: never
+    char* warm_keys;      // a query; nullptr: none
     bool loader_volatile;
     bool loader_changed;  // it returns something else than it did when the cache was declared
     int columns;

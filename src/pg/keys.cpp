@@ -217,6 +217,26 @@ void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values
     }
 }
 
+const uint8* skip_key(const uint8* bytes, const uint8* end, int columns, const Oid* types) {
+    for (int i = 0; i < columns; ++i) {
+        if (bytes >= end || *bytes > 1) return nullptr;
+        if (*bytes++ == 0) continue;
+        const int fixed = fixed_bytes(types[i]);
+        auto size = static_cast<uint32>(fixed);
+        if (fixed == 0) {
+            if (end - bytes < static_cast<ptrdiff_t>(sizeof(size))) return nullptr;
+            memcpy(&size, bytes, sizeof(size));
+            bytes += sizeof(size);
+        }
+        if (size > static_cast<uint64>(end - bytes) ||
+            (types[i] == NAMEOID && size >= NAMEDATALEN)) {
+            return nullptr;
+        }
+        bytes += size;
+    }
+    return bytes;
+}
+
 char* key_text(const uint8* bytes, int columns, const Oid* types) {
     Datum values[kMaxKeyColumns];
     bool nulls[kMaxKeyColumns];

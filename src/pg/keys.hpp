@@ -39,6 +39,9 @@ void encode_key(CacheId cache, int columns, const Oid* types, const Datum* value
 // The arguments of an encoded key; values are palloc'ed.
 void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls);
 
+// The end of an encoded key that begins at `bytes`; nullptr if it is not one, or goes beyond `end`.
+const uint8* skip_key(const uint8* bytes, const uint8* end, int columns, const Oid* types);
+
 // Text for cache_entries: "(a,b)" by the types' output functions; one column without parentheses.
 char* key_text(const uint8* bytes, int columns, const Oid* types);
 

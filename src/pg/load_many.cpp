@@ -7,19 +7,17 @@
 #include "pg/shared.hpp"
 
 extern "C" {
-#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/typcache.h"
 }
 
 namespace cache_ext::pg {
 namespace {
 
-// Values of so many keys are held in memory at once.
-constexpr int kAtOnce = 10000;
+using core::Bypass;
 
 // A key that the cache did not have.
 struct Missing {
@@ -28,6 +26,7 @@ struct Missing {
     Left left;
     bool nulls;  // in the key
     bool loaded;
+    bool taken;  // from a LoadedBatch
     Loaded value;
     Key key;
 };
@@ -56,8 +55,8 @@ struct Batch {
     MemoryContext context;  // of the results
 
     ReadRequest request(uint32 place, bool fresh) const {
-        ReadRequest r = {definition, keys->values + place * definition->columns,
-                         keys->nulls + place * definition->columns};
+        const size_t first = size_t{place} * static_cast<size_t>(definition->columns);
+        ReadRequest r = {definition, keys->values + first, keys->nulls + first};
         r.fresh = fresh;
         return r;
     }
@@ -89,6 +88,7 @@ void add_missing(Batch* batch, Missing* m) {
     bucket->first = m;
     m->nulls = false;
     m->loaded = false;
+    m->taken = false;
     m->value = {0, true, 0};
     const int columns = batch->definition->columns;
     for (int i = 0; i < columns; ++i) m->nulls |= batch->keys->nulls[m->place * columns + i];
@@ -96,33 +96,26 @@ void add_missing(Batch* batch, Missing* m) {
     if (m->left == Left::kFill) ++batch->fills;
 }
 
-// Serves what there is and lists the rest. Returns how many results were handed over.
-uint32 look_up_all(Batch* batch, bool fresh, ReadResult* results, const RowSink* sink) {
-    uint32 handed_over = 0;
+void prepare(Batch* batch, uint32 expected) {
+    batch->by_key = key_table(expected);
+    batch->missing = static_cast<Missing**>(palloc(sizeof(void*) * expected));
+}
+
+// Serves what there is, from key `from` on, and lists the rest.
+void look_up_all(Batch* batch, uint32 from, bool fresh, ReadResult* results) {
     const uint32 count = batch->keys->count;
     Missing* spare = nullptr;
     uint32 size_hint = 1024;
-    for (uint32 i = 0; i < count; ++i) {
+    for (uint32 i = from; i < count; ++i) {
         if (spare == nullptr) spare = static_cast<Missing*>(palloc(sizeof(Missing)));
         ReadRequest request = batch->request(i, fresh);
         request.size_hint = size_hint;
         const Left left = look_up(request, &spare->key, &results[i]);
         if (left == Left::kNothing) {
             size_hint = std::max(size_hint, results[i].value_bytes);
-            if (sink != nullptr && batch->count == 0) {
-                sink->take(i, results[i], sink->context);
-                ++handed_over;
-                // The next value finds its memory warm.
-                if (results[i].source == Source::kCache && !batch->definition->value_by_value) {
-                    pfree(DatumGetPointer(results[i].value));
-                }
-            }
             continue;
         }
-        if (batch->by_key == nullptr) {
-            batch->by_key = key_table(count - i);
-            batch->missing = static_cast<Missing**>(palloc(sizeof(Missing*) * (count - i)));
-        }
+        if (batch->by_key == nullptr) prepare(batch, count - i);
         if (Missing* first = find(*batch, spare->key.view)) {
             auto* again = static_cast<Repeated*>(palloc(sizeof(Repeated)));
             *again = {batch->repeated, first, i, left};
@@ -134,7 +127,6 @@ uint32 look_up_all(Batch* batch, bool fresh, ReadResult* results, const RowSink*
         add_missing(batch, spare);
         spare = nullptr;
     }
-    return handed_over;
 }
 
 void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null, void* context) {
@@ -157,16 +149,7 @@ void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null,
     m->value.is_null = is_null;
     if (is_null) return;
     MemoryContext old = MemoryContextSwitchTo(batch->context);
-    if (d->value_length == -1) {
-        // Copied even if there was nothing to detoast: the row goes with the query.
-        m->value.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
-    } else if (d->value_by_value) {
-        m->value.value = value;
-    } else {
-        ValueBytes bytes;
-        value_bytes(d, value, false, &bytes);
-        m->value.value = value_from_bytes(d, bytes.data, bytes.size);
-    }
+    m->value.value = copy_value(d, value);
     MemoryContextSwitchTo(old);
 }
 
@@ -258,7 +241,7 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
 }
 
 void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
-    auto** together = static_cast<Missing**>(palloc(sizeof(Missing*) * batch->count));
+    auto** together = static_cast<Missing**>(palloc(sizeof(void*) * batch->count));
     uint32 count = 0, fills = 0;
     if (OidIsValid(batch->definition->load_many)) {
         for (uint32 i = 0; i < batch->count; ++i) {
@@ -280,83 +263,84 @@ void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
 
 }  // namespace
 
-void read_many(const Definition* d, const ManyKeys& keys, bool fresh, ReadResult* results,
-               const RowSink* sink) {
+Datum copy_value(const Definition* d, Datum value) {
+    if (d->value_length == -1) return PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+    if (d->value_by_value) return value;
+    ValueBytes bytes;
+    value_bytes(d, value, false, &bytes);
+    return value_from_bytes(d, bytes.data, bytes.size);
+}
+
+void require_publishing(const Definition* d, const char* what) {
+    require_shared(what);
+    forbid_in_loader(what);
+    PreventCommandDuringRecovery(what);
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                        errmsg("%s cannot run in a transaction that has written", what),
+                        errhint("What it loads would be this transaction's own.")));
+    }
+    const Key any = {};
+    Bypass reason = bypass_reason(d, any);
+    if (reason == Bypass::kCount && control_block(d) == core::kNoCache) {
+        reason = Bypass::kNoControlBlock;
+    }
+    if (reason == Bypass::kCount) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("%s can publish nothing in cache \"%s\"", what, d->name),
+                    errdetail("Reason: %s.", bypass_text(reason))));
+}
+
+void read_many(const Definition* d, const ManyKeys& keys, bool fresh, ReadResult* results) {
     Batch batch = {};
     batch.definition = d;
     batch.keys = &keys;
     batch.context = CurrentMemoryContext;
-    const uint32 handed_over = look_up_all(&batch, fresh, results, sink);
+    look_up_all(&batch, 0, fresh, results);
     if (batch.count > 0) load_all_missing(&batch, fresh, results);
     for (const Repeated* r = batch.repeated; r != nullptr; r = r->next) {
         const ReadResult& first = results[r->first->place];
         results[r->place] = first;
+        results[r->place].published = false;  // not once more
         if (r->left == Left::kFill) {
             count_repeated_read(batch.definition, first, r->first->value.load_us);
         }
     }
-    if (sink == nullptr) return;
-    for (uint32 i = handed_over; i < keys.count; ++i) sink->take(i, results[i], sink->context);
 }
 
-namespace {
-
-struct Rows {
-    ReturnSetInfo* set;
-    const ManyKeys* keys;
+struct LoadedBatch {
+    Batch batch;
+    ManyKeys keys;
+    ReadResult* results;
 };
 
-void put_row(uint32 place, const ReadResult& result, void* context) {
-    const auto* rows = static_cast<Rows*>(context);
-    Datum values[2] = {rows->keys->values[place], result.value};
-    bool nulls[2] = {rows->keys->nulls[place], result.is_null};
-    tuplestore_putvalues(rows->set->setResult, rows->set->setDesc, values, nulls);
+LoadedBatch* load_missing(const Definition* d, const ManyKeys& keys, Left first) {
+    auto* loaded = static_cast<LoadedBatch*>(palloc0(sizeof(LoadedBatch)));
+    loaded->keys = keys;
+    loaded->results = static_cast<ReadResult*>(palloc(sizeof(ReadResult) * keys.count));
+    Batch* batch = &loaded->batch;
+    batch->definition = d;
+    batch->keys = &loaded->keys;
+    batch->context = CurrentMemoryContext;
+    prepare(batch, keys.count);
+    auto* m = static_cast<Missing*>(palloc0(sizeof(Missing)));
+    m->left = first;
+    encode_key(d->cache_id(), d->columns, d->key_types, keys.values, keys.nulls, &m->key);
+    add_missing(batch, m);
+    look_up_all(batch, 1, false, loaded->results);
+    load_all_missing(batch, false, loaded->results);
+    return loaded;
 }
 
-}  // namespace
-
-extern "C" {
-PG_FUNCTION_INFO_V1(cache_fetch_many_1_0);
-}
-
-// cache_fetch_many(cache text, result anyelement, keys anycompatiblearray) RETURNS TABLE (key,
-// value): what cache_get_many_<name> calls.
-extern "C" Datum cache_fetch_many_1_0(PG_FUNCTION_ARGS) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    const Definition* d = named_cache(fcinfo);
-    const Oid array_type = get_fn_expr_argtype(fcinfo->flinfo, 2);
-    if (d->columns != 1 || get_element_type(array_type) != d->key_types[0] ||
-        get_fn_expr_argtype(fcinfo->flinfo, 1) != d->value_type) {
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("call does not match the declaration of cache \"%s\"", d->name),
-                        errhint("Use the function cache_get_many_%s.", d->name)));
+const ReadResult* take_loaded(LoadedBatch* loaded, const Key& key) {
+    Missing* m = find(loaded->batch, key.view);
+    if (m == nullptr) return nullptr;
+    const ReadResult* result = &loaded->results[m->place];
+    if (m->taken && m->left == Left::kFill) {
+        count_repeated_read(loaded->batch.definition, *result, m->value.load_us);
     }
-    require_execute(d);
-    if (PG_ARGISNULL(2)) PG_RETURN_VOID();
-    int16 length;
-    bool by_value;
-    char align;
-    get_typlenbyvalalign(d->key_types[0], &length, &by_value, &align);
-    ManyKeys keys;
-    int count;
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), d->key_types[0], length, by_value, align,
-                      &keys.values, &keys.nulls, &count);
-    auto* results =
-        static_cast<ReadResult*>(palloc(sizeof(ReadResult) * std::clamp(count, 1, kAtOnce)));
-    MemoryContext scratch =
-        AllocSetContextCreate(CurrentMemoryContext, "cache_ext batch", ALLOCSET_DEFAULT_SIZES);
-    for (int from = 0; from < count; from += kAtOnce) {
-        const int n = std::min(count - from, kAtOnce);
-        const ManyKeys part = {static_cast<uint32>(n), keys.values + from, keys.nulls + from};
-        Rows rows = {set, &part};
-        const RowSink sink = {put_row, &rows};
-        MemoryContext old = MemoryContextSwitchTo(scratch);
-        read_many(d, part, false, results, &sink);
-        MemoryContextSwitchTo(old);
-        MemoryContextReset(scratch);
-    }
-    PG_RETURN_VOID();
+    m->taken = true;
+    return result;
 }
 
 }  // namespace cache_ext::pg

@@ -12,20 +12,26 @@ struct ManyKeys {
     bool* nulls;
 };
 
-// Takes the results in the order of the keys. The values of hits that come before the first key
-// that has to be loaded go right after the call.
-struct RowSink {
-    void (*take)(uint32 place, const ReadResult& result, void* context);
-    void* context;
-};
-
 // One result per key, in their order. Counts, judges and publishes as read_value does for each of
 // them; the snapshot must not change meanwhile. fresh: load even what there is.
 //
 // A key that load_many returns no row for has the value NULL; one that it returns twice is an ERROR
 // (21000); rows of keys that were not asked for are ignored. Keys with a NULL in them, and a single
 // key, go to the loader. If load_many is gone or has changed, everything does.
-void read_many(const Definition* definition, const ManyKeys& keys, bool fresh, ReadResult* results,
-               const RowSink* sink = nullptr);
+void read_many(const Definition* definition, const ManyKeys& keys, bool fresh, ReadResult* results);
+
+// Values that were loaded together, to be taken key by key, in the memory context that was current.
+struct LoadedBatch;
+// Loads the first of the keys, which was looked up already with this outcome, and the others as far
+// as they turn out to be missing. The keys must live as long as the batch.
+LoadedBatch* load_missing(const Definition* definition, const ManyKeys& keys, Left first);
+// nullptr: it is not among them. A key that is taken again counts as another read.
+const ReadResult* take_loaded(LoadedBatch* batch, const Key& key);
+
+// A value in the current memory context, detoasted, as run_loader returns it.
+Datum copy_value(const Definition* definition, Datum value);
+
+// ERROR 55000 or 25001 unless this transaction can publish values; `what` is the function's name.
+void require_publishing(const Definition* definition, const char* what);
 
 }  // namespace cache_ext::pg

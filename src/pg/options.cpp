@@ -23,8 +23,8 @@ constexpr OptionInfo kInfo[kOptions] = {
     {"ttl", "interval", true},         {"refresh_at", "float8", true},
     {"max_entries", "int4", true},     {"max_memory", "text", true},
     {"budget", "text", true},          {"stale_for", "interval", true},
-    {"load_many", "text", true},       {"load_all", "text", false},
-    {"sync_every", "interval", false}, {"warm_keys", "text", false},
+    {"load_many", "text", true},       {"load_all", "text", true},
+    {"sync_every", "interval", false}, {"warm_keys", "text", true},
     {"warm_every", "interval", false}, {"warm_on_invalidate", "bool", true},
     {"priority", "int4", true},        {"null_ttl", "interval", true},
     {"ttl_min", "interval", true},     {"ttl_max", "interval", true},
@@ -176,6 +176,19 @@ void check_row_loaders(const RowShape& shape, bool has_loader, const bool* given
     };
     if (const char* text = asked(Option::kLoadMany)) {
         check_load_many(text, shape, has_loader, options);
+    }
+    if (const char* text = asked(Option::kLoadAll)) {
+        if (!has_loader) {
+            out_of_range("load_all", text, "Give the cache a loader: it loads single keys.");
+        }
+        (*options)[Option::kLoadAll] = checked_row_loader("load_all", text, shape, false);
+    }
+    if (const char* text = asked(Option::kWarmKeys)) {
+        if (!has_loader) {
+            out_of_range("warm_keys", text, "Give the cache a loader: it loads the keys.");
+        }
+        const RowShape keys = {shape.columns, shape.key_types, InvalidOid};
+        check_key_query("warm_keys", text, keys);
     }
 }
 

@@ -142,6 +142,21 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     return Left::kFill;
 }
 
+bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls) {
+    if (!shared_ready()) return false;
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, arguments, nulls, &key);
+    const uint8* put;
+    uint32 put_size;
+    bool put_null;
+    if (find_pending_put(d, key, &put, &put_size, &put_null)) return true;
+    if (bypass_reason(d, key) != Bypass::kCount || control_block(d) == core::kNoCache) return false;
+    core::EntryTags tags;
+    const core::Found found = store().lookup(d->index, key.view, to_core(GetActiveSnapshot()),
+                                             nullptr, UINT32_MAX, core::Detail::kInspect, &tags);
+    return found.result == core::LookupResult::kHit && !own_write_below(d, tags);
+}
+
 void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result) {
     const Definition* d = nullptr;
     const core::Snapshot snapshot =

@@ -50,6 +50,8 @@ enum class Left : uint8 {
 
 // Everything of a read that needs no loader; also fills in the key.
 Left look_up(const ReadRequest& request, Key* key, ReadResult* result);
+// Would look_up serve the key without loading? Counts nothing.
+bool would_serve(const Definition* definition, const Datum* arguments, const bool* nulls);
 // The rest, for one key.
 void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result);
 

@@ -79,6 +79,18 @@ void define_settings(bool preloading) {
         "cache_ext.refresh_interval", "Time between two searches for values to refresh.",
         "They find what nobody reads just now. Zero: none.", &settings.refresh_interval_ms, 300000,
         0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("cache_ext.warm_batch", "Keys that are warmed by one query.",
+                            "A background worker begins a new transaction for each batch.",
+                            &settings.warm_batch, 10, 1, 10000, PGC_USERSET, 0, nullptr, nullptr,
+                            nullptr);
+    DefineCustomIntVariable("cache_ext.learned_keys",
+                            "Keys of each cache that are remembered across restarts.",
+                            "The hottest ones. Zero: none.", &settings.learned_keys, 10000, 0,
+                            1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("cache_ext.learn_interval",
+                            "Time after which the hottest keys are written to a file again.",
+                            nullptr, &settings.learn_interval_s, 300, 1, 86400, PGC_SIGHUP,
+                            GUC_UNIT_S, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("cache_ext.naptime",
                             "Longest sleep of a background worker without work.", nullptr,
                             &settings.naptime_ms, 10000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS,

@@ -19,6 +19,9 @@ struct Settings {
     int workers;               // cache_ext.workers
     int queue_size;            // cache_ext.queue_size
     int refresh_interval_ms;   // cache_ext.refresh_interval
+    int warm_batch;            // cache_ext.warm_batch
+    int learned_keys;          // cache_ext.learned_keys
+    int learn_interval_s;      // cache_ext.learn_interval
     int naptime_ms;            // cache_ext.naptime
     int refresh_timeout_ms;    // cache_ext.worker_statement_timeout
 };

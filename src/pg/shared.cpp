@@ -1,6 +1,7 @@
 #include "pg/postgres.hpp"
 
 #include "pg/flights.hpp"
+#include "pg/loading_state.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
@@ -48,10 +49,11 @@ void request() {
     if (previous_request_hook != nullptr) previous_request_hook();
     RequestAddinShmemSpace(add_size(block_bytes(), PG_CACHE_LINE_SIZE));
     RequestAddinShmemSpace(tasks_bytes());
+    RequestAddinShmemSpace(loading_state_bytes());
     RequestAddinShmemSpace(clock_bytes());
     RequestAddinShmemSpace(survivors_bytes());
     RequestAddinShmemSpace(flights_bytes());
-    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 3);
+    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 4);
 }
 
 void startup() {
@@ -69,6 +71,7 @@ void startup() {
     attach_tasks(&locks[core::Store::lock_count(options())].lock);
     attach_survivors(&locks[core::Store::lock_count(options()) + 1].lock);
     attach_flights(&locks[core::Store::lock_count(options()) + 2].lock);
+    attach_loading_state(&locks[core::Store::lock_count(options()) + 3].lock);
     the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
     ready = true;
     LWLockRelease(AddinShmemInitLock);

@@ -4,6 +4,7 @@
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
 #include "pg/bypass.hpp"
+#include "pg/loading_state.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
 
@@ -342,6 +343,7 @@ extern "C" Datum cache_stat_reset_1_0(PG_FUNCTION_ARGS) {
         if (d->index == core::kNoCache) continue;
         if (OidIsValid(d->accessor) && !pg_proc_ownercheck(d->accessor, GetUserId())) continue;
         store().reset_stats(d->index);
+        reset_loading_counts(d);
     }
     PG_RETURN_VOID();
 }

@@ -5,6 +5,7 @@
 
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "worker/learning.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -121,11 +122,12 @@ extern "C" void cache_ext_launcher_main(Datum) {
         if (next_sweep <= now || next_sweep > now + pg::settings.naptime_ms) {
             next_sweep = now + (worker::sweep() ? pg::settings.naptime_ms : worker::kLongestNap);
         }
-        next = std::min({next, next_sweep, now + worker::kLongestNap});
+        next = std::min({next, next_sweep, now + worker::kLongestNap, now + worker::learn()});
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
                   static_cast<long>(std::max<core::Millis>(next - now, 0)), PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
     }
+    worker::learn_finally();
     // Not 0: ended by hand, it comes back.
     proc_exit(1);
 }

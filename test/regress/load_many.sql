@@ -195,9 +195,28 @@ SELECT state FROM cache_explain('sum', 0);
 UPDATE item SET amount = amount + 1 WHERE owner = 2;
 SELECT cache_get_sum(0), cache_get_scaled(1) + cache_get_scaled(2) AS expected;
 
-SELECT error_of('SELECT * FROM cache_fetch_many(''total'', NULL::int, ''{1}''::int[])');
-SELECT error_of('SELECT * FROM cache_fetch_many(''total'', NULL::bigint, ''{1}''::bigint[])');
-SELECT error_of('SELECT * FROM cache_fetch_many(''nothing'', NULL::bigint, ''{1}''::int[])');
+-- Large arrays are loaded in parts, also where nothing is published; what is cached is left out.
+CREATE FUNCTION wide_one(id int) RETURNS int LANGUAGE sql STABLE AS 'SELECT $1';
+CREATE FUNCTION wide_many(ids int[]) RETURNS TABLE (id int, value int) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE NOTICE 'wide: %, from %', cardinality(ids), ids[1];
+    RETURN QUERY SELECT u, u FROM unnest(ids) AS u;
+END $$;
+SELECT cache_create('wide', 'wide_one(int)', load_many => 'wide_many(int[])');
+CREATE FUNCTION numbers(int, int) RETURNS int[] LANGUAGE sql STABLE AS
+    'SELECT array_agg(g) FROM generate_series($1, $2) AS g';
+SELECT sum(value) FROM cache_get_many_wide(numbers(1, 5));
+SET cache_ext.enabled = off;
+SELECT count(*), sum(value), sum(value - key) AS wrong FROM cache_get_many_wide(numbers(1, 25000));
+RESET cache_ext.enabled;
+SELECT count(*), sum(value), sum(value - key) AS wrong FROM cache_get_many_wide(numbers(1, 12000) || numbers(11990, 12003));
+-- One call after another in the same query.
+SELECT sum(m.value), sum(m.value - m.key) AS wrong
+FROM generate_series(20000, 20010, 5) AS g, LATERAL cache_get_many_wide(numbers(g, g + 7)) AS m;
+
+SELECT error_of('SELECT cache_fetch_of(NULL::int, ''total'', ''{1}''::int[], 1)');
+SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''total'', ''{1}''::bigint[], 1)');
+SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''nothing'', ''{1}''::int[], 1)');
 
 \set ECHO none
 \i include/end.sql

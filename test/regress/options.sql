@@ -104,7 +104,7 @@ SELECT create_with($$stale_for => '1 min'$$);
 SELECT create_with($$load_many => 'double(int)'$$);
 SELECT create_with($$load_all => 'double(int)'$$);
 SELECT create_with($$sync_every => '1 min'$$);
-SELECT create_with($$warm_keys => 'SELECT 1'$$);
+SELECT create_with($$warm_keys => 'SELECT 1::text'$$);
 SELECT create_with($$warm_every => '1 min'$$);
 SELECT create_with($$warm_on_invalidate => true$$);
 SELECT alter_with('{"load_many": "double(int)"}');

@@ -1,0 +1,90 @@
+#include "pg/loading_state.hpp"
+
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "storage/shmem.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+LoadingState* states = nullptr;
+LWLock* states_lock = nullptr;
+
+// Runs `change` on the state of a cache that has a control block.
+template <class Change>
+void with_state(const Definition* d, Change change) {
+    if (states == nullptr || control_block(d) == core::kNoCache) return;
+    LoadingState& s = states[d->index];
+    const core::Millis now = now_ms();
+    LWLockAcquire(states_lock, LW_EXCLUSIVE);
+    if (s.cache_id != d->id) {
+        s = LoadingState{};
+        s.cache_id = d->id;
+    }
+    change(s, now);
+    LWLockRelease(states_lock);
+}
+
+}  // namespace
+
+size_t loading_state_bytes() {
+    return sizeof(LoadingState) * static_cast<size_t>(settings.max_caches);
+}
+
+void attach_loading_state(LWLock* lock) {
+    bool found;
+    states_lock = lock;
+    states = static_cast<LoadingState*>(
+        ShmemInitStruct("cache_ext loading", loading_state_bytes(), &found));
+    if (!found) memset(static_cast<void*>(states), 0, loading_state_bytes());
+}
+
+void note_sync(const Definition* d, const SyncCounts& counts) {
+    with_state(d, [&](LoadingState& s, core::Millis now) {
+        ++s.syncs;
+        s.synced.added += counts.added;
+        s.synced.replaced += counts.replaced;
+        s.synced.removed += counts.removed;
+        s.synced.unchanged += counts.unchanged;
+        s.last_sync = now;
+    });
+}
+
+void note_sync_error(const Definition* d) {
+    with_state(d, [](LoadingState& s, core::Millis) { ++s.sync_errors; });
+}
+
+void note_warm(const Definition* d, uint64 values) {
+    with_state(d, [&](LoadingState& s, core::Millis now) {
+        ++s.warms;
+        s.warmed += values;
+        s.last_warm = now;
+    });
+}
+
+void note_warm_error(const Definition* d) {
+    with_state(d, [](LoadingState& s, core::Millis) { ++s.warm_errors; });
+}
+
+bool loading_state(const Definition* d, LoadingState* out) {
+    if (states == nullptr || d->index == core::kNoCache) return false;
+    LWLockAcquire(states_lock, LW_SHARED);
+    *out = states[d->index];
+    LWLockRelease(states_lock);
+    return out->cache_id == d->id;
+}
+
+void reset_loading_counts(const Definition* d) {
+    with_state(d, [](LoadingState& s, core::Millis) {
+        LoadingState fresh = {};
+        fresh.cache_id = s.cache_id;
+        fresh.last_sync = s.last_sync;
+        fresh.last_warm = s.last_warm;
+        s = fresh;
+    });
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,256 @@
+#include "pg/warm.hpp"
+
+#include "pg/arguments.hpp"
+#include "pg/hot_keys.hpp"
+#include "pg/load_many.hpp"
+#include "pg/loading_state.hpp"
+#include "pg/row_loaders.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+#include "pg/views.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// What an entry takes beside its value, roughly.
+constexpr uint64 kOverhead = 128;
+
+const core::CacheControl* budget_of(const Definition* d) {
+    const core::CacheIndex own = control_block(d);
+    if (own == core::kNoCache) return nullptr;
+    return store().control(core::load_relaxed(store().control(own)->budget));
+}
+
+WarmKeys new_keys(MemoryContext parent) {
+    WarmKeys keys = {};
+    keys.context = AllocSetContextCreate(parent, "cache_ext keys to warm", ALLOCSET_DEFAULT_SIZES);
+    return keys;
+}
+
+void add_key(WarmKeys* keys, const uint8* bytes, uint32 size) {
+    MemoryContext old = MemoryContextSwitchTo(keys->context);
+    if (keys->count == keys->capacity) {
+        keys->capacity = std::max<uint32>(64, keys->capacity * 2);
+        const size_t room = sizeof(core::KeyView) * size_t{keys->capacity};
+        keys->keys = static_cast<core::KeyView*>(keys->keys == nullptr
+                                                     ? MemoryContextAllocHuge(keys->context, room)
+                                                     : repalloc_huge(keys->keys, room));
+    }
+    auto* copy = static_cast<uint8*>(palloc(std::max<uint32>(1, size)));
+    memcpy(copy, bytes, size);
+    keys->keys[keys->count++] = {0, copy, size};
+    MemoryContextSwitchTo(old);
+}
+
+struct Query {
+    const Definition* definition;
+    WarmKeys* keys;
+};
+
+void take_key(const Datum* values, const bool* nulls, Datum, bool, void* context) {
+    const auto* q = static_cast<Query*>(context);
+    const Definition* d = q->definition;
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
+    add_key(q->keys, key.view.bytes, key.view.size);
+}
+
+// The file is ours and has a checksum; but what it says must not lead out of its bounds.
+bool well_formed(const Definition* d, const uint8* key, uint32 bytes) {
+    const uint8* end = key + bytes;
+    return skip_key(key, end, d->columns, d->key_types) == end;
+}
+
+void add_learnt_keys(const Definition* d, uint64 most, WarmKeys* keys) {
+    const HotKeys hot = read_hot_keys(MyDatabaseId, d->id);
+    for (uint32 i = 0; i < hot.count && keys->count < most; ++i) {
+        if (well_formed(d, hot.keys[i].key, hot.keys[i].bytes)) {
+            add_key(keys, hot.keys[i].key, hot.keys[i].bytes);
+        }
+    }
+}
+
+struct KeyArray {
+    Datum* values;
+    bool* nulls;
+    uint32 count;
+};
+
+// Is the value there for this snapshot? Then *bytes is what it takes.
+bool is_valid(const Definition* d, const Key& key, const core::Snapshot& snapshot, uint64* bytes) {
+    const core::Found found =
+        store().lookup(d->index, key.view, snapshot, nullptr, UINT32_MAX, core::Detail::kInspect);
+    *bytes = found.gross_bytes;
+    return found.result == core::LookupResult::kHit;
+}
+
+// Takes keys from the list until `size` of them are to be loaded.
+KeyArray next_batch(const Definition* d, const WarmKeys& keys, uint32 size,
+                    WarmProgress* progress) {
+    const size_t room = size_t{size} * static_cast<size_t>(std::max(1, d->columns));
+    KeyArray batch = {static_cast<Datum*>(palloc(sizeof(Datum) * room)),
+                      static_cast<bool*>(palloc(sizeof(bool) * room)), 0};
+    const core::Snapshot snapshot = to_core(GetActiveSnapshot());
+    while (progress->next < keys.count && batch.count < size) {
+        CHECK_FOR_INTERRUPTS();
+        const size_t first = size_t{batch.count} * static_cast<size_t>(d->columns);
+        decode_key(keys.keys[progress->next++].bytes, d->columns, d->key_types,
+                   batch.values + first, batch.nulls + first);
+        Key key;
+        encode_key(d->cache_id(), d->columns, d->key_types, batch.values + first,
+                   batch.nulls + first, &key);
+        uint64 bytes;
+        if (is_valid(d, key, snapshot, &bytes)) {
+            progress->bytes += bytes;
+        } else {
+            ++batch.count;
+        }
+    }
+    return batch;
+}
+
+void load_batch(const Definition* d, const KeyArray& batch, WarmProgress* progress) {
+    auto* results =
+        static_cast<ReadResult*>(palloc(sizeof(ReadResult) * std::max<uint32>(1, batch.count)));
+    read_many(d, {batch.count, batch.values, batch.nulls}, true, results);
+    for (uint32 i = 0; i < batch.count; ++i) {
+        if (!results[i].published) continue;
+        ValueBytes bytes;
+        value_bytes(d, results[i].value, results[i].is_null, &bytes);
+        ++progress->loaded;
+        progress->bytes += kOverhead + bytes.size;
+    }
+}
+
+}  // namespace
+
+bool can_warm(const Definition* d) {
+    return d->loader_name != nullptr && !d->broken && !d->loader_volatile && !d->relation_lost;
+}
+
+WarmKeys collect_warm_keys(const Definition* d, uint64 max_keys, MemoryContext parent) {
+    WarmKeys keys = new_keys(parent);
+    const core::CacheControl* budget = budget_of(d);
+    uint64 most = max_keys == 0 ? UINT64_MAX : max_keys;
+    const uint64 entries = budget != nullptr ? core::load_relaxed(budget->max_entries) : 0;
+    if (entries != 0) most = std::min(most, entries);
+    if (d->warm_keys != nullptr) {
+        Query query = {d, &keys};
+        run_rows(d, psprintf("warm_keys of cache \"%s\"", d->name), d->warm_keys, 0, nullptr,
+                 nullptr, false, most == UINT64_MAX ? 0 : most, take_key, &query);
+    } else {
+        add_learnt_keys(d, most, &keys);
+    }
+    return keys;
+}
+
+WarmKeys collect_invalidated_keys(const Definition* d, MemoryContext parent) {
+    WarmKeys keys = new_keys(parent);
+    if (control_block(d) == core::kNoCache) return keys;
+    for (uint32 p = 0; p < core::kPartitions; ++p) {
+        CHECK_FOR_INTERRUPTS();
+        const EntryListing listing = list_entries(p);
+        const uint8* key = listing.keys;
+        for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
+            const core::EntryInfo& e = listing.entries[i];
+            if (e.cache == d->index && e.hits > 0 &&
+                e.result == core::LookupResult::kContradicted) {
+                add_key(&keys, key, e.key_bytes);
+            }
+        }
+        pfree(listing.entries);
+        pfree(listing.keys);
+    }
+    return keys;
+}
+
+bool warm_batch(const Definition* d, const WarmKeys& keys, WarmProgress* progress) {
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "cache_ext warm", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext old = MemoryContextSwitchTo(scratch);
+    const auto size = static_cast<uint32>(settings.warm_batch);
+    const KeyArray batch = next_batch(d, keys, size, progress);
+    if (batch.count > 0) load_batch(d, batch, progress);
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(scratch);
+
+    const core::CacheControl* budget = budget_of(d);
+    const uint64 limit = budget != nullptr ? core::load_relaxed(budget->max_bytes) : 0;
+    const uint64 most = limit != 0 ? limit : store().stats().arena.capacity;
+    progress->full = progress->bytes >= most;
+    return progress->next < keys.count && !progress->full;
+}
+
+namespace {
+
+// The statement's text with what has been done so far in front.
+void report_progress(const WarmKeys& keys, const WarmProgress& progress) {
+    pgstat_report_activity(STATE_RUNNING,
+                           psprintf("/* %u of %u keys */ %s", progress.next, keys.count,
+                                    debug_query_string != nullptr ? debug_query_string : ""));
+}
+
+uint64 warm_now(const Definition* d, uint64 max_keys) {
+    WarmKeys keys = collect_warm_keys(d, max_keys, CurrentMemoryContext);
+    if (keys.count == 0 && d->warm_keys == nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("no keys are known to warm cache \"%s\" with", d->name),
+                 errhint("Give it a query that lists them: cache_alter('%s', '{\"warm_keys\": "
+                         "\"SELECT ...\"}'). Keys that are read are learnt every "
+                         "cache_ext.learn_interval.",
+                         d->name)));
+    }
+    WarmProgress progress = {};
+    report_progress(keys, progress);
+    while (warm_batch(d, keys, &progress)) {
+        CHECK_FOR_INTERRUPTS();
+        report_progress(keys, progress);
+    }
+    pgstat_report_activity(STATE_RUNNING, debug_query_string);
+    return progress.loaded;
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_warm_1_0);
+}
+
+// cache_warm(name text, max_keys int) RETURNS bigint: the number of values loaded.
+extern "C" Datum cache_warm_1_0(PG_FUNCTION_ARGS) {
+    const Definition* d = named_cache(fcinfo);
+    require_owner(d);
+    if (d->loader_name == nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("cache \"%s\" has no loader", d->name),
+                        errhint("Put values with cache_put_%s.", d->name)));
+    }
+    const int64 max_keys = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+    if (!PG_ARGISNULL(1) && max_keys <= 0) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_keys must be positive"),
+                 errhint("Give NULL for all keys that the cache has room for.")));
+    }
+    require_publishing(d, "cache_warm");
+    uint64 loaded = 0;
+    PG_TRY();
+    { loaded = warm_now(d, static_cast<uint64>(max_keys)); }
+    PG_CATCH();
+    {
+        note_warm_error(d);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    note_warm(d, loaded);
+    PG_RETURN_INT64(static_cast<int64>(loaded));
+}
+
+}  // namespace cache_ext::pg
