@@ -133,19 +133,17 @@ void Store::forget_entry(Ref ref) {
     release_memory(ref);
 }
 
-// Ghosts are worth having as many of as there are entries; asked for once evictions have begun,
-// from whatever memory is free.
+// Ghosts are worth having about as many of as there are entries. Asked for once evictions have
+// begun; while the memory is full, entries make room for them, which costs one in several hundred.
 void Store::grow_ghosts(CacheIndex budget) {
     const std::uint64_t entries = load_relaxed(caches_[budget].used_entries);
     const std::uint32_t have = load_relaxed(caches_[budget].queue.ghosts.slot_count);
-    const auto want =
-        static_cast<std::uint32_t>(std::bit_ceil(std::clamp<std::uint64_t>(entries, 64, 1U << 20)));
-    if (have >= want / 2 && have != 0) return;
-    Ref fresh;
-    {
-        LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-        fresh = arena_.allocate(want * sizeof(std::uint32_t));
-    }
+    const auto want = static_cast<std::uint32_t>(
+        std::bit_ceil(std::clamp<std::uint64_t>(entries / 4 * 3, 64, 1U << 20)));
+    if (have >= want / 2 && have <= want * 8 && have != 0) return;
+    const std::size_t bytes = want * sizeof(std::uint32_t);
+    if (bytes > arena_.max_allocation() / 16) return;
+    const Ref fresh = allocate(bytes);
     if (fresh == kNullRef) return;
     GhostTable old;
     {

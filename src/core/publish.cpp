@@ -76,8 +76,10 @@ bool Store::link(const Fill& fill, const Snapshot& f, Ref ref, std::uint32_t gen
     if (!anyway && !has_room(caches_[e->budget], gross, freed)) return false;
     std::copy_n(unseen->xid, e->unseen_count, e->unseen());
     if (known != kNullRef) {
-        // Before readers can find the new one: they raise it.
+        // Before readers can find the new one: they raise it. A refresh is no use of the entry; a
+        // load because the old value could not be served is.
         e->frequency = load_relaxed(arena_.at<Entry>(known)->frequency);
+        if (!fill.replace) EvictionQueue::touch(e);
         unlink(known);
         *replaced = known;
     }
@@ -160,14 +162,16 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
         if (replaced != kNullRef) {
             const CacheIndex old_budget = arena_.at<Entry>(replaced)->budget;
             if (old_budget == budget) {
-                b.queue.remove(arena_, replaced);
+                b.queue.replace(arena_, replaced, ref);
                 forget_entry(replaced);
             } else {
                 bury(replaced);  // its budget was changed; whoever locks the old one frees it
             }
         }
         if (result == PublishResult::kPublished) {
-            b.queue.insert(arena_, ref, load_relaxed(b.max_entries));
+            if (e->queue == Queue::kNone) {
+                b.queue.insert(arena_, ref, load_relaxed(b.max_entries));
+            }
             store_relaxed(b.used_entries, b.used_entries + 1);
             store_relaxed(b.used_bytes, b.used_bytes + gross);
         }

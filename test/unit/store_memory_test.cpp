@@ -45,6 +45,18 @@ TEST_F(StoreMemory, WithTagsAThirdOfTheBlockFits) {
     }
 }
 
+// Without them the policy is blind to what comes back; a full block has no free memory for them.
+TEST_F(StoreMemory, GhostsGrowWithTheEntriesThoughTheMemoryIsFull) {
+    TestStore large(std::size_t{4} << 20);
+    const TestCache cache(*large, 1);
+    for (int i = 0; i < 100000; ++i) ASSERT_EQ(put(cache, i, 10), PublishResult::kPublished);
+    const std::uint64_t entries = cache.control().used_entries;
+    ASSERT_GT(entries, 20000U);
+    EXPECT_GE(cache.control().queue.ghosts.slot_count, entries / 4);
+    EXPECT_LE(cache.control().queue.ghosts.slot_count, entries * 2);
+    EXPECT_TRUE(settled_check(*large));
+}
+
 TEST_F(StoreMemory, NoThreadsPutFailsWhileOthersEvictAsWell) {
     const TestCache caches[] = {{*store, 1}, {*store, 2}, {*store, 3}};
     const std::size_t half = store->max_value_bytes() / 4;
