@@ -107,7 +107,7 @@ void EvictionQueue::replace(const Arena& arena, Ref old, Ref fresh) {
 
 // The four slots that a fingerprint may be in, the newest first.
 std::uint32_t* EvictionQueue::ghost_set(const Arena& arena, Tag hash) const {
-    return arena.at<std::uint32_t>(ghosts.slots) +
+    return GhostTable::begin(arena, ghosts.slots) +
            (hash & (ghosts.slot_count - 1) & ~std::uint64_t{kGhostSet - 1});
 }
 
@@ -129,7 +129,7 @@ bool EvictionQueue::remembered(const Arena& arena, Tag hash) {
 }
 
 GhostTable EvictionQueue::replace_ghosts(const Arena& arena, GhostTable table) {
-    std::fill_n(arena.at<std::uint32_t>(table.slots), table.slot_count, 0U);
+    std::fill_n(GhostTable::begin(arena, table.slots), table.slot_count, 0U);
     const GhostTable old = ghosts;
     ghosts.slots = table.slots;
     store_relaxed(ghosts.slot_count, table.slot_count);

@@ -20,8 +20,15 @@ namespace cache_ext::core {
 // 0.1 to 0.5 % more misses on the traces that test/bench/replay was tried on. Lives in the arena;
 // without memory for it there are no ghosts.
 struct GhostTable {
-    Ref slots;                 // std::uint32_t[slot_count], 0 is empty
+    Ref slots;                 // the label, then std::uint32_t[slot_count], 0 is empty
     std::uint32_t slot_count;  // a power of two, or 0; atomic
+
+    static std::size_t bytes_for(std::uint32_t slot_count) {
+        return sizeof(Tag) + slot_count * sizeof(std::uint32_t);
+    }
+    static std::uint32_t* begin(const Arena& arena, Ref slots) {
+        return reinterpret_cast<std::uint32_t*>(arena.at<Tag>(slots) + 1);
+    }
 };
 inline constexpr std::uint32_t kGhostSet = 4;
 
@@ -49,6 +56,9 @@ struct EvictionQueue {
     // work, whatever readers do to the counters meanwhile.
     Ref pop_victim(const Arena& arena);
 
+    // Remembers an entry that went for another reason than being the victim.
+    void remember(const Arena& arena, Tag hash);
+
     // Moves the ghosts to a table of `slot_count` (a power of two, at least kGhostSet) that the
     // caller allocated, and returns the old one for freeing.
     GhostTable replace_ghosts(const Arena& arena, GhostTable table);
@@ -65,7 +75,6 @@ struct EvictionQueue {
     void push(const Arena& arena, EntryList* list, Ref ref, Queue queue);
     void unlink(const Arena& arena, EntryList* list, Ref ref);
     std::uint32_t* ghost_set(const Arena& arena, Tag hash) const;
-    void remember(const Arena& arena, Tag hash);
     bool remembered(const Arena& arena, Tag hash);
 };
 static_assert(std::is_trivially_copyable_v<EvictionQueue>);

@@ -97,11 +97,12 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     const std::uint64_t max_bytes = load_relaxed(b.max_bytes);
     const std::size_t most =
         Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes);
-    if (most > arena_.max_allocation() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
+    if (most > max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;
     }
 
     Pins pins;
+    pins.count = 0;
     Unseen unseen;
     Seq cache_seq;
     std::uint32_t generation;
@@ -118,22 +119,25 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
             return c.whole.usable(f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
         }
     }
-    PublishResult result = pin(fill, f, &pins, &unseen);
+    // What is large comes before the rings of its own tags, which would lie in its way.
+    const bool large = most > arena_.max_allocation() / 64;
+    Ref ref = large ? allocate(most, fill.key.hash) : kNullRef;
+    PublishResult result =
+        large && ref == kNullRef ? PublishResult::kNoMemory : pin(fill, f, &pins, &unseen);
+    const std::uint32_t room = unseen.count;
+    if (result == PublishResult::kPublished && !large) {
+        ref = allocate(Entry::bytes_for(fill.tag_count, room, fill.key.size, fill.value_bytes),
+                       fill.key.hash);
+        if (ref == kNullRef) result = PublishResult::kNoMemory;
+    }
     if (result != PublishResult::kPublished) {
         unpin(pins.ref, pins.count);
+        if (ref != kNullRef) release_memory(ref);
         return result;
-    }
-    const std::uint32_t room = unseen.count;
-    const Ref ref =
-        allocate(Entry::bytes_for(fill.tag_count, room, fill.key.size, fill.value_bytes));
-    if (ref == kNullRef) {
-        unpin(pins.ref, pins.count);
-        return PublishResult::kNoMemory;
     }
 
     Entry* e = arena_.at<Entry>(ref);
-    *e = Entry{};
-    e->hash = fill.key.hash;
+    init_labelled(e);
     e->cache = static_cast<std::uint16_t>(fill.cache);
     e->budget = static_cast<std::uint16_t>(budget);
     e->value_bytes = fill.value_bytes;
@@ -181,10 +185,11 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
         release_memory(ref);
         return result;
     }
-    if (load_relaxed(c.counters.stripes[fill.cache % kStripes]
-                         .value[static_cast<std::uint32_t>(Counter::kEvictions)]) > 0) {
-        grow_ghosts(budget);
-    }
+    // Evictions of this cache: all are counted in this stripe.
+    const std::uint64_t evictions =
+        load_relaxed(c.counters.stripes[fill.cache % kStripes]
+                         .value[static_cast<std::uint32_t>(Counter::kEvictions)]);
+    if (evictions > 0) grow_ghosts(budget, evictions);
     return result;
 }
 
