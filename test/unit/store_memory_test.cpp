@@ -48,18 +48,26 @@ TEST_F(StoreMemory, MoreThanAQuarterOfTheBlockIsRefusedAndCostsNobodyAnything) {
 // The rings of its tags must not lie in the middle of what was cleared for it.
 TEST_F(StoreMemory, WithTagsTheLargestValueFitsAsWell) {
     const TestCache cache(*store, 1);
-    for (int i = 1; i < 3000; ++i) {
-        const Options options = {.tags = {{mix(1000 + i)}}};
-        ASSERT_EQ(cache.put("k" + std::to_string(i), std::string(900, 'v'), kAll, options),
-                  PublishResult::kPublished);
-    }
-    Options options;
-    for (std::uint64_t t = 0; t < kMaxTags; ++t) options.tags.push_back({mix(t)});
-    for (int i = 0; i < 10; ++i) {
-        const std::string key = "big" + std::to_string(i);
+    std::mt19937_64 random(11);
+    for (int round = 0; round < 20; ++round) {
+        // Holes that the rings of tags will go to, all over the block.
+        std::vector<std::string> small;
+        store->remove_all(cache.index());
+        for (int i = 0; cache.control().counters.totals()[Counter::kEvictions] == 0; ++i) {
+            const std::string key = std::to_string(round) + "/" + std::to_string(i);
+            if (i % 8 == 0) small.push_back(key);
+            const std::size_t bytes =
+                i % 8 == 0 ? sizeof(TagNode) - sizeof(Entry) - key.size() : 300;
+            ASSERT_EQ(cache.put(key, std::string(bytes, 'v'), kAll), PublishResult::kPublished);
+        }
+        cache.control().counters.reset();
+        std::shuffle(small.begin(), small.end(), random);
+        for (const std::string& key : small) store->remove(cache.index(), cache.view(key));
+        Options options;
+        for (std::uint64_t t = 0; t < kMaxTags; ++t) options.tags.push_back({mix(random())});
         const std::string value(store->max_value_bytes(), 'v');
-        EXPECT_EQ(cache.put(key, value, kAll, options), PublishResult::kPublished);
-        EXPECT_EQ(cache.get(key, kAll).value, value);
+        EXPECT_EQ(cache.put("big", value, kAll, options), PublishResult::kPublished);
+        EXPECT_EQ(cache.get("big", kAll).value, value);
     }
 }
 
