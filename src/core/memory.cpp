@@ -93,7 +93,7 @@ Ref Store::clear_room(std::size_t bytes, Label label) {
 bool Store::evict_at(Ref ref, Tag hash) {
     CacheIndex budget;
     {
-        LockGuard guard(locks_, partition_lock(hash), LockGuard::kExclusive);
+        PartitionWriter guard(locks_, partitions_, partition_of(hash));
         Ref known = *bucket(hash);
         while (known != kNullRef && known != ref) known = arena_.at<Entry>(known)->next;
         if (known == kNullRef) return false;
