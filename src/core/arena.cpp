@@ -212,6 +212,14 @@ Ref Arena::next_allocation(Ref ref) const {
     return ref == header().end ? kNullRef : ref;
 }
 
+std::size_t Arena::room_around(Ref ref) const {
+    const Block& b = block(ref);
+    const Block& n = block(ref + b.units);
+    const std::size_t units =
+        std::size_t{b.units} + b.prev_free + (n.prev_free == kFree ? n.units : 0);
+    return units * kUnit;
+}
+
 std::size_t Arena::max_allocation() const {
     return std::size_t{header().end - header().first} * kUnit - kOverhead;
 }

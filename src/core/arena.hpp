@@ -117,6 +117,10 @@ class Arena {
     // What a request of `bytes` bytes costs, header included. Exact.
     static constexpr std::size_t gross_size(std::size_t bytes) { return units_for(bytes) * kUnit; }
 
+    // How large, in bytes, the free block would be that freeing a live allocation makes. Needs the
+    // caller's lock. O(1).
+    std::size_t room_around(Ref ref) const;
+
     // The largest request that succeeds while nothing is allocated.
     std::size_t max_allocation() const;
 

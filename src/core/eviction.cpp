@@ -94,21 +94,42 @@ Ref EvictionQueue::pop_victim(const Arena& arena) {
     }
 }
 
+void EvictionQueue::replace(const Arena& arena, Ref old, Ref fresh) {
+    const Entry& from = *arena.at<Entry>(old);
+    Entry& to = *arena.at<Entry>(fresh);
+    EntryList& list = from.queue == Queue::kSmall ? small : main;
+    to.queue = from.queue;
+    to.queue_prev = from.queue_prev;
+    to.queue_next = from.queue_next;
+    (to.queue_prev != kNullRef ? arena.at<Entry>(to.queue_prev)->queue_next : list.newest) = fresh;
+    (to.queue_next != kNullRef ? arena.at<Entry>(to.queue_next)->queue_prev : list.oldest) = fresh;
+}
+
+// The four slots that a fingerprint may be in, the newest first.
+std::uint32_t* EvictionQueue::ghost_set(const Arena& arena, Tag hash) const {
+    return GhostTable::begin(arena, ghosts.slots) +
+           (hash & (ghosts.slot_count - 1) & ~std::uint64_t{kGhostSet - 1});
+}
+
 void EvictionQueue::remember(const Arena& arena, Tag hash) {
     if (ghosts.slot_count == 0) return;
-    arena.at<std::uint32_t>(ghosts.slots)[hash & (ghosts.slot_count - 1)] = fingerprint(hash);
+    std::uint32_t* set = ghost_set(arena, hash);
+    std::copy_backward(set, set + kGhostSet - 1, set + kGhostSet);
+    set[0] = fingerprint(hash);
 }
 
 bool EvictionQueue::remembered(const Arena& arena, Tag hash) {
     if (ghosts.slot_count == 0) return false;
-    std::uint32_t& slot = arena.at<std::uint32_t>(ghosts.slots)[hash & (ghosts.slot_count - 1)];
-    if (slot != fingerprint(hash)) return false;
-    slot = 0;
+    std::uint32_t* set = ghost_set(arena, hash);
+    std::uint32_t* found = std::find(set, set + kGhostSet, fingerprint(hash));
+    if (found == set + kGhostSet) return false;
+    std::copy(found + 1, set + kGhostSet, found);
+    set[kGhostSet - 1] = 0;
     return true;
 }
 
 GhostTable EvictionQueue::replace_ghosts(const Arena& arena, GhostTable table) {
-    std::fill_n(arena.at<std::uint32_t>(table.slots), table.slot_count, 0U);
+    std::fill_n(GhostTable::begin(arena, table.slots), table.slot_count, 0U);
     const GhostTable old = ghosts;
     ghosts.slots = table.slots;
     store_relaxed(ghosts.slot_count, table.slot_count);

@@ -6,7 +6,9 @@
 // Every struct here is trivially copyable and refers to others by offset.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "core/arena.hpp"
@@ -72,6 +74,21 @@ struct TagNode {
     WriterRing ring;
 };
 static_assert(std::is_trivially_copyable_v<TagNode>);
+
+// Every allocation begins with a label of 8 bytes: the hash of an entry, the tag of a node, 0 of
+// anything else. It is written under the arena lock when the memory is handed out, and constant
+// until the memory is given back; so whoever holds that lock can see what an entry in some place
+// would be called, and then ask the index whether it is one.
+using Label = Tag;
+static_assert(offsetof(Entry, hash) == 0 && offsetof(TagNode, tag) == 0);
+
+// Makes everything behind the label a T.
+template <class T>
+void init_labelled(T* memory) {
+    const T fresh = {};
+    std::memcpy(reinterpret_cast<char*>(memory) + sizeof(Label),
+                reinterpret_cast<const char*>(&fresh) + sizeof(Label), sizeof(T) - sizeof(Label));
+}
 
 enum class ControlState : std::uint8_t { kFree, kUsed, kLeaving };
 

@@ -5,24 +5,108 @@
 #include "core/store.hpp"
 
 namespace cache_ext::core {
+namespace {
+
+// Evictions by policy before a request clears one place.
+constexpr int kPolicyVictims = 8;
+
+// What a larger ghost table may cost: it is tried for again, and entries need not go for it.
+constexpr int kGhostRounds = 32;
+constexpr std::uint32_t kGhostsAtOnce = 1024;
+
+}  // namespace
 
 void Store::release_memory(Ref ref) {
     LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
     arena_.free(ref);
 }
 
-// Fails only when nothing is left to evict anywhere. Every round frees something, or ends.
-Ref Store::allocate(std::size_t bytes) {
-    for (;;) {
+Ref Store::take_memory(std::size_t bytes, Label label) {
+    const Ref ref = arena_.allocate(bytes);
+    if (ref != kNullRef) *arena_.at<Label>(ref) = label;
+    return ref;
+}
+
+// Fails only when nothing is left to evict anywhere, or after max_rounds. Every round frees
+// something, or is the last.
+Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
+    for (int round = 0; round < max_rounds; ++round) {
         {
             LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-            const Ref ref = arena_.allocate(bytes);
+            const Ref ref = take_memory(bytes, label);
+            if (ref != kNullRef) return ref;
+        }
+        if (round >= kPolicyVictims) {
+            const Ref ref = clear_room(bytes, label);
             if (ref != kNullRef) return ref;
         }
         const CacheIndex heaviest = heaviest_budget();
         if (heaviest != kNoCache && evict_one(heaviest)) continue;
         if (!evict_anywhere() && !drop_ghosts()) return kNullRef;
     }
+    return kNullRef;
+}
+
+// The holes that the policy's victims leave do not touch, so for a large value among small ones
+// thousands would have to go. This takes one victim and then what lies behind it in the block,
+// whosever it is, until there is room. Gives up at memory that cannot be evicted: a ghost table, a
+// node that other entries hold on to, an entry that is not linked yet.
+Ref Store::clear_room(std::size_t bytes, Label label) {
+    const CacheIndex heaviest = heaviest_budget();
+    if (heaviest == kNoCache) return kNullRef;
+    Ref start = kNullRef;  // out of index and queue, but not freed: the place stays ours
+    {
+        LockGuard guard(locks_, budget_lock(heaviest), LockGuard::kExclusive);
+        collect_dead(heaviest);
+        evict_under_lock(heaviest, &start);
+    }
+    if (start == kNullRef) return kNullRef;
+    Ref obstacle = kNullRef;
+    bool passed = false;  // the obstacle, to evict what lies behind it
+    for (;;) {
+        Ref next;
+        Label what = 0;
+        {
+            LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+            if (arena_.room_around(start) >= Arena::gross_size(bytes)) {
+                arena_.free(start);
+                return take_memory(bytes, label);
+            }
+            next = arena_.next_allocation(start);
+            if (next != kNullRef && next == obstacle) {
+                if (passed) next = kNullRef;
+                if (next != kNullRef) next = arena_.next_allocation(next);
+                passed = true;
+            }
+            if (next != kNullRef) what = *arena_.at<Label>(next);
+        }
+        if (next == kNullRef) break;
+        if (evict_at(next, what)) continue;
+        if (obstacle != kNullRef) break;
+        obstacle = next;
+    }
+    release_memory(start);
+    return kNullRef;
+}
+
+// Evicts the entry in some place. False if there is none, or none that is linked.
+bool Store::evict_at(Ref ref, Tag hash) {
+    CacheIndex budget;
+    {
+        PartitionWriter guard(locks_, partitions_, partition_of(hash));
+        Ref known = *bucket(hash);
+        while (known != kNullRef && known != ref) known = arena_.at<Entry>(known)->next;
+        if (known == kNullRef) return false;
+        const Entry* e = arena_.at<Entry>(ref);
+        budget = e->budget;
+        caches_[e->cache].counters.add(e->cache, Counter::kEvictions);
+        unlink(ref);
+        bury(ref);
+    }
+    LockGuard guard(locks_, budget_lock(budget), LockGuard::kExclusive);
+    caches_[budget].queue.remember(arena_, hash);
+    collect_dead(budget);
+    return true;
 }
 
 // When the heaviest budget has just been emptied by somebody else.
@@ -70,7 +154,8 @@ bool Store::evict_one(CacheIndex budget) {
     return evict_under_lock(budget);
 }
 
-bool Store::evict_under_lock(CacheIndex budget) {
+// kept: gets the victim if it was evicted here, out of everything but not freed.
+bool Store::evict_under_lock(CacheIndex budget, Ref* kept) {
     CacheControl& b = caches_[budget];
     const Ref ref = b.queue.pop_victim(arena_);
     if (ref == kNullRef) return false;
@@ -82,7 +167,8 @@ bool Store::evict_under_lock(CacheIndex budget) {
     }
     if (mine) {
         caches_[e->cache].counters.add(e->cache, Counter::kEvictions);
-        forget_entry(ref);
+        forget_entry(ref, kept != nullptr);
+        if (kept != nullptr) *kept = ref;
     } else {
         collect_dead(budget);  // a writer's record was dropped just now, and this entry with it
     }
@@ -124,28 +210,28 @@ void Store::collect_dead(CacheIndex budget) {
     }
 }
 
-void Store::forget_entry(Ref ref) {
+void Store::forget_entry(Ref ref, bool keep_memory) {
     const Entry* e = arena_.at<Entry>(ref);
     CacheControl& b = caches_[e->budget];
     store_relaxed(b.used_entries, b.used_entries - 1);
     store_relaxed(b.used_bytes, b.used_bytes - arena_.gross_bytes(ref));
     unpin(e->tags(), e->tag_count);
-    release_memory(ref);
+    if (!keep_memory) release_memory(ref);
 }
 
-// Ghosts are worth having as many of as there are entries; asked for once evictions have begun,
-// from whatever memory is free.
-void Store::grow_ghosts(CacheIndex budget) {
+// Ghosts are worth having about as many of as there are entries. Asked for once evictions have
+// begun; while the memory is full, entries make room for them, which costs one in several hundred.
+void Store::grow_ghosts(CacheIndex budget, std::uint64_t evictions) {
     const std::uint64_t entries = load_relaxed(caches_[budget].used_entries);
     const std::uint32_t have = load_relaxed(caches_[budget].queue.ghosts.slot_count);
-    const auto want =
-        static_cast<std::uint32_t>(std::bit_ceil(std::clamp<std::uint64_t>(entries, 64, 1U << 20)));
-    if (have >= want / 2 && have != 0) return;
-    Ref fresh;
-    {
-        LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-        fresh = arena_.allocate(want * sizeof(std::uint32_t));
-    }
+    const auto want = static_cast<std::uint32_t>(
+        std::bit_ceil(std::clamp<std::uint64_t>(entries / 4 * 3, 64, 1U << 20)));
+    if (have >= want / 2 && have <= want * 8 && have != 0) return;
+    // A large one may not be had now; do not try for every entry.
+    if (want > kGhostsAtOnce && have != 0 && evictions % 256 != 0) return;
+    const std::size_t bytes = GhostTable::bytes_for(want);
+    if (bytes > arena_.max_allocation() / 16) return;
+    const Ref fresh = allocate(bytes, 0, kGhostRounds);
     if (fresh == kNullRef) return;
     GhostTable old;
     {

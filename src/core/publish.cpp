@@ -76,8 +76,10 @@ bool Store::link(const Fill& fill, const Snapshot& f, Ref ref, std::uint32_t gen
     if (!anyway && !has_room(caches_[e->budget], gross, freed)) return false;
     std::copy_n(unseen->xid, e->unseen_count, e->unseen());
     if (known != kNullRef) {
-        // Before readers can find the new one: they raise it.
+        // Before readers can find the new one: they raise it. A refresh is no use of the entry; a
+        // load because the old value could not be served is.
         e->frequency = load_relaxed(arena_.at<Entry>(known)->frequency);
+        if (!fill.replace) EvictionQueue::touch(e);
         unlink(known);
         *replaced = known;
     }
@@ -95,11 +97,12 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     const std::uint64_t max_bytes = load_relaxed(b.max_bytes);
     const std::size_t most =
         Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes);
-    if (most > arena_.max_allocation() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
+    if (most > max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;
     }
 
     Pins pins;
+    pins.count = 0;
     Unseen unseen;
     Seq cache_seq;
     std::uint32_t generation;
@@ -116,22 +119,25 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
             return c.whole.usable(f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
         }
     }
-    PublishResult result = pin(fill, f, &pins, &unseen);
+    // What is large comes before the rings of its own tags, which would lie in its way.
+    const bool large = most > arena_.max_allocation() / 64;
+    Ref ref = large ? allocate(most, fill.key.hash) : kNullRef;
+    PublishResult result =
+        large && ref == kNullRef ? PublishResult::kNoMemory : pin(fill, f, &pins, &unseen);
+    const std::uint32_t room = unseen.count;
+    if (result == PublishResult::kPublished && !large) {
+        ref = allocate(Entry::bytes_for(fill.tag_count, room, fill.key.size, fill.value_bytes),
+                       fill.key.hash);
+        if (ref == kNullRef) result = PublishResult::kNoMemory;
+    }
     if (result != PublishResult::kPublished) {
         unpin(pins.ref, pins.count);
+        if (ref != kNullRef) release_memory(ref);
         return result;
-    }
-    const std::uint32_t room = unseen.count;
-    const Ref ref =
-        allocate(Entry::bytes_for(fill.tag_count, room, fill.key.size, fill.value_bytes));
-    if (ref == kNullRef) {
-        unpin(pins.ref, pins.count);
-        return PublishResult::kNoMemory;
     }
 
     Entry* e = arena_.at<Entry>(ref);
-    *e = Entry{};
-    e->hash = fill.key.hash;
+    init_labelled(e);
     e->cache = static_cast<std::uint16_t>(fill.cache);
     e->budget = static_cast<std::uint16_t>(budget);
     e->value_bytes = fill.value_bytes;
@@ -160,14 +166,16 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
         if (replaced != kNullRef) {
             const CacheIndex old_budget = arena_.at<Entry>(replaced)->budget;
             if (old_budget == budget) {
-                b.queue.remove(arena_, replaced);
+                b.queue.replace(arena_, replaced, ref);
                 forget_entry(replaced);
             } else {
                 bury(replaced);  // its budget was changed; whoever locks the old one frees it
             }
         }
         if (result == PublishResult::kPublished) {
-            b.queue.insert(arena_, ref, load_relaxed(b.max_entries));
+            if (e->queue == Queue::kNone) {
+                b.queue.insert(arena_, ref, load_relaxed(b.max_entries));
+            }
             store_relaxed(b.used_entries, b.used_entries + 1);
             store_relaxed(b.used_bytes, b.used_bytes + gross);
         }
@@ -177,10 +185,11 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
         release_memory(ref);
         return result;
     }
-    if (load_relaxed(c.counters.stripes[fill.cache % kStripes]
-                         .value[static_cast<std::uint32_t>(Counter::kEvictions)]) > 0) {
-        grow_ghosts(budget);
-    }
+    // Evictions of this cache: all are counted in this stripe.
+    const std::uint64_t evictions =
+        load_relaxed(c.counters.stripes[fill.cache % kStripes]
+                         .value[static_cast<std::uint32_t>(Counter::kEvictions)]);
+    if (evictions > 0) grow_ghosts(budget, evictions);
     return result;
 }
 

@@ -6,6 +6,7 @@
 // except on these locks.
 #pragma once
 
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 
@@ -86,7 +87,7 @@ struct Fill {
 enum class PublishResult : std::uint8_t {
     kPublished,
     kSuperseded,     // an entry that was computed later is there already
-    kOversized,      // more than the budget or the block can ever hold
+    kOversized,      // more than the budget holds, or more than a quarter of the block
     kNoMemory,       // nothing was left to evict
     kUnusable,       // the snapshot cannot judge the tags
     kUnseenWriters,  // it is blind to more writers than an entry remembers
@@ -271,9 +272,12 @@ class Store {
     StoreStats stats() const;
     std::uint32_t max_caches() const { return header_->max_caches; }
     Clock clock() const { return clock_; }
-    // Larger values cannot be held, however much is evicted.
+    // An entry may take a quarter of the arena: no single value empties the cache, and what is in
+    // the way of it can be cleared.
+    std::size_t max_entry_bytes() const { return arena_.max_allocation() / 4; }
+    // Larger values are not held.
     std::size_t max_value_bytes() const {
-        return arena_.max_allocation() - Entry::bytes_for(kMaxTags, kMaxUnseen, kMaxKeyBytes, 0);
+        return max_entry_bytes() - Entry::bytes_for(kMaxTags, kMaxUnseen, kMaxKeyBytes, 0);
     }
     // Walks everything: invariants hold (for tests; nobody else may be at work).
     bool check() const;
@@ -319,17 +323,22 @@ class Store {
     void drop_contradicted(const WriterRecord* dropped, std::uint32_t count);
     bool has_bystander(Tag tag) const;  // partition lock
 
-    Ref allocate(std::size_t bytes);    // no lock; evicts wherever it must
-    void release_memory(Ref ref);       // arena lock
-    bool evict_one(CacheIndex budget);  // no lock
-    bool evict_anywhere();              // no lock
-    bool drop_ghosts();                 // no lock
-    bool evict_under_lock(CacheIndex budget);
-    void forget_entry(Ref ref);            // budget lock; not in index or queue any more: frees it
+    Ref allocate(std::size_t bytes, Label label,
+                 int max_rounds = INT_MAX);           // no lock; evicts wherever it must
+    Ref take_memory(std::size_t bytes, Label label);  // arena lock
+    Ref clear_room(std::size_t bytes, Label label);   // no lock
+    void release_memory(Ref ref);                     // no lock
+    bool evict_one(CacheIndex budget);                // no lock
+    bool evict_at(Ref ref, Tag hash);                 // no lock
+    bool evict_anywhere();                            // no lock
+    bool drop_ghosts();                               // no lock
+    bool evict_under_lock(CacheIndex budget, Ref* kept = nullptr);
+    // Budget lock; not in index or queue any more: frees it, unless told to leave the memory.
+    void forget_entry(Ref ref, bool keep_memory = false);
     void collect_dead(CacheIndex budget);  // budget lock
     void collect_all_dead();               // no lock
     CacheIndex heaviest_budget() const;
-    void grow_ghosts(CacheIndex budget);
+    void grow_ghosts(CacheIndex budget, std::uint64_t evictions);
 
     PublishResult pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen* unseen);
     void unpin(const TagRef* refs, std::uint32_t count);

@@ -129,8 +129,7 @@ bool Store::all_seen(Tag tag, Xid self, const Snapshot& f, Xid* unseen,
 // Gives a tag a ring of its own, which starts with what the shared one knows of it.
 Ref Store::make_node(Ref memory, Tag tag, bool is_key) {
     auto* node = arena_.at<TagNode>(memory);
-    *node = TagNode{};
-    node->tag = tag;
+    init_labelled(node);
     node->is_key = is_key;
     node->ring.init();
     WriterRecord dropped[2 * kRingCapacity];
@@ -184,7 +183,7 @@ PublishResult Store::pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen
                     break;
                 }
             }
-            spare = allocate(sizeof(TagNode));  // without the lock; then look again
+            spare = allocate(sizeof(TagNode), tag);  // without the lock; then look again
             if (spare == kNullRef) return result;
         }
         if (spare != kNullRef) release_memory(spare);

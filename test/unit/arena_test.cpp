@@ -273,6 +273,23 @@ TEST(Arena, NextAllocationVisitsEveryLiveOneInOrder) {
     EXPECT_EQ(visited, live);
 }
 
+TEST(Arena, RoomAroundIsWhatFreeingWouldJoin) {
+    Memory memory(1 << 20);
+    Arena arena = memory.format();
+    const Ref a = arena.allocate(100), b = arena.allocate(200), c = arena.allocate(300);
+    const Ref d = arena.allocate(400);
+    const std::size_t ga = arena.gross_bytes(a), gb = arena.gross_bytes(b);
+    const std::size_t gc = arena.gross_bytes(c);
+    EXPECT_EQ(arena.room_around(b), gb);
+    arena.free(a);
+    EXPECT_EQ(arena.room_around(b), ga + gb);
+    arena.free(c);
+    EXPECT_EQ(arena.room_around(b), ga + gb + gc);
+    EXPECT_EQ(arena.room_around(d), arena.stats().capacity - ga - gb);
+    arena.free(b);
+    EXPECT_EQ(arena.room_around(d), arena.stats().capacity);
+}
+
 TEST(Arena, GrossAccountingIsTheSumOverLiveAllocations) {
     Memory memory(4 << 20);
     Arena arena = memory.format();

@@ -74,6 +74,35 @@ TEST_F(StoreBudget, ARefreshedEntryKeepsTheHitsThatSaveIt) {
     EXPECT_FALSE(cache.has(key(1)));
 }
 
+TEST_F(StoreBudget, ARefreshedEntryKeepsItsQueueAndItsPlaceInIt) {
+    const TestCache cache(*store, 1, {100, 0, kNoCache});
+    put(cache, 0, 100);
+    for (int i = 0; i < 50; ++i) read(cache, i);
+    put(cache, 1000, 1100);  // the 50 are in the main queue now
+    ASSERT_EQ(cache.control().queue.main.count, 50U);
+    for (int i = 0; i < 50; ++i) refresh(cache, i);
+    EXPECT_EQ(cache.control().queue.main.count, 50U);
+    for (int i = 1050; i < 1100; i += 2) refresh(cache, i);
+    EXPECT_EQ(cache.control().queue.main.count, 50U);
+    put(cache, 2000, 2025);
+    Numbers wanted;
+    for (int i = 1075; i < 1100; ++i) wanted.push_back(i);
+    EXPECT_EQ(present(cache, 1000, 1100), wanted) << "oldest first, refreshed or not";
+    EXPECT_EQ(present(cache, 0, 100).size(), 50U);
+}
+
+// Somebody asked for it, or it would not have been loaded again.
+TEST_F(StoreBudget, AnEntryThatIsLoadedAgainHasBeenUsed) {
+    const TestCache cache(*store, 1, {100, 0, kNoCache});
+    put(cache, 0, 100);
+    FakeClock::advance(1);
+    cache.write(key(0), 50, ended_below(60));
+    ASSERT_EQ(cache.get(key(0), snapshot(100)).result, LookupResult::kContradicted);
+    ASSERT_EQ(cache.put(key(0), "new", kAll), PublishResult::kPublished);
+    put(cache, 100, 250);
+    EXPECT_EQ(present(cache, 0, 2), Numbers{0});
+}
+
 TEST_F(StoreBudget, ALoadThatIsNotPublishedCostsNobodyItsPlace) {
     const TestCache cache(*store, 1, {10, 0, kNoCache});
     put(cache, 0, 10);

@@ -178,14 +178,35 @@ TEST_F(StoreEviction, AReturningVictimIsTakenForOneThatIsUsed) {
     EXPECT_FALSE(cache.has("scan0"));
 }
 
-TEST_F(StoreEviction, EverythingCanGoForOneLargeValue) {
+TEST_F(StoreEviction, ALargeValueCostsAboutAsManyBytesAsItNeeds) {
+    const TestCache a(*store, 1), b(*store, 2);
+    std::mt19937 random(3);
+    for (int i = 0; evictions(a) + evictions(b) < 20000; ++i) {
+        put(random() % 2 == 0 ? a : b, name("k", static_cast<int>(random() % 20000)),
+            200 + random() % 800);
+    }
+    std::uint64_t most = 0;
+    for (int i = 0; i < 20; ++i) {
+        const std::uint64_t before = evictions(a) + evictions(b);
+        put(a, name("big", i), 100000);
+        most = std::max(most, evictions(a) + evictions(b) - before);
+        EXPECT_TRUE(a.has(name("big", i)));
+        put(a, name("k", 30000 + i), 100);
+    }
+    EXPECT_LT(most, 400U) << "of about 700 bytes each";
+}
+
+TEST_F(StoreEviction, WhatLiesBesideAVictimGoesWhoseverItIs) {
     TestStore small(Store::min_bytes({8}));
-    const TestCache cache(*small, 1);
-    for (int i = 0; evictions(cache) < 50; ++i) put(cache, name("k", i), 300);
-    ASSERT_EQ(cache.put("big", std::string(small->max_value_bytes(), 'v'), kAll),
-              PublishResult::kPublished);
-    EXPECT_TRUE(cache.has("big"));
-    EXPECT_EQ(cache.control().live_entries, 1U);
+    const TestCache light(*small, 1), heavy(*small, 2);
+    for (int i = 0; evictions(heavy) == 0; ++i) {
+        put(heavy, name("k", i), 400);
+        if (i % 4 == 0 && evictions(heavy) == 0) put(light, name("k", i), 400);
+    }
+    const std::uint64_t before = evictions(light);
+    put(heavy, "big", 15000);
+    EXPECT_GT(evictions(light), before);
+    EXPECT_EQ(light.control().used_entries, light.control().live_entries);
     EXPECT_TRUE(settled_check(*small));
 }
 
