@@ -1,5 +1,6 @@
 #include "pg/postgres.hpp"
 
+#include "pg/clear.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
@@ -49,6 +50,7 @@ void request() {
     RequestAddinShmemSpace(tasks_bytes());
     RequestAddinShmemSpace(clock_bytes());
     RequestAddinShmemSpace(survivors_bytes());
+    RequestAddinShmemSpace(clear_bytes());
     RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 2);
 }
 
@@ -66,6 +68,7 @@ void startup() {
     attach_clock();
     attach_tasks(&locks[core::Store::lock_count(options())].lock);
     attach_survivors(&locks[core::Store::lock_count(options()) + 1].lock);
+    attach_clear();
     the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
     ready = true;
     LWLockRelease(AddinShmemInitLock);
