@@ -130,7 +130,8 @@ extern "C" Datum cache_clear_request_1_0(PG_FUNCTION_ARGS) {
     }
     issue(secret, now_ms());
     char hex[2 * kTokenBytes + 1];
-    for (int i = 0; i < kTokenBytes; ++i) snprintf(hex + 2 * i, 3, "%02x", secret[i]);
+    char* end = hex;
+    for (const uint8 byte : secret) end += snprintf(end, 3, "%02x", byte);
     PG_RETURN_TEXT_P(cstring_to_text(hex));
 }
 
