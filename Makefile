@@ -12,7 +12,7 @@ EXT_SQL_PARTS := $(sort $(wildcard sql/parts/*.sql))
 EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
-SCRIPT_TARGETS := check soak unit lint format demo demo-stop help
+SCRIPT_TARGETS := check soak unit lint format demo demo-stop bench bench-page help
 
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
@@ -39,6 +39,12 @@ demo:
 demo-stop:
 	@scripts/demo_stop.sh
 
+bench:
+	@scripts/bench.sh
+
+bench-page:
+	@scripts/bench_page.sh
+
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
@@ -62,6 +68,10 @@ endif
 #: make demo          install what is missing, build, show the call-centre example
 #:                    USERS= AGENTS= CALLS= set the size; KEEP=1 leaves the cluster running
 #: make demo-stop     stop what KEEP=1 left running
+#: make bench         install what is missing, build, measure the cache beside its peers
+#:                    ONLY=protocol|inserver|many|writers|copy|update|stampede|core runs a part;
+#:                    ROUNDS=3 is how often each contestant runs
+#: make bench-page    put the last result of make bench into docs/benchmarks.md
 #: make clean         remove what was built
 #:
 #: PG_CONFIG=/path/to/pg_config chooses the PostgreSQL to build for and to test with.

@@ -1,6 +1,7 @@
 #include "pg/load_many.hpp"
 
 #include "pg/arguments.hpp"
+#include "pg/bypass.hpp"
 #include "pg/fill.hpp"
 #include "pg/values.hpp"
 #include "pg/row_loaders.hpp"

@@ -1,5 +1,6 @@
 #include "pg/postgres.hpp"
 
+#include "pg/health.hpp"
 #include "pg/settings.hpp"
 
 #include "pg/clock.hpp"
@@ -99,6 +100,7 @@ void define_settings(bool preloading) {
                             "Time that a loader may take in a background worker.",
                             "Zero: no limit.", &settings.refresh_timeout_ms, 60000, 0, INT_MAX,
                             PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    define_health_settings();
     MarkGUCPrefixReserved("cache_ext");
 }
 

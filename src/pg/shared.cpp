@@ -1,5 +1,6 @@
 #include "pg/postgres.hpp"
 
+#include "pg/clear.hpp"
 #include "pg/flights.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/settings.hpp"
@@ -53,6 +54,7 @@ void request() {
     RequestAddinShmemSpace(clock_bytes());
     RequestAddinShmemSpace(survivors_bytes());
     RequestAddinShmemSpace(flights_bytes());
+    RequestAddinShmemSpace(clear_bytes());
     RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 4);
 }
 
@@ -72,6 +74,7 @@ void startup() {
     attach_survivors(&locks[core::Store::lock_count(options()) + 1].lock);
     attach_flights(&locks[core::Store::lock_count(options()) + 2].lock);
     attach_loading_state(&locks[core::Store::lock_count(options()) + 3].lock);
+    attach_clear();
     the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
     ready = true;
     LWLockRelease(AddinShmemInitLock);

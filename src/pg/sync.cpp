@@ -1,9 +1,11 @@
 #include "pg/sync.hpp"
 
 #include "pg/arguments.hpp"
+#include "pg/fill.hpp"
 #include "pg/load_many.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
+#include "pg/values.hpp"
 #include "pg/views.hpp"
 
 extern "C" {
@@ -85,7 +87,7 @@ enum class Comparison : uint8 { kAbsent, kSame, kDifferent };
 Comparison compare(const Definition* d, const Key& key, const Loaded& value,
                    const core::Snapshot& snapshot, uint8* buffer) {
     ValueBytes bytes;
-    value_bytes(d, value.value, value.is_null, &bytes);
+    stored_bytes(d, value.value, value.is_null, &bytes);
     const core::Found found =
         store().lookup(d->index, key.view, snapshot, buffer, bytes.size, core::Detail::kInspect);
     if (found.result == core::LookupResult::kAbsent) return Comparison::kAbsent;
@@ -109,7 +111,7 @@ void publish_rows(const Definition* d, const AllRows& rows, const Load& load,
         Key key;
         encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
         ValueBytes bytes;
-        value_bytes(d, r->value.value, r->value.is_null, &bytes);
+        stored_bytes(d, r->value.value, r->value.is_null, &bytes);
         auto* buffer = static_cast<uint8*>(palloc(std::max<uint32>(8, bytes.size)));
         const Comparison c = compare(d, key, r->value, snapshot, buffer);
         // What never expires need not be written again.

@@ -24,12 +24,6 @@ namespace {
 
 using core::Counter;
 
-// May the current user see this cache's keys and what only its owner should know?
-bool may_see(const Definition* d) {
-    return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
-           (OidIsValid(d->owner) && has_privs_of_role(GetUserId(), d->owner));
-}
-
 const char* state_text(core::LookupResult result) {
     switch (result) {
         case core::LookupResult::kHit:
@@ -73,7 +67,13 @@ const Definition* definition_by_index(core::CacheIndex index) {
     return nullptr;
 }
 
-// Control blocks of all definitions that have one, without making any.
+}  // namespace
+
+bool may_see(const Definition* d) {
+    return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+           (OidIsValid(d->owner) && has_privs_of_role(GetUserId(), d->owner));
+}
+
 void find_control_blocks() {
     for (int i = 0; i < definition_count(); ++i) {
         auto* d = const_cast<Definition*>(definition_at(i));
@@ -84,8 +84,6 @@ void find_control_blocks() {
         }
     }
 }
-
-}  // namespace
 
 EntryListing list_entries(uint32 p) {
     const Snapshot active = GetActiveSnapshot();

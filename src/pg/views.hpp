@@ -2,9 +2,15 @@
 #pragma once
 
 #include "core/store.hpp"
-#include "pg/postgres.hpp"
+#include "pg/definitions.hpp"
 
 namespace cache_ext::pg {
+
+// May the current user see this cache's keys and what only its owner should know?
+bool may_see(const Definition* definition);
+
+// Control blocks of all definitions that have one, without making any. Needs shared memory.
+void find_control_blocks();
 
 // A copy of the entries of one partition, palloc'ed; keys lie one after the other.
 struct EntryListing {

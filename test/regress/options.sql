@@ -54,6 +54,11 @@ SELECT create_with($$max_memory => 'much'$$);
 SELECT create_with($$max_memory => '10 apples'$$);
 SELECT create_with($$max_memory => ''$$);
 SELECT create_with($$stale_for => '-1 s'$$);
+SELECT create_with($$null_ttl => '0'$$);
+SELECT create_with($$ttl_min => '0'$$);
+SELECT create_with($$ttl_min => '6 min'$$);
+SELECT create_with($$ttl_max => '4 min'$$);
+SELECT create_with($$ttl => NULL, ttl_max => '4 min'$$);
 SELECT create_with($$priority => 'high'$$);
 SELECT create_with($$budget => 'no_such_cache'$$);
 SELECT create_with($$budget => 'x'$$);
@@ -80,6 +85,7 @@ SELECT alter_with('{"max_memory": 0}');
 SELECT regexp_replace(alter_with('{"max_memory": "1TB"}'), '\d+ MB', '* MB');
 SELECT alter_with('{"max_memory": "much"}');
 SELECT alter_with('{"stale_for": "-1 s"}');
+SELECT alter_with('{"ttl": "10 min", "ttl_max": "9 min"}');
 SELECT alter_with('{"priority": "high"}');
 SELECT alter_with('{"warm_on_invalidate": "perhaps"}');
 SELECT alter_with('{"budget": "no_such_cache"}');
@@ -100,7 +106,6 @@ SELECT alter_with('{"ttl": "1 min", "priority": 9, "refresh_at": 2}');
 SELECT * FROM options;
 
 -- What this version does not do yet is refused, not ignored.
-SELECT create_with($$stale_for => '1 min'$$);
 SELECT create_with($$load_many => 'double(int)'$$);
 SELECT create_with($$load_all => 'double(int)'$$);
 SELECT create_with($$sync_every => '1 min'$$);
@@ -108,7 +113,6 @@ SELECT create_with($$warm_keys => 'SELECT 1::text'$$);
 SELECT create_with($$warm_every => '1 min'$$);
 SELECT create_with($$warm_on_invalidate => true$$);
 SELECT alter_with('{"load_many": "double(int)"}');
-SELECT alter_with('{"stale_for": "1 min"}');
 SELECT alter_with('{"warm_on_invalidate": true}');
 
 -- cache_alter sets what is present, whatever its JSON type, and leaves the rest.

@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# bench.sh [PART...]: installs what is missing, builds, and measures the cache beside its peers, all
+# parts or only those named (or listed in ONLY): protocol inserver many writers copy update stampede
+# core. Prints a markdown page and leaves it in build/bench.md. ROUNDS (3) is how often each
+# contestant runs; the more, the quieter the medians.
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=scripts/jobs.sh
+source "$ROOT/scripts/jobs.sh"
+# shellcheck source=scripts/cluster.sh
+source "$ROOT/scripts/cluster.sh"
+# shellcheck source=scripts/bench_lib.sh
+source "$ROOT/scripts/bench_lib.sh"
+# shellcheck source=scripts/bench_peers.sh
+source "$ROOT/scripts/bench_peers.sh"
+cd "$ROOT"
+
+readonly PARTS='protocol inserver many writers copy update stampede core'
+readonly BENCH=$ROOT/test/bench
+readonly ROUNDS=${ROUNDS:-3}
+readonly REPORT=$ROOT/build/bench.md
+ALL_CORES=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+CORES=$ALL_CORES
+for part in $PARTS; do
+    # shellcheck disable=SC1090
+    if [ "$part" != core ]; then source "$BENCH/$part.sh"; fi
+done
+
+# run COMMAND...: as a job; ends the benchmarks if it fails.
+run() {
+    run_job "$@"
+    if [ "$JOB_STATUS" -ne 0 ]; then die "The benchmarks stop here: $1 failed."; fi
+}
+
+build() {
+    make --no-print-directory -s -j "$(nproc)" all
+}
+
+build_tools() {
+    g++ -std=c++20 -O2 -pthread -o "$SCRATCH/client" "$BENCH/client.cpp"
+    cc -O2 -shared -fPIC -I"$("$PG_CONFIG" --includedir-server)" -o "$SCRATCH/module.so" \
+        "$BENCH/module.c"
+    mkdir -p "$SCRATCH"/samples/{1,2} "$SCRATCH/statements"
+    cp -R "$BENCH" "$ROOT/examples" "$SCRATCH"
+    : > "$SCRATCH/targets"
+    scratch_hand_over
+}
+
+settings() {
+    cat << 'END'
+shared_buffers = 512MB
+work_mem = 64MB
+max_wal_size = 8GB
+checkpoint_timeout = 1h
+autovacuum = off
+jit = off
+max_parallel_workers_per_gather = 0
+max_connections = 120
+cache_ext.max_transaction_tags = 10000
+END
+    if [ -n "$WITH_PGMEMCACHE" ]; then echo "shared_preload_libraries = 'cache_ext,pgmemcache'"; fi
+}
+
+load() {
+    as_server_user "$PG_BINDIR/createdb" -h "$SCRATCH/bench/socket" -U postgres bench
+    bench_psql -v "module=$SCRATCH/module" -f "$SCRATCH/bench_files/schema.sql" > /dev/null
+    peers_fill
+}
+
+# core_benchmarks: those of src/core without a server, if they are there.
+core() {
+    if [ ! -e "$BENCH/Makefile" ]; then return 0; fi
+    echo "### The core without a server"
+    echo
+    make --no-print-directory -s -f test/bench/Makefile report
+}
+
+# Which machine and which versions.
+about() {
+    local model
+    model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+    echo "\`make bench${ONLY:+ ONLY=\"$ONLY\"}\` with ROUNDS=$ROUNDS, $(date -u +%Y-%m-%d)," \
+        "$(nproc) cores (${model:-unknown}), Linux $(uname -r);"
+    echo "$("$PG_CONFIG" --version)," \
+        "$(g++ --version | head -n 1)," \
+        "$(redis-server --version 2> /dev/null | sed 's/^Redis server v=\([0-9.]*\).*/Redis \1/')," \
+        "$(memcached -V 2> /dev/null)," \
+        "pgmemcache $(dpkg-query -W -f '${Version}' "postgresql-$PG_MAJOR-pgmemcache" 2> /dev/null)."
+    echo
+}
+
+# report_part NAME: runs it and adds its tables to the report.
+report_part() {
+    local started=$SECONDS
+    run_job "$1" > "$SCRATCH/part.md"
+    if [ "$JOB_STATUS" -ne 0 ]; then
+        echo "FAILED: $1"
+        FAILED=1
+    fi
+    cat "$SCRATCH/part.md"
+    cat "$SCRATCH/part.md" >> "$SCRATCH/parts.md"
+    echo "($((SECONDS - started)) s)"
+}
+
+main() {
+    local wanted part
+    read -r -a wanted <<< "${*:-${ONLY:-$PARTS}}"
+    for part in "${wanted[@]}"; do
+        case " $PARTS " in *" $part "*) ;; *) die "no such part: $part ($PARTS)" ;; esac
+    done
+    FAILED=0
+
+    heading "Dependencies"
+    "$ROOT/scripts/install_dependencies.sh" bench
+    find_postgres
+
+    heading "Build"
+    # One build of this tree at a time.
+    exec 8< "$ROOT"
+    run flock 8
+    run build
+    scratch_create bench
+    extension_install || die "The benchmarks stop here: the extension could not be installed."
+    exec 8<&-
+    run build_tools
+
+    heading "Start a throwaway cluster and the peers"
+    mv "$SCRATCH/bench" "$SCRATCH/bench_files"
+    peers_start
+    settings > "$SCRATCH/bench.conf"
+    run cluster_start bench "$SCRATCH/bench.conf"
+    run load
+
+    for part in "${wanted[@]}"; do
+        heading "$part"
+        report_part "$part"
+    done
+    {
+        about
+        if [ -s "$SCRATCH/targets" ]; then
+            echo "### Targets"
+            echo
+            { cells 'target' 'measured' 'wanted' 'met'; cat "$SCRATCH/targets"; } | table
+        fi
+        cat "$SCRATCH/parts.md"
+    } > "$REPORT"
+
+    heading "Targets"
+    sed -n '/^### Targets/,/^$/d; /^| target/,/^$/p' "$REPORT"
+    echo "All tables: ${REPORT#"$ROOT/"}, after $SECONDS s"
+    [ "$FAILED" -eq 0 ]
+}
+
+main "$@"

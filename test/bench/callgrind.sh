@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# callgrind.sh: the instructions of a hit by function, from a single-user server under valgrind.
+# EXPRESSION is what is evaluated for each row n (cache_get_bench_json(1)); TOP is how many
+# functions are shown (25).
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
+# shellcheck source=scripts/jobs.sh
+source "$ROOT/scripts/jobs.sh"
+# shellcheck source=scripts/cluster.sh
+source "$ROOT/scripts/cluster.sh"
+# shellcheck source=scripts/bench_lib.sh
+source "$ROOT/scripts/bench_lib.sh"
+cd "$ROOT"
+
+readonly EXPRESSION=${EXPRESSION:-cache_get_bench_json(1)}
+readonly TOP=${TOP:-25}
+readonly FEW=1000 MANY=10000
+
+prepare() {
+    cc -O2 -shared -fPIC -I"$("$PG_CONFIG" --includedir-server)" -o "$SCRATCH/module.so" \
+        "$ROOT/test/bench/module.c"
+    cp "$ROOT/test/bench/schema.sql" "$SCRATCH"
+    scratch_hand_over
+    cluster_start bench
+    as_server_user "$PG_BINDIR/createdb" -h "$SCRATCH/bench/socket" -U postgres bench
+    bench_psql -v "module=$SCRATCH/module" -f "$SCRATCH/schema.sql" > /dev/null
+    cluster_stop bench
+}
+
+# profile NAME EXPRESSION ROWS: "instructions function" lines to $SCRATCH/tmp/NAME. The first statement
+# fills the cache, which has been empty since the server's start.
+profile() {
+    as_server_user valgrind --tool=callgrind --callgrind-out-file="$SCRATCH/tmp/$1.out" \
+        "$PG_BINDIR/postgres" --single -D "$SCRATCH/bench/data" -c jit=off -c work_mem=64MB \
+        -c shared_buffers=64MB bench > "$SCRATCH/tmp/$1.log" 2>&1 << END
+SELECT count($2) FROM generate_series(1, 10000) AS n
+SELECT count($2) FROM generate_series(1, $3) AS n
+END
+    if grep -E 'ERROR|FATAL|PANIC' "$SCRATCH/tmp/$1.log"; then return 1; fi
+    # "1,234 ( 5.6%)  src/core/lookup.cpp:cache_ext::core::Store::lookup(unsigned int) [library.so]";
+    # what has no name is an address.
+    callgrind_annotate --threshold=100 --auto=no "$SCRATCH/tmp/$1.out" |
+        sed -n 's/^ *\([0-9,]*\) ([ 0-9.]*%)  *\([^ ].*\]\)$/\1 \2/p' |
+        sed -e 's/ \[.*\/\([^/]*\)\]$/ [\1]/' -e 's/ [^ ]*\(\.[A-Za-z]*\|???\):/ /' \
+            -e 's/(anonymous namespace):://' -e 's/([^[]* \[/ [/' |
+        awk '{ n = $1; gsub(",", "", n); sub(/^[^ ]* /, ""); sum[$0] += n }
+             END { for (f in sum) printf "%d\t%s\n", sum[f], f }' > "$SCRATCH/tmp/$1"
+}
+
+profiles() {
+    profile few "$EXPRESSION" $FEW
+    profile many "$EXPRESSION" $MANY
+}
+
+report() {
+    awk -F '\t' -v rows=$((MANY - FEW)) '
+        NR == FNR { few[$2] = $1; next }
+        { print ($1 - few[$2]) / rows "\t" $2 }' "$SCRATCH/tmp/few" "$SCRATCH/tmp/many" |
+        sort -g -r | awk -F '\t' -v top="$TOP" '
+        { if (++n <= top) printf "%9.1f  %s\n", $1, $2; sum += $1 }
+        END { printf "%9.1f  all\n", sum }'
+}
+
+command -v valgrind > /dev/null || die "This needs valgrind."
+find_postgres
+make --no-print-directory -s -j "$(nproc)" all
+scratch_create bench
+extension_install || die "The extension could not be installed."
+run_job prepare
+[ "$JOB_STATUS" -eq 0 ] || die "The cluster could not be prepared."
+run_job profiles
+[ "$JOB_STATUS" -eq 0 ] || die "valgrind failed."
+echo "Instructions per row of $EXPRESSION, loop included:"
+report
