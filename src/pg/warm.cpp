@@ -7,6 +7,7 @@
 #include "pg/row_loaders.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/values.hpp"
 #include "pg/views.hpp"
 
 extern "C" {
