@@ -1,11 +1,10 @@
 #include "pg/load_many.hpp"
 
-#include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
 #include "pg/fill.hpp"
-#include "pg/values.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
+#include "pg/values.hpp"
 
 extern "C" {
 #include "lib/stringinfo.h"

@@ -129,7 +129,10 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
             count(d, result->source == Source::kStale ? Counter::kStaleHits : Counter::kHits);
             count(d, Counter::kSavedMicros, found.load_us);
             if (found.refresh_due) {
-                request_refresh(d->id, d->index, key->view, d->priority, found.expires_at);
+                const core::Millis deadline = found.expires_at == core::kNever
+                                                  ? core::kNever
+                                                  : found.expires_at + d->stale_ms;
+                request_refresh(d->id, d->index, key->view, d->priority, deadline);
             }
             return Left::kNothing;
         }

@@ -82,19 +82,28 @@ void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null,
 
 enum class Comparison : uint8 { kAbsent, kSame, kDifferent };
 
-// What the cache has for the key, as this snapshot would be served. `buffer` has room for the
-// value.
+// What the cache has for the key, as this snapshot would be served.
 Comparison compare(const Definition* d, const Key& key, const Loaded& value,
-                   const core::Snapshot& snapshot, uint8* buffer) {
-    ValueBytes bytes;
-    stored_bytes(d, value.value, value.is_null, &bytes);
-    const core::Found found =
-        store().lookup(d->index, key.view, snapshot, buffer, bytes.size, core::Detail::kInspect);
+                   const core::Snapshot& snapshot) {
+    uint32 room = 1024;
+    core::Found found;
+    uint8* buffer;
+    do {
+        buffer = static_cast<uint8*>(palloc(room));
+        found = store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kInspect);
+        room = std::max<uint32>(room, found.value_bytes);
+    } while (found.result == core::LookupResult::kTooSmall);
     if (found.result == core::LookupResult::kAbsent) return Comparison::kAbsent;
-    const bool same = found.result == core::LookupResult::kHit && found.is_null == value.is_null &&
-                      found.value_bytes == bytes.size &&
-                      memcmp(buffer, bytes.data, bytes.size) == 0;
-    return same ? Comparison::kSame : Comparison::kDifferent;
+    if (found.result != core::LookupResult::kHit) return Comparison::kDifferent;
+    if (found.is_null || value.is_null) {
+        return found.is_null == value.is_null ? Comparison::kSame : Comparison::kDifferent;
+    }
+    ValueBytes loaded, cached;
+    value_bytes(d, value.value, false, &loaded);
+    value_bytes(d, value_from_bytes(d, buffer, found.value_bytes), false, &cached);
+    return cached.size == loaded.size && memcmp(cached.data, loaded.data, loaded.size) == 0
+               ? Comparison::kSame
+               : Comparison::kDifferent;
 }
 
 void publish_rows(const Definition* d, const AllRows& rows, const Load& load,
@@ -110,10 +119,7 @@ void publish_rows(const Definition* d, const AllRows& rows, const Load& load,
         decode_key(r->key, d->columns, d->key_types, values, nulls);
         Key key;
         encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
-        ValueBytes bytes;
-        stored_bytes(d, r->value.value, r->value.is_null, &bytes);
-        auto* buffer = static_cast<uint8*>(palloc(std::max<uint32>(8, bytes.size)));
-        const Comparison c = compare(d, key, r->value, snapshot, buffer);
+        const Comparison c = compare(d, key, r->value, snapshot);
         // What never expires need not be written again.
         if (c != Comparison::kSame || d->ttl_ms >= 0) {
             ReadResult result = {};
@@ -142,7 +148,7 @@ bool gone(const AllRows& rows, const core::EntryInfo& e, const uint8* key,
 
 void remove_others(const Definition* d, const AllRows& rows, const core::Snapshot& snapshot,
                    SyncCounts* counts) {
-    const core::Millis started = to_millis(GetCurrentTransactionStartTimestamp());
+    const core::Millis started = transaction_start_ms();
     for (uint32 p = 0; p < core::kPartitions; ++p) {
         CHECK_FOR_INTERRUPTS();
         const EntryListing listing = list_entries(p);
