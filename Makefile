@@ -100,7 +100,10 @@ EXT_SERVER_HEADERS := $(shell $(PG_CONFIG) --includedir-server)
 PG_CPPFLAGS = -Isrc -isystem $(EXT_SERVER_HEADERS) \
 	-DCACHE_EXT_VERSION='"$(EXT_VERSION)"'
 EXT_LANGUAGE = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -Wall -Wextra
-PG_CXXFLAGS = $(EXT_LANGUAGE) $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
+PG_CXXFLAGS = $(EXT_LANGUAGE) -fno-semantic-interposition $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
+
+# Nobody replaces functions inside the library: calls between its files need no detour.
+SHLIB_LINK = -Wl,-Bsymbolic-functions
 
 # PGXS compiles bitcode without PG_CXXFLAGS, thus for an older C++.
 override with_llvm = no

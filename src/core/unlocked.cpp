@@ -47,7 +47,6 @@ bool Store::lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot
     const Partition& p = *partition(key.hash);
     const std::uint64_t version = load_acquire(p.version);
     if (version % 2 != 0) return false;
-    __builtin_prefetch(&slot(key.hash)->last_seq);
 
     Entry e;
     Ref ref = load_racing(*bucket(key.hash));

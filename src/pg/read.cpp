@@ -90,6 +90,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         warn_not_preloaded();
         return load;
     }
+    store().prefetch(key->view.hash);
     const uint8* put;
     uint32 put_size;
     if (find_pending_put(d, *key, &put, &put_size, &result->is_null)) {
