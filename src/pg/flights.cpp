@@ -1,7 +1,7 @@
 #include "pg/flights.hpp"
 
 #include "pg/bypass.hpp"
-#include "pg/fill.hpp"
+#include "pg/load.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
@@ -124,7 +124,7 @@ Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
         own_level = GetCurrentTransactionNestLevel();
         return Await::kOthersWait;
     }
-    if (role != Role::kWaits || !may_wait || inside_load() ||
+    if (role != Role::kWaits || !may_wait || inside_loader() ||
         TransactionIdIsValid(GetTopTransactionIdIfAny()) || holds_strong_lock()) {
         return Await::kNobody;
     }

@@ -101,11 +101,15 @@ void leave_owner(const OwnerScope& scope) {
     SetUserIdAndSecContext(scope.user, scope.security);
 }
 
-void forbid_in_loader(const char* what) {
+bool inside_loader() {
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
-    if ((security & kInsideLoader) == 0) return;
+    return (security & kInsideLoader) != 0;
+}
+
+void forbid_in_loader(const char* what) {
+    if (!inside_loader()) return;
     ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
                     errmsg("cannot execute %s in a loader", what)));
 }

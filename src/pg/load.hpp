@@ -26,6 +26,8 @@ struct OwnerScope {
 void enter_owner(const Definition* definition, OwnerScope* scope);
 void leave_owner(const OwnerScope& scope);
 
+// Does such a scope surround us, whether what is loaded there will be published or not?
+bool inside_loader();
 // ERROR 25006 in such a scope: `what` writes, and a loader only reads.
 void forbid_in_loader(const char* what);
 

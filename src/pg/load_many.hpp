@@ -26,7 +26,7 @@ struct LoadedBatch;
 // as they turn out to be missing. The keys must live as long as the batch.
 LoadedBatch* load_missing(const Definition* definition, const ManyKeys& keys, Left first);
 // nullptr: it is not among them. A key that is taken again counts as another read.
-const ReadResult* take_loaded(LoadedBatch* batch, const Key& key);
+const ReadResult* take_loaded(LoadedBatch* loaded, const Key& key);
 
 // A value in the current memory context, detoasted, as run_loader returns it.
 Datum copy_value(const Definition* definition, Datum value);

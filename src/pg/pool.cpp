@@ -22,9 +22,9 @@ namespace {
 constexpr core::Millis kRetryClaim = 1000;  // of refreshes that were dropped
 constexpr int kKeepOutWaitMs = 5000;
 // The server has no room for a worker.
-constexpr core::Backoff kRoomBackoff = {1000, 60 * 1000};
+constexpr core::Backoff kRoomBackoff = {1000, 60000};
 // Workers that do not get to work: the database refuses connections, say.
-constexpr core::Backoff kDatabaseBackoff = {1000, 5 * 60 * 1000};
+constexpr core::Backoff kDatabaseBackoff = {1000, 300000};
 
 bool in_use(const DatabaseSlot& s) {
     if (s.kept_out_by != 0 || s.next_look != core::kNever) return true;

@@ -46,7 +46,7 @@ ReadResult load_only(const ReadRequest& request) {
 core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                   const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
     const bool needs_tags = inside_load() || TransactionIdIsValid(GetTopTransactionIdIfAny());
-    const bool allow_stale = d->stale_ms > 0 && !inside_load();
+    const bool allow_stale = d->stale_ms > 0 && !inside_loader();
     static uint32 uses = 0;
     const core::Detail detail =
         ++uses % core::kHitSample == 0 ? core::Detail::kServe : core::Detail::kServeQuietly;

@@ -11,8 +11,8 @@
 
 namespace cache_ext::pg {
 
-constexpr core::Backoff kKeyBackoff = {1000, 5 * 60 * 1000};
-constexpr core::Backoff kCacheBackoff = {1000, 10 * 60 * 1000, 3};
+constexpr core::Backoff kKeyBackoff = {1000, 300000};
+constexpr core::Backoff kCacheBackoff = {1000, 600000, 3};
 
 struct Retry {
     uint64 cache_id;  // 0: free

@@ -52,7 +52,8 @@ class BenchCache {
   public:
     BenchCache(Store& store, std::uint64_t id, const Limits& limits) : store_(&store), id_(id) {
         bool created = false;
-        index_ = store.attach(1, id, mix(~id), [] { return Xid{3}; }, &created);
+        index_ = store.attach(
+            1, id, mix(~id), [] { return Xid{3}; }, &created);
         store.trust(index_);
         store.set_limits(index_, limits);
     }

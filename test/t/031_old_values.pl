@@ -90,6 +90,11 @@ is(source('counter', 2), '21|loader', 'filled');
 sql('UPDATE counter SET n = 30 WHERE id = 2');
 is(source('counter', 2), '21|stale', 'stale for a reader');
 is(sql('SELECT cache_get_outer(2)'), '31', 'but never inside a load');
+sql('ALTER FUNCTION load_outer VOLATILE');
+is(source('counter', 2), '31|loader', 'filled');
+sql('UPDATE counter SET n = 40 WHERE id = 2');
+is(source('counter', 2), '31|stale', 'stale for a reader again');
+is(sql('SELECT cache_get_outer(2)'), '41', 'but not in a load whose value is not for the cache');
 
 # stale_for needs a loader to refresh with.
 sql("SELECT cache_create('plain', key_types => '{int}', value_type => 'int', ttl => '1 h', stale_for => '1 h')");
