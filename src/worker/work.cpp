@@ -31,7 +31,7 @@ void announce(const char* what, const pg::Definition* d, const char* key) {
 
 // The smaller of the limits of the server and of the cache; 0: none.
 void limit_time(const pg::Definition* d) {
-    int64 limit = d->load_timeout_ms;
+    int64 limit = std::max<int64>(d->load_timeout_ms, 0);
     if (pg::settings.refresh_timeout_ms > 0 &&
         (limit == 0 || pg::settings.refresh_timeout_ms < limit)) {
         limit = pg::settings.refresh_timeout_ms;
