@@ -24,6 +24,7 @@ CREATE TABLE @extschema@.cache_definition (
     null_ttl            interval,                   -- of NULL values; NULL: ttl
     ttl_min             interval,                   -- bounds of a ttl that adapts to the key
     ttl_max             interval,
+    load_timeout        interval,                   -- of loads in background workers; NULL: no limit
     settings            text[] NOT NULL             -- name=value, pinned while the loader runs
 );
 

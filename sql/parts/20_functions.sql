@@ -21,7 +21,8 @@ CREATE FUNCTION @extschema@.cache_create(
     value_type          regtype DEFAULT NULL,
     null_ttl            interval DEFAULT NULL,
     ttl_min             interval DEFAULT NULL,
-    ttl_max             interval DEFAULT NULL
+    ttl_max             interval DEFAULT NULL,
+    load_timeout        interval DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

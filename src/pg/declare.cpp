@@ -174,7 +174,8 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
         kValueType,
         kNullTtl,
         kTtlMin,
-        kTtlMax
+        kTtlMax,
+        kLoadTimeout
     };
     require_extension();
     require_shared("cache_create");
@@ -227,6 +228,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     options[Option::kNullTtl] = argument_text(fcinfo, kNullTtl);
     options[Option::kTtlMin] = argument_text(fcinfo, kTtlMin);
     options[Option::kTtlMax] = argument_text(fcinfo, kTtlMax);
+    options[Option::kLoadTimeout] = argument_text(fcinfo, kLoadTimeout);
     check_options(d.name, options);
     bool given[kOptions];
     std::fill_n(given, kOptions, true);

@@ -56,6 +56,7 @@ enum {
     kNullTtl,
     kTtlMin,
     kTtlMax,
+    kLoadTimeout,
     kSettings
 };
 
@@ -147,6 +148,9 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     if (d->ttl_ms > 0 && !row.nulls[kRefreshAt] && d->loader_name != nullptr) {
         const double at = static_cast<double>(d->ttl_ms) * DatumGetFloat8(row.values[kRefreshAt]);
         if (at < UINT32_MAX) d->refresh_after_ms = static_cast<uint32>(at);
+    }
+    if (!row.nulls[kLoadTimeout]) {
+        d->load_timeout_ms = interval_ms(DatumGetIntervalP(row.values[kLoadTimeout]));
     }
     d->priority = DatumGetInt32(row.values[kPriority]);
     d->limits.budget = core::kNoCache;

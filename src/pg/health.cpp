@@ -351,6 +351,8 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     if (all && shared_ready()) {
         put_row(set, check_memory());
         put_row(set, check_control_blocks());
+        put_row(set, check_workers());
+        put_row(set, check_worker_queue());
     }
     if (all) put_row(set, check_prepared());
     const Caches caches = visible_caches();

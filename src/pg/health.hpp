@@ -39,4 +39,8 @@ void define_health_settings();
 // made (health_triggers.cpp).
 HealthCheck check_triggers();
 
+// The background workers of all databases, and the tasks that wait for them (health_workers.cpp).
+HealthCheck check_workers();
+HealthCheck check_worker_queue();
+
 }  // namespace cache_ext::pg

@@ -1,13 +1,18 @@
-// What a transaction changes about the workers' work is announced when it commits: before, they
-// would not see it.
+// What a transaction changes about the workers' work is announced when it has committed and its
+// invalidation messages are sent: before that a worker would look at what it knows already.
 #include "pg/pool_state.hpp"
 #include "pg/shared.hpp"
+
+extern "C" {
+#include "utils/resowner.h"
+}
 
 namespace cache_ext::pg {
 namespace {
 
 bool schedule_changed = false;
 bool database_made = false;
+bool committed = false;
 
 void transaction_event(XactEvent event, void*) {
     switch (event) {
@@ -15,18 +20,26 @@ void transaction_event(XactEvent event, void*) {
         // Too early, but nobody else will: the callbacks of COMMIT PREPARED are not ours. The look
         // after the first use of a cache makes up for it.
         case XACT_EVENT_PREPARE:
-            if (schedule_changed) request_look(MyDatabaseId);
-            if (database_made) {
-                LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-                pool->databases_changed = true;
-                wake_launcher();
-                LWLockRelease(tasks_lock);
-            }
+            committed = true;
             break;
         case XACT_EVENT_ABORT:
+            schedule_changed = database_made = false;
             break;
         default:
-            return;
+            break;
+    }
+}
+
+// Transaction callbacks run before the messages are sent, this phase follows them.
+void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
+    if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level || !committed) return;
+    committed = false;
+    if (schedule_changed) request_look(MyDatabaseId);
+    if (database_made) {
+        LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+        pool->databases_changed = true;
+        wake_launcher();
+        LWLockRelease(tasks_lock);
     }
     schedule_changed = database_made = false;
 }
@@ -35,6 +48,7 @@ void transaction_event(XactEvent event, void*) {
 
 void install_notice_callbacks() {
     RegisterXactCallback(transaction_event, nullptr);
+    RegisterResourceReleaseCallback(resources_released, nullptr);
 }
 
 void note_schedule_change() {

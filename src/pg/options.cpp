@@ -20,14 +20,15 @@ struct OptionInfo {
 };
 
 constexpr OptionInfo kInfo[kOptions] = {
-    {"ttl", "interval", true},         {"refresh_at", "float8", true},
-    {"max_entries", "int4", true},     {"max_memory", "text", true},
-    {"budget", "text", true},          {"stale_for", "interval", true},
-    {"load_many", "text", true},       {"load_all", "text", true},
-    {"sync_every", "interval", false}, {"warm_keys", "text", true},
-    {"warm_every", "interval", false}, {"warm_on_invalidate", "bool", true},
-    {"priority", "int4", true},        {"null_ttl", "interval", true},
-    {"ttl_min", "interval", true},     {"ttl_max", "interval", true},
+    {"ttl", "interval", true},          {"refresh_at", "float8", true},
+    {"max_entries", "int4", true},      {"max_memory", "text", true},
+    {"budget", "text", true},           {"stale_for", "interval", true},
+    {"load_many", "text", true},        {"load_all", "text", true},
+    {"sync_every", "interval", false},  {"warm_keys", "text", true},
+    {"warm_every", "interval", false},  {"warm_on_invalidate", "bool", true},
+    {"priority", "int4", true},         {"null_ttl", "interval", true},
+    {"ttl_min", "interval", true},      {"ttl_max", "interval", true},
+    {"load_timeout", "interval", true},
 };
 
 [[noreturn]] void out_of_range(const char* option, const char* value, const char* hint) {
@@ -167,6 +168,14 @@ void check_options(const char* cache, const Options& options) {
         if (strcmp(warm, "f") != 0 && strcmp(warm, "false") != 0) unavailable("warm_on_invalidate");
     }
     if (const char* priority = options[Option::kPriority]) pg_strtoint32(priority);
+    if (const char* timeout = options[Option::kLoadTimeout]) {
+        const int64 ms = checked_interval_ms("load_timeout", timeout);
+        if (ms < 1 || ms > INT_MAX) {
+            out_of_range("load_timeout", timeout,
+                         "Give an interval from one millisecond to 24 days, or NULL for no limit "
+                         "but cache_ext.worker_statement_timeout.");
+        }
+    }
 }
 
 void check_row_loaders(const RowShape& shape, bool has_loader, const bool* given,

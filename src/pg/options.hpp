@@ -23,6 +23,7 @@ enum class Option : int {
     kNullTtl,
     kTtlMin,
     kTtlMax,
+    kLoadTimeout,
     kCount
 };
 

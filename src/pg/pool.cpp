@@ -441,6 +441,7 @@ PoolHealth pool_health(Oid database) {
         h.running += running;
         h.wanted += std::max(running, std::min(running + s.needed, settings.workers));
     }
+    h.no_room = pool->start_failures > 0;
     h.failed_starts = pool->failed_starts;
     h.last_failed_start = pool->last_failed_start;
     h.queued = pool->count;

@@ -67,6 +67,7 @@ struct PoolHealth {
     bool launcher;  // it runs
     int running;    // workers
     int wanted;     // workers that there would be if the server had room
+    bool no_room;   // the server had none for the last worker that was wanted
     uint64 failed_starts;
     TimestampTz last_failed_start;  // 0: never
     uint32 queued;                  // tasks

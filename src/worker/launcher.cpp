@@ -80,6 +80,8 @@ void stop(int, Datum) {
 }  // namespace
 
 void register_launcher() {
+    // pg_upgrade wants databases that nobody is connected to.
+    if (IsBinaryUpgrade) return;
     BackgroundWorker worker = {};
     strlcpy(worker.bgw_name, "cache_ext launcher", BGW_MAXLEN);
     strlcpy(worker.bgw_type, "cache_ext launcher", BGW_MAXLEN);

@@ -17,10 +17,13 @@ namespace {
 
 using core::Counter;
 
+// Of a cache that is still there; a look is of none.
+bool has_cache(const pg::Task& task) {
+    return task.cache_id != 0 && pg::store().is(task.index, task.cache_id);
+}
+
 void count(const pg::Task& task, Counter counter) {
-    if (pg::store().is(task.index, task.cache_id)) {
-        pg::store().control(task.index)->counters.add(pg::stripe(), counter);
-    }
+    if (has_cache(task)) pg::store().control(task.index)->counters.add(pg::stripe(), counter);
 }
 
 // Shows what is being done, in pg_stat_activity and in cache_workers.
@@ -31,7 +34,7 @@ void announce(const char* what, const pg::Definition* d, const char* key) {
 
 // The smaller of the limits of the server and of the cache; 0: none.
 void limit_time(const pg::Definition* d) {
-    int64 limit = d->load_timeout_ms;
+    int64 limit = std::max<int64>(d->load_timeout_ms, 0);
     if (pg::settings.refresh_timeout_ms > 0 &&
         (limit == 0 || pg::settings.refresh_timeout_ms < limit)) {
         limit = pg::settings.refresh_timeout_ms;
@@ -66,9 +69,7 @@ pg::Outcome work(const pg::Task& task) {
         return pg::Outcome::kDone;
     }
     const pg::Definition* d = pg::find_definition_by_id(task.cache_id);
-    if (d == nullptr || d->broken || !pg::store().is(task.index, task.cache_id)) {
-        return pg::Outcome::kNothing;
-    }
+    if (d == nullptr || d->broken || !has_cache(task)) return pg::Outcome::kNothing;
     limit_time(d);
     switch (task.kind) {
         case pg::TaskKind::kRefresh:
@@ -103,10 +104,8 @@ void do_task(const pg::Task& task) {
         AbortCurrentTransaction();
         outcome = pg::Outcome::kFailed;
         count(task, Counter::kErrors);
-        if (pg::store().is(task.index, task.cache_id)) {
-            pg::store().set_last_error(task.index, error->message);
-        }
-        ereport(LOG, (errmsg("cache_ext: a refresh failed: %s", error->message)));
+        if (has_cache(task)) pg::store().set_last_error(task.index, error->message);
+        ereport(LOG, (errmsg("cache_ext: a background task failed: %s", error->message)));
         FreeErrorData(error);
         RESUME_INTERRUPTS();
     }

@@ -166,6 +166,7 @@ $full->append_conf('postgresql.conf',
 	"max_worker_processes = 3\ncache_ext.naptime = '1s'\ncache_ext.refresh_interval = 0\n");
 start_with_clock($full);
 $full->safe_psql('postgres', "CREATE DATABASE $_") for qw(one two);
+$full->safe_psql('postgres', 'CREATE EXTENSION cache_ext');
 for my $database (qw(one two))
 {
 	create_counter($full, $database, "ttl => '1 h', refresh_at => 0.5");
@@ -193,6 +194,11 @@ $full->safe_psql('two', 'SELECT cache_get_counter(1)');
 ok( $full->poll_query_until('one',
 		"SELECT count(*) = 1 FROM cache_workers WHERE role = 'launcher' AND state = 'no room for workers'"),
 	'the launcher says that there is no room');
+my $health = sub {
+	return $full->safe_psql('postgres', q{SELECT h.status || ', ' || h.detail
+		FROM cache_health AS h WHERE h.check = 'workers'});
+};
+like($health->(), qr/^warning, 1 of 2 that are wanted run: raise max_worker_processes, /, 'so does cache_health');
 like(slurp_file($full->logfile), qr/no room for another worker/, 'also in the log');
 Time::HiRes::sleep(3);
 my $said = () = slurp_file($full->logfile, $full_log) =~ /no room for another worker/g;
@@ -203,6 +209,7 @@ ok( $full->poll_query_until('two', "SELECT refreshes = 1 FROM cache_stat WHERE c
 	'when there is room again the work is done');
 ok( $full->poll_query_until('one', "SELECT count(*) = 1 FROM cache_workers WHERE role = 'launcher' AND state = 'idle'"),
 	'and nothing is amiss any more');
+like($health->(), qr/^ok, /, 'for cache_health, too');
 $holder->quit;
 $full->stop;
 done_testing();
