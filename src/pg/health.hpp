@@ -27,6 +27,7 @@ struct HealthSettings {
     int bypasses;         // percent of reads
     int writer_rings;     // percent of reads
     int errors;           // percent of refreshes
+    int queue;            // percent of cache_ext.queue_size
     int prepared_age_ms;  // of a prepared transaction
 };
 
