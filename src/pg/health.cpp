@@ -2,7 +2,7 @@
 
 #include "pg/bypass.hpp"
 #include "pg/definitions.hpp"
-#include "pg/read.hpp"
+#include "pg/pool.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/views.hpp"
@@ -28,6 +28,8 @@ using core::Counter;
 
 constexpr int kNamedCaches = 5;
 constexpr int kCriticalAge = 10;  // times the threshold
+// A worker that could not be started is tried again much sooner than that.
+constexpr int64 kRecently = 10 * USECS_PER_MINUTE;
 
 double percent(uint64 part, uint64 whole) {
     return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
@@ -81,6 +83,39 @@ HealthCheck check_control_blocks() {
     return check;
 }
 
+// Workers of all databases. More may be wanted than run for a moment; it is a fault only if the
+// server had no room for them.
+HealthCheck check_workers(const PoolHealth& pool) {
+    HealthCheck check = {"workers"};
+    check.measured = true;
+    check.value = pool.running;
+    check.threshold = pool.wanted;
+    const bool refused =
+        pool.last_failed_start != 0 && GetCurrentTimestamp() - pool.last_failed_start < kRecently;
+    if (!pool.launcher && !RecoveryInProgress()) {
+        check.status = Status::kCritical;
+        check.detail = "the launcher does not run: nothing is refreshed ahead of time";
+    } else if (pool.wanted > pool.running && refused) {
+        check.status = Status::kWarning;
+        check.detail = psprintf("no room in max_worker_processes: " UINT64_FORMAT
+                                " workers could not be started, the last one at %s",
+                                pool.failed_starts, timestamptz_to_str(pool.last_failed_start));
+    } else {
+        check.detail = psprintf("%d running, %d wanted", pool.running, pool.wanted);
+    }
+    return check;
+}
+
+HealthCheck check_queue(const PoolHealth& pool) {
+    HealthCheck check = {"queue"};
+    judge_share(&check, percent(pool.queued, pool.queue_size), health_settings.queue);
+    check.detail =
+        psprintf("%u of %u tasks waiting, " UINT64_FORMAT
+                 " dropped since the server's start, %u to be tried again after a failure",
+                 pool.queued, pool.queue_size, pool.dropped, pool.retrying);
+    return check;
+}
+
 // --- of caches ---
 
 struct CacheCounts {
@@ -88,7 +123,8 @@ struct CacheCounts {
     core::CounterTotals totals;
 
     uint64 reads() const {
-        return totals[Counter::kHits] + totals[Counter::kMisses] + totals[Counter::kBypasses];
+        return totals[Counter::kHits] + totals[Counter::kStaleHits] + totals[Counter::kMisses] +
+               totals[Counter::kBypasses];
     }
     uint64 bypassed(Bypass reason) const { return totals.bypass[static_cast<uint32>(reason)]; }
 };
@@ -330,6 +366,8 @@ void define_health_settings() {
                      "Percent of the reads of a cache. Zero: never.", &h.writer_rings, 5, 100);
     define_threshold("cache_ext.health_errors", "Failed refreshes from which cache_health warns.",
                      "Percent of the refreshes of a cache. Zero: never.", &h.errors, 5, 100);
+    define_threshold("cache_ext.health_queue", "Waiting tasks from which cache_health warns.",
+                     "Percent of cache_ext.queue_size. Zero: never.", &h.queue, 50, 100);
     define_threshold("cache_ext.health_prepared_age",
                      "Age of a prepared transaction from which cache_health warns.",
                      "Ten times as old: critical. Zero: never.", &h.prepared_age_ms, 300000,
@@ -351,8 +389,9 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     if (all && shared_ready()) {
         put_row(set, check_memory());
         put_row(set, check_control_blocks());
-        put_row(set, check_workers());
-        put_row(set, check_worker_queue());
+        const PoolHealth pool = pool_health(InvalidOid);
+        put_row(set, check_workers(pool));
+        put_row(set, check_queue(pool));
     }
     if (all) put_row(set, check_prepared());
     const Caches caches = visible_caches();

@@ -27,6 +27,7 @@ struct HealthSettings {
     int bypasses;         // percent of reads
     int writer_rings;     // percent of reads
     int errors;           // percent of refreshes
+    int queue;            // percent of cache_ext.queue_size
     int prepared_age_ms;  // of a prepared transaction
 };
 
@@ -38,9 +39,5 @@ void define_health_settings();
 // Triggers of the tables that caches of the current user depend on, as they are and as they were
 // made (health_triggers.cpp).
 HealthCheck check_triggers();
-
-// The background workers of all databases, and the tasks that wait for them (health_workers.cpp).
-HealthCheck check_workers();
-HealthCheck check_worker_queue();
 
 }  // namespace cache_ext::pg

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 readonly STAMPEDE=64
-# A setting that switches waiting for another's load off, as name=value, if there is one.
-readonly ALONE=${ALONE:-}
+# Switches waiting for another's load off.
+readonly ALONE=cache_ext.load_wait=0
 
 loader_calls() {
     grep -c 'load_cold runs' "$SCRATCH/bench/log" || true
@@ -31,7 +31,7 @@ stampede() {
     statement stampede_cache 'SELECT cache_get_cold(:k);'
     for ((round = 1; round <= (ROUNDS + 1) / 2; round++)); do
         stampede_once stampede_live $round '' live
-        if [ -n "$ALONE" ]; then stampede_once stampede_cache $((1000 + round)) "-c $ALONE" alone; fi
+        stampede_once stampede_cache $((1000 + round)) "-c $ALONE" alone
         stampede_once stampede_cache $((2000 + round)) '' cache
     done
     echo "### A stampede"
@@ -42,10 +42,8 @@ stampede() {
     {
         cells 'read' 'loader executions' 'ms'
         cells 'the loader itself' "$(figure stampede/live/calls)" "$(figure stampede/live/ms)"
-        if [ -n "$ALONE" ]; then
-            cells "cache_get_<name>, $ALONE" "$(figure stampede/alone/calls)" \
-                "$(figure stampede/alone/ms)"
-        fi
+        cells "cache_get_<name>, $ALONE" "$(figure stampede/alone/calls)" \
+            "$(figure stampede/alone/ms)"
         cells 'cache_get_<name>' "$(figure stampede/cache/calls)" "$(figure stampede/cache/ms)"
     } | table
     target "loader executions for $STAMPEDE sessions and one cold key" \

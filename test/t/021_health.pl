@@ -1,5 +1,5 @@
-# cache_health where it takes a server of its own: without preloading, without room for another
-# cache, with failing refreshes, with snapshots that writers have overtaken.
+# cache_health where it takes a server of its own: without preloading, without workers, without room
+# for another cache, with failing refreshes, with snapshots that writers have overtaken.
 use strict;
 use warnings;
 
@@ -38,6 +38,31 @@ preload($node);
 $node->append_conf('postgresql.conf', "cache_ext.max_caches = 2\ncache_ext.health_min_reads = 10\n");
 $node->restart;
 is(health('preloaded'), 'ok', 'preloaded');
+
+# Background workers: no launcher, then no room for a worker besides it and logical replication's.
+$node->append_conf('postgresql.conf', "max_worker_processes = 0\n");
+$node->restart;
+is(health('workers'), 'critical', 'without a launcher');
+$node->append_conf('postgresql.conf', "max_worker_processes = 2\ncache_ext.queue_size = 16\n");
+$node->restart;
+ok(becomes('workers', 'warning'), 'a worker is wanted, if only to look for work, and cannot start');
+like(health('workers', 'detail'), qr/^no room in max_worker_processes: \d+ workers/, 'and it says so');
+is(health('queue', 'status, value, threshold'), 'ok|0|50', 'nothing waits');
+$node->safe_psql(
+	'postgres', <<'END');
+CREATE FUNCTION triple(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT 3 * k';
+SELECT cache_create('triple', 'triple(int)', ttl => '1 h', refresh_at => 0.0000001);
+SELECT cache_get_triple(i) FROM generate_series(1, 12) AS i;
+END
+ok( $node->poll_query_until(
+		'postgres', "SELECT status = 'warning' AND s.n > 0 FROM (SELECT sum(cache_get_triple(i)) AS n
+		FROM generate_series(1, 12) AS i) AS s, cache_health AS h WHERE h.check = 'queue'"),
+	'the queue fills');
+$node->append_conf('postgresql.conf', "max_worker_processes = 8\n");
+$node->restart;
+ok(becomes('workers', 'ok'), 'room for workers');
+ok(becomes('queue', 'ok'), 'the queue is empty');
+$node->safe_psql('postgres', q{SELECT cache_drop('triple')});
 
 # Places for caches.
 create_counter($node, 'postgres', "ttl => '100 s', refresh_at => 0.005");
