@@ -29,7 +29,6 @@ using core::Counter;
 constexpr int kNamedCaches = 5;
 constexpr int kCriticalAge = 10;  // times the threshold
 // A worker that could not be started is tried again much sooner than that.
-constexpr int64 kRecently = 10 * USECS_PER_MINUTE;
 
 double percent(uint64 part, uint64 whole) {
     return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
@@ -90,12 +89,10 @@ HealthCheck check_workers(const PoolHealth& pool) {
     check.measured = true;
     check.value = pool.running;
     check.threshold = pool.wanted;
-    const bool refused =
-        pool.last_failed_start != 0 && GetCurrentTimestamp() - pool.last_failed_start < kRecently;
     if (!pool.launcher && !RecoveryInProgress()) {
         check.status = Status::kCritical;
         check.detail = "the launcher does not run: nothing is refreshed ahead of time";
-    } else if (pool.wanted > pool.running && refused) {
+    } else if (pool.no_room) {
         check.status = Status::kWarning;
         check.detail = psprintf("no room in max_worker_processes: " UINT64_FORMAT
                                 " workers could not be started, the last one at %s",
