@@ -49,17 +49,21 @@ inline bool claim(T& field, T expected, T desired) {
                                        __ATOMIC_ACQUIRE);
 }
 
-template <class T>
-inline T exchange(T& field, T value) {
-    return __atomic_exchange_n(&field, value, __ATOMIC_ACQ_REL);
-}
-
 // Loads before it are not moved behind it.
 inline void read_fence() {
 #if defined(__SANITIZE_THREAD__)
     __asm__ volatile("" ::: "memory");  // it does not know fences; nobody reorders loads there
 #else
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
+
+// Stores behind it are not moved before it.
+inline void write_fence() {
+#if defined(__SANITIZE_THREAD__)
+    __asm__ volatile("" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_RELEASE);
 #endif
 }
 

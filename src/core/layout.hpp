@@ -54,7 +54,8 @@ class PartitionWriter {
   public:
     PartitionWriter(const LockTable& locks, Partition* partitions, std::uint32_t p)
         : guard_(locks, kFirstPartitionLock + p, LockGuard::kExclusive), partition_(partitions[p]) {
-        exchange(partition_.version, partition_.version + 1);
+        store_relaxed(partition_.version, partition_.version | 1);
+        write_fence();
     }
     ~PartitionWriter() { store_release(partition_.version, partition_.version + 1); }
     PartitionWriter(const PartitionWriter&) = delete;
