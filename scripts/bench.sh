@@ -86,15 +86,21 @@ core() {
 
 # Which machine and which versions.
 about() {
-    local model
+    local model versions
     model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
     echo "\`make bench${ONLY:+ ONLY=\"$ONLY\"}\` with ROUNDS=$ROUNDS, $(date -u +%Y-%m-%d)," \
         "$(nproc) cores (${model:-unknown}), Linux $(uname -r);"
-    echo "$("$PG_CONFIG" --version)," \
-        "$(g++ --version | head -n 1)," \
-        "$(redis-server --version 2> /dev/null | sed 's/^Redis server v=\([0-9.]*\).*/Redis \1/')," \
-        "$(memcached -V 2> /dev/null)," \
-        "pgmemcache $(dpkg-query -W -f '${Version}' "postgresql-$PG_MAJOR-pgmemcache" 2> /dev/null)."
+    versions="$("$PG_CONFIG" --version), $(g++ --version | head -n 1)"
+    if [ -n "$REDIS_PORT" ]; then
+        versions+=", $(redis-server --version | sed 's/^Redis server v=\([0-9.]*\).*/Redis \1/')"
+    fi
+    if [ -n "$MEMCACHED_PORT" ]; then versions+=", $(memcached -V)"; fi
+    if [ -n "$WITH_PGMEMCACHE" ]; then
+        # shellcheck disable=SC2016
+        versions+=", pgmemcache $(dpkg-query -W -f '${Version}' \
+            "postgresql-$PG_MAJOR-pgmemcache" 2> /dev/null || echo '?')"
+    fi
+    echo "$versions."
     echo
 }
 
