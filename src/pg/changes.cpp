@@ -208,6 +208,14 @@ List* note(List* list, uint64 id) {
     return list;
 }
 
+// What is rolled back leaves room for other keys.
+void uncount_key(const Change& change) {
+    if (change.kind == core::TagKind::kWhole) return;
+    auto* counted =
+        static_cast<KeyCount*>(hash_search(now.key_counts, &change.cache, HASH_FIND, nullptr));
+    if (counted != nullptr && counted->count > 0) --counted->count;
+}
+
 List* subtransaction_ended(List* list, int level, bool committed) {
     ListCell* cell;
     foreach (cell, list) {
@@ -356,8 +364,9 @@ void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId
         }
     } else {
         while (now.count > 0 && now.changes[now.count - 1].level >= level) {
-            const core::Tag tag = now.changes[--now.count].tag;
-            hash_search(now.by_tag, &tag, HASH_REMOVE, nullptr);
+            const Change& change = now.changes[--now.count];
+            hash_search(now.by_tag, &change.tag, HASH_REMOVE, nullptr);
+            uncount_key(change);
         }
     }
     now.collected = subtransaction_ended(now.collected, level, committed);
@@ -387,10 +396,11 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
     bool found;
     auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &d->id, HASH_ENTER, &found));
     if (!found) counted->count = 0;
-    if (++counted->count > settings.max_transaction_tags) {
+    if (counted->count >= settings.max_transaction_tags) {
         collect_whole(d->id, false);
         return;
     }
+    ++counted->count;
     add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
 }
 
