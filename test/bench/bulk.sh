@@ -56,7 +56,7 @@ declare -A statements=(
 printf '%-8s %10s %10s %10s %8s %8s   (ms; %s rows, %s keys)\n' \
     statement plain direct path direct/ path/ "$rows" "$keys"
 declare -A times
-for round in 1 2 3; do
+for _ in 1 2 3; do
     for name in '1 COPY' '2 UPDATE' '3 DELETE'; do
         for table in plain direct path; do
             times[$name $table]+="$(once "$table" "${statements[$name]}") "
