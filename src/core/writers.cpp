@@ -211,6 +211,11 @@ bool WriterRing::unseen_by(Tag tag, const Snapshot& f, Unseen* unseen, Xid self)
     return true;
 }
 
+bool WriterRing::has(Tag tag, Xid xid) const {
+    return std::any_of(records, records + record_count,
+                       [&](const WriterRecord& r) { return r.tag == tag && r.xid == xid; });
+}
+
 Xid WriterRing::newest(Tag tag) const {
     const WriterRecord* best = nullptr;
     for (std::uint32_t i = 0; i < record_count; ++i) {

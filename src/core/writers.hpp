@@ -153,6 +153,9 @@ struct WriterRing {
         return load_acquire(last_seq) <= seq && load_acquire(guard) < xmin;
     }
 
+    // Is this writer of tag on record?
+    bool has(Tag tag, Xid xid) const;
+
     // The newest writer of tag on record, 0 if none.
     Xid newest(Tag tag) const;
 
