@@ -103,6 +103,9 @@ Plan Planner::writing() {
         plan.steps.push_back(change());
         return plan;
     }
+    if (random_.narrow && on(Kind::kPrepared) && on(Kind::kKeyMove) && random_.chance(500)) {
+        return overlapping();
+    }
     plan.repeatable = random_.chance(250) && on(Kind::kRepeatable);
     if (random_.chance(300)) plan.steps.push_back(read());
     add_changes(&plan.steps, 0);
@@ -121,6 +124,23 @@ Plan Planner::writing() {
     } else if (end < prepares + 8 && on(Kind::kRollback)) {
         plan.end = Plan::End::kRollback;
     }
+    return plan;
+}
+
+// One change that stays prepared: a move for a short time, anything else for longer. So a row is
+// changed while its path is being moved, and is still not committed when the path has moved and
+// others have read what they find there.
+Plan Planner::overlapping() {
+    const bool move = random_.chance(350);
+    std::vector<Choice> list;
+    for (const Choice& c : changes_) {
+        const bool moves = c.kind == Kind::kKeyMove;
+        if (moves == move && c.kind != Kind::kDelete) list.push_back(c);
+    }
+    Plan plan;
+    plan.steps.push_back(pick(list));
+    plan.end = Plan::End::kPrepare;
+    plan.prepared_for_ms = move ? 10 + random_.below(30) : 40 + random_.below(80);
     return plan;
 }
 

@@ -81,6 +81,7 @@ class Planner {
 
     Plan reading();
     Plan writing();
+    Plan overlapping();
     Plan defining();
     Plan detaching();
     void add_changes(std::vector<Step>* steps, int depth);
