@@ -45,6 +45,7 @@ enum class Kind : std::uint8_t {
     kRefreshView,
     kDetach,  // CONCURRENTLY
     kHold,
+    kSweep,  // many keys of several caches at once
     kCount
 };
 
@@ -54,7 +55,7 @@ inline constexpr const char* kKindNames[] = {
     "replica",    "rewrite",  "triggers",    "attach",    "comment",    "meaning",
     "invalidate", "refresh",  "put",         "savepoint", "exception",  "subtransactions",
     "cursor",     "deferred", "prepared",    "rollback",  "repeatable", "longwriter",
-    "orphan",     "freeze",   "refreshview", "detach",    "hold"};
+    "orphan",     "freeze",   "refreshview", "detach",    "hold",       "sweep"};
 static_assert(std::size(kKindNames) == static_cast<std::size_t>(Kind::kCount));
 
 // Tables that belong together, and the cache over them.

@@ -308,6 +308,16 @@ Step version_raise(Random& r) {
     step.raises_version = true;
     return step;
 }
+// So many keys that it takes a while to announce them: what is announced last would be seen too
+// late if the commit came first.
+Step sweep(Random& r) {
+    Step step =
+        sql("UPDATE price SET v = v + 1; UPDATE event SET v = v + 1 WHERE id % 3 = " + any(r, 3) +
+            "; UPDATE item SET v = v + 1 WHERE id % 3 = " + any(r, 3) +
+            "; UPDATE counter SET version = version + 1 RETURNING k, version");
+    step.raises_version = true;
+    return step;
+}
 Step note_put(Random& r) {
     const int first = r.below(kKeys - 3);
     return sql("SELECT cache_put_note(k, call_note(k)) FROM generate_series(" + number(first) +
@@ -472,6 +482,7 @@ constexpr Choice kChanges[] = {
     {Kind::kMerge, Group::kEvent, 3, event_merge},
     {Kind::kReturning, Group::kEvent, 3, event_returning},
     {Kind::kUpdate, Group::kVersion, 14, version_raise},
+    {Kind::kSweep, Group::kVersion, 8, sweep},
     {Kind::kPut, Group::kNote, 12, note_put},
     {Kind::kPut, Group::kNote, 3, note_change_and_put},
     {Kind::kUpdate, Group::kDigest, 3, ledger_change},
