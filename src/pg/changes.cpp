@@ -13,6 +13,7 @@ extern "C" {
 #include "postmaster/autovacuum.h"
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/pgstat_internal.h"
 #include "utils/snapmgr.h"
 }
@@ -450,6 +451,18 @@ bool changed_by_this_transaction(const Definition* d, const Key& key) {
         if (has_changed_rows(d->relations[i])) return true;
     }
     return false;
+}
+
+const char* what_was_changed(const Definition* d, const Key& key) {
+    if (!pgstat_track_counts) return "unknown, track_counts is off";
+    if (now.count > 0 && collected_tag(whole_tag(d->cache_id()))) return "the whole cache";
+    if (now.count > 0 && collected_tag(key.view.hash)) return "the key";
+    for (int i = 0; i < d->relation_count; ++i) {
+        if (!has_changed_rows(d->relations[i])) continue;
+        const char* name = get_rel_name(d->relations[i]);
+        return name != nullptr ? psprintf("table %s", quote_identifier(name)) : "a table";
+    }
+    return "what its loader reads through other caches, or a part of the key";
 }
 
 bool changed_something_cached() {
