@@ -108,12 +108,29 @@ isolation_tests() {
     run_regress isolation/pg_isolation_regress isolation --dbname=isolation_regression "${tests[@]}"
 }
 
+# restart_script NAME: a command, for whatever user runs us, that lets that cluster crash and starts it
+# again: $SCRATCH/restart_NAME.
+restart_script() {
+    local script=$SCRATCH/restart_$1 base=$SCRATCH/$1 switch=()
+    if [ "$(id -u)" -eq 0 ]; then
+        switch=(setpriv "--reuid=$SERVER_USER" "--regid=$(id -g "$SERVER_USER")" --init-groups --)
+    fi
+    cat > "$script" << END
+#!/bin/sh
+cd '$SCRATCH' || exit
+exec ${switch[*]} env HOME='$SCRATCH' TMPDIR='$SCRATCH/tmp' '$PG_BINDIR/pg_ctl' restart -w -s -m immediate \\
+    -D '$base/data' -l '$base/log' < /dev/null > /dev/null 2>&1 8>&- 9>&-
+END
+    chmod 755 "$script"
+}
+
 # The history checker: random transactions against the loader as oracle, for SECONDS_TO_RUN.
 consistency_tests() {
     local status=0
     printf 'max_prepared_transactions = 40\nfsync = off\n' > "$SCRATCH/$TREE/consistency.conf"
     cluster_start consistency "$SCRATCH/$TREE/consistency.conf"
-    PG_CONFIG=$PG_CONFIG PGHOST=$SCRATCH/consistency/socket PGPORT=5432 PGUSER=postgres \
+    restart_script consistency
+    RESTART=$SCRATCH/restart_consistency PG_CONFIG=$PG_CONFIG PGHOST=$SCRATCH/consistency/socket PGPORT=5432 PGUSER=postgres \
         PGDATABASE=postgres "$ROOT/test/consistency/run.sh" 2>&1 || status=1
     stop_for consistency "$status"
 }

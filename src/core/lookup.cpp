@@ -113,6 +113,49 @@ Xid Store::last_writer(const Entry& e) const {
     return xid;
 }
 
+Blame Store::blame(CacheIndex cache, const KeyView& key, const Snapshot& s, EntryTags* tags) const {
+    tags->count = 0;
+    Blame found;
+    {
+        LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kShared);
+        const Ref ref = find_entry(cache, key);
+        if (ref != kNullRef) {
+            const Entry& e = *arena_.at<Entry>(ref);
+            collect_tags(e, tags);
+            const Unseen unseen = e.unseen_set();
+            all_rings(e, [&](const WriterRing& ring, Tag tag, Seq seq) {
+                found.rule = ring.blame(tag, seq, unseen, s, &found.xid);
+                found.tag = tag;
+                return found.rule == Rule::kNone;
+            });
+            return found;
+        }
+    }
+    return blame_for_fill(cache, key, s);
+}
+
+Blame Store::blame_for_fill(CacheIndex cache, const KeyView& key, const Snapshot& f) const {
+    Blame found;
+    Unseen unseen;
+    const auto look = [&](const WriterRing& ring, Tag tag) {
+        found.tag = tag;
+        found.rule = ring.blame(f, &found.xid);
+        if (found.rule != Rule::kNone || ring.unseen_by(tag, f, &unseen)) return;
+        found.rule = Rule::kBlind;
+        found.xid = ring.newest(tag);
+    };
+    const CacheControl& c = caches_[cache];
+    const Tag whole = load_relaxed(c.whole_tag);
+    {
+        LockGuard guard(locks_, partition_lock(whole), LockGuard::kShared);
+        look(c.whole, whole);
+    }
+    if (found.rule != Rule::kNone) return found;
+    LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kShared);
+    look(*slot(key.hash), key.hash);
+    return found;
+}
+
 Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
                     std::uint32_t buffer_bytes, Detail detail, EntryTags* tags,
                     bool allow_stale) const {

@@ -150,6 +150,13 @@ struct Candidate {
     Millis expires_at;
 };
 
+// What keeps a key from being served from the cache, or a value for it from being published.
+struct Blame {
+    Rule rule = Rule::kNone;
+    Tag tag = 0;
+    Xid xid = 0;
+};
+
 class Store {
   public:
     // Rounds for itself; the arena gets what the tables leave.
@@ -270,6 +277,12 @@ class Store {
     bool all_seen(Tag tag, Xid self, const Snapshot& f, Xid* unseen, std::uint32_t* count) const;
 
     // --- watching (lookup.cpp) ---
+
+    // The first ring that keeps the key from being served to s; where there is no entry, from being
+    // filled. *tags: those of the entry, none if there is no entry.
+    Blame blame(CacheIndex cache, const KeyView& key, const Snapshot& s, EntryTags* tags) const;
+    // The same for a new entry of the key, its own tag and the whole cache.
+    Blame blame_for_fill(CacheIndex cache, const KeyView& key, const Snapshot& f) const;
 
     // Copies up to `capacity` entries of one partition and their keys; returns how many there are.
     // Entries beyond the capacity, or whose key does not fit key_buffer, are only counted.

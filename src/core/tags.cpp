@@ -25,6 +25,9 @@ bool Store::register_writer(const WrittenTag& written, Xid xid, const Ended& end
     const Seq seq = ++partition(tag)->seq;
     if (written.kind == TagKind::kWhole) {
         CacheControl& c = caches_[written.cache];
+        // What is on record already is no news: whoever is blind to it has it among its unseen
+        // writers. Many register the same prepared transaction again and again.
+        if (written.borrowed && !written.hard && c.whole.has(tag, xid)) return false;
         // Of a ring that serves one tag, what was dropped needs no further care.
         if (load_relaxed(c.whole_tag) == tag)
             c.whole.add(tag, xid, seq, written.hard, ended, dropped, written.borrowed, at);

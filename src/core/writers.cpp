@@ -201,6 +201,29 @@ bool WriterRing::older_since(Tag tag, Seq seq, const Unseen& unseen, const Snaps
     return true;
 }
 
+Rule WriterRing::blame(const Snapshot& s, Xid* xid) const {
+    for (std::uint32_t i = 0; i < hard_count; ++i) {
+        *xid = hard[i];
+        if (s.in_progress(hard[i])) return Rule::kHard;
+    }
+    *xid = 0;
+    if (usable(s)) return Rule::kNone;
+    if (overflowed) return Rule::kOverflow;
+    *xid = witness;
+    return Rule::kWitness;
+}
+
+Rule WriterRing::blame(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s, Xid* xid) const {
+    const Rule rule = blame(s, xid);
+    for (std::uint32_t i = 0; rule == Rule::kNone && i < record_count; ++i) {
+        const WriterRecord& r = records[i];
+        if (r.tag != tag || contradicted_by(r, seq, unseen) == s.in_progress(r.xid)) continue;
+        *xid = r.xid;
+        return Rule::kDisagreement;
+    }
+    return rule;
+}
+
 bool WriterRing::unseen_by(Tag tag, const Snapshot& f, Unseen* unseen, Xid self) const {
     if (!usable(f)) return false;
     for (std::uint32_t i = 0; i < record_count; ++i) {
@@ -209,6 +232,11 @@ bool WriterRing::unseen_by(Tag tag, const Snapshot& f, Unseen* unseen, Xid self)
         if (!unseen->add(r.xid)) return false;
     }
     return true;
+}
+
+bool WriterRing::has(Tag tag, Xid xid) const {
+    return std::any_of(records, records + record_count,
+                       [&](const WriterRecord& r) { return r.tag == tag && r.xid == xid; });
 }
 
 Xid WriterRing::newest(Tag tag) const {

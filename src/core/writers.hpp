@@ -86,6 +86,16 @@ struct Ended {
     }
 };
 
+// Why a ring keeps an entry from being served, or a snapshot from filling.
+enum class Rule : std::uint8_t {
+    kNone,
+    kHard,          // a hard writer is in progress for the snapshot
+    kOverflow,      // more writers ran at once than it can tell apart
+    kWitness,       // the one that stands for forgotten writers is in progress for the snapshot
+    kDisagreement,  // a writer is seen by only one of the entry and the snapshot
+    kBlind          // the snapshot does not see more writers than an entry can remember
+};
+
 // Locking: the partition lock of the tag, exclusive for every non-const function, shared for const
 // ones; only quick() may be called without it.
 struct WriterRing {
@@ -143,6 +153,11 @@ struct WriterRing {
     bool older_since(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s,
                      Millis* since) const;
 
+    // The rule because of which usable() is false, else the one because of which agrees() is, and
+    // the writer concerned (0: none in particular).
+    Rule blame(const Snapshot& s, Xid* xid) const;
+    Rule blame(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s, Xid* xid) const;
+
     // Adds the writers of tag that F cannot see. False: F may not publish. `self` counts as seen: a
     // value that its own transaction computed after writing, published after its commit.
     bool unseen_by(Tag tag, const Snapshot& f, Unseen* unseen, Xid self = 0) const;
@@ -152,6 +167,9 @@ struct WriterRing {
     bool quick(Seq seq, Xid xmin) const {
         return load_acquire(last_seq) <= seq && load_acquire(guard) < xmin;
     }
+
+    // Is this writer of tag on record?
+    bool has(Tag tag, Xid xid) const;
 
     // The newest writer of tag on record, 0 if none.
     Xid newest(Tag tag) const;

@@ -13,6 +13,7 @@ extern "C" {
 #include "postmaster/autovacuum.h"
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/pgstat_internal.h"
 #include "utils/snapmgr.h"
 }
@@ -208,6 +209,14 @@ List* note(List* list, uint64 id) {
     return list;
 }
 
+// What is rolled back leaves room for other keys.
+void uncount_key(const Change& change) {
+    if (change.kind == core::TagKind::kWhole) return;
+    auto* counted =
+        static_cast<KeyCount*>(hash_search(now.key_counts, &change.cache, HASH_FIND, nullptr));
+    if (counted != nullptr && counted->count > 0) --counted->count;
+}
+
 List* subtransaction_ended(List* list, int level, bool committed) {
     ListCell* cell;
     foreach (cell, list) {
@@ -356,8 +365,9 @@ void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId
         }
     } else {
         while (now.count > 0 && now.changes[now.count - 1].level >= level) {
-            const core::Tag tag = now.changes[--now.count].tag;
-            hash_search(now.by_tag, &tag, HASH_REMOVE, nullptr);
+            const Change& change = now.changes[--now.count];
+            hash_search(now.by_tag, &change.tag, HASH_REMOVE, nullptr);
+            uncount_key(change);
         }
     }
     now.collected = subtransaction_ended(now.collected, level, committed);
@@ -387,10 +397,11 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
     bool found;
     auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &d->id, HASH_ENTER, &found));
     if (!found) counted->count = 0;
-    if (++counted->count > settings.max_transaction_tags) {
+    if (counted->count >= settings.max_transaction_tags) {
         collect_whole(d->id, false);
         return;
     }
+    ++counted->count;
     add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
 }
 
@@ -440,6 +451,18 @@ bool changed_by_this_transaction(const Definition* d, const Key& key) {
         if (has_changed_rows(d->relations[i])) return true;
     }
     return false;
+}
+
+const char* what_was_changed(const Definition* d, const Key& key) {
+    if (!pgstat_track_counts) return "unknown, track_counts is off";
+    if (now.count > 0 && collected_tag(whole_tag(d->cache_id()))) return "the whole cache";
+    if (now.count > 0 && collected_tag(key.view.hash)) return "the key";
+    for (int i = 0; i < d->relation_count; ++i) {
+        if (!has_changed_rows(d->relations[i])) continue;
+        const char* name = get_rel_name(d->relations[i]);
+        return name != nullptr ? psprintf("table %s", quote_identifier(name)) : "a table";
+    }
+    return "what its loader reads through other caches, or a part of the key";
 }
 
 bool changed_something_cached() {

@@ -27,6 +27,8 @@ void collect_hard_rows();
 // Has this transaction changed what the value for `key` may depend on? Only meaningful in a
 // transaction with an XID.
 bool changed_by_this_transaction(const Definition* definition, const Key& key);
+// What that is, in words; in the current memory context.
+const char* what_was_changed(const Definition* definition, const Key& key);
 
 // Has it changed anything that some cache depends on?
 bool changed_something_cached();

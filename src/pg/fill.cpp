@@ -141,13 +141,11 @@ ReadResult not_published() {
     return {0, true, Source::kLoader, false, 0, transaction_now(), 0};
 }
 
-namespace {
-
 // A commit becomes visible before its invalidation messages are sent, and its locks go after them.
-// Have all hard writers that the snapshot sees come that far?
-bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot) {
+bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core::Xid* by) {
     core::Xid hard[core::kMaxHard];
     uint32 n;
+    *by = 0;
     if (!store().hard_writers(index, hard, &n)) return false;
     for (uint32 i = 0; i < n; ++i) {
         // One that ended long ago is past all that, and its low half may not be asked about any
@@ -155,19 +153,19 @@ bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot) {
         constexpr core::Xid kLongAgo = 1000000000;
         if (snapshot.in_progress(hard[i]) || hard[i] + kLongAgo < snapshot.xmax) continue;
         const auto xid = static_cast<TransactionId>(hard[i]);
+        *by = hard[i];
         if (xid != GetTopTransactionIdIfAny() && !ConditionalXactLockTableWait(xid)) return false;
     }
     return true;
 }
-
-}  // namespace
 
 const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,
                                       uint32 reads) {
     // Publishing needs functions and definitions as they are for this snapshot: a transaction that
     // holds all its locks already is not told by anything else that somebody has replaced a loader.
     const bool usable = store().usable(d->index, snapshot);
-    if (!usable || !messages_sent(d->index, snapshot)) {
+    core::Xid by;
+    if (!usable || !messages_sent(d->index, snapshot, &by)) {
         for (uint32 i = 0; i < reads; ++i) {
             count_bypass(d, usable ? Bypass::kRedefinition : Bypass::kOldSnapshot);
         }

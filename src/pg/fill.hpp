@@ -26,6 +26,9 @@ void add_to_outer(const core::EntryTags& tags, core::Millis expires_at);
 // A loader that reads under another snapshot than its own caller's: not for the outer entry.
 void check_outer_snapshot(const core::Snapshot& snapshot);
 
+// Have all hard writers of the cache that the snapshot sees sent their invalidation messages? If
+// not, *by is one that has not, 0 if that is not known.
+bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core::Xid* by);
 // The definition whose loader may fill the cache under this snapshot, which is the active one;
 // nullptr: load for the reader alone. Counts `reads` bypasses then.
 const Definition* definition_for_fill(const Definition* definition, const core::Snapshot& snapshot,

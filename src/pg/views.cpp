@@ -53,12 +53,6 @@ Datum interval_of(core::Millis ms) {
     return IntervalPGetDatum(i);
 }
 
-Datum* text_array_items(const char* const* texts, int n) {
-    auto* items = static_cast<Datum*>(palloc(sizeof(Datum) * std::max(1, n)));
-    for (int i = 0; i < n; ++i) items[i] = CStringGetTextDatum(texts[i]);
-    return items;
-}
-
 const Definition* definition_by_index(core::CacheIndex index) {
     for (int i = 0; i < definition_count(); ++i) {
         const Definition* d = definition_at(i);
@@ -110,7 +104,6 @@ extern "C" {
 PG_FUNCTION_INFO_V1(cache_stat_rows_1_0);
 PG_FUNCTION_INFO_V1(cache_bypass_rows_1_0);
 PG_FUNCTION_INFO_V1(cache_entry_rows_1_0);
-PG_FUNCTION_INFO_V1(cache_explain_1_0);
 PG_FUNCTION_INFO_V1(cache_stat_reset_1_0);
 }
 
@@ -224,107 +217,6 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
         MemoryContextSwitchTo(old);
         MemoryContextReset(scratch);
     }
-    PG_RETURN_VOID();
-}
-
-// What a read would do now, and why.
-extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    const Definition* d = named_cache(fcinfo);
-    require_execute(d);
-    KeyArguments arguments;
-    key_arguments(fcinfo, 1, d, &arguments);
-    Key key;
-    encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
-
-    Datum values[8] = {};
-    bool nulls[8] = {false, false, true, true, true, true, true, true};
-    const char* state = "bypass";
-    const char* reason;
-    core::Bypass bypass = bypass_reason(d, key);
-    core::Found found;
-    if (bypass == core::Bypass::kCount && control_block(d) == core::kNoCache) {
-        bypass = core::Bypass::kNoControlBlock;
-    }
-    const bool look = shared_ready() && d->index != core::kNoCache && ActiveSnapshotSet() &&
-                      IsMVCCSnapshot(GetActiveSnapshot());
-    if (look) {
-        const core::Snapshot snapshot = to_core(GetActiveSnapshot());
-        core::EntryTags tags;
-        found = store().lookup(d->index, key.view, snapshot, nullptr, UINT32_MAX,
-                               core::Detail::kInspect, &tags, d->stale_ms > 0);
-        if (bypass == core::Bypass::kCount && found.result == core::LookupResult::kHit &&
-            own_write_below(d, tags)) {
-            bypass = core::Bypass::kOwnWrite;
-        }
-    }
-    if (bypass != core::Bypass::kCount) {
-        reason = bypass_text(bypass);
-    } else {
-        state = "miss";
-        switch (found.result) {
-            case core::LookupResult::kHit:
-            case core::LookupResult::kTooSmall:
-                state = "hit";
-                reason = "every writer of its tags is seen alike by the value and by this snapshot";
-                break;
-            case core::LookupResult::kStale:
-                state = "stale";
-                reason = "old, but not for longer than stale_for; a refresh is asked for";
-                break;
-            case core::LookupResult::kExpired:
-                reason = "its ttl has passed";
-                break;
-            case core::LookupResult::kContradicted:
-                reason = "a writer of its tags is seen by only one of the value and this snapshot";
-                break;
-            case core::LookupResult::kUnusable:
-                state = "bypass";
-                reason = bypass_text(core::Bypass::kOldSnapshot);
-                break;
-            case core::LookupResult::kAbsent:
-            default:
-                reason = "not in the cache";
-                if (!store().usable(d->index, to_core(GetActiveSnapshot()))) {
-                    state = "bypass";
-                    reason = bypass_text(core::Bypass::kOldSnapshot);
-                }
-                break;
-        }
-    }
-    values[0] = CStringGetTextDatum(state);
-    values[1] = CStringGetTextDatum(reason);
-    if (found.result != core::LookupResult::kAbsent) {
-        nulls[2] = false;
-        values[2] = TimestampTzGetDatum(from_millis(found.calculated_at));
-        nulls[3] = found.expires_at == core::kNever;
-        values[3] = TimestampTzGetDatum(from_millis(found.expires_at));
-        nulls[4] = nulls[5] = false;
-        values[4] = Int64GetDatum(found.hits);
-        values[5] = Int64GetDatum(found.gross_bytes);
-        nulls[7] = found.last_writer == 0;
-        values[7] = FullTransactionIdGetDatum(FullTransactionIdFromU64(found.last_writer));
-    }
-    const char* tags[core::kMaxTags + 2];
-    int tag_count = 0;
-    tags[tag_count++] = "whole cache";
-    if (d->columns > 0)
-        tags[tag_count++] =
-            psprintf("key columns %s", key_text(key.view.bytes, d->columns, d->key_types));
-    for (int i = 0; i < d->mask_count; ++i) {
-        StringInfoData s;
-        initStringInfo(&s);
-        for (int k = 0; k < d->columns; ++k) {
-            if ((d->masks[i] & (ColumnMask{1} << k)) == 0) continue;
-            appendStringInfo(&s, "%s%d", s.len > 0 ? ", " : "key column ", k + 1);
-        }
-        tags[tag_count++] = s.data;
-    }
-    nulls[6] = false;
-    values[6] = PointerGetDatum(construct_array(text_array_items(tags, tag_count), tag_count,
-                                                TEXTOID, -1, false, TYPALIGN_INT));
-    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
     PG_RETURN_VOID();
 }
 

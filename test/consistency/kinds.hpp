@@ -41,16 +41,21 @@ enum class Kind : std::uint8_t {
     kRepeatable,
     kLongWriter,
     kOrphan,
+    kFreeze,
+    kRefreshView,
+    kDetach,  // CONCURRENTLY
+    kHold,
+    kSweep,  // many keys of several caches at once
     kCount
 };
 
 inline constexpr const char* kKindNames[] = {
-    "insert",     "multirow", "update",   "keymove",   "delete",     "cascade",
-    "upsert",     "merge",    "copy",     "truncate",  "returning",  "cte",
-    "replica",    "rewrite",  "triggers", "attach",    "comment",    "meaning",
-    "invalidate", "refresh",  "put",      "savepoint", "exception",  "subtransactions",
-    "cursor",     "deferred", "prepared", "rollback",  "repeatable", "longwriter",
-    "orphan"};
+    "insert",     "multirow", "update",      "keymove",   "delete",     "cascade",
+    "upsert",     "merge",    "copy",        "truncate",  "returning",  "cte",
+    "replica",    "rewrite",  "triggers",    "attach",    "comment",    "meaning",
+    "invalidate", "refresh",  "put",         "savepoint", "exception",  "subtransactions",
+    "cursor",     "deferred", "prepared",    "rollback",  "repeatable", "longwriter",
+    "orphan",     "freeze",   "refreshview", "detach",    "hold",       "sweep"};
 static_assert(std::size(kKindNames) == static_cast<std::size_t>(Kind::kCount));
 
 // Tables that belong together, and the cache over them.
@@ -63,11 +68,12 @@ enum class Group : std::uint8_t {
     kBoth,     // nested: reads the caches of item and event
     kNote,     // put, no loader
     kVersion,  // a counter per key that only grows
+    kDigest,   // a materialized view
     kCount
 };
 
-inline constexpr const char* kGroupNames[] = {"item",  "sale", "lead", "quote",
-                                              "event", "both", "note", "version"};
+inline constexpr const char* kGroupNames[] = {"item", "sale", "lead",    "quote", "event",
+                                              "both", "note", "version", "digest"};
 static_assert(std::size(kGroupNames) == static_cast<std::size_t>(Group::kCount));
 
 using KindSet = std::bitset<static_cast<std::size_t>(Kind::kCount)>;

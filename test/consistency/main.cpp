@@ -15,14 +15,15 @@ constexpr double kLeastHits = 50.0;  // percent
 [[noreturn]] void usage(const char* program) {
     std::cerr << "usage: " << program
               << " --socket DIR --port N --db NAME --user U --seed S --seconds T\n"
-                 "       [--sessions N] [--only KIND,...] [--shrink SECONDS] [--verbose]\n"
+                 "       [--sessions N] [--only KIND,...] [--shrink SECONDS] [--restart COMMAND] "
+                 "[--verbose]\n"
                  "kinds: "
               <<
         [] {
             std::string all;
             for (const char* name : kKindNames) all += std::string(name) + " ";
             return all;
-        }() << "\ntables: item sale lead quote event both note version\n";
+        }() << "\ntables: item sale lead quote event both note version digest\n";
     std::exit(2);
 }
 
@@ -94,6 +95,8 @@ int main(int argc, char** argv) {
             config.seconds = std::strtod(value, nullptr);
         else if (option == "--sessions")
             config.sessions = std::atoi(value);
+        else if (option == "--restart")
+            config.restart = value;
         else if (option == "--shrink")
             shrink_seconds = std::strtod(value, nullptr);
         else if (option == "--only") {

@@ -9,6 +9,8 @@ Planner::Planner(std::uint64_t seed, int session, KindSet kinds, GroupSet groups
     : random_(seed * 1000003 + static_cast<std::uint64_t>(session)),
       kinds_(kinds),
       groups_(groups) {
+    // A run for one group of tables is to find what happens seldom in the mix of all.
+    random_.narrow = groups.count() == 1;
     changes_ = choose(all_changes());
     definitions_ = choose(all_definitions());
 }
@@ -39,7 +41,7 @@ Step Planner::pick(const std::vector<Choice>& list) {
 Group Planner::any_group() {
     // An entry of the nested cache lives no longer than what it was made of, so it is asked less
     // often.
-    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8};
+    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6};
     int total = 0;
     for (std::size_t i = 0; i < std::size(kWeights); ++i) total += groups_[i] ? kWeights[i] : 0;
     int n = random_.below(total);
@@ -75,6 +77,7 @@ Step Planner::read() {
 Plan Planner::next() {
     const int n = random_.below(1000);
     if (n < 3 && !definitions_.empty()) return defining();
+    if (n == 3 && on(Kind::kDetach) && on(Group::kEvent)) return detaching();
     if (n < 190 && !changes_.empty()) return writing();
     return reading();
 }
@@ -100,9 +103,16 @@ Plan Planner::writing() {
         plan.steps.push_back(change());
         return plan;
     }
+    if (random_.narrow && on(Kind::kPrepared) && on(Kind::kKeyMove) && random_.chance(500)) {
+        return overlapping();
+    }
     plan.repeatable = random_.chance(250) && on(Kind::kRepeatable);
     if (random_.chance(300)) plan.steps.push_back(read());
     add_changes(&plan.steps, 0);
+    if (random_.chance(40) && on(Kind::kHold)) {
+        add_held_cursor(&plan);
+        return plan;
+    }
     // A run for one group of tables may be about what prepared transactions do to each other.
     const int prepares = groups_.count() == 1 ? 40 : 12;
     const int end = random_.below(100);
@@ -114,6 +124,23 @@ Plan Planner::writing() {
     } else if (end < prepares + 8 && on(Kind::kRollback)) {
         plan.end = Plan::End::kRollback;
     }
+    return plan;
+}
+
+// One change that stays prepared: a move for a short time, anything else for longer. So a row is
+// changed while its path is being moved, and is still not committed when the path has moved and
+// others have read what they find there.
+Plan Planner::overlapping() {
+    const bool move = random_.chance(350);
+    std::vector<Choice> list;
+    for (const Choice& c : changes_) {
+        const bool moves = c.kind == Kind::kKeyMove;
+        if (moves == move && c.kind != Kind::kDelete) list.push_back(c);
+    }
+    Plan plan;
+    plan.steps.push_back(pick(list));
+    plan.end = Plan::End::kPrepare;
+    plan.prepared_for_ms = move ? 10 + random_.below(30) : 40 + random_.below(80);
     return plan;
 }
 
@@ -169,6 +196,24 @@ void Planner::add_cursor(std::vector<Step>* steps) {
     }
 }
 
+// One that outlives its transaction: what it shows is found out when that commits.
+void Planner::add_held_cursor(Plan* plan) {
+    Group group = any_group();
+    if (group == Group::kNote) group = Group::kItem;
+    const std::string name = "h" + std::to_string(++savepoints_);
+    Step step;
+    step.sql = "DECLARE " + name + " CURSOR WITH HOLD FOR SELECT " + comparison(group, "k") +
+               " FROM generate_series(0, 7) AS k";
+    plan->steps.push_back(step);
+    if (random_.chance(500)) plan->steps.push_back(change());
+    step.sql = "FETCH ALL FROM " + name;
+    step.compares = step.only_reads = true;
+    plan->after.push_back(step);
+    step.sql = "CLOSE " + name;
+    step.compares = false;
+    plan->after.push_back(step);
+}
+
 void Planner::add_replica(std::vector<Step>* steps) {
     Step step;
     step.sql = "SET LOCAL session_replication_role = replica";
@@ -190,6 +235,29 @@ Plan Planner::defining() {
     const int end = random_.below(100);
     if (end < 15 && on(Kind::kRollback)) plan.end = Plan::End::kRollback;
     if (end >= 85 && on(Kind::kPrepared)) plan.end = Plan::End::kPrepare;
+    return plan;
+}
+
+// In two transactions of its own, between which some snapshots see the partition and some do not.
+// One that was interrupted is taken up by the next.
+Plan Planner::detaching() {
+    Plan plan;
+    plan.single = true;
+    const auto add = [&](const char* sql) {
+        Step step;
+        step.sql = sql;
+        step.may_fail = true;
+        plan.steps.push_back(step);
+    };
+    add("SET lock_timeout = '300ms'");
+    add("ALTER TABLE event DETACH PARTITION event_1 CONCURRENTLY");
+    plan.steps.push_back(read());
+    add("ALTER TABLE event DETACH PARTITION event_1 FINALIZE");
+    add("UPDATE event_1 SET v = v + 7");
+    if (random_.chance(500)) plan.steps.push_back(read());
+    add("ALTER TABLE event ATTACH PARTITION event_1 FOR VALUES IN (1)");
+    add("SET lock_timeout = '2s'");
+    plan.steps.push_back(read());
     return plan;
 }
 

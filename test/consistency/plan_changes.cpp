@@ -9,7 +9,7 @@ std::string number(int n) {
     return std::to_string(n);
 }
 std::string any(Random& r, int n) {
-    return number(r.below(n));
+    return number(r.id(n));
 }
 std::string key(Random& r) {
     return any(r, kKeys);
@@ -308,6 +308,16 @@ Step version_raise(Random& r) {
     step.raises_version = true;
     return step;
 }
+// So many keys that it takes a while to announce them: what is announced last would be seen too
+// late if the commit came first.
+Step sweep(Random& r) {
+    Step step =
+        sql("UPDATE price SET v = v + 1; UPDATE event SET v = v + 1 WHERE id % 3 = " + any(r, 3) +
+            "; UPDATE item SET v = v + 1 WHERE id % 3 = " + any(r, 3) +
+            "; UPDATE counter SET version = version + 1 RETURNING k, version");
+    step.raises_version = true;
+    return step;
+}
 Step note_put(Random& r) {
     const int first = r.below(kKeys - 3);
     return sql("SELECT cache_put_note(k, call_note(k)) FROM generate_series(" + number(first) +
@@ -329,13 +339,33 @@ Step invalidate(Random& r) {
 }
 Step refresh(Random& r) {
     static constexpr Group kLoaded[] = {Group::kItem,  Group::kSale,  Group::kLead,
-                                        Group::kQuote, Group::kEvent, Group::kVersion};
+                                        Group::kQuote, Group::kEvent, Group::kVersion,
+                                        Group::kDigest};
     const Group group = kLoaded[r.below(static_cast<int>(std::size(kLoaded)))];
     return sql("SELECT cache_refresh('" + std::string(name_of(group)) + "', " +
                arguments(group, key(r)) + ")");
 }
 
+Step ledger_change(Random& r) {
+    const std::string id = any(r, kKeys);
+    if (r.chance(300)) return sql("DELETE FROM ledger WHERE id = " + id);
+    return sql("INSERT INTO ledger VALUES (" + id + ", " + key(r) + ", " + value(r) +
+               ") ON CONFLICT (id) DO UPDATE SET k = excluded.k, v = excluded.v");
+}
+
 // --- definitions ---
+
+Step item_freeze(Random& r) {
+    std::string data;
+    for (int id = r.below(3); id < kItems; id += 1 + r.below(4)) {
+        data += number(id) + "\t" + key(r) + "\t" + value(r) + "\n";
+    }
+    return copying("TRUNCATE item; COPY item FROM STDIN (FREEZE)", data);
+}
+Step digest_refresh(Random& r) {
+    const std::string how = r.chance(500) ? "CONCURRENTLY " : "";
+    return sql("REFRESH MATERIALIZED VIEW " + how + "digest");
+}
 
 Step item_truncate(Random&) {
     return sql("TRUNCATE item");
@@ -452,8 +482,10 @@ constexpr Choice kChanges[] = {
     {Kind::kMerge, Group::kEvent, 3, event_merge},
     {Kind::kReturning, Group::kEvent, 3, event_returning},
     {Kind::kUpdate, Group::kVersion, 14, version_raise},
+    {Kind::kSweep, Group::kVersion, 8, sweep},
     {Kind::kPut, Group::kNote, 12, note_put},
     {Kind::kPut, Group::kNote, 3, note_change_and_put},
+    {Kind::kUpdate, Group::kDigest, 3, ledger_change},
     {Kind::kInvalidate, Group::kItem, 2, invalidate},
     {Kind::kRefresh, Group::kItem, 3, refresh},
 };
@@ -469,6 +501,8 @@ constexpr Choice kDefinitions[] = {
     {Kind::kTriggers, Group::kItem, 3, item_triggers},
     {Kind::kTriggers, Group::kLead, 2, lead_triggers},
     {Kind::kAttach, Group::kEvent, 3, event_attach},
+    {Kind::kFreeze, Group::kItem, 2, item_freeze},
+    {Kind::kRefreshView, Group::kDigest, 6, digest_refresh},
     {Kind::kComment, Group::kItem, 2, comment},
     {Kind::kMeaning, Group::kItem, 4, meaning},
 };

@@ -65,6 +65,16 @@ class Burden {
     std::string gid_;
 };
 
+// The server goes without a checkpoint and comes back; prepared transactions outlive it.
+void crash(Run* run) {
+    const std::uint64_t id = run->history.start(97, false, "the server crashes");
+    ++run->life;
+    const int status = std::system(run->config.restart.c_str());
+    ++run->life;
+    run->history.finish(id, "it is back");
+    if (status != 0) run->fail({"the server could not be restarted", "", run->config.restart});
+}
+
 Share counted(Connection* connection) {
     const Reply reply = connection->must(
         "SELECT sum(hits)::bigint, sum(hits + misses + bypasses)::bigint FROM cache_stat");
@@ -108,11 +118,12 @@ std::string phase_name(bool long_writer, bool orphan) {
 }  // namespace
 
 Verdict run(const Config& config, bool quiet) {
-    Connection admin(config.conninfo);
-    make_schema(&admin);
-
     Run run;
     run.config = config;
+    int life;
+    auto admin = run.connect(&life);
+    make_schema(admin.get());
+
     std::vector<std::thread> threads;
     for (int i = 0; i < config.sessions; ++i) threads.emplace_back(run_session, &run, i);
     threads.emplace_back(run_resolver, &run, 99);
@@ -121,21 +132,32 @@ Verdict run(const Config& config, bool quiet) {
     const bool long_writers = config.kinds[static_cast<std::size_t>(Kind::kLongWriter)];
     const bool orphans = config.kinds[static_cast<std::size_t>(Kind::kOrphan)];
     const double length = std::clamp(config.seconds / 4, 1.0, 15.0);
-    Share before = counted(&admin);
+    Share before = counted(admin.get());
     for (int phase = 0; !run.stop && run.history.now() < config.seconds; ++phase) {
         const bool long_writer = long_writers && phase % 2 == 1;
         const bool orphan = orphans && phase % 4 >= 2;
         try {
             Burden burden(&run, long_writer, orphan, phase);
-            wait_until(run, std::min(config.seconds, run.history.now() + length));
-            burden.end();
-            const Share after = counted(&admin);
+            const double end = std::min(config.seconds, run.history.now() + length);
             const std::string name = phase_name(long_writer, orphan);
-            auto it = std::find_if(verdict.phases.begin(), verdict.phases.end(),
-                                   [&](const auto& p) { return p.first == name; });
-            if (it == verdict.phases.end()) it = verdict.phases.insert(it, {name, Share{}});
-            it->second.hits += after.hits - before.hits;
-            it->second.reads += after.reads - before.reads;
+            const auto add = [&](const Share& after) {
+                auto it = std::find_if(verdict.phases.begin(), verdict.phases.end(),
+                                       [&](const auto& p) { return p.first == name; });
+                if (it == verdict.phases.end()) it = verdict.phases.insert(it, {name, Share{}});
+                it->second.hits += after.hits - before.hits;
+                it->second.reads += after.reads - before.reads;
+            };
+            if (phase % 4 == 3 && !config.restart.empty()) {
+                wait_until(run, (run.history.now() + end) / 2);
+                add(counted(admin.get()));
+                if (!run.stop) crash(&run);
+                admin = run.connect(&life);
+                before = counted(admin.get());
+            }
+            wait_until(run, end);
+            burden.end();
+            const Share after = counted(admin.get());
+            add(after);
             if (config.verbose) {
                 std::cout << std::fixed << std::setprecision(1) << run.history.now() << " s, "
                           << name << ": " << run.oracle.comparisons() << " comparisons, hits "
@@ -156,7 +178,7 @@ Verdict run(const Config& config, bool quiet) {
     verdict.statements = run.statements;
     verdict.errors = run.errors;
     try {
-        verdict.by_cache = table_of(&admin);
+        verdict.by_cache = table_of(admin.get());
     } catch (const std::exception& e) {
         verdict.by_cache = e.what();
     }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct Config {
     KindSet kinds = KindSet().set();
     GroupSet groups = GroupSet().set();
     bool verbose = false;
+    // A command that lets the server crash and starts it again; empty: none.
+    std::string restart;
 };
 
 struct Failure {
@@ -32,9 +35,12 @@ struct Failure {
 
 // A prepared transaction that waits for another session to end it.
 struct Prepared {
+    static constexpr double kNotYet = 1e9;
+
     std::string gid;
     bool commit;
-    double due;  // second of the run
+    double due;           // second of the run; kNotYet: whoever prepares it is not done
+    bool unsure = false;  // the server crashed meanwhile: it may not be there
     std::vector<std::pair<int, std::int64_t>> versions;
 };
 
@@ -44,6 +50,9 @@ struct Run {
     History history;
     Oracle oracle;
     std::atomic<bool> stop = false;
+    // Raised when the server is about to crash, and again when it is back: odd in between. A
+    // connection belongs to the life that it was made in.
+    std::atomic<int> life = 0;
     std::atomic<std::uint64_t> statements = 0;
     std::atomic<std::uint64_t> errors = 0;  // that were to be expected
 
@@ -53,6 +62,8 @@ struct Run {
 
     // The first one counts; ends the run.
     void fail(Failure failure);
+    // A connection for a session, and its life; waits while the server is away.
+    std::unique_ptr<Connection> connect(int* its_life);
 };
 
 // Runs planned transactions until the run stops.

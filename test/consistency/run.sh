@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # run.sh [OPTION...]: builds the history checker and runs it against a running cluster, whose
 # extension is preloaded and whose max_prepared_transactions is at least 20: PGHOST (the socket's
-# folder), PGPORT, PGUSER, PGDATABASE. SECONDS_TO_RUN (30) are divided between everything at once and
+# folder), PGPORT, PGUSER, PGDATABASE. SECONDS_TO_RUN (45) are divided between everything at once and
 # the lookups of path dependencies by themselves: in the full mix, whatever widens to the whole cache
-# hides mistakes there. SEED (1) chooses the plans. Options go to the checker.
+# hides mistakes there. SEED (1) chooses the plans. RESTART is a command that lets the server crash and
+# starts it again, for the first part; without it there is no crash. Options go to the checker.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-seconds=${SECONDS_TO_RUN:-30}
+seconds=${SECONDS_TO_RUN:-45}
 paths=insert,multirow,update,keymove,delete,upsert,savepoint,exception,prepared,repeatable,lead
 make -s --no-print-directory -f test/consistency/Makefile >&2
 
@@ -16,5 +17,6 @@ check() {
         --user "${PGUSER:-postgres}" --db "${PGDATABASE:-postgres}" --seed "${SEED:-1}" "$@"
 }
 
-check --seconds "$((seconds * 3 / 4))" "$@"
-check --seconds "$((seconds - seconds * 3 / 4))" --only "$paths" "$@"
+mixed=$((seconds * 3 / 5))
+check --seconds "$mixed" --restart "${RESTART:-}" "$@"
+check --seconds "$((seconds - mixed))" --only "$paths" "$@"

@@ -32,6 +32,9 @@ ALTER TABLE event ATTACH PARTITION event_2 FOR VALUES IN (2);
 CREATE UNIQUE INDEX ON event (id, part);
 CREATE INDEX ON event (k);
 CREATE TABLE counter (k int PRIMARY KEY, version bigint NOT NULL);
+CREATE TABLE ledger (id int PRIMARY KEY, k int NOT NULL, v int NOT NULL);
+CREATE MATERIALIZED VIEW digest AS SELECT k, count(*) AS rows, sum(v) AS v FROM ledger GROUP BY k;
+CREATE UNIQUE INDEX ON digest (k);
 CREATE TABLE other (id int);
 )";
 
@@ -96,6 +99,8 @@ SELECT cache_create('note', key_types => '{int}', value_type => 'text');
 SELECT cache_invalidate_on('note', 'item', '{k}');
 SELECT cache_create('version', 'load_version(int)');
 SELECT cache_invalidate_on('version', 'counter', '{k}');
+SELECT cache_create('digest', 'load_digest(int)');
+SELECT cache_invalidate_on('digest', 'digest');
 )";
 
 std::string number(int n) {
@@ -115,6 +120,8 @@ std::string rows_sql() {
     fill("rate", "i, 1", kRates);
     fill("event", "i, i % 3, i % " + number(kKeys) + ", i", kEvents * 2 / 3);
     fill("counter", "i, 1", kKeys);
+    fill("ledger", "i, i % " + number(kKeys) + ", 1", kKeys);
+    sql += "REFRESH MATERIALIZED VIEW digest;\n";
     return sql + repopulate_sql();
 }
 
@@ -184,6 +191,9 @@ std::string loader_sql(Group group, int meaning, int comment) {
         case Group::kBoth:
             body = "cache_get_item($1) || ' / ' || cache_get_event($1)";
             break;
+        case Group::kDigest:
+            body = "coalesce((SELECT d.rows || ' ' || d.v FROM digest d WHERE d.k = $1), '-')";
+            break;
         case Group::kVersion:
             return "CREATE OR REPLACE FUNCTION load_version(k int) RETURNS bigint STABLE LANGUAGE "
                    "sql AS $$ SELECT " +
@@ -210,7 +220,7 @@ std::string weigh_sql(int meaning) {
 }
 
 std::vector<std::string> meanings(const std::string& value) {
-    static const std::regex kMeaning("(item|sale|lead|quote|event|both|weigh) [0-9]+");
+    static const std::regex kMeaning("(item|sale|lead|quote|event|both|digest|weigh) [0-9]+");
     std::vector<std::string> found;
     for (std::sregex_iterator it(value.begin(), value.end(), kMeaning), end; it != end; ++it) {
         found.push_back(it->str());

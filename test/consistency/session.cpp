@@ -26,6 +26,7 @@ bool expected(const Reply& reply) {
         "21000",                             // ON CONFLICT or MERGE would change a row twice
         "55006",                             // ALTER TABLE: pending trigger events, object in use
         "42P01", "42P07", "42809", "55000",  // partitions come and go
+        "25000",                             // COPY FREEZE: a snapshot is in the way
     };
     for (const char* state : kStates) {
         if (reply.state == state) return true;
@@ -52,26 +53,34 @@ class Session {
     Session(Run* run, int number)
         : run_(*run),
           number_(number),
-          connection_(run->config.conninfo),
           planner_(run->config.seed, number, run->config.kinds, run->config.groups) {
-        prepare_session(&connection_);
-        for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
-            const auto group = static_cast<Group>(i);
-            connection_.must("PREPARE compare_" + std::string(name_of(group)) + "(int) AS SELECT " +
-                             comparison(group, "$1"));
-        }
+        connect();
     }
 
     void work() {
-        while (!run_.stop) carry_out(planner_.next());
+        while (!run_.stop) {
+            carry_out(planner_.next());
+            if (lost()) connect();
+        }
     }
 
   private:
     using Versions = std::vector<std::pair<int, std::int64_t>>;
 
+    bool lost() const { return run_.life != life_; }
+
+    void connect() {
+        connection_ = run_.connect(&life_);
+        for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
+            const auto group = static_cast<Group>(i);
+            connection_->execute("PREPARE compare_" + std::string(name_of(group)) +
+                                 "(int) AS SELECT " + comparison(group, "$1"));
+        }
+    }
+
     Reply execute(const std::string& sql, bool read, const std::string& copy_data = {}) {
         const std::uint64_t id = run_.history.start(number_, read, sql);
-        Reply reply = connection_.execute(sql, copy_data);
+        Reply reply = connection_->execute(sql, copy_data);
         run_.history.finish(id, summary(reply));
         ++run_.statements;
         if (!reply.ok) judge_error(sql, reply);
@@ -79,7 +88,7 @@ class Session {
     }
 
     void judge_error(const std::string& sql, const Reply& reply) {
-        if (run_.stop) return;
+        if (run_.stop || lost()) return;
         if (reply.state == kCompareFailed) {
             run_.fail({"wrong value, seen by a trigger", name_of(Group::kSale),
                        reply.message + "\n  in: " + sql});
@@ -96,7 +105,14 @@ class Session {
         savepoints_.clear();
         floors_ = run_.oracle.floors();
         if (plan.single) {
-            if (take(plan.steps[0], plan)) acknowledge();
+            for (const Step& step : plan.steps) {
+                versions_.clear();
+                if (take(step, plan)) {
+                    acknowledge();
+                } else if (!step.may_fail) {
+                    return;
+                }
+            }
             return;
         }
         bool ok = execute(plan.repeatable ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN",
@@ -111,6 +127,7 @@ class Session {
             prepare(plan);
         } else if (execute("COMMIT", plan.reads_only).ok) {
             acknowledge();
+            for (const Step& step : plan.after) take(step, plan);
         }
     }
 
@@ -156,11 +173,11 @@ class Session {
         }
         const std::string key = std::to_string(wrong->key);
         std::ostringstream details;
-        details << "session " << number_ << " (server process " << connection_.server_pid()
+        details << "session " << number_ << " (server process " << connection_->server_pid()
                 << "), key " << key << "\n  " << wrong->what << "\n  in: " << step.sql << "\n"
                 << "  afterwards, in the same session:\n";
         const auto ask = [&](const std::string& what, const std::string& sql) {
-            details << "    " << what << ": " << summary(connection_.execute(sql)) << "\n";
+            details << "    " << what << ": " << summary(connection_->execute(sql)) << "\n";
         };
         // A new function is visible a moment before the sessions are told to forget the old one;
         // what the cache has may be newer than what the loader did then.
@@ -181,10 +198,10 @@ class Session {
     // Asks in a connection of its own: this session may go on with the old function until it locks
     // a table that it has not locked before.
     bool agrees_by_now(Group group, const std::string& key) {
-        Connection fresh(run_.config.conninfo);
-        prepare_session(&fresh);
-        const Reply reply = fresh.execute("SELECT " + comparison(group, key));
-        return reply.ok && !run_.oracle.check(reply, nullptr);
+        int life;
+        const auto fresh = run_.connect(&life);
+        const Reply reply = fresh->execute("SELECT " + comparison(group, key));
+        return (reply.ok && !run_.oracle.check(reply, nullptr)) || lost();
     }
 
     void prepare(const Plan& plan) {
@@ -194,13 +211,25 @@ class Session {
             execute("ROLLBACK", false);
             return;
         }
-        if (!execute("PREPARE TRANSACTION '" + gid + "'", false).ok) {
-            if (connection_.in_transaction()) execute("ROLLBACK", false);
-            return;
-        }
+        announce({gid, plan.commit_prepared, Prepared::kNotYet, false, versions_});
+        const bool ok = execute("PREPARE TRANSACTION '" + gid + "'", false).ok;
+        if (!ok && !lost() && connection_->in_transaction()) execute("ROLLBACK", false);
         const double due = run_.history.now() + plan.prepared_for_ms / 1000.0;
         std::lock_guard<std::mutex> guard(run_.mutex);
-        run_.prepared.push_back({gid, plan.commit_prepared, due, versions_});
+        const auto it = std::find_if(run_.prepared.begin(), run_.prepared.end(),
+                                     [&](const Prepared& p) { return p.gid == gid; });
+        if (ok) {
+            it->due = due;
+        } else if (lost()) {
+            *it = {gid, false, due, true, {}};
+        } else {
+            run_.prepared.erase(it);
+        }
+    }
+
+    void announce(const Prepared& prepared) {
+        std::lock_guard<std::mutex> guard(run_.mutex);
+        run_.prepared.push_back(prepared);
     }
 
     // The server has room for twenty.
@@ -211,7 +240,8 @@ class Session {
 
     Run& run_;
     int number_;
-    Connection connection_;
+    std::unique_ptr<Connection> connection_;
+    int life_ = 0;
     Planner planner_;
     Versions versions_;
     std::vector<std::size_t> savepoints_;
@@ -237,28 +267,53 @@ void Run::fail(Failure what) {
     stop = true;
 }
 
+std::unique_ptr<Connection> Run::connect(int* its_life) {
+    while (true) {
+        *its_life = life;
+        if (*its_life % 2 == 0) {
+            try {
+                auto connection = std::make_unique<Connection>(config.conninfo);
+                prepare_session(connection.get());
+                if (life == *its_life) return connection;
+            } catch (const std::exception&) {
+                if (life == *its_life) throw;
+            }
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
 void run_session(Run* run, int session) {
     guarded(run, [&] { Session(run, session).work(); });
 }
 
+namespace {
+
+// Takes one that is due; none_left: nobody prepares any more, and all have been taken.
+std::optional<Prepared> take_due(Run* run, bool* none_left) {
+    std::lock_guard<std::mutex> guard(run->mutex);
+    std::optional<Prepared> next;
+    const auto due = [&](const Prepared& p) {
+        return p.due != Prepared::kNotYet && (run->stop || p.due <= run->history.now());
+    };
+    const auto it = std::find_if(run->prepared.begin(), run->prepared.end(), due);
+    if (it != run->prepared.end()) {
+        next = *it;
+        run->prepared.erase(it);
+    }
+    *none_left = run->prepared.empty();
+    return next;
+}
+
+}  // namespace
+
 void run_resolver(Run* run, int session) {
     guarded(run, [&] {
-        Connection connection(run->config.conninfo);
-        prepare_session(&connection);
+        int life;
+        auto connection = run->connect(&life);
         while (true) {
-            std::optional<Prepared> next;
             bool none_left;
-            {
-                std::lock_guard<std::mutex> guard(run->mutex);
-                auto it = std::find_if(
-                    run->prepared.begin(), run->prepared.end(),
-                    [&](const Prepared& p) { return run->stop || p.due <= run->history.now(); });
-                if (it != run->prepared.end()) {
-                    next = *it;
-                    run->prepared.erase(it);
-                }
-                none_left = run->prepared.empty();
-            }
+            std::optional<Prepared> next = take_due(run, &none_left);
             if (!next) {
                 if (run->stop && none_left) return;
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -266,10 +321,18 @@ void run_resolver(Run* run, int session) {
             }
             const std::string sql =
                 (next->commit ? "COMMIT PREPARED '" : "ROLLBACK PREPARED '") + next->gid + "'";
-            const std::uint64_t id = run->history.start(session, false, sql);
-            const Reply reply = connection.execute(sql);
-            run->history.finish(id, summary(reply));
-            if (!reply.ok) {
+            Reply reply;
+            // Once more if the server went away: then it may have been done.
+            while (true) {
+                if (life != run->life) connection = run->connect(&life);
+                const std::uint64_t id = run->history.start(session, false, sql);
+                reply = connection->execute(sql);
+                run->history.finish(id, summary(reply));
+                if (reply.ok || life == run->life) break;
+                next->unsure = true;
+            }
+            const bool done = reply.ok || (next->unsure && reply.state == "42704");
+            if (!done) {
                 run->fail({"unexpected error", "", reply.message + "\n  in: " + sql});
             } else if (next->commit) {
                 for (const auto& [key, version] : next->versions) {

@@ -50,7 +50,10 @@ class Cache:
     def register(self, tag, is_key, xid, hard, ended, borrowed=False):
         seq = self.next_seq(tag)
         if tag == WHOLE:
-            if self.whole:
+            # Whoever is blind to it has it among its unseen writers already.
+            known = self.whole and borrowed and not hard and \
+                any(r.xid == xid and r.tag == tag for r in self.whole.records)
+            if self.whole and not known:
                 self.whole.add(tag, xid, seq, hard, ended, borrowed)
             return
         node = self.nodes.get(tag)

@@ -123,6 +123,21 @@ def ended_between_a_crash_and_first_use(s):
     s.world.read()
 
 
+def a_borrowed_one_is_no_witness(s):
+    """It had ended before the one that it would vouch for: seeing it does not mean having seen that."""
+    x = s.begin()
+    s.commit(x)
+    w = s.begin(WHOLE)
+    f = s.db.snapshot()
+    s.register(w, WHOLE)
+    s.commit(w)
+    looked = s.db.snapshot()
+    s.cache.register(WHOLE, False, x, False, Ended({w}, looked.xmin), borrowed=True)
+    s.register(s.begin(WHOLE), WHOLE)
+    s.fill(0, f)
+    s.world.read()
+
+
 # (script, capacity of shared rings, capacity of the whole cache's)
 SCRIPTS = [
     (more_is_dropped_beyond_a_horizon, (2, 0), (2, 0)),
@@ -131,6 +146,7 @@ SCRIPTS = [
     (a_group_gets_its_ring_late, (2, 0), (8, 4)),
     (dropped_between_pinning_and_linking, (2, 0), (8, 4)),
     (trusted_after_a_nameless_change, (2, 0), (8, 4)),
+    (a_borrowed_one_is_no_witness, (2, 0), (2, 0)),
     (ended_between_a_crash_and_first_use, (2, 0), (8, 4)),
 ]
 
