@@ -174,7 +174,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
         }
         if (result == PublishResult::kPublished) {
             if (e->queue == Queue::kNone) {
-                b.queue.insert(arena_, ref, load_relaxed(b.max_entries));
+                b.queue.insert(arena_, ref, rules_of(b));
             }
             store_relaxed(b.used_entries, b.used_entries + 1);
             store_relaxed(b.used_bytes, b.used_bytes + gross);

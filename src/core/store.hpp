@@ -279,6 +279,9 @@ class Store {
     StoreStats stats() const;
     std::uint32_t max_caches() const { return header_->max_caches; }
     Clock clock() const { return clock_; }
+    // How this process evicts from now on, whoever put the entries. Processes may differ for a
+    // while.
+    void set_eviction(Eviction by) { eviction_ = by; }
     // An entry may take a quarter of the arena: no single value empties the cache, and what is in
     // the way of it can be cleared.
     std::size_t max_entry_bytes() const { return arena_.max_allocation() / 4; }
@@ -339,6 +342,7 @@ class Store {
     bool evict_at(Ref ref, Tag hash);                 // no lock
     bool evict_anywhere();                            // no lock
     bool drop_ghosts();                               // no lock
+    EvictionRules rules_of(const CacheControl& budget) const;
     bool evict_under_lock(CacheIndex budget, Ref* kept = nullptr);
     // Budget lock; not in index or queue any more: frees it, unless told to leave the memory.
     void forget_entry(Ref ref, bool keep_memory = false);
@@ -359,6 +363,7 @@ class Store {
     Arena arena_;
     LockTable locks_ = {};
     Clock clock_ = {};
+    Eviction eviction_ = Eviction::kLru;
 };
 
 }  // namespace cache_ext::core
