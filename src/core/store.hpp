@@ -250,7 +250,8 @@ class Store {
     using KeyFilter = bool (*)(const std::uint8_t* key, std::uint32_t size, void* context);
     std::uint64_t remove_all(CacheIndex cache, KeyFilter filter = nullptr, void* context = nullptr);
     // Frees entries of a partition that have expired. Starts at bucket *cursor and stops after
-    // about `max_entries`; then *cursor is where to go on, 0 once the partition has been walked.
+    // about `max_entries`, or as much work on empty buckets; then *cursor is where to go on, 0 once
+    // the partition has been walked.
     std::uint32_t sweep(std::uint32_t partition, std::uint32_t* cursor, std::uint32_t max_entries);
 
     // --- writers (tags.cpp) ---
