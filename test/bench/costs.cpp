@@ -1,7 +1,7 @@
 // Eviction by cost: how much loader time it saves over strict LRU and over eviction by use, and
 // what it costs in misses where all values cost the same.
 //
-//   costs [TRACE...]      traces as for replay, uncompressed
+//   costs [MILLIONS [TRACE...]]     of generated requests; traces as for replay, uncompressed
 //
 // Every workload is replayed against strict LRU, the store with each of its two ways to evict, and
 // GreedyDual-Size-Frequency with a heap and exact credits, for comparison. Room for 10 % of the
@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <set>
 #include <string>
@@ -190,6 +191,7 @@ Workload workload(const std::string& name, const std::vector<std::uint32_t>& key
 
 int main(int argc, char** argv) {
     bool good = true;
+    const auto requests = static_cast<std::size_t>(1e6 * (argc > 1 ? std::atof(argv[1]) : 2));
     const auto all = [&](const std::string& name, const std::vector<std::uint32_t>& keys) {
         for (const Cost cost : {Cost::kSame, Cost::kLogNormal, Cost::kThree}) {
             for (const Size size : {Size::kSame, Size::kMixed}) {
@@ -197,8 +199,8 @@ int main(int argc, char** argv) {
             }
         }
     };
-    all("zipf 0.9", zipf(100000, 2000000, 0.9));
-    for (int i = 1; i < argc; ++i) all(argv[i], read_trace(argv[i]));
+    all("zipf 0.9", zipf(100000, requests, 0.9));
+    for (int i = 2; i < argc; ++i) all(argv[i], read_trace(argv[i]));
     return good ? 0 : 1;
 }
 
