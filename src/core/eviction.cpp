@@ -1,6 +1,7 @@
 #include "core/eviction.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace cache_ext::core {
 namespace {
@@ -11,8 +12,10 @@ constexpr std::uint64_t kSmallQueueFrom = 64;  // below: main queue only
 // lock is held: past this the oldest entry goes, however often it was hit.
 constexpr int kMaxSecondChances = 1024;
 
-// max(10 %, min(50 %, 128 entries)) of what is alive.
-std::uint64_t small_target(std::uint64_t entries) {
+// By use: max(10 %, min(50 %, 128 entries)) of what is alive. By cost the main queue decides more,
+// so it gets more of a small budget.
+std::uint64_t small_target(std::uint64_t entries, Eviction by) {
+    if (by == Eviction::kCost) return entries / 10;
     return std::max(entries / 10, std::min<std::uint64_t>(entries / 2, 128));
 }
 
@@ -21,88 +24,132 @@ std::uint32_t fingerprint(Tag hash) {
     return f != 0 ? f : 1;
 }
 
+// 256 * log2(x), linear between powers of two.
+std::int32_t logarithm(std::uint64_t x) {
+    const int power = std::bit_width(x) - 1;
+    const std::uint64_t rest = power >= 8 ? x >> (power - 8) : x << (8 - power);
+    return power * 256 + static_cast<std::int32_t>(rest & 255);
+}
+
+// The inverse.
+std::uint64_t power_of_two(std::int32_t l) {
+    if (l < 0) return 0;
+    if (l >= 40 * 256) return UINT64_MAX >> 8;
+    return ((std::uint64_t{256} + (l & 255)) << (l / 256)) >> 8;
+}
+
+// An entry of usual worth is due this far (as a logarithm) after the last victim. Leaves a factor
+// of 1,000 below and of 200 above it.
+constexpr std::int32_t kUsualCredit = 10 * 256;
+
+constexpr std::uint64_t kMostCredit = CostWheel::kMaxCredit;
+
+// What it would cost to load the entry again, for what its place is worth; as a logarithm.
+std::int32_t worth(const Arena& arena, Ref ref, const EvictionRules& rules) {
+    const std::int32_t cost = logarithm(std::uint64_t{arena.at<Entry>(ref)->load_us} + 1);
+    return rules.by_bytes ? cost - logarithm(arena.gross_bytes(ref)) : cost;
+}
+
 }  // namespace
 
-void EvictionQueue::push(const Arena& arena, EntryList* list, Ref ref, Queue queue) {
+void EvictionQueue::push_small(const Arena& arena, Ref ref) {
     Entry* e = arena.at<Entry>(ref);
-    e->queue = queue;
+    e->queue = Queue::kSmall;
     e->queue_prev = kNullRef;
-    e->queue_next = list->newest;
-    if (list->newest != kNullRef) {
-        arena.at<Entry>(list->newest)->queue_prev = ref;
-    } else {
-        list->oldest = ref;
-    }
-    list->newest = ref;
-    ++list->count;
+    e->queue_next = small.newest;
+    (small.newest != kNullRef ? arena.at<Entry>(small.newest)->queue_prev : small.oldest) = ref;
+    small.newest = ref;
+    ++small.count;
 }
 
-void EvictionQueue::unlink(const Arena& arena, EntryList* list, Ref ref) {
+void EvictionQueue::unlink_small(const Arena& arena, Ref ref) {
     Entry* e = arena.at<Entry>(ref);
-    if (e->queue_prev != kNullRef) {
-        arena.at<Entry>(e->queue_prev)->queue_next = e->queue_next;
-    } else {
-        list->newest = e->queue_next;
-    }
-    if (e->queue_next != kNullRef) {
-        arena.at<Entry>(e->queue_next)->queue_prev = e->queue_prev;
-    } else {
-        list->oldest = e->queue_prev;
-    }
+    (e->queue_prev != kNullRef ? arena.at<Entry>(e->queue_prev)->queue_next : small.newest) =
+        e->queue_next;
+    (e->queue_next != kNullRef ? arena.at<Entry>(e->queue_next)->queue_prev : small.oldest) =
+        e->queue_prev;
     e->queue = Queue::kNone;
-    --list->count;
+    --small.count;
 }
 
-void EvictionQueue::insert(const Arena& arena, Ref ref, std::uint64_t expected) {
-    Entry* e = arena.at<Entry>(ref);
-    const bool tiny = expected != 0 && expected < kSmallQueueFrom;
-    if (tiny || remembered(arena, e->hash)) {
-        push(arena, &main, ref, Queue::kMain);
+std::uint64_t EvictionQueue::credit(const Arena& arena, Ref ref, const EvictionRules& rules) const {
+    return power_of_two(worth(arena, ref, rules) - usual_worth + kUsualCredit);
+}
+
+// Worth a place in the main queue although nobody has read it yet.
+bool EvictionQueue::costly(const Arena& arena, Ref ref, const EvictionRules& rules) const {
+    return rules.by == Eviction::kCost &&
+           credit(arena, ref, rules) > 2 * power_of_two(kUsualCredit);
+}
+
+void EvictionQueue::push_main(const Arena& arena, Ref ref, const EvictionRules& rules,
+                              std::uint32_t uses) {
+    if (rules.by == Eviction::kLru) {
+        main.push_last(arena, ref);
     } else {
-        push(arena, &small, ref, Queue::kSmall);
+        main.push(arena, ref, std::min(uses * credit(arena, ref, rules), kMostCredit));
+    }
+}
+
+void EvictionQueue::insert(const Arena& arena, Ref ref, const EvictionRules& rules) {
+    Entry* e = arena.at<Entry>(ref);
+    const std::int32_t w = worth(arena, ref, rules);
+    usual_worth = entries() == 0 ? w : usual_worth + (w - usual_worth) / 64;
+    const bool tiny = rules.max_entries != 0 && rules.max_entries < kSmallQueueFrom;
+    if (tiny || remembered(arena, e->hash)) {
+        push_main(arena, ref, rules, 1);
+    } else {
+        push_small(arena, ref);
     }
 }
 
 void EvictionQueue::remove(const Arena& arena, Ref ref) {
-    const Queue queue = arena.at<Entry>(ref)->queue;
-    if (queue == Queue::kSmall) unlink(arena, &small, ref);
-    if (queue == Queue::kMain) unlink(arena, &main, ref);
+    const Entry& e = *arena.at<Entry>(ref);
+    if (e.queue == Queue::kSmall) {
+        unlink_small(arena, ref);
+    } else if (CostWheel::holds(e)) {
+        main.remove(arena, ref);
+    }
 }
 
-Ref EvictionQueue::pop_victim(const Arena& arena) {
+Ref EvictionQueue::pop_victim(const Arena& arena, const EvictionRules& rules) {
     for (int chances = kMaxSecondChances;; --chances) {
-        if (small.count > 0 && (main.count == 0 || small.count >= small_target(entries()))) {
+        if (small.count > 0 &&
+            (main.count == 0 || small.count >= small_target(entries(), rules.by))) {
             const Ref ref = small.oldest;
             Entry* e = arena.at<Entry>(ref);
-            unlink(arena, &small, ref);
-            if (load_relaxed(e->frequency) == 0 || chances <= 0) {
+            unlink_small(arena, ref);
+            const std::uint8_t f = load_relaxed(e->frequency);
+            if (chances > 0 && f > 0) {
+                store_relaxed(e->frequency, 0);
+                push_main(arena, ref, rules, f);
+            } else if (chances > 0 && costly(arena, ref, rules)) {
+                main.push(arena, ref, std::min(credit(arena, ref, rules) / 2, kMostCredit));
+            } else {
                 remember(arena, e->hash);
                 return ref;
             }
-            store_relaxed(e->frequency, 0);
-            push(arena, &main, ref, Queue::kMain);
             continue;
         }
-        if (main.count == 0) return kNullRef;
-        const Ref ref = main.oldest;
+        const Ref ref = main.pop(arena);
+        if (ref == kNullRef) return kNullRef;
         Entry* e = arena.at<Entry>(ref);
-        unlink(arena, &main, ref);
         const std::uint8_t f = load_relaxed(e->frequency);
         if (f == 0 || chances <= 0) return ref;
-        store_relaxed(e->frequency, f - 1);
-        push(arena, &main, ref, Queue::kMain);
+        store_relaxed(e->frequency, rules.by == Eviction::kLru ? f - 1 : 0);
+        push_main(arena, ref, rules, f);
     }
 }
 
 void EvictionQueue::replace(const Arena& arena, Ref old, Ref fresh) {
     const Entry& from = *arena.at<Entry>(old);
+    if (CostWheel::holds(from)) return main.replace(arena, old, fresh);
     Entry& to = *arena.at<Entry>(fresh);
-    EntryList& list = from.queue == Queue::kSmall ? small : main;
     to.queue = from.queue;
     to.queue_prev = from.queue_prev;
     to.queue_next = from.queue_next;
-    (to.queue_prev != kNullRef ? arena.at<Entry>(to.queue_prev)->queue_next : list.newest) = fresh;
-    (to.queue_next != kNullRef ? arena.at<Entry>(to.queue_next)->queue_prev : list.oldest) = fresh;
+    (to.queue_prev != kNullRef ? arena.at<Entry>(to.queue_prev)->queue_next : small.newest) = fresh;
+    (to.queue_next != kNullRef ? arena.at<Entry>(to.queue_next)->queue_prev : small.oldest) = fresh;
 }
 
 // The four slots that a fingerprint may be in, the newest first.

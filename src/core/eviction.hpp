@@ -6,11 +6,17 @@
 // newcomer whose ghost is remembered. The main queue gives a second chance per counted hit. A hit
 // only raises a two-bit counter in the entry. Budgets of fewer than 64 entries skip the small
 // queue, which leaves CLOCK with two bits.
+//
+// By cost, the main queue is GreedyDual-Size-Frequency (Cherkasova, HP Labs 1998): an entry is due
+// uses * load time / bytes after the last victim, uses counted since it was last considered. What
+// leaves the small queue unread goes to the main one all the same, with half the credit, if it is
+// worth more than twice the usual.
 #pragma once
 
 #include <cstdint>
 
 #include "core/arena.hpp"
+#include "core/cost_wheel.hpp"
 #include "core/entry.hpp"
 
 namespace cache_ext::core {
@@ -38,23 +44,36 @@ struct EntryList {
     std::uint64_t count;
 };
 
+// What the main queue goes by.
+enum class Eviction : std::uint8_t {
+    kLru,  // use: a round more for every counted hit
+    kCost  // use, and what the entry's load took for the memory it holds
+};
+
+// How a budget evicts, for one call.
+struct EvictionRules {
+    Eviction by = Eviction::kLru;
+    std::uint64_t max_entries = 0;  // of the budget, 0: not limited
+    bool by_bytes = true;           // it is bytes that are scarce, not entries
+};
+
 // Locking: the budget lock, for everything but touch().
 struct EvictionQueue {
     EntryList small;
-    EntryList main;
+    CostWheel main;
     GhostTable ghosts;
+    std::int32_t usual_worth;  // mean of log2(worth) * 256 over recent entries
 
     std::uint64_t entries() const { return small.count + main.count; }
 
-    // expected: how many entries the budget allows, 0 if only bytes are bounded.
-    void insert(const Arena& arena, Ref ref, std::uint64_t expected);
+    void insert(const Arena& arena, Ref ref, const EvictionRules& rules);
     void remove(const Arena& arena, Ref ref);
     // Gives the place of `old`, which is in a queue, to `fresh`, which is in none.
     void replace(const Arena& arena, Ref old, Ref fresh);
 
     // Takes the next victim out of its queue and remembers it; kNullRef when there is none. Bounded
     // work, whatever readers do to the counters meanwhile.
-    Ref pop_victim(const Arena& arena);
+    Ref pop_victim(const Arena& arena, const EvictionRules& rules);
 
     // Remembers an entry that went for another reason than being the victim.
     void remember(const Arena& arena, Tag hash);
@@ -72,12 +91,14 @@ struct EvictionQueue {
     }
 
   private:
-    void push(const Arena& arena, EntryList* list, Ref ref, Queue queue);
-    void unlink(const Arena& arena, EntryList* list, Ref ref);
+    void push_small(const Arena& arena, Ref ref);
+    void push_main(const Arena& arena, Ref ref, const EvictionRules& rules, std::uint32_t uses);
+    void unlink_small(const Arena& arena, Ref ref);
+    bool costly(const Arena& arena, Ref ref, const EvictionRules& rules) const;
+    std::uint64_t credit(const Arena& arena, Ref ref, const EvictionRules& rules) const;
     std::uint32_t* ghost_set(const Arena& arena, Tag hash) const;
     bool remembered(const Arena& arena, Tag hash);
 };
 static_assert(std::is_trivially_copyable_v<EvictionQueue>);
-static_assert(sizeof(EvictionQueue) == 40);
 
 }  // namespace cache_ext::core

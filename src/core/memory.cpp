@@ -154,10 +154,15 @@ bool Store::evict_one(CacheIndex budget) {
     return evict_under_lock(budget);
 }
 
+EvictionRules Store::rules_of(const CacheControl& budget) const {
+    const std::uint64_t max_entries = load_relaxed(budget.max_entries);
+    return {eviction_, max_entries, max_entries == 0 || load_relaxed(budget.max_bytes) != 0};
+}
+
 // kept: gets the victim if it was evicted here, out of everything but not freed.
 bool Store::evict_under_lock(CacheIndex budget, Ref* kept) {
     CacheControl& b = caches_[budget];
-    const Ref ref = b.queue.pop_victim(arena_);
+    const Ref ref = b.queue.pop_victim(arena_, rules_of(b));
     if (ref == kNullRef) return false;
     const Entry* e = arena_.at<Entry>(ref);
     bool mine;

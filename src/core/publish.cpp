@@ -174,7 +174,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
         }
         if (result == PublishResult::kPublished) {
             if (e->queue == Queue::kNone) {
-                b.queue.insert(arena_, ref, load_relaxed(b.max_entries));
+                b.queue.insert(arena_, ref, rules_of(b));
             }
             store_relaxed(b.used_entries, b.used_entries + 1);
             store_relaxed(b.used_bytes, b.used_bytes + gross);
@@ -244,7 +244,10 @@ std::uint32_t Store::sweep(std::uint32_t p, std::uint32_t* cursor, std::uint32_t
     {
         PartitionWriter guard(locks_, partitions_, p);
         const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
-        while (*cursor < header_->buckets_per_partition && looked < max_entries) {
+        // Empty buckets take time as well; 16 of them are a line of memory, like an entry at least.
+        const std::uint32_t first = *cursor;
+        while (*cursor < header_->buckets_per_partition &&
+               looked + (*cursor - first) / 16 < max_entries) {
             for (Ref ref = buckets[(*cursor)++]; ref != kNullRef; ++looked) {
                 const Entry* e = arena_.at<Entry>(ref);
                 const Ref next = e->next;

@@ -257,7 +257,8 @@ class Store {
     using KeyFilter = bool (*)(const std::uint8_t* key, std::uint32_t size, void* context);
     std::uint64_t remove_all(CacheIndex cache, KeyFilter filter = nullptr, void* context = nullptr);
     // Frees entries of a partition that have expired. Starts at bucket *cursor and stops after
-    // about `max_entries`; then *cursor is where to go on, 0 once the partition has been walked.
+    // about `max_entries`, or as much work on empty buckets; then *cursor is where to go on, 0 once
+    // the partition has been walked.
     std::uint32_t sweep(std::uint32_t partition, std::uint32_t* cursor, std::uint32_t max_entries);
 
     // --- writers (tags.cpp) ---
@@ -292,6 +293,9 @@ class Store {
     StoreStats stats() const;
     std::uint32_t max_caches() const { return header_->max_caches; }
     Clock clock() const { return clock_; }
+    // How this process evicts from now on, whoever put the entries. Processes may differ for a
+    // while.
+    void set_eviction(Eviction by) { eviction_ = by; }
     // An entry may take a quarter of the arena: no single value empties the cache, and what is in
     // the way of it can be cleared.
     std::size_t max_entry_bytes() const { return arena_.max_allocation() / 4; }
@@ -352,6 +356,7 @@ class Store {
     bool evict_at(Ref ref, Tag hash);                 // no lock
     bool evict_anywhere();                            // no lock
     bool drop_ghosts();                               // no lock
+    EvictionRules rules_of(const CacheControl& budget) const;
     bool evict_under_lock(CacheIndex budget, Ref* kept = nullptr);
     // Budget lock; not in index or queue any more: frees it, unless told to leave the memory.
     void forget_entry(Ref ref, bool keep_memory = false);
@@ -372,6 +377,7 @@ class Store {
     Arena arena_;
     LockTable locks_ = {};
     Clock clock_ = {};
+    Eviction eviction_ = Eviction::kLru;
 };
 
 }  // namespace cache_ext::core

@@ -4,6 +4,7 @@
 #include "pg/settings.hpp"
 
 #include "pg/clock.hpp"
+#include "pg/shared.hpp"
 
 extern "C" {
 #include "access/toast_compression.h"
@@ -24,6 +25,14 @@ const config_enum_entry kCompressionMethods[] = {
 #endif
     {nullptr, 0, false},
 };
+
+const config_enum_entry kEvictions[] = {{"lru", static_cast<int>(core::Eviction::kLru), false},
+                                        {"cost", static_cast<int>(core::Eviction::kCost), false},
+                                        {nullptr, 0, false}};
+
+void evict_by(int by, void* /*extra*/) {
+    store().set_eviction(static_cast<core::Eviction>(by));
+}
 }  // namespace
 
 Settings settings = {};
@@ -92,6 +101,10 @@ void define_settings(bool preloading) {
                             "Time after which the hottest keys are written to a file again.",
                             nullptr, &settings.learn_interval_s, 300, 1, 86400, PGC_SIGHUP,
                             GUC_UNIT_S, nullptr, nullptr, nullptr);
+    DefineCustomEnumVariable("cache_ext.eviction", "What eviction goes by.",
+                             "lru: use; cost: use, load time and size.", &settings.eviction,
+                             static_cast<int>(core::Eviction::kLru), kEvictions, PGC_SIGHUP, 0,
+                             nullptr, evict_by, nullptr);
     DefineCustomIntVariable("cache_ext.naptime",
                             "Longest sleep of a background worker without work.", nullptr,
                             &settings.naptime_ms, 10000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS,

@@ -22,6 +22,7 @@ struct Settings {
     int warm_batch;            // cache_ext.warm_batch
     int learned_keys;          // cache_ext.learned_keys
     int learn_interval_s;      // cache_ext.learn_interval
+    int eviction;              // cache_ext.eviction, a core::Eviction
     int naptime_ms;            // cache_ext.naptime
     int refresh_timeout_ms;    // cache_ext.worker_statement_timeout
 };

@@ -76,6 +76,7 @@ void startup() {
     attach_loading_state(&locks[core::Store::lock_count(options()) + 3].lock);
     attach_clear();
     the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
+    the_store.set_eviction(static_cast<core::Eviction>(settings.eviction));
     ready = true;
     LWLockRelease(AddinShmemInitLock);
     if (static_cast<size_t>(settings.memory_kb) * 1024 < bytes && !IsUnderPostmaster) {

@@ -147,6 +147,7 @@ struct Options {
     Xid self = 0;
     bool replace = false;
     bool is_null = false;
+    std::uint32_t load_us = 17;
     Tag hash = 0;  // 0: made of the key
 };
 
@@ -223,7 +224,7 @@ class TestCache {
         fill.calculated_at = FakeClock::time;
         fill.expires_at = options.expires_at;
         fill.refresh_after = options.refresh_after;
-        fill.load_us = 17;
+        fill.load_us = options.load_us;
         fill.self = options.self;
         fill.replace = options.replace;
         return store_->publish(fill, f);
