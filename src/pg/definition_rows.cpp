@@ -57,7 +57,8 @@ enum {
     kTtlMin,
     kTtlMax,
     kLoadTimeout,
-    kSettings
+    kSettings,
+    kDefinitionColumns
 };
 
 // dependency table columns, in order
@@ -70,7 +71,8 @@ enum {
     kDepKeyQuery,
     kDepKeyMask,
     kDepPath,
-    kDepInserts
+    kDepInserts,
+    kDependencyColumns
 };
 
 // Found by exact signature, without the permission checks of a name lookup in a query: readers need
@@ -187,6 +189,14 @@ void scan_table(Oid table, void (*consume)(const Row&, void*), void* context) {
     }
     systable_endscan(scan);
     table_close(relation, AccessShareLock);
+}
+
+int column_count(Oid table) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+    if (!HeapTupleIsValid(tuple)) return 0;
+    const int count = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relnatts;
+    ReleaseSysCache(tuple);
+    return count;
 }
 
 struct BudgetName {
@@ -399,6 +409,11 @@ void build_relation_index(Loading* loading) {
 }
 
 }  // namespace
+
+bool tables_are_ours(Oid definition_table, Oid dependency_table) {
+    return column_count(definition_table) == kDefinitionColumns &&
+           column_count(dependency_table) == kDependencyColumns;
+}
 
 Definition* find_in(Definitions* all, const char* name) {
     for (int i = 0; i < all->count; ++i) {

@@ -29,6 +29,10 @@ struct RelationSlot {
     int index;
 };
 
+// Were these tables made by the script that this library goes with? Another version's could be read
+// wrongly.
+bool tables_are_ours(Oid definition_table, Oid dependency_table);
+
 // Fills in everything behind the tables' OIDs, in the current memory context. May raise an error.
 void read_definitions(Definitions* all);
 

@@ -68,6 +68,17 @@ Oid schema_of_extension(Oid extension) {
     return schema;
 }
 
+// Nothing is cached then, and DROP EXTENSION and ALTER EXTENSION still work.
+void warn_of_other_version() {
+    static bool warned = false;
+    if (warned) return;
+    warned = true;
+    ereport(WARNING,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("the objects of extension cache_ext are of another version than its library"),
+             errhint("Run ALTER EXTENSION cache_ext UPDATE.")));
+}
+
 void load() {
     const Oid extension = get_extension_oid("cache_ext", true);
     const Oid schema = OidIsValid(extension) ? schema_of_extension(extension) : InvalidOid;
@@ -75,7 +86,10 @@ void load() {
         OidIsValid(schema) ? get_relname_relid("cache_definition", schema) : InvalidOid;
     const Oid dependency_table =
         OidIsValid(schema) ? get_relname_relid("cache_dependency", schema) : InvalidOid;
-    if (!OidIsValid(definition_table) || !OidIsValid(dependency_table)) {
+    const bool there = OidIsValid(definition_table) && OidIsValid(dependency_table);
+    const bool ours = there && tables_are_ours(definition_table, dependency_table);
+    if (there && !ours) warn_of_other_version();
+    if (!ours) {
         retire_current();
         ++generation;
         state = State::kAbsent;
