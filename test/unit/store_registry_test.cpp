@@ -216,6 +216,18 @@ TEST_F(StoreRegistry, ASweepFreesWhatHasExpiredInBoundedSteps) {
     }
 }
 
+// Whoever sweeps holds up the readers of the partition.
+TEST_F(StoreRegistry, ASweepIsBoundedWhereThereIsNothingAsWell) {
+    TestStore large(std::size_t{16} << 20);
+    std::uint32_t cursor = 0;
+    int calls = 0;
+    do {
+        EXPECT_EQ(large->sweep(4, &cursor, 1), 0U);
+        ++calls;
+    } while (cursor != 0);
+    EXPECT_GE(calls, 4) << "of 16 buckets each";
+}
+
 TEST_F(StoreRegistry, ListShowsEveryEntryWithItsState) {
     const TestCache cache(*store, 1);
     ASSERT_EQ(cache.put("good", "v", kAll), PublishResult::kPublished);
