@@ -25,6 +25,7 @@ CREATE TABLE @extschema@.cache_definition (
     ttl_min             interval,                   -- bounds of a ttl that adapts to the key
     ttl_max             interval,
     load_timeout        interval,                   -- of loads in background workers; NULL: no limit
+    warm_when_idle      bool NOT NULL,
     settings            text[] NOT NULL             -- name=value, pinned while the loader runs
 );
 

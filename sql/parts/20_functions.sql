@@ -22,7 +22,8 @@ CREATE FUNCTION @extschema@.cache_create(
     null_ttl            interval DEFAULT NULL,
     ttl_min             interval DEFAULT NULL,
     ttl_max             interval DEFAULT NULL,
-    load_timeout        interval DEFAULT NULL
+    load_timeout        interval DEFAULT NULL,
+    warm_when_idle      bool DEFAULT false
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

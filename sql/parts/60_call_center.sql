@@ -658,7 +658,9 @@ $loader$ $sql$, app, loader_is, tools_json);
     IF with_tools THEN
         PERFORM @extschema@.cache_create(
             'agent_tools', format('%I.cache_load_agent_tools(uuid)', app)::regprocedure,
-            ttl => '5 min', refresh_at => 0.8);
+            ttl => '5 min', refresh_at => 0.8,
+            load_all => format('%I.cache_load_all_agent_tools()', app)::regprocedure,
+            sync_every => '60 s');
         PERFORM @extschema@.cache_invalidate_on('agent_tools', agents, '{id}', '{id}');
         PERFORM @extschema@.cache_invalidate_on('agent_tools', agent_tools, '{agent_id}',
                                                 '{agent_id,tool_id,config,is_active}');

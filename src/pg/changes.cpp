@@ -2,11 +2,13 @@
 
 #include "pg/flights.hpp"
 #include "pg/guarded.hpp"
+#include "pg/loading_state.hpp"
 #include "pg/paths.hpp"
 #include "pg/puts.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
+#include "pg/tasks.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -56,6 +58,7 @@ struct Transaction {
     HTAB* key_counts;  // KeyCount
     List* collected;   // Noted*: relations
     List* released;    // Noted*: caches
+    List* reloads;     // Noted*: caches
     bool committing;
     bool preparing;
 };
@@ -273,6 +276,33 @@ void register_whole_database(const core::Snapshot& snapshot) {
     if (now.preparing) mark_hard_survivor();
 }
 
+// Notes the caches that are to be reloaded once this has been committed.
+void collect_reloads() {
+    for (int d = 0, n = definition_count(); d < n; ++d) {
+        const Definition* definition = definition_at(d);
+        if (!definition->warm_on_invalidate) continue;
+        const bool changed =
+            std::any_of(now.changes, now.changes + now.count,
+                        [&](const Change& change) { return change.cache == definition->id; });
+        if (!changed) continue;
+        MemoryContext old = MemoryContextSwitchTo(now.context);
+        auto* noted = static_cast<Noted*>(palloc0(sizeof(Noted)));
+        noted->id = definition->id;
+        now.reloads = lappend(now.reloads, noted);
+        MemoryContextSwitchTo(old);
+    }
+}
+
+// What has been invalidated is worth loading again as soon as others can see why.
+void ask_for_reloads() {
+    bool first = false;
+    ListCell* cell;
+    foreach (cell, now.reloads) {
+        first = note_invalidated(static_cast<Noted*>(lfirst(cell))->id) || first;
+    }
+    if (first) request_look(MyDatabaseId);
+}
+
 void register_all() {
     // Autovacuum changes no row that a query could see.
     if (!TransactionIdIsValid(GetTopTransactionIdIfAny()) || RecoveryInProgress() ||
@@ -287,6 +317,7 @@ void register_all() {
     if (sure && now.count == 0) return;
     const core::Snapshot snapshot = copy_to_core(GetLatestSnapshot());
     for (int i = 0; i < now.count; ++i) register_change(now.changes[i], snapshot);
+    if (sure) collect_reloads();
     if (!sure) register_whole_database(snapshot);
 }
 
@@ -329,6 +360,7 @@ void transaction_event(XactEvent event, void*) {
             if (shared_ready()) {
                 publish_pending_puts(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
                 release_dropped_caches();
+                ask_for_reloads();
             }
             discard_pending_puts();
             forget_everything();

@@ -175,7 +175,8 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
         kNullTtl,
         kTtlMin,
         kTtlMax,
-        kLoadTimeout
+        kLoadTimeout,
+        kWarmWhenIdle
     };
     require_extension();
     require_shared("cache_create");
@@ -229,6 +230,8 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     options[Option::kTtlMin] = argument_text(fcinfo, kTtlMin);
     options[Option::kTtlMax] = argument_text(fcinfo, kTtlMax);
     options[Option::kLoadTimeout] = argument_text(fcinfo, kLoadTimeout);
+    options[Option::kWarmWhenIdle] =
+        PG_ARGISNULL(kWarmWhenIdle) ? "f" : argument_text(fcinfo, kWarmWhenIdle);
     check_options(d.name, options);
     bool given[kOptions];
     std::fill_n(given, kOptions, true);
@@ -273,11 +276,11 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
         } else if (token == WJB_VALUE) {
             options[option] = json_scalar(value, option_name(option));
             given[static_cast<int>(option)] = true;
-            const bool required = option == Option::kStaleFor || option == Option::kPriority ||
-                                  option == Option::kWarmOnInvalidate;
-            if (options[option] == nullptr && required) {
-                options[option] = option == Option::kWarmOnInvalidate ? "f" : "0";
-            }
+            const bool flag =
+                option == Option::kWarmOnInvalidate || option == Option::kWarmWhenIdle;
+            const bool number = option == Option::kStaleFor || option == Option::kPriority;
+            if (options[option] == nullptr && flag) options[option] = "f";
+            if (options[option] == nullptr && number) options[option] = "0";
         }
     }
     if (options[Option::kBudget] != nullptr) {

@@ -57,6 +57,7 @@ enum {
     kTtlMin,
     kTtlMax,
     kLoadTimeout,
+    kWarmWhenIdle,
     kSettings,
     kDefinitionColumns
 };
@@ -140,6 +141,9 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
         d->load_all = find_row_loader(d->load_all_name, row_shape(d), false);
     }
     d->warm_keys = row.string(kWarmKeys);
+    d->warm_every_ms = row.milliseconds(kWarmEvery, 0);
+    d->warm_on_invalidate = DatumGetBool(row.values[kWarmOnInvalidate]);
+    d->warm_when_idle = DatumGetBool(row.values[kWarmWhenIdle]);
     d->sync_every_ms = row.milliseconds(kSyncEvery, 0);
     d->ttl_ms = row.milliseconds(kTtl, -1);
     d->null_ttl_ms = row.milliseconds(kNullTtl, -1);

@@ -29,6 +29,9 @@ struct Definition {
     Oid load_all;         // as load_many
     int64 sync_every_ms;  // 0: never
     char* warm_keys;      // a query; nullptr: none
+    int64 warm_every_ms;  // 0: never
+    bool warm_on_invalidate;
+    bool warm_when_idle;
     bool loader_volatile;
     bool loader_changed;  // it returns something else than it did when the cache was declared
     int columns;

@@ -364,6 +364,20 @@ void save_hot_keys() {
     MemoryContextDelete(context);
 }
 
+CacheIds caches_with_hot_keys(Oid database) {
+    CacheIds result = {};
+    if (settings.learned_keys == 0) return result;
+    const Contents contents = read_file();
+    result.ids = static_cast<uint64*>(palloc(sizeof(uint64) * std::max(1U, caches_in(contents))));
+    uint64 at = 0;
+    CacheHeader cache;
+    const uint8* keys;
+    while (next_cache(contents, &at, &cache, &keys)) {
+        if (cache.database == database) result.ids[result.count++] = cache.cache_id;
+    }
+    return result;
+}
+
 HotKeys read_hot_keys(Oid database, uint64 cache_id) {
     HotKeys result = {};
     if (settings.learned_keys == 0) return result;

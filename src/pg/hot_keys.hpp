@@ -26,6 +26,13 @@ struct HotKeys {
     uint32 count;
     HotKey* keys;  // palloc'ed
 };
+// The caches of a database that the file has keys of.
+struct CacheIds {
+    uint32 count;
+    uint64* ids;  // palloc'ed
+};
+CacheIds caches_with_hot_keys(Oid database);
+
 HotKeys read_hot_keys(Oid database, uint64 cache_id);
 
 }  // namespace cache_ext::pg

@@ -13,19 +13,24 @@ namespace {
 LoadingState* states = nullptr;
 LWLock* states_lock = nullptr;
 
-// Runs `change` on the state of a cache that has a control block.
 template <class Change>
-void with_state(const Definition* d, Change change) {
-    if (states == nullptr || control_block(d) == core::kNoCache) return;
-    LoadingState& s = states[d->index];
+void change_state(core::CacheIndex index, uint64 id, Change change) {
+    LoadingState& s = states[index];
     const core::Millis now = now_ms();
     LWLockAcquire(states_lock, LW_EXCLUSIVE);
-    if (s.cache_id != d->id) {
+    if (s.cache_id != id) {
         s = LoadingState{};
-        s.cache_id = d->id;
+        s.cache_id = id;
     }
     change(s, now);
     LWLockRelease(states_lock);
+}
+
+// Runs `change` on the state of a cache, if it has a control block.
+template <class Change>
+void with_state(const Definition* d, Change change) {
+    if (states == nullptr || control_block(d) == core::kNoCache) return;
+    change_state(d->index, d->id, change);
 }
 
 }  // namespace
@@ -65,8 +70,39 @@ void note_warm(const Definition* d, uint64 values) {
     });
 }
 
-void note_warm_error(const Definition* d) {
-    with_state(d, [](LoadingState& s, core::Millis) { ++s.warm_errors; });
+void note_warm_error(const Definition* d, uint64 values) {
+    with_state(d, [&](LoadingState& s, core::Millis) {
+        ++s.warm_errors;
+        s.warmed += values;
+    });
+}
+
+void note_warm_part(const Definition* d, uint64 values) {
+    with_state(d, [&](LoadingState& s, core::Millis) { s.warmed += values; });
+}
+
+void set_next_sync(const Definition* d, core::Millis due) {
+    with_state(d, [&](LoadingState& s, core::Millis) { s.next_sync = due; });
+}
+
+void set_next_warm(const Definition* d, core::Millis due) {
+    with_state(d, [&](LoadingState& s, core::Millis) { s.next_warm = due; });
+}
+
+bool note_invalidated(uint64 cache_id) {
+    if (states == nullptr) return false;
+    const core::CacheIndex index = store().find(MyDatabaseId, cache_id);
+    if (index == core::kNoCache) return false;
+    bool first = false;
+    change_state(index, cache_id, [&](LoadingState& s, core::Millis now) {
+        first = s.invalidated_at == 0;
+        if (first) s.invalidated_at = now;
+    });
+    return first;
+}
+
+void reload_begins(const Definition* d) {
+    with_state(d, [](LoadingState& s, core::Millis) { s.invalidated_at = 0; });
 }
 
 bool loading_state(const Definition* d, LoadingState* out) {
@@ -83,6 +119,9 @@ void reset_loading_counts(const Definition* d) {
         fresh.cache_id = s.cache_id;
         fresh.last_sync = s.last_sync;
         fresh.last_warm = s.last_warm;
+        fresh.next_sync = s.next_sync;
+        fresh.next_warm = s.next_warm;
+        fresh.invalidated_at = s.invalidated_at;
         s = fresh;
     });
 }

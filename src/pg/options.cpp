@@ -16,31 +16,20 @@ namespace {
 struct OptionInfo {
     const char* name;
     const char* type;
-    bool available;
 };
 
 constexpr OptionInfo kInfo[kOptions] = {
-    {"ttl", "interval", true},          {"refresh_at", "float8", true},
-    {"max_entries", "int4", true},      {"max_memory", "text", true},
-    {"budget", "text", true},           {"stale_for", "interval", true},
-    {"load_many", "text", true},        {"load_all", "text", true},
-    {"sync_every", "interval", false},  {"warm_keys", "text", true},
-    {"warm_every", "interval", false},  {"warm_on_invalidate", "bool", true},
-    {"priority", "int4", true},         {"null_ttl", "interval", true},
-    {"ttl_min", "interval", true},      {"ttl_max", "interval", true},
-    {"load_timeout", "interval", true},
+    {"ttl", "interval"},     {"refresh_at", "float8"},     {"max_entries", "int4"},
+    {"max_memory", "text"},  {"budget", "text"},           {"stale_for", "interval"},
+    {"load_many", "text"},   {"load_all", "text"},         {"sync_every", "interval"},
+    {"warm_keys", "text"},   {"warm_every", "interval"},   {"warm_on_invalidate", "bool"},
+    {"priority", "int4"},    {"null_ttl", "interval"},     {"ttl_min", "interval"},
+    {"ttl_max", "interval"}, {"load_timeout", "interval"}, {"warm_when_idle", "bool"},
 };
 
 [[noreturn]] void out_of_range(const char* option, const char* value, const char* hint) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("%s of a cache cannot be %s", option, value), errhint("%s", hint)));
-    pg_unreachable();
-}
-
-[[noreturn]] void unavailable(const char* option) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("option %s is not supported by this version of cache_ext", option),
-                    errhint("Leave it out. docs/reference.md lists what this version does.")));
     pg_unreachable();
 }
 
@@ -61,6 +50,24 @@ void check_load_many(const char* text, const RowShape& shape, bool has_loader, O
         out_of_range("load_many", text, "A cache without key columns has one value only.");
     }
     (*options)[Option::kLoadMany] = checked_row_loader("load_many", text, shape, true);
+}
+
+// More often than this would keep a worker busy with nothing else.
+constexpr int64 kShortestPeriodMs = 1000;
+
+void check_schedule(const Options& options) {
+    for (const Option o : {Option::kSyncEvery, Option::kWarmEvery}) {
+        const char* period = options[o];
+        if (period == nullptr) continue;
+        if (checked_interval_ms(option_name(o), period) < kShortestPeriodMs) {
+            out_of_range(option_name(o), period,
+                         "Give an interval of at least one second, or NULL for never.");
+        }
+    }
+    if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {
+        out_of_range("sync_every", options[Option::kSyncEvery],
+                     "Give load_all as well: the function that a sync runs.");
+    }
 }
 
 // ttl_min <= ttl <= ttl_max.
@@ -95,9 +102,6 @@ const char* option_type(Option option) {
 }
 
 void check_options(const char* cache, const Options& options) {
-    for (int i = 0; i < kOptions; ++i) {
-        if (options.text[i] != nullptr && !kInfo[i].available) unavailable(kInfo[i].name);
-    }
     if (const char* ttl = options[Option::kTtl]) {
         if (checked_interval_ms("ttl", ttl) < 1) {
             out_of_range("ttl", ttl,
@@ -164,9 +168,7 @@ void check_options(const char* cache, const Options& options) {
         const int64 ms = checked_interval_ms("stale_for", stale);
         if (ms < 0) out_of_range("stale_for", stale, "Give an interval that is not negative.");
     }
-    if (const char* warm = options[Option::kWarmOnInvalidate]) {
-        if (strcmp(warm, "f") != 0 && strcmp(warm, "false") != 0) unavailable("warm_on_invalidate");
-    }
+    check_schedule(options);
     if (const char* priority = options[Option::kPriority]) pg_strtoint32(priority);
     if (const char* timeout = options[Option::kLoadTimeout]) {
         const int64 ms = checked_interval_ms("load_timeout", timeout);

@@ -24,6 +24,7 @@ enum class Option : int {
     kTtlMin,
     kTtlMax,
     kLoadTimeout,
+    kWarmWhenIdle,
     kCount
 };
 

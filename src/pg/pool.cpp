@@ -68,8 +68,9 @@ core::Millis count_needs(core::Millis now) {
         if (!OidIsValid(s.database)) continue;
         // No need to send somebody into a database without a value to find that out.
         if (s.next_look <= now && !s.look_asked && settings.refresh_interval_ms > 0 &&
-            !has_values(s.database)) {
-            s.next_look = s.next_scan = now + settings.refresh_interval_ms;
+            s.next_load > now && !has_values(s.database)) {
+            s.next_scan = now + settings.refresh_interval_ms;
+            s.next_look = std::min(s.next_scan, s.next_load);
         }
         if (s.next_look > now) {
             next = std::min(next, s.next_look);
@@ -152,6 +153,7 @@ DatabaseSlot* slot_of(Oid database, bool make) {
     *place = DatabaseSlot{};
     place->database = database;
     place->next_look = core::kNever;
+    place->next_load = core::kNever;
     return place;
 }
 

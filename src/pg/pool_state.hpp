@@ -23,6 +23,7 @@ struct DatabaseSlot {
     core::Millis retry_at;   // no worker is started before, because of them
     core::Millis next_look;  // kNever: nothing is scheduled there
     core::Millis next_scan;  // 0: never done
+    core::Millis next_load;  // of a sync or a warm-up
     bool look_asked;         // while somebody looks: look again
 };
 

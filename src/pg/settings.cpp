@@ -93,6 +93,15 @@ void define_settings(bool preloading) {
                             "A background worker begins a new transaction for each batch.",
                             &settings.warm_batch, 10, 1, 10000, PGC_USERSET, 0, nullptr, nullptr,
                             nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.warm_delay", "Time from a commit that invalidates to the reload.",
+        "For caches with warm_on_invalidate: commits that follow meanwhile share the reload.",
+        &settings.warm_delay_ms, 1000, 0, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
+        nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.idle_below", "Active sessions that a database has when it is not idle.",
+        "Caches with warm_when_idle are warmed while fewer sessions of the database are active.",
+        &settings.idle_below, 2, 1, 10000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("cache_ext.learned_keys",
                             "Keys of each cache that are remembered across restarts.",
                             "The hottest ones. Zero: none.", &settings.learned_keys, 10000, 0,

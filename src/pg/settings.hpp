@@ -20,6 +20,8 @@ struct Settings {
     int queue_size;            // cache_ext.queue_size
     int refresh_interval_ms;   // cache_ext.refresh_interval
     int warm_batch;            // cache_ext.warm_batch
+    int warm_delay_ms;         // cache_ext.warm_delay
+    int idle_below;            // cache_ext.idle_below
     int learned_keys;          // cache_ext.learned_keys
     int learn_interval_s;      // cache_ext.learn_interval
     int eviction;              // cache_ext.eviction, a core::Eviction

@@ -320,12 +320,14 @@ void request_look(Oid database) {
     LWLockRelease(tasks_lock);
 }
 
-void looked(core::Millis next, core::Millis next_scan) {
+void looked(core::Millis next_load, core::Millis next_scan) {
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     if (DatabaseSlot* s = slot_of(my_slot->database, false)) {
         s->failures = 0;
+        const core::Millis next = next_scan == 0 ? next_load : std::min(next_load, next_scan);
         s->next_look = s->look_asked ? 0 : next;
         s->next_scan = next_scan;
+        s->next_load = next_load;
         if (s->next_look < pool->launcher_wakes) wake_launcher();
     }
     LWLockRelease(tasks_lock);

@@ -16,7 +16,8 @@ enum class TaskKind : uint8 {
     kLook,     // of a database: what is there to do? (never in the queue)
     kRefresh,  // of a key
     kSync,     // of a cache
-    kWarm      // of a cache
+    kWarm,     // of a cache
+    kReload    // of a cache: what was hot when it was invalidated
 };
 
 struct TaskHead {
@@ -92,8 +93,9 @@ void show_progress(int64 done, int64 total);
 
 // Something that schedules depend on may have changed: has a worker look as soon as possible.
 void request_look(Oid database);
-// After a look: when to look again (kNever: when asked), and when entries are to be scanned.
-void looked(core::Millis next, core::Millis next_scan);
+// After a look: when to look again for caches that are loaded ahead of time (kNever: when asked),
+// and when entries are to be scanned (0: never).
+void looked(core::Millis next_load, core::Millis next_scan);
 // When the entries of this worker's database are to be scanned; 0: never done.
 core::Millis scan_due();
 // Places in the queue that are free.

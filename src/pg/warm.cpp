@@ -1,6 +1,7 @@
 #include "pg/warm.hpp"
 
 #include "pg/arguments.hpp"
+#include "pg/fill.hpp"
 #include "pg/hot_keys.hpp"
 #include "pg/load_many.hpp"
 #include "pg/loading_state.hpp"
@@ -172,7 +173,15 @@ WarmKeys collect_invalidated_keys(const Definition* d, MemoryContext parent) {
     return keys;
 }
 
-bool warm_batch(const Definition* d, const WarmKeys& keys, WarmProgress* progress) {
+bool warm_batch(const Definition* declared, const WarmKeys& keys, WarmProgress* progress) {
+    progress->blocked = control_block(declared) == core::kNoCache;
+    const Definition* d = progress->blocked
+                              ? nullptr
+                              : definition_for_fill(declared, to_core(GetActiveSnapshot()), 0);
+    if (d == nullptr) {
+        progress->blocked = true;
+        return false;
+    }
     MemoryContext scratch =
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext warm", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(scratch);
@@ -216,6 +225,11 @@ uint64 warm_now(const Definition* d, uint64 max_keys) {
         report_progress(keys, progress);
     }
     pgstat_report_activity(STATE_RUNNING, debug_query_string);
+    if (progress.blocked) {
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("cache \"%s\" is just being changed", d->name), errhint("Try again.")));
+    }
     return progress.loaded;
 }
 
@@ -246,7 +260,7 @@ extern "C" Datum cache_warm_1_0(PG_FUNCTION_ARGS) {
     { loaded = warm_now(d, static_cast<uint64>(max_keys)); }
     PG_CATCH();
     {
-        note_warm_error(d);
+        note_warm_error(d, 0);
         PG_RE_THROW();
     }
     PG_END_TRY();

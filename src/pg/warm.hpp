@@ -19,6 +19,7 @@ struct WarmProgress {
     uint64 loaded;  // values published
     uint64 bytes;   // of the values seen so far, those included that were valid
     bool full;      // the budget holds no more
+    bool blocked;   // nothing can be published just now: what the loader is made of is changing
 };
 
 // Where keys come from, without looking at them: a warm_keys query, or keys that were learnt.
@@ -32,7 +33,7 @@ WarmKeys collect_warm_keys(const Definition* definition, uint64 max_keys, Memory
 WarmKeys collect_invalidated_keys(const Definition* definition, MemoryContext parent);
 
 // Loads up to cache_ext.warm_batch of the keys that the active snapshot would not be served.
-// False: that was the last of them. Errors of the loader pass unchanged.
+// False: that was the last of them, or progress says why not. Errors of the loader pass unchanged.
 bool warm_batch(const Definition* definition, const WarmKeys& keys, WarmProgress* progress);
 
 }  // namespace cache_ext::pg

@@ -25,6 +25,8 @@ const char* state_of(const WorkerSlot& w) {
             return "refresh";
         case TaskKind::kSync:
             return "sync";
+        case TaskKind::kReload:
+            return "reload";
         case TaskKind::kWarm:
             return "warm";
     }

@@ -114,8 +114,9 @@ void look() {
     for (int i = 0; i < pg::definition_count(); ++i) {
         refreshable = refreshable || pg::definition_at(i)->refresh_after_ms != UINT32_MAX;
     }
+    const core::Millis next_load = schedule_loading(now);
     if (!refreshable || interval == 0) {
-        pg::looked(core::kNever, 0);
+        pg::looked(next_load, 0);
         return;
     }
     if (next_scan != 0 && next_scan <= now) {
@@ -124,7 +125,7 @@ void look() {
     }
     // Also when the interval was shortened.
     if (next_scan == 0 || next_scan > now + interval) next_scan = now + interval;
-    pg::looked(next_scan, next_scan);
+    pg::looked(next_load, next_scan);
 }
 
 }  // namespace cache_ext::worker

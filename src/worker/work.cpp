@@ -13,23 +13,16 @@ extern "C" {
 }
 
 namespace cache_ext::worker {
-namespace {
 
 using core::Counter;
 
 // Of a cache that is still there; a look is of none.
-bool has_cache(const pg::Task& task) {
+static bool has_cache(const pg::Task& task) {
     return task.cache_id != 0 && pg::store().is(task.index, task.cache_id);
 }
 
 void count(const pg::Task& task, Counter counter) {
     if (has_cache(task)) pg::store().control(task.index)->counters.add(pg::stripe(), counter);
-}
-
-// Shows what is being done, in pg_stat_activity and in cache_workers.
-void announce(const char* what, const pg::Definition* d, const char* key) {
-    pg::show_task(d, key);
-    pgstat_report_activity(STATE_RUNNING, psprintf("cache_ext %s: %s %s", what, d->name, key));
 }
 
 // The smaller of the limits of the server and of the cache; 0: none.
@@ -42,6 +35,14 @@ void limit_time(const pg::Definition* d) {
     if (limit > 0) {
         enable_timeout_after(STATEMENT_TIMEOUT, static_cast<int>(std::min<int64>(limit, INT_MAX)));
     }
+}
+
+namespace {
+
+// Shows what is being done, in pg_stat_activity and in cache_workers.
+void announce(const char* what, const pg::Definition* d, const char* key) {
+    pg::show_task(d, key);
+    pgstat_report_activity(STATE_RUNNING, psprintf("cache_ext %s: %s %s", what, d->name, key));
 }
 
 pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
@@ -62,6 +63,22 @@ pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
     return pg::Outcome::kDone;
 }
 
+const char* name_of(pg::TaskKind kind) {
+    switch (kind) {
+        case pg::TaskKind::kLook:
+            return "look";
+        case pg::TaskKind::kRefresh:
+            return "refresh";
+        case pg::TaskKind::kSync:
+            return "sync";
+        case pg::TaskKind::kWarm:
+            return "warm";
+        case pg::TaskKind::kReload:
+            return "reload";
+    }
+    return "";
+}
+
 pg::Outcome work(const pg::Task& task) {
     if (task.kind == pg::TaskKind::kLook) {
         pgstat_report_activity(STATE_RUNNING, "cache_ext look");
@@ -74,12 +91,32 @@ pg::Outcome work(const pg::Task& task) {
     switch (task.kind) {
         case pg::TaskKind::kRefresh:
             return refresh(task, d);
+        case pg::TaskKind::kSync:
+            return sync(task, d);
+        case pg::TaskKind::kWarm:
+            return warm(task, d);
+        case pg::TaskKind::kReload:
+            return reload(task, d);
         default:
             return pg::Outcome::kNothing;
     }
 }
 
 }  // namespace
+
+void loading_failed(const pg::Task& task, MemoryContext context) {
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    MemoryContextSwitchTo(context);
+    HOLD_INTERRUPTS();
+    ErrorData* error = CopyErrorData();
+    FlushErrorState();
+    AbortCurrentTransaction();
+    count(task, Counter::kErrors);
+    if (has_cache(task)) pg::store().set_last_error(task.index, error->message);
+    ereport(LOG, (errmsg("cache_ext: a %s failed: %s", name_of(task.kind), error->message)));
+    FreeErrorData(error);
+    RESUME_INTERRUPTS();
+}
 
 void do_task(const pg::Task& task) {
     MemoryContext context = CurrentMemoryContext;
@@ -96,18 +133,8 @@ void do_task(const pg::Task& task) {
     }
     PG_CATCH();
     {
-        disable_timeout(STATEMENT_TIMEOUT, false);
-        MemoryContextSwitchTo(context);
-        HOLD_INTERRUPTS();
-        ErrorData* error = CopyErrorData();
-        FlushErrorState();
-        AbortCurrentTransaction();
+        loading_failed(task, context);
         outcome = pg::Outcome::kFailed;
-        count(task, Counter::kErrors);
-        if (has_cache(task)) pg::store().set_last_error(task.index, error->message);
-        ereport(LOG, (errmsg("cache_ext: a background task failed: %s", error->message)));
-        FreeErrorData(error);
-        RESUME_INTERRUPTS();
     }
     PG_END_TRY();
     pg::finish_task(outcome);

@@ -25,5 +25,21 @@ bool sweep();
 void do_task(const pg::Task& task);
 // Inside that transaction: looks what there is to do in this database.
 void look();
+// The part of it that loads ahead (schedule.cpp): queues what is due, and says when to look again,
+// kNever: when asked.
+core::Millis schedule_loading(core::Millis now);
+
+// Inside a task's transaction, which they may end and begin anew (loading.cpp).
+pg::Outcome sync(const pg::Task& task, const pg::Definition* definition);
+pg::Outcome warm(const pg::Task& task, const pg::Definition* definition);
+pg::Outcome reload(const pg::Task& task, const pg::Definition* definition);
+
+// Counts for the cache of a task, if it is still there (work.cpp).
+void count(const pg::Task& task, core::Counter counter);
+// Begins the time that a loader may take.
+void limit_time(const pg::Definition* definition);
+// A loader has failed: for the log, cache_stat, and readers of last_error. Inside PG_CATCH; ends
+// the transaction.
+void loading_failed(const pg::Task& task, MemoryContext context);
 
 }  // namespace cache_ext::worker

@@ -2,7 +2,7 @@
 \set database pgtap_call_center_values
 \ir call_center/setup.sql
 
-SELECT plan(68);
+SELECT plan(70);
 
 SELECT lives_ok($$ SELECT cache_install_call_center('app') $$, 'the caches are installed');
 
@@ -250,6 +250,14 @@ FROM (VALUES ('[7]',                 'params must be a JSON object, not array'),
              ('{"days": null}',      'parameter "days" is null'),
              ('{"agent_id": "x"}',   'parameter "agent_id" is "x"'),
              ('{"agent_id": null}',  'parameter "agent_id" is null')) AS p (params, message);
+
+-- agent_tools is kept in step with all rows.
+
+SELECT results_eq($$ SELECT sync_every, load_all LIKE '%.cache_load_all_agent_tools'
+                     FROM cache_definition WHERE name = 'agent_tools' $$,
+                  $$ VALUES (interval '60 s', true) $$, 'agent_tools: synchronised every minute');
+SELECT is((SELECT mismatched FROM cache_verify('agent_tools')), 0::bigint,
+          'agent_tools: right after what came before');
 
 -- agent_config holds what the application puts.
 

@@ -105,15 +105,22 @@ SELECT error_of($$SELECT cache_alter('no_such_cache', '{"ttl": "1 min"}')$$);
 SELECT alter_with('{"ttl": "1 min", "priority": 9, "refresh_at": 2}');
 SELECT * FROM options;
 
--- What this version does not do yet is refused, not ignored.
+-- Loading ahead.
 SELECT create_with($$load_many => 'double(int)'$$);
 SELECT create_with($$load_all => 'double(int)'$$);
 SELECT create_with($$sync_every => '1 min'$$);
+SELECT create_with($$sync_every => '0.5 s'$$);
 SELECT create_with($$warm_keys => 'SELECT 1::text'$$);
-SELECT create_with($$warm_every => '1 min'$$);
-SELECT create_with($$warm_on_invalidate => true$$);
+SELECT create_with($$warm_every => '999 ms'$$);
+SELECT create_with($$warm_every => '-1 min'$$);
 SELECT alter_with('{"load_many": "double(int)"}');
-SELECT alter_with('{"warm_on_invalidate": true}');
+SELECT alter_with('{"sync_every": "1 min"}');
+SELECT alter_with('{"warm_every": 0}');
+SELECT alter_with('{"warm_when_idle": "perhaps"}');
+SELECT alter_with('{"warm_on_invalidate": true, "warm_when_idle": true, "warm_every": 90, "warm_keys": "SELECT 1"}');
+SELECT warm_on_invalidate, warm_when_idle, warm_every, warm_keys FROM cache_definition WHERE name = 'c';
+SELECT alter_with('{"warm_on_invalidate": null, "warm_when_idle": null, "warm_every": null, "warm_keys": null}');
+SELECT warm_on_invalidate, warm_when_idle, warm_every, warm_keys FROM cache_definition WHERE name = 'c';
 
 -- cache_alter sets what is present, whatever its JSON type, and leaves the rest.
 SELECT cache_alter('c', '{"ttl": "1 hour"}');

@@ -12,9 +12,9 @@ use Test::More;
 
 my $node = new_node('learning');
 preload($node);
-# Written at shutdown only, until the test wants it otherwise.
+# Written at shutdown only, until the test wants it otherwise; and warmed by hand.
 $node->append_conf('postgresql.conf',
-	"cache_ext.learn_interval = '1h'\ncache_ext.learned_keys = 50\n");
+	"cache_ext.learn_interval = '1h'\ncache_ext.learned_keys = 50\ncache_ext.workers = 0\n");
 $node->start;
 create_counter($node, 'postgres', "ttl => '1 day'");
 $node->safe_psql('postgres', 'CREATE DATABASE other');
