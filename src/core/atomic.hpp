@@ -63,6 +63,15 @@ inline void read_fence() {
 #endif
 }
 
+// Stores before it are not moved behind those that follow.
+inline void write_fence() {
+#if defined(__SANITIZE_THREAD__)
+    __asm__ volatile("" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
 template <class T>
 CACHE_EXT_UNCHECKED inline T load_racing(const T& field) {
 #if defined(__SANITIZE_THREAD__)
