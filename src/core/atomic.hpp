@@ -58,7 +58,7 @@ inline void read_fence() {
 #endif
 }
 
-// Stores behind it are not moved before it.
+// Stores before it are not moved behind those that follow.
 inline void write_fence() {
 #if defined(__SANITIZE_THREAD__)
     __asm__ volatile("" ::: "memory");

@@ -54,6 +54,8 @@ class PartitionWriter {
   public:
     PartitionWriter(const LockTable& locks, Partition* partitions, std::uint32_t p)
         : guard_(locks, kFirstPartitionLock + p, LockGuard::kExclusive), partition_(partitions[p]) {
+        // Odd, whatever became of an earlier holder. A release before the first write: the writing
+        // half of an atomic exchange may be seen after the writes that follow it (on ARM).
         store_relaxed(partition_.version, partition_.version | 1);
         write_fence();
     }

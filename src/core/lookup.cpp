@@ -98,8 +98,10 @@ bool Store::fresh_enough(const Entry& e, const Snapshot& s, Millis now) const {
     if (stale_for <= 0) return false;
     const Unseen unseen = e.unseen_set();
     Millis since = e.expires_at;
-    return all_rings(e, [&](const WriterRing& ring, Tag tag,
-                            Seq seq) { return ring.older_since(tag, seq, unseen, s, &since); }) &&
+    return all_rings(e,
+                     [&](const WriterRing& ring, Tag tag, Seq seq) {
+                         return ring.older_since(tag, seq, unseen, e.calculated_at, s, &since);
+                     }) &&
            now - stale_for < since;
 }
 

@@ -170,6 +170,7 @@ void Store::distrust(CacheIndex cache, Xid next_xid) {
     // The record speaks against the entries that are there, the rest against blind fills.
     WriterRecord dropped[kRingCapacity];
     c.whole.add(tag, next_xid - 1, ++partition(tag)->seq, false, Ended{}, dropped, true);
+    c.whole.last_hard = c.whole.last_seq;
     c.whole.distrust(next_xid);
     c.whole.distrusted = false;
 }

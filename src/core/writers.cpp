@@ -50,6 +50,7 @@ std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const End
             hard_count = 0;
         }
         hard[hard_count++] = xid;
+        last_hard = seq;
     }
     append(
         WriterRecord{xid, tag, seq, 0, borrowed ? Seq{1} : Seq{0}, is_hard ? Seq{1} : Seq{0}, at});
@@ -187,9 +188,13 @@ bool WriterRing::agrees(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& 
     return true;
 }
 
-bool WriterRing::older_since(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s,
-                             Millis* since) const {
-    if (!usable(s)) return false;
+bool WriterRing::older_since(Tag tag, Seq seq, const Unseen& unseen, Millis calculated_at,
+                             const Snapshot& s, Millis* since) const {
+    if (!usable(s) || last_hard > seq) return false;
+    // Records dropped since the value was published, or of writers that it could not see.
+    if (overflowed || witness_seq > seq || (witness_seq != 0 && unseen.count > 0)) {
+        *since = std::min(*since, calculated_at);
+    }
     for (std::uint32_t i = 0; i < record_count; ++i) {
         const WriterRecord& r = records[i];
         if (r.tag != tag) continue;

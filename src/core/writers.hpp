@@ -110,6 +110,7 @@ struct WriterRing {
     Seq last_seq;     // newest registration; written under the lock, read without it by quick()
     Xid guard;        // largest XID ever registered, or all ones while overflowed; as last_seq
     Xid largest;      // largest XID ever registered
+    Seq last_hard;    // newest registration of a hard writer, also once its record is dropped
     Xid witness;      // a snapshot must see it, or what was dropped is unknown to it; 0: nothing
                       // dropped
     Seq witness_seq;
@@ -147,11 +148,11 @@ struct WriterRing {
     bool agrees(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s) const;
 
     // For a value that S does not agree with: lowers *since to the time when the first writer
-    // registered that S sees and the value does not know. False if S misses one that the value
-    // knows, or cannot tell, or a hard one is among them: then the value is not just an older one
-    // than S would compute.
-    bool older_since(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s,
-                     Millis* since) const;
+    // registered that S sees and the value does not know; to calculated_at, if that one's record
+    // may have been dropped. False if S misses one that the value knows, or cannot tell, or a hard
+    // one is among them: then the value is not just an older one than S would compute.
+    bool older_since(Tag tag, Seq seq, const Unseen& unseen, Millis calculated_at,
+                     const Snapshot& s, Millis* since) const;
 
     // The rule because of which usable() is false, else the one because of which agrees() is, and
     // the writer concerned (0: none in particular).
@@ -184,7 +185,7 @@ struct WriterRing {
     void publish_guard() { store_release(guard, overflowed ? ~Xid{0} : largest); }
 };
 static_assert(std::is_trivially_copyable_v<WriterRing>);
-static_assert(sizeof(WriterRing) == 8 + 6 * 8 + 8 * (kMaxLost + kMaxHard) + 40 * kRingCapacity);
+static_assert(sizeof(WriterRing) == 8 + 7 * 8 + 8 * (kMaxLost + kMaxHard) + 40 * kRingCapacity);
 
 // Does this dropped record speak against an entry with these marks?
 inline bool contradicted_by(const WriterRecord& record, Seq seq, const Unseen& unseen) {

@@ -1,12 +1,14 @@
 // cache_fetch_of: what cache_get_many_<name> calls for each of its keys. Values that are cached are
 // served one by one, without being gathered anywhere; the first one that is missing has all missing
 // ones of the array loaded together.
+#include "pg/fill.hpp"
 #include "pg/load_many.hpp"
 
 extern "C" {
 #include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 namespace cache_ext::pg {
@@ -18,6 +20,18 @@ enum { kResult, kCache, kKeys, kKey };
 // Keys that are loaded together at most.
 constexpr int kAtOnce = 10000;
 
+// What was loaded is good for one snapshot, and for one outer load, which has been told what it
+// depends on. An expression can outlive both.
+struct Reader {
+    TransactionId xmin;
+    TransactionId xmax;
+    uint32 running;
+    CommandId command;
+    uint64 load;
+
+    bool operator==(const Reader&) const = default;
+};
+
 struct CallSite {
     uint64 generation;
     const Definition* definition;
@@ -25,9 +39,16 @@ struct CallSite {
     uint32 size_hint;
     bool fixed_name;
     LoadedBatch* loaded;    // nullptr: none
+    Reader reader;          // who it was loaded for
     MemoryContext context;  // of what was loaded
     int stopped_at;         // element of the array that the last load did not get to
 };
+
+Reader this_reader() {
+    if (!ActiveSnapshotSet()) return {0, 0, 0, 0, current_load()};
+    const SnapshotData* s = GetActiveSnapshot();
+    return {s->xmin, s->xmax, s->xcnt, s->curcid, current_load()};
+}
 
 void check_call(FunctionCallInfo fcinfo, const Definition* d) {
     if (d->columns == 1 && get_fn_expr_rettype(fcinfo->flinfo) == d->value_type &&
@@ -135,6 +156,7 @@ void load(FunctionCallInfo fcinfo, CallSite* site, Left left, const Key& key) {
     MemoryContextSwitchTo(old);
     site->stopped_at = i;
     site->loaded = loaded;
+    site->reader = this_reader();
 }
 
 }  // namespace
@@ -149,7 +171,7 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
     const Datum argument = PG_GETARG_DATUM(kKey);
     const bool null = PG_ARGISNULL(kKey);
     Key key;
-    if (site->loaded != nullptr) {
+    if (site->loaded != nullptr && site->reader == this_reader()) {
         encode_key(d->cache_id(), 1, d->key_types, &argument, &null, &key);
         if (const ReadResult* loaded = take_loaded(site->loaded, key)) {
             if (loaded->is_null) PG_RETURN_NULL();

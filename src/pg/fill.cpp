@@ -19,6 +19,7 @@ using core::Bypass;
 using core::Counter;
 
 Load* innermost = nullptr;
+uint64 loads = 0;
 
 void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache) {
     core::EntryTags& all = load->tags;
@@ -116,6 +117,10 @@ bool inside_load() {
     return innermost != nullptr;
 }
 
+uint64 current_load() {
+    return innermost != nullptr ? innermost->number : 0;
+}
+
 void spoil_outer() {
     if (innermost != nullptr) innermost->publishable = false;
 }
@@ -177,7 +182,7 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
 }
 
 void enter_load(const core::Snapshot& snapshot, Load* load) {
-    *load = {innermost, &snapshot, {}, core::kNever, true};
+    *load = {innermost, &snapshot, {}, core::kNever, true, ++loads};
     innermost = load;
 }
 

@@ -15,10 +15,13 @@ struct Load {
     core::EntryTags tags;
     core::Millis expires_at;  // of what was read, the earliest
     bool publishable;
+    uint64 number;  // of the loads of this session
 };
 
 // Is a loader running in this session?
 bool inside_load();
+// Which one, as a number that does not come again; 0: none.
+uint64 current_load();
 // The value being loaded, if there is one, depends on something that tags cannot express.
 void spoil_outer();
 // It depends on these tags, and lives no longer than that.

@@ -14,6 +14,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_inherits.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
@@ -225,6 +226,15 @@ bool may_create_databases() {
     return may;
 }
 
+// May others than its owner copy this database?
+bool is_template(Oid database) {
+    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+    if (!HeapTupleIsValid(tuple)) return false;
+    const bool is = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datistemplate;
+    ReleaseSysCache(tuple);
+    return is;
+}
+
 void collect(const Effect& effect) {
     if (effect.database) collect_hard_database();
     if (effect.rows) collect_hard_rows();
@@ -250,8 +260,10 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     Node* node = statement->utilityStmt;
     const Oid leave = shared_ready() && IsTransactionState() ? database_to_leave(node) : InvalidOid;
     // Whoever may not run the statement has no say about our workers.
-    const bool may_run = OidIsValid(leave) && (pg_database_ownercheck(leave, GetUserId()) ||
-                                               (IsA(node, CreatedbStmt) && may_create_databases()));
+    const bool may_run =
+        OidIsValid(leave) &&
+        (pg_database_ownercheck(leave, GetUserId()) ||
+         (IsA(node, CreatedbStmt) && is_template(leave) && may_create_databases()));
     if (may_run) {
         PG_TRY();
         {

@@ -214,6 +214,36 @@ SELECT count(*), sum(value), sum(value - key) AS wrong FROM cache_get_many_wide(
 SELECT sum(m.value), sum(m.value - m.key) AS wrong
 FROM generate_series(20000, 20010, 5) AS g, LATERAL cache_get_many_wide(numbers(g, g + 7)) AS m;
 
+-- An expression outlives a snapshot, and a load: what it has loaded before does not.
+CREATE TABLE few (id int, n int);
+INSERT INTO few VALUES (1, 10), (2, 20);
+CREATE FUNCTION few_one(id int) RETURNS int LANGUAGE sql STABLE AS
+    'SELECT n FROM few AS f WHERE f.id = $1';
+SELECT cache_create('few', 'few_one(int)');
+SELECT cache_invalidate_on('few', 'few', '{id}');
+CREATE FUNCTION few_expression(which int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    found int;
+BEGIN
+    found := cache_fetch_of(NULL::int, 'few', '{1,2}'::int[], which);
+    RETURN found;
+END $$;
+DO $$
+BEGIN
+    FOR i IN 1..2 LOOP
+        RAISE NOTICE 'few: %', few_expression(1);
+        UPDATE few SET n = n + 1 WHERE id = 1;
+    END LOOP;
+END $$;
+CREATE FUNCTION few_outer(i int) RETURNS int LANGUAGE sql STABLE AS 'SELECT i + few_expression(1)';
+SELECT cache_create('few_outer', 'few_outer(int)');
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT cache_get_few_outer(100);
+SELECT cache_get_few_outer(200);
+COMMIT;
+UPDATE few SET n = 50 WHERE id = 1;
+SELECT cache_get_few_outer(100), cache_get_few_outer(200);
+
 SELECT error_of('SELECT cache_fetch_of(NULL::int, ''total'', ''{1}''::int[], 1)');
 SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''total'', ''{1}''::bigint[], 1)');
 SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''nothing'', ''{1}''::int[], 1)');

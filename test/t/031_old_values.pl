@@ -96,6 +96,33 @@ sql('UPDATE counter SET n = 40 WHERE id = 2');
 is(source('counter', 2), '31|stale', 'stale for a reader again');
 is(sql('SELECT cache_get_outer(2)'), '41', 'but not in a load whose value is not for the cache');
 
+# The ring of writers of a whole cache forgets most of them.
+sql(q{CREATE TABLE busy (id int, n int); INSERT INTO busy VALUES (1, 0);
+	CREATE FUNCTION load_busy(id int) RETURNS int LANGUAGE sql STABLE AS
+		'SELECT n FROM busy b WHERE b.id = $1';
+	SELECT cache_create('busy', 'load_busy(int)', ttl => NULL, refresh_at => NULL, stale_for => '1 min');
+	SELECT cache_invalidate_on('busy', 'busy')});
+
+sub keep_writing
+{
+	for (1 .. 20)
+	{
+		let_pass(5);
+		sql('UPDATE busy SET n = n + 1');
+	}
+	return;
+}
+is(source('busy', 1), '0|loader', 'filled');
+keep_writing();
+is(source('busy', 1), '20|loader', 'it became old with the first writer, who has been forgotten');
+sql(q{SELECT cache_alter('busy', '{"stale_for": "1 h"}')});
+is(source('busy', 1), '20|loader', 'filled');
+keep_writing();
+is(source('busy', 1), '20|stale', 'what is young enough may be served');
+sql('TRUNCATE busy; INSERT INTO busy VALUES (1, 0)');
+keep_writing();
+is(source('busy', 1), '20|loader', 'unless TRUNCATE was among the forgotten');
+
 # stale_for needs a loader to refresh with.
 sql("SELECT cache_create('plain', key_types => '{int}', value_type => 'int', ttl => '1 h', stale_for => '1 h')");
 sql('SELECT cache_put_plain(1, 5)');

@@ -2,6 +2,8 @@
 // place.
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "support/store.hpp"
 
 namespace cache_ext::core::test {
@@ -77,6 +79,43 @@ TEST_F(StoreStale, WhatAHardWriterSpeaksAgainstIsGone) {
     EXPECT_EQ(read(kLater).result, LookupResult::kContradicted);
     EXPECT_EQ(read(kAll).result, LookupResult::kUnusable);
 }
+
+// A ring forgets its older records; what they said of a value must not be forgotten with them.
+class StoreStaleForgetful : public StoreStale,
+                            public ::testing::WithParamInterface<std::tuple<TagKind, bool>> {
+  protected:
+    // One writer every 10 ms, each after the one before has ended, or all still running.
+    void write_much() {
+        const auto [kind, ended] = GetParam();
+        const Tag tag = kind == TagKind::kWhole ? cache.whole() : 77;
+        for (Xid xid = 1501; xid < 1541; ++xid) {
+            FakeClock::advance(10);
+            store->register_writer({tag, kind, false, cache.index()}, xid,
+                                   ended ? ended_below(xid) : Ended{});
+        }
+    }
+};
+
+TEST_P(StoreStaleForgetful, ForgottenWritersCountFromTheTimeOfTheValue) {
+    ASSERT_EQ(cache.put("k", "old", kAll, {.tags = {{77}}}), PublishResult::kPublished);
+    write_much();
+    EXPECT_EQ(read(kLater).result, LookupResult::kContradicted)
+        << "old for 390 ms, 100 are allowed";
+    store->set_limits(cache.index(), {0, 0, kNoCache, 401});
+    EXPECT_EQ(read(kLater).result, LookupResult::kStale) << "it is younger than that";
+}
+
+TEST_P(StoreStaleForgetful, AForgottenHardWriterStillSpeaksAgainstIt) {
+    ASSERT_EQ(cache.put("k", "old", kAll, {.tags = {{77}}}), PublishResult::kPublished);
+    cache.write_whole(1500, true);
+    store->set_limits(cache.index(), {0, 0, kNoCache, 1000000});
+    write_much();
+    EXPECT_EQ(read(kLater).result, LookupResult::kContradicted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rings, StoreStaleForgetful,
+                         ::testing::Combine(::testing::Values(TagKind::kWhole, TagKind::kPart),
+                                            ::testing::Bool()));
 
 TEST_F(StoreStale, WithoutStaleForNothingIsServedTwice) {
     store->set_limits(cache.index(), {0, 0, kNoCache, 0});
