@@ -184,6 +184,40 @@ TEST_F(StoreTags, AKeyThatIsAnotherEntrysTagHearsOfWritersTwice) {
     EXPECT_EQ(cache.peek("outer", kAll), LookupResult::kContradicted);
 }
 
+TEST_F(StoreTags, AWriterRegisteredForItAgainAndAgainIsRecordedOnce) {
+    const HeldSnapshot before = snapshot(60, {50}), after = snapshot(60);
+    ASSERT_EQ(cache.put("k", "old", before), PublishResult::kPublished);
+    for (Xid i = 0; i < 3 * kRingCapacity; ++i) {
+        store->register_writer({cache.whole(), TagKind::kWhole, false, cache.index(), true}, 50,
+                               Ended{});
+    }
+    EXPECT_EQ(cache.peek("k", before), LookupResult::kHit) << "the ring has not overflowed";
+    EXPECT_EQ(cache.peek("k", after), LookupResult::kContradicted);
+    ASSERT_EQ(cache.put("k", "again", before), PublishResult::kPublished);
+    EXPECT_EQ(cache.peek("k", before), LookupResult::kHit);
+    EXPECT_EQ(cache.peek("k", after), LookupResult::kContradicted);
+}
+
+TEST_F(StoreTags, BlameNamesTheWriterAndItsTag) {
+    EntryTags tags;
+    const auto blame = [&](const HeldSnapshot& s) {
+        return store->blame(cache.index(), cache.view("k"), s, &tags);
+    };
+    ASSERT_EQ(cache.put("k", "v", snapshot(50)), PublishResult::kPublished);
+    EXPECT_EQ(blame(snapshot(50)).rule, Rule::kNone);
+    EXPECT_EQ(tags.count, 2U);
+    cache.write_whole(50);
+    EXPECT_EQ(blame(snapshot(50)).rule, Rule::kNone);
+    const Blame seen = blame(snapshot(51));
+    EXPECT_EQ(seen.rule, Rule::kDisagreement);
+    EXPECT_EQ(seen.xid, 50U);
+    EXPECT_EQ(seen.tag, cache.whole());
+    cache.write_whole(51, true);
+    const Blame hard = blame(snapshot(51));
+    EXPECT_EQ(hard.rule, Rule::kHard);
+    EXPECT_EQ(hard.xid, 51U);
+}
+
 TEST_F(StoreTags, AnotherCacheAsAWholeIsATag) {
     const TestCache inner(*store, 6);
     const Options nested = {.tags = {{inner.whole(), false, inner.index()}}};
