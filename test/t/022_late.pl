@@ -61,7 +61,7 @@ if (system('cc', '-shared', '-fPIC', '-O1', "-I$include", '-o', "$folder/late.so
 }
 
 my $node = new_node('late');
-$node->append_conf('postgresql.conf', "shared_preload_libraries = '$folder/late.so, cache_ext'\n");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = '$folder/late.so, cache_ext'\ncache_ext.learned_keys = 0\n");
 $node->start;
 create_counter($node, 'postgres');
 
