@@ -27,7 +27,7 @@ void begin() {
 }
 
 void end() {
-    disable_timeout(STATEMENT_TIMEOUT, false);
+    unlimit_time();
     PopActiveSnapshot();
     CommitTransactionCommand();
 }
