@@ -205,7 +205,10 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
         } else if (!quiet) {
             add_relaxed(e->hits, kHitSample);
         }
-        if (e->refresh_due(now) || found.result == LookupResult::kStale) {
+        // An old value is worth a refresh at once, unless one has just failed.
+        const bool asks =
+            found.result == LookupResult::kStale && (e->flags & Entry::kPutOffFlag) == 0;
+        if (e->refresh_due(now) || asks) {
             found.refresh_due = claim(e->refresh_claimed, std::uint8_t{0}, std::uint8_t{1});
         }
     }
@@ -242,6 +245,7 @@ void Store::release_refresh_claim(CacheIndex cache, const KeyView& key, Millis d
     // Not negative, should the clock have been set back.
     const Millis after = std::max<Millis>(clock_.now() + delay - e->calculated_at, 0);
     e->refresh_after = after < UINT32_MAX ? static_cast<std::uint32_t>(after) : UINT32_MAX;
+    e->flags |= Entry::kPutOffFlag;
     store_relaxed(e->refresh_claimed, 0);
 }
 

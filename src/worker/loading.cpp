@@ -11,7 +11,6 @@ extern "C" {
 #include "pgstat.h"
 #include "utils/backend_status.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 }
 
 namespace cache_ext::worker {
@@ -27,7 +26,7 @@ void begin() {
 }
 
 void end() {
-    disable_timeout(STATEMENT_TIMEOUT, false);
+    unlimit_time();
     PopActiveSnapshot();
     CommitTransactionCommand();
 }

@@ -37,6 +37,11 @@ void limit_time(const pg::Definition* d) {
     }
 }
 
+void unlimit_time() {
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    QueryCancelPending = false;  // it may have struck after the last place that looks
+}
+
 namespace {
 
 // Shows what is being done, in pg_stat_activity and in cache_workers.
@@ -105,7 +110,7 @@ pg::Outcome work(const pg::Task& task) {
 }  // namespace
 
 void loading_failed(const pg::Task& task, MemoryContext context) {
-    disable_timeout(STATEMENT_TIMEOUT, false);
+    unlimit_time();
     MemoryContextSwitchTo(context);
     HOLD_INTERRUPTS();
     ErrorData* error = CopyErrorData();
@@ -127,7 +132,7 @@ void do_task(const pg::Task& task) {
     PG_TRY();
     {
         outcome = work(task);
-        disable_timeout(STATEMENT_TIMEOUT, false);
+        unlimit_time();
         PopActiveSnapshot();
         CommitTransactionCommand();
     }

@@ -38,6 +38,7 @@ pg::Outcome reload(const pg::Task& task, const pg::Definition* definition);
 void count(const pg::Task& task, core::Counter counter);
 // Begins the time that a loader may take.
 void limit_time(const pg::Definition* definition);
+void unlimit_time();
 // A loader has failed: for the log, cache_stat, and readers of last_error. Inside PG_CATCH; ends
 // the transaction.
 void loading_failed(const pg::Task& task, MemoryContext context);

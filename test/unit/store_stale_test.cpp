@@ -42,6 +42,18 @@ TEST_F(StoreStale, AnExpiredValueIsServedForAsLongAsTheCacheAllows) {
     EXPECT_EQ(read(kAll).result, LookupResult::kExpired);
 }
 
+TEST_F(StoreStale, ARefreshThatWasPutOffIsNotAskedForByEveryReader) {
+    ASSERT_EQ(cache.put("k", "old", kAll), PublishResult::kPublished);
+    cache.write("k", 1500);
+    EXPECT_TRUE(read(kLater).refresh_due);
+    store->release_refresh_claim(cache.index(), cache.view("k"), 20);
+    const Found next = read(kLater);
+    EXPECT_EQ(next.result, LookupResult::kStale);
+    EXPECT_FALSE(next.refresh_due) << "it would take the partition's lock for each of them";
+    FakeClock::advance(20);
+    EXPECT_TRUE(read(kLater).refresh_due);
+}
+
 TEST_F(StoreStale, TheSweepLeavesWhatMayStillBeServed) {
     ASSERT_EQ(cache.put("k", "old", kAll, {.expires_at = 10050}), PublishResult::kPublished);
     const auto sweep = [&] {
