@@ -23,7 +23,7 @@ namespace cache_ext::worker {
 namespace {
 
 constexpr int kRestartSeconds = 10;
-constexpr core::Millis kLongestNap = 5 * 60 * 1000;
+constexpr core::Millis kLongestNap = 300000;  // ms
 
 struct Started {
     pg::Reservation reservation;

@@ -200,7 +200,15 @@ my $health = sub {
 };
 like($health->(), qr/^warning, no room in max_worker_processes: \d+ workers could not be started/, 'so does cache_health');
 like(slurp_file($full->logfile), qr/no room for another worker/, 'also in the log');
+# A launcher that did not wait between its attempts would make hundreds in three seconds.
+sub attempts
+{
+	my ($n) = $health->() =~ /: (\d+) workers could not be started/;
+	return $n;
+}
+my $attempts = attempts();
 Time::HiRes::sleep(3);
+cmp_ok(attempts() - $attempts, '<=', 3, 'it tries again later and later');
 my $said = () = slurp_file($full->logfile, $full_log) =~ /no room for another worker/g;
 cmp_ok($said, '<=', 1, 'once at most');
 is(verdict($full, 'two', 1), 'ok cache', 'readers are served meanwhile');
