@@ -68,7 +68,7 @@ core::Millis count_needs(core::Millis now) {
         if (!OidIsValid(s.database)) continue;
         // No need to send somebody into a database without a value to find that out.
         if (s.next_look <= now && !s.look_asked && settings.refresh_interval_ms > 0 &&
-            s.next_load > now && !has_values(s.database)) {
+            !has_values(s.database)) {
             s.next_scan = now + settings.refresh_interval_ms;
             s.next_look = std::min(s.next_scan, s.next_load);
         }

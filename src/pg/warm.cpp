@@ -118,17 +118,21 @@ KeyArray next_batch(const Definition* d, const WarmKeys& keys, uint32 size,
     return batch;
 }
 
-void load_batch(const Definition* d, const KeyArray& batch, WarmProgress* progress) {
+// False: some values were not published.
+bool load_batch(const Definition* d, const KeyArray& batch, WarmProgress* progress) {
+    bool all = true;
     auto* results =
         static_cast<ReadResult*>(palloc(sizeof(ReadResult) * std::max<uint32>(1, batch.count)));
     read_many(d, {batch.count, batch.values, batch.nulls}, true, results);
     for (uint32 i = 0; i < batch.count; ++i) {
+        all = all && results[i].published;
         if (!results[i].published) continue;
         ValueBytes bytes;
         value_bytes(d, results[i].value, results[i].is_null, &bytes);
         ++progress->loaded;
         progress->bytes += kOverhead + bytes.size;
     }
+    return all;
 }
 
 }  // namespace
@@ -173,11 +177,11 @@ WarmKeys collect_invalidated_keys(const Definition* d, MemoryContext parent) {
     return keys;
 }
 
-bool warm_batch(const Definition* declared, const WarmKeys& keys, WarmProgress* progress) {
-    progress->blocked = control_block(declared) == core::kNoCache;
+bool warm_batch(const Definition* definition, const WarmKeys& keys, WarmProgress* progress) {
+    progress->blocked = control_block(definition) == core::kNoCache;
     const Definition* d = progress->blocked
                               ? nullptr
-                              : definition_for_fill(declared, to_core(GetActiveSnapshot()), 0);
+                              : definition_for_fill(definition, to_core(GetActiveSnapshot()), 0);
     if (d == nullptr) {
         progress->blocked = true;
         return false;
@@ -186,8 +190,14 @@ bool warm_batch(const Definition* declared, const WarmKeys& keys, WarmProgress* 
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext warm", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(scratch);
     const auto size = static_cast<uint32>(settings.warm_batch);
+    const uint32 first = progress->next;
     const KeyArray batch = next_batch(d, keys, size, progress);
-    if (batch.count > 0) load_batch(d, batch, progress);
+    if (batch.count > 0 && !load_batch(d, batch, progress) &&
+        definition_for_fill(d, to_core(GetActiveSnapshot()), 0) == nullptr) {
+        // Something changed under it: the batch is due again, under another snapshot.
+        progress->next = first;
+        progress->blocked = true;
+    }
     MemoryContextSwitchTo(old);
     MemoryContextDelete(scratch);
 
@@ -195,7 +205,7 @@ bool warm_batch(const Definition* declared, const WarmKeys& keys, WarmProgress* 
     const uint64 limit = budget != nullptr ? core::load_relaxed(budget->max_bytes) : 0;
     const uint64 most = limit != 0 ? limit : store().stats().arena.capacity;
     progress->full = progress->bytes >= most;
-    return progress->next < keys.count && !progress->full;
+    return progress->next < keys.count && !progress->full && !progress->blocked;
 }
 
 namespace {

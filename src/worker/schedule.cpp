@@ -63,9 +63,13 @@ core::Millis schedule_warm(const pg::Definition* d, const pg::LoadingState& s, c
     } else if (d->warm_every_ms > 0) {
         due = std::min<core::Millis>(due, now + 2 * d->warm_every_ms);
     }
-    if (due <= now) due = queue(pg::TaskKind::kWarm, d) ? next : now + kNoRoomMs;
+    const bool now_due = due <= now;
+    if (now_due) due = next;
+    // Before the task is there: it may put itself off, and that is to last.
     if (due != s.next_warm) pg::set_next_warm(d, due);
-    return due;
+    if (!now_due || queue(pg::TaskKind::kWarm, d)) return due;
+    pg::set_next_warm(d, now + kNoRoomMs);
+    return now + kNoRoomMs;
 }
 
 core::Millis schedule_reload(const pg::Definition* d, const pg::LoadingState& s, core::Millis now) {
