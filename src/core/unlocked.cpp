@@ -53,6 +53,7 @@ bool Store::lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot
     for (int steps = 0;; ref = e.next) {
         if (++steps > kMaxSteps || !arena_.holds(ref, sizeof(Entry))) return false;
         copy_racing(&e, arena_.at<Entry>(ref), sizeof(e));
+        __asm__ volatile("" : "+m"(e));  // what is checked below is this copy, not a second look
         if (e.hash == key.hash && e.cache == cache && e.key_bytes == key.size) break;
     }
     if (e.unseen_count != 0 || buffer_bytes < e.value_bytes ||

@@ -324,6 +324,7 @@ void register_all() {
 void forget_everything() {
     if (now.context != nullptr) MemoryContextDelete(now.context);
     now = Transaction{};
+    land();
     forget_paths();
     transaction_ended_for_definitions();
     free_retired_definitions();
@@ -370,7 +371,6 @@ void transaction_event(XactEvent event, void*) {
         case XACT_EVENT_PARALLEL_COMMIT:
         case XACT_EVENT_PARALLEL_ABORT:
             transaction_aborted_for_definitions();
-            subtransaction_aborted_for_flights(1);
             discard_pending_puts();
             forget_everything();
             break;

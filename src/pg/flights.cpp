@@ -115,7 +115,11 @@ void attach_flights(LWLock* lock) {
 }
 
 Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
-    if (own != nullptr || settings.load_wait_ms == 0) return Await::kNobody;
+    // A transaction that has an XID publishes nothing that others could wait for.
+    if (own != nullptr || settings.load_wait_ms == 0 ||
+        TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        return Await::kNobody;
+    }
     Flight* flight;
     uint32 number;
     const Role role = join(key.hash, &flight, &number);
@@ -124,8 +128,7 @@ Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
         own_level = GetCurrentTransactionNestLevel();
         return Await::kOthersWait;
     }
-    if (role != Role::kWaits || !may_wait || inside_loader() ||
-        TransactionIdIsValid(GetTopTransactionIdIfAny()) || holds_strong_lock()) {
+    if (role != Role::kWaits || !may_wait || inside_loader() || holds_strong_lock()) {
         return Await::kNobody;
     }
     count(d, core::Counter::kWaits);
