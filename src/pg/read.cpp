@@ -81,6 +81,22 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
 
 }  // namespace
 
+core::Found peek_cached(const Definition* d, const Key& key, const core::Snapshot& snapshot,
+                        Datum* value) {
+    uint32 room = 1024;
+    for (;;) {
+        auto* buffer = static_cast<uint8*>(palloc(room));
+        const core::Found found =
+            store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kPeek);
+        if (found.result == core::LookupResult::kHit && !found.is_null) {
+            *value = value_from_bytes(d, buffer, found.value_bytes);
+        }
+        pfree(buffer);
+        if (found.result != core::LookupResult::kTooSmall) return found;
+        room = found.value_bytes;
+    }
+}
+
 Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     const Definition* d = request.definition;
     *result = {0, true, Source::kNothing, false, 0, 0, 0};

@@ -52,6 +52,10 @@ enum class Left : uint8 {
 Left look_up(const ReadRequest& request, Key* key, ReadResult* result);
 // Would look_up serve the key without loading? Counts nothing.
 bool would_serve(const Definition* definition, const Datum* arguments, const bool* nulls);
+// What this snapshot would be served, without a trace: no use, no refresh. *value only after a hit,
+// palloc'ed.
+core::Found peek_cached(const Definition* definition, const Key& key,
+                        const core::Snapshot& snapshot, Datum* value);
 // The rest, for one key.
 void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result);
 

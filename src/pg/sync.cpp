@@ -85,25 +85,12 @@ enum class Comparison : uint8 { kAbsent, kSame, kDifferent };
 // What the cache has for the key, as this snapshot would be served.
 Comparison compare(const Definition* d, const Key& key, const Loaded& value,
                    const core::Snapshot& snapshot) {
-    uint32 room = 1024;
-    core::Found found;
-    uint8* buffer;
-    do {
-        buffer = static_cast<uint8*>(palloc(room));
-        found = store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kInspect);
-        room = std::max<uint32>(room, found.value_bytes);
-    } while (found.result == core::LookupResult::kTooSmall);
+    Datum cached = 0;
+    const core::Found found = peek_cached(d, key, snapshot, &cached);
     if (found.result == core::LookupResult::kAbsent) return Comparison::kAbsent;
-    if (found.result != core::LookupResult::kHit) return Comparison::kDifferent;
-    if (found.is_null || value.is_null) {
-        return found.is_null == value.is_null ? Comparison::kSame : Comparison::kDifferent;
-    }
-    ValueBytes loaded, cached;
-    value_bytes(d, value.value, false, &loaded);
-    value_bytes(d, value_from_bytes(d, buffer, found.value_bytes), false, &cached);
-    return cached.size == loaded.size && memcmp(cached.data, loaded.data, loaded.size) == 0
-               ? Comparison::kSame
-               : Comparison::kDifferent;
+    const bool same = found.result == core::LookupResult::kHit &&
+                      same_value(d, cached, found.is_null, value.value, value.is_null);
+    return same ? Comparison::kSame : Comparison::kDifferent;
 }
 
 void publish_rows(const Definition* d, const AllRows& rows, const Load& load,

@@ -60,6 +60,14 @@ Datum value_from_bytes(const Definition* d, const uint8* data, uint32 size) {
     return open_value(d, PointerGetDatum(copy));
 }
 
+bool same_value(const Definition* d, Datum a, bool a_null, Datum b, bool b_null) {
+    if (a_null || b_null) return a_null == b_null;
+    ValueBytes x, y;
+    value_bytes(d, a, false, &x);
+    value_bytes(d, b, false, &y);
+    return x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
+}
+
 Datum open_value(const Definition* d, Datum stored) {
     if (d->value_length != -1 || !VARATT_IS_COMPRESSED(DatumGetPointer(stored))) return stored;
     struct varlena* value =

@@ -22,4 +22,7 @@ Datum value_from_bytes(const Definition* definition, const uint8* data, uint32 s
 // A value whose stored bytes have just been copied into memory of ours: decompressed if need be.
 Datum open_value(const Definition* definition, Datum stored);
 
+// The same bytes, once decompressed?
+bool same_value(const Definition* definition, Datum a, bool a_null, Datum b, bool b_null);
+
 }  // namespace cache_ext::pg

@@ -54,22 +54,12 @@ bool agrees_with_loader(const Definition* d, const Sample& sample, const core::S
     decode_key(sample.key, d->columns, d->key_types, values, nulls);
     Key key;
     encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
-    uint32 room = 1024;
-    core::Found found;
-    uint8* buffer;
-    do {
-        buffer = static_cast<uint8*>(palloc(room));
-        found = store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kPeek);
-        room = std::max<uint32>(room, found.value_bytes);
-    } while (found.result == core::LookupResult::kTooSmall);
+    Datum cached = 0;
+    const core::Found found = peek_cached(d, key, snapshot, &cached);
     *checked = found.result == core::LookupResult::kHit;
     if (!*checked) return true;
     const Loaded loaded = run_loader(d, values, nulls);
-    if (found.is_null || loaded.is_null) return found.is_null == loaded.is_null;
-    ValueBytes bytes, cached;
-    value_bytes(d, loaded.value, false, &bytes);
-    value_bytes(d, value_from_bytes(d, buffer, found.value_bytes), false, &cached);
-    return cached.size == bytes.size && memcmp(cached.data, bytes.data, bytes.size) == 0;
+    return same_value(d, cached, found.is_null, loaded.value, loaded.is_null);
 }
 
 }  // namespace
