@@ -288,7 +288,18 @@ Collection collect() {
         all.caches[i].database = c->database;
     }
     remember_old_scores(&all, old);
+    auto* generations = static_cast<uint32*>(palloc(sizeof(uint32) * store().max_caches()));
+    for (uint32 i = 0; i < store().max_caches(); ++i) {
+        generations[i] = core::load_relaxed(store().control(i)->generation);
+    }
     for (uint32 p = 0; p < core::kPartitions; ++p) collect_partition(&all, p);
+    // A control block that went to another cache meanwhile: whose keys these are nobody knows.
+    for (uint32 i = 0; i < store().max_caches(); ++i) {
+        const core::CacheControl* c = store().control(i);
+        const bool same = core::load_relaxed(c->generation) == generations[i] &&
+                          core::load_relaxed(c->id) == all.caches[i].cache_id;
+        if (!same) all.caches[i].count = 0;
+    }
     add_old_keys(&all, old);
     for (uint32 i = 0; i < all.count; ++i) {
         Collected* c = &all.caches[i];
