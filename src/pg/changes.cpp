@@ -5,6 +5,7 @@
 #include "pg/loading_state.hpp"
 #include "pg/paths.hpp"
 #include "pg/puts.hpp"
+#include "pg/reloads.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
@@ -58,7 +59,6 @@ struct Transaction {
     HTAB* key_counts;  // KeyCount
     List* collected;   // Noted*: relations
     List* released;    // Noted*: caches
-    List* reloads;     // Noted*: caches
     bool committing;
     bool preparing;
 };
@@ -98,12 +98,9 @@ core::Xid own_xid() {
     return U64FromFullTransactionId(GetTopFullTransactionId());
 }
 
-// Transactions that far back have certainly released their locks.
-constexpr core::Xid kLongAgo = 1000000000;
-
 // Registers one tag of transaction `xid`. `now_snapshot` is newer than the beginning of the
-// registration: whatever it does not show as running has ended before.
-// As Store::register_writer.
+// registration: whatever it does not show as running has ended before. Returns what
+// Store::register_writer returns.
 bool register_tag(const core::WrittenTag& written, core::Xid xid,
                   const core::Snapshot& now_snapshot) {
     core::Xid running[core::Store::kMaxRunning];
@@ -118,7 +115,7 @@ bool register_tag(const core::WrittenTag& written, core::Xid xid,
             continue;
         }
         // A hard writer is forgotten by the next one, but not before its messages are out: it holds
-        // its lock until then, and whoever fills asks those on record (read.cpp).
+        // its lock until then, and whoever fills asks those on record (fill.cpp).
         if (written.hard && running[i] + kLongAgo > now_snapshot.xmax &&
             !ConditionalXactLockTableWait(static_cast<TransactionId>(running[i]))) {
             continue;
@@ -276,31 +273,9 @@ void register_whole_database(const core::Snapshot& snapshot) {
     if (now.preparing) mark_hard_survivor();
 }
 
-// Notes the caches that are to be reloaded once this has been committed.
-void collect_reloads() {
-    for (int d = 0, n = definition_count(); d < n; ++d) {
-        const Definition* definition = definition_at(d);
-        if (!definition->warm_on_invalidate) continue;
-        const bool changed =
-            std::any_of(now.changes, now.changes + now.count,
-                        [&](const Change& change) { return change.cache == definition->id; });
-        if (!changed) continue;
-        MemoryContext old = MemoryContextSwitchTo(now.context);
-        auto* noted = static_cast<Noted*>(palloc0(sizeof(Noted)));
-        noted->id = definition->id;
-        now.reloads = lappend(now.reloads, noted);
-        MemoryContextSwitchTo(old);
-    }
-}
-
-// What has been invalidated is worth loading again as soon as others can see why.
-void ask_for_reloads() {
-    bool first = false;
-    ListCell* cell;
-    foreach (cell, now.reloads) {
-        first = note_invalidated(static_cast<Noted*>(lfirst(cell))->id) || first;
-    }
-    if (first) request_look(MyDatabaseId);
+bool changed_cache(uint64 id) {
+    return std::any_of(now.changes, now.changes + now.count,
+                       [&](const Change& change) { return change.cache == id; });
 }
 
 void register_all() {
@@ -317,14 +292,18 @@ void register_all() {
     if (sure && now.count == 0) return;
     const core::Snapshot snapshot = copy_to_core(GetLatestSnapshot());
     for (int i = 0; i < now.count; ++i) register_change(now.changes[i], snapshot);
-    if (sure) collect_reloads();
-    if (!sure) register_whole_database(snapshot);
+    if (sure) {
+        collect_reloads(changed_cache);
+    } else {
+        register_whole_database(snapshot);
+    }
 }
 
 void forget_everything() {
     if (now.context != nullptr) MemoryContextDelete(now.context);
     now = Transaction{};
     land();
+    forget_reloads();
     forget_paths();
     transaction_ended_for_definitions();
     free_retired_definitions();

@@ -153,9 +153,6 @@ bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core:
     *by = 0;
     if (!store().hard_writers(index, hard, &n)) return false;
     for (uint32 i = 0; i < n; ++i) {
-        // One that ended long ago is past all that, and its low half may not be asked about any
-        // more.
-        constexpr core::Xid kLongAgo = 1000000000;
         if (snapshot.in_progress(hard[i]) || hard[i] + kLongAgo < snapshot.xmax) continue;
         const auto xid = static_cast<TransactionId>(hard[i]);
         *by = hard[i];

@@ -19,4 +19,8 @@ core::Snapshot to_core(Snapshot snapshot);
 // A copy that lives in the current memory context.
 core::Snapshot copy_to_core(Snapshot snapshot);
 
+// Transactions that far back have certainly released their locks and sent their messages, and their
+// low halves may not be asked about any more.
+constexpr core::Xid kLongAgo = 1000000000;
+
 }  // namespace cache_ext::pg

@@ -101,6 +101,17 @@ sub goes_on
 }
 
 make_database('work');
+
+# Whoever may make databases, but not copy this one, has no say about its workers.
+keep_busy('work', 'CREATE DATABASE TEMPLATE by a stranger');
+sql('CREATE ROLE maker CREATEDB');
+my $workers = sql("SELECT array_agg(pid ORDER BY pid) FROM cache_workers WHERE database = 'work'");
+my ($out, $err);
+$node->psql('postgres', 'SET ROLE maker; CREATE DATABASE stolen TEMPLATE work', stderr => \$err);
+like($err, qr/permission denied to copy database "work"/, 'a stranger cannot copy the database');
+is(sql("SELECT array_agg(pid ORDER BY pid) FROM cache_workers WHERE database = 'work' AND state = 'refresh'"),
+	$workers, 'and its workers go on');
+open_gate();
 during_work('work', 'CREATE DATABASE copy TEMPLATE work', 'CREATE DATABASE TEMPLATE');
 goes_on('work', 'CREATE DATABASE TEMPLATE');
 during_work('work', 'ALTER DATABASE work SET TABLESPACE elsewhere', 'ALTER DATABASE SET TABLESPACE');
