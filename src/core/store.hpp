@@ -222,6 +222,9 @@ class Store {
         __builtin_prefetch(bucket(hash));
         __builtin_prefetch(&slot(hash)->last_seq);
     }
+    // Once the bucket has come: the lines of its first entry, with a value of about so many bytes.
+    // Takes no lock.
+    void prefetch(Tag hash, std::uint32_t value_bytes) const;
 
     // What is cached for the key, compared with a value that was just loaded.
     Predecessor predecessor(CacheIndex cache, const KeyView& key, const std::uint8_t* value,

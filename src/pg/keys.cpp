@@ -136,6 +136,17 @@ core::Tag part_tag(CacheId cache, ColumnMask mask, const uint64* column_hash) {
 
 void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,
                 const bool* nulls, Key* key) {
+    const int only = columns == 1 && !nulls[0] ? fixed_bytes(types[0]) : 0;
+    if (only > 0 && only <= static_cast<int>(sizeof(uint64))) {  // the usual case, in short
+        uint64 scratch;
+        const Bytes bytes = bytes_of(types[0], values[0], &scratch);
+        key->buffer[0] = 1;
+        memcpy(key->buffer + 1, bytes.data, static_cast<size_t>(only));
+        key->column_hash[0] = hash_of(types[0], values[0], bytes);
+        key->view = {key_tag(cache, 1, key->column_hash), key->buffer,
+                     static_cast<uint32>(only) + 1};
+        return;
+    }
     Bytes parts[kMaxKeyColumns];
     uint64 scratch[kMaxKeyColumns];
     size_t total = 0;
@@ -168,6 +179,14 @@ void encode_key(CacheId cache, int columns, const Oid* types, const Datum* value
         out += parts[i].size;
     }
     key->view.hash = key_tag(cache, columns, key->column_hash);
+}
+
+bool short_key(Oid type, Datum value, bool null) {
+    if (null || type == NAMEOID || fixed_bytes(type) != 0) return true;
+    const char* v = DatumGetPointer(value);
+    if (VARATT_IS_1B(v)) return !VARATT_IS_1B_E(v);
+    return VARATT_IS_4B_U(v) &&
+           VARSIZE_4B(v) - VARHDRSZ <= sizeof(Key::buffer) - 1 - sizeof(uint32);
 }
 
 void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls) {

@@ -100,7 +100,9 @@ core::Found peek_cached(const Definition* d, const Key& key, const core::Snapsho
 Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     const Definition* d = request.definition;
     *result = {0, true, Source::kNothing, false, 0, 0, 0};
-    encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+    if (!request.encoded) {
+        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+    }
     const Left load = request.never_load ? Left::kNothing : Left::kLoad;
     if (!shared_ready()) {
         warn_not_preloaded();

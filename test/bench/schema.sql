@@ -50,3 +50,19 @@ BEGIN
     RETURN extract(epoch FROM clock_timestamp() - started) * 1e9 / 100000;
 END
 $$;
+
+-- The same of cache_get_many for all keys by one array.
+CREATE FUNCTION bench_many_nanoseconds() RETURNS float8 LANGUAGE plpgsql AS
+$$
+DECLARE
+    keys    int[] := ARRAY(SELECT (n * 7919) % 10000 + 1 FROM generate_series(1, 10000) AS n);
+    started timestamptz;
+BEGIN
+    PERFORM count(m.value) FROM cache_get_many_bench_json(keys) AS m;
+    started := clock_timestamp();
+    FOR i IN 1..10 LOOP
+        PERFORM count(m.value) FROM cache_get_many_bench_json(keys) AS m;
+    END LOOP;
+    RETURN extract(epoch FROM clock_timestamp() - started) * 1e9 / 100000;
+END
+$$;
