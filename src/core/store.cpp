@@ -42,8 +42,10 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
         h.buckets + round_up(std::size_t{kPartitions} * h.buckets_per_partition * sizeof(Ref));
     h.slots = h.node_buckets +
               round_up(std::size_t{kPartitions} * h.node_buckets_per_partition * sizeof(Ref));
-    h.caches =
+    h.readers = options.readers;
+    h.hazards =
         h.slots + round_up(std::size_t{kPartitions} * h.slots_per_partition * sizeof(WriterRing));
+    h.caches = h.hazards + std::size_t{options.readers} * sizeof(HazardSet);
     h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
     return h;
 }
@@ -82,6 +84,7 @@ Store::Store(void* block, LockTable locks, Clock clock)
       buckets_(inside<Ref>(block, header_->buckets)),
       node_buckets_(inside<Ref>(block, header_->node_buckets)),
       slots_(inside<WriterRing>(block, header_->slots)),
+      hazards_(inside<HazardSet>(block, header_->hazards)),
       caches_(inside<CacheControl>(block, header_->caches)),
       arena_(inside<void>(block, header_->arena)),
       locks_(locks),
