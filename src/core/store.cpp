@@ -81,6 +81,8 @@ bool Store::format(void* block, std::size_t bytes, const StoreOptions& options) 
 Store::Store(void* block, LockTable locks, Clock clock)
     : header_(static_cast<StoreHeader*>(block)),
       partitions_(inside<Partition>(block, header_->partitions)),
+      buckets_per_partition_(header_->buckets_per_partition),
+      slots_per_partition_(header_->slots_per_partition),
       buckets_(inside<Ref>(block, header_->buckets)),
       node_buckets_(inside<Ref>(block, header_->node_buckets)),
       slots_(inside<WriterRing>(block, header_->slots)),
@@ -90,20 +92,9 @@ Store::Store(void* block, LockTable locks, Clock clock)
       locks_(locks),
       clock_(clock) {}
 
-// The low bits of a hash choose the partition, the next ones the place inside it.
-Ref* Store::bucket(Tag hash) const {
-    const std::size_t n = header_->buckets_per_partition;
-    return buckets_ + partition_of(hash) * n + (hash / kPartitions & (n - 1));
-}
-
 Ref* Store::node_bucket(Tag tag) const {
     const std::size_t n = header_->node_buckets_per_partition;
     return node_buckets_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
-}
-
-WriterRing* Store::slot(Tag tag) const {
-    const std::size_t n = header_->slots_per_partition;
-    return slots_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
 }
 
 CacheIndex Store::find(std::uint32_t database, std::uint64_t id) const {

@@ -323,9 +323,16 @@ class Store {
         std::uint32_t count;
     };
 
-    Ref* bucket(Tag hash) const;
+    // The low bits of a hash choose the partition, the next ones the place inside it.
+    Ref* bucket(Tag hash) const {
+        const std::size_t n = buckets_per_partition_;
+        return buckets_ + partition_of(hash) * n + (hash / kPartitions & (n - 1));
+    }
+    WriterRing* slot(Tag tag) const {
+        const std::size_t n = slots_per_partition_;
+        return slots_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
+    }
     Ref* node_bucket(Tag tag) const;
-    WriterRing* slot(Tag tag) const;
     Partition* partition(Tag tag) const { return partitions_ + partition_of(tag); }
     Ref find_entry(CacheIndex cache, const KeyView& key) const;  // partition lock
     Ref find_node(Tag tag) const;                                // partition lock
@@ -383,6 +390,8 @@ class Store {
 
     StoreHeader* header_ = nullptr;
     Partition* partitions_ = nullptr;
+    std::uint32_t buckets_per_partition_ = 0;
+    std::uint32_t slots_per_partition_ = 0;
     Ref* buckets_ = nullptr;
     Ref* node_buckets_ = nullptr;
     WriterRing* slots_ = nullptr;
