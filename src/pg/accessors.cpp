@@ -111,7 +111,7 @@ extern "C" Datum cache_fetch_1_0(PG_FUNCTION_ARGS) {
     ReadRequest request = {d, arguments, nulls};
     request.size_hint = site->size_hint;
     const ReadResult result = read_value(request);
-    if (result.value_bytes > site->size_hint) site->size_hint = result.value_bytes;
+    if (result.value_bytes > 0) site->size_hint = result.value_bytes;
     if (result.is_null) PG_RETURN_NULL();
     return result.value;
 }

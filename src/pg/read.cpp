@@ -3,7 +3,9 @@
 #include "pg/bypass.hpp"
 #include "pg/fill.hpp"
 #include "pg/flights.hpp"
+#include "pg/held.hpp"
 #include "pg/puts.hpp"
+#include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/tasks.hpp"
 #include "pg/values.hpp"
@@ -42,7 +44,15 @@ ReadResult load_only(const ReadRequest& request) {
     return result;
 }
 
-// Looks the key up until the buffer is large enough.
+// The value that a hazard holds, for as long as a copy made now would last.
+Datum use_held(const Definition* d, const uint8* value, core::Ref* hazard) {
+    const Datum datum = PointerGetDatum(value);
+    hold_for_context(hazard);
+    return is_compressed(d, datum) ? decompressed(datum) : datum;
+}
+
+// Looks the key up. Small values are copied; larger ones are used where they lie, as long as there
+// are hazards, and otherwise copied as soon as the buffer is large enough.
 core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                   const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
     const bool needs_tags = inside_load() || TransactionIdIsValid(GetTopTransactionIdIfAny());
@@ -51,17 +61,25 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
     const core::Detail detail =
         ++uses % core::kHitSample == 0 ? core::Detail::kServe : core::Detail::kServeQuietly;
     uint64 by_value = 0;
-    uint32 room = d->value_by_value ? sizeof(by_value) : std::max<uint32>(request.size_hint, 64);
+    core::Ref* hazard = d->value_by_value ? nullptr : free_hazard();
+    const auto small = static_cast<uint32>(settings.copy_up_to_bytes);
+    uint32 room = d->value_by_value           ? sizeof(by_value)
+                  : hazard == nullptr         ? std::max<uint32>(request.size_hint, 64)
+                  : request.size_hint > small ? 0
+                                              : small;
     for (;;) {
-        auto* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
-                                         : static_cast<uint8*>(palloc(room));
+        uint8* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
+                        : room > 0        ? static_cast<uint8*>(palloc(room))
+                                          : nullptr;
         const core::Found found = store().lookup(d->index, key.view, snapshot, buffer, room, detail,
-                                                 needs_tags ? tags : nullptr, allow_stale);
+                                                 needs_tags ? tags : nullptr, allow_stale, hazard);
         const bool stale = found.result == core::LookupResult::kStale;
         if (stale || found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
             if (d->value_by_value) {
                 result->value = static_cast<Datum>(by_value);
+            } else if (found.held != nullptr) {
+                result->value = use_held(d, found.held, hazard);
             } else {
                 result->value = PointerGetDatum(buffer);
                 if (!found.is_null) result->value = open_value(d, result->value);
@@ -73,7 +91,7 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
             add_to_outer(*tags, found.expires_at);
             return found;
         }
-        if (!d->value_by_value) pfree(buffer);
+        if (!d->value_by_value && buffer != nullptr) pfree(buffer);
         if (found.result != core::LookupResult::kTooSmall) return found;
         room = found.value_bytes;
     }
