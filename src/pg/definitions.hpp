@@ -6,6 +6,7 @@
 #pragma once
 
 #include "pg/keys.hpp"
+#include "pg/shared.hpp"
 #include "pg/snapshots.hpp"
 
 namespace cache_ext::pg {
@@ -139,8 +140,12 @@ const RelationDependencies* dependencies_of(Oid relation);
 // All relations that something depends on, for the check at commit.
 int dependency_relation_count();
 
+// What control_block does when the one that was found last has gone to another cache.
+core::CacheIndex find_control_block(const Definition* definition);
 // The control block of a definition, made if need be; kNoCache when there is none to be had.
-core::CacheIndex control_block(const Definition* definition);
+inline core::CacheIndex control_block(const Definition* d) {
+    return store().is(d->index, d->id) ? d->index : find_control_block(d);
+}
 // The same by id alone, for a cache whose definition is not at hand.
 core::CacheIndex attach_control_block(uint64 id);
 
