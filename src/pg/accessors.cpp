@@ -13,32 +13,26 @@ namespace {
 // cache_fetch(result anyelement, cache text, VARIADIC key "any")
 constexpr int kFirstKey = 2;
 
-// In fn_extra instead of a CallSite: a place that has called once (most prepared statements do no
-// more, and need no memory for it), and one that may name another cache every time.
-const char called_once = 0;
-const char names_vary = 0;
-
-void* mark(const char* which) {
-    return const_cast<char*>(which);
-}
+// In fn_extra instead of what was found out, so that it is found out again: of a place that has
+// called once (most prepared statements do no more, and need no memory for it), and of one that may
+// name another cache every time.
+const CallSite called_once = {0, nullptr, InvalidOid};
+const CallSite names_vary = {0, nullptr, InvalidOid};
 
 const Definition* called_cache(FunctionCallInfo fcinfo) {
     void*& extra = fcinfo->flinfo->fn_extra;
-    const bool kept = extra != nullptr && extra != mark(&called_once) && extra != mark(&names_vary);
-    auto* site = kept ? static_cast<CallSite*>(extra) : nullptr;
-    if (kept && site->holds()) return site->definition;
+    const auto* site = static_cast<const CallSite*>(extra);
+    if (site != nullptr && site->holds()) return site->definition;
     CallSite found;
     find_called(fcinfo, kFirstKey, "cache_get_", &found);
-    if (extra == nullptr) {
-        extra = mark(&called_once);
-    } else if (kept) {
-        *site = found;
-    } else if (extra == mark(&called_once) && !names_constant_cache(fcinfo)) {
-        extra = mark(&names_vary);
-    } else if (extra == mark(&called_once)) {
+    if (site == nullptr) {
+        extra = const_cast<CallSite*>(&called_once);
+    } else if (site == &called_once && !names_constant_cache(fcinfo)) {
+        extra = const_cast<CallSite*>(&names_vary);
+    } else if (site == &called_once) {
         extra = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
-        *static_cast<CallSite*>(extra) = found;
     }
+    if (extra != &called_once && extra != &names_vary) *static_cast<CallSite*>(extra) = found;
     return found.definition;
 }
 
