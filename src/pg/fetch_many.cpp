@@ -1,6 +1,7 @@
 // cache_fetch_of: what cache_get_many_<name> calls for each of its keys. Values that are cached are
 // served one by one, without being gathered anywhere; the first one that is missing has all missing
 // ones of the array loaded together.
+#include "pg/call_site.hpp"
 #include "pg/fill.hpp"
 #include "pg/load_many.hpp"
 
@@ -32,15 +33,11 @@ struct Reader {
     bool operator==(const Reader&) const = default;
 };
 
-struct CallSite {
-    uint64 generation;
-    const Definition* definition;
-    Oid user;
-    uint32 size_hint;
-    bool fixed_name;
+struct Site {
+    CallSite call;
     LoadedBatch* loaded;    // nullptr: none
     Reader reader;          // who it was loaded for
-    MemoryContext context;  // of what was loaded
+    MemoryContext context;  // of what was loaded; nullptr: nothing ever was
     int stopped_at;         // element of the array that the last load did not get to
 };
 
@@ -50,43 +47,19 @@ Reader this_reader() {
     return {s->xmin, s->xmax, s->xcnt, s->curcid, current_load()};
 }
 
-void check_call(FunctionCallInfo fcinfo, const Definition* d) {
-    if (d->columns == 1 && get_fn_expr_rettype(fcinfo->flinfo) == d->value_type &&
-        get_fn_expr_argtype(fcinfo->flinfo, kKey) == d->key_types[0]) {
-        return;
-    }
-    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("call does not match the declaration of cache \"%s\"", d->name),
-                    errhint("Use the function cache_get_many_%s.", d->name)));
-}
-
-CallSite* call_site(FunctionCallInfo fcinfo) {
-    auto* site = static_cast<CallSite*>(fcinfo->flinfo->fn_extra);
-    if (site != nullptr && site->fixed_name && definitions_loaded() &&
-        site->generation == definitions_generation() && site->user == GetUserId()) {
-        return site;
-    }
-    if (PG_ARGISNULL(kCache)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
-    }
-    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(kCache)));
-    check_call(fcinfo, d);
-    require_execute(d);
+Site* call_site(FunctionCallInfo fcinfo) {
+    auto* site = static_cast<Site*>(fcinfo->flinfo->fn_extra);
+    if (site != nullptr && site->call.holds()) return site;
+    CallSite found;
+    find_called(fcinfo, kKey, "cache_get_many_", &found);
+    if (!names_constant_cache(fcinfo)) found.generation = 0;
     if (site == nullptr) {
-        site = static_cast<CallSite*>(
-            MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite)));
-        site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext batch",
-                                              ALLOCSET_DEFAULT_SIZES);
-        site->fixed_name = get_fn_expr_arg_stable(fcinfo->flinfo, kCache);
-        site->size_hint = 1024;
+        site = static_cast<Site*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Site)));
         fcinfo->flinfo->fn_extra = site;
     }
     // What was loaded is another cache's, or was loaded for somebody else.
     site->loaded = nullptr;
-    site->generation = definitions_generation();
-    site->definition = d;
-    site->user = GetUserId();
+    site->call = found;
     return site;
 }
 
@@ -115,8 +88,8 @@ bool same_key(const Definition* d, const Elements& e, int i, const Key& key) {
 }
 
 // The element that is being asked for: the one after the last load, or its first occurrence.
-int place_of(const CallSite& site, const Elements& e, const Key& key) {
-    const Definition* d = site.definition;
+int place_of(const Site& site, const Elements& e, const Key& key) {
+    const Definition* d = site.call.definition;
     if (site.stopped_at < e.count && same_key(d, e, site.stopped_at, key)) return site.stopped_at;
     for (int i = 0; i < e.count; ++i) {
         if (same_key(d, e, i, key)) return i;
@@ -125,11 +98,15 @@ int place_of(const CallSite& site, const Elements& e, const Key& key) {
 }
 
 // Loads the key at hand, and those after it that are missing as well.
-void load(FunctionCallInfo fcinfo, CallSite* site, Left left, const Key& key) {
+void load(FunctionCallInfo fcinfo, Site* site, Left left, const Key& key) {
     site->loaded = nullptr;
+    if (site->context == nullptr) {
+        site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext batch",
+                                              ALLOCSET_DEFAULT_SIZES);
+    }
     MemoryContextReset(site->context);
     MemoryContext old = MemoryContextSwitchTo(site->context);
-    const Definition* d = site->definition;
+    const Definition* d = site->call.definition;
     const Elements all = PG_ARGISNULL(kKeys)
                              ? Elements{nullptr, nullptr, 0}
                              : elements_of(d, DatumGetArrayTypePCopy(PG_GETARG_DATUM(kKeys)));
@@ -166,8 +143,8 @@ PG_FUNCTION_INFO_V1(cache_fetch_of_1_0);
 }
 
 extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
-    CallSite* site = call_site(fcinfo);
-    const Definition* d = site->definition;
+    Site* site = call_site(fcinfo);
+    const Definition* d = site->call.definition;
     const Datum argument = PG_GETARG_DATUM(kKey);
     const bool null = PG_ARGISNULL(kKey);
     Key key;
@@ -179,11 +156,11 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
         }
     }
     ReadRequest request = {d, &argument, &null};
-    request.size_hint = site->size_hint;
+    request.size_hint = expected_bytes(d);
     ReadResult result;
     const Left left = look_up(request, &key, &result);
     if (left == Left::kNothing) {
-        if (result.value_bytes > site->size_hint) site->size_hint = result.value_bytes;
+        note_bytes(d, result.value_bytes);
     } else {
         load(fcinfo, site, left, key);
         result = *take_loaded(site->loaded, key);
