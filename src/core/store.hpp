@@ -375,6 +375,8 @@ class Store {
     void retire(Ref ref);                             // no lock
     void reap();                                      // arena lock
     bool held(Ref ref) const;
+    template <class Visit>
+    bool all_held(Visit visit) const;
     bool evict_one(CacheIndex budget);  // no lock
     bool evict_at(Ref ref, Tag hash);   // no lock
     bool evict_anywhere();              // no lock

@@ -5,6 +5,7 @@
 // While one key is served, the processor fetches what the next ones will need: first their buckets,
 // then their entries (software-pipelined prefetching: Chen, Ailamaki, Gibbons, Mowry, "Improving
 // hash join performance through prefetching", ICDE 2004).
+#include "pg/call_site.hpp"
 #include "pg/fill.hpp"
 #include "pg/load_many.hpp"
 #include "pg/shared.hpp"
@@ -41,12 +42,8 @@ struct Reader {
     bool operator==(const Reader&) const = default;
 };
 
-struct CallSite {
-    uint64 generation;
-    const Definition* definition;
-    Oid user;
-    uint32 size_hint;
-    bool fixed_name;
+struct Site {
+    CallSite call;
 
     bool reading;         // an array, up to and without element `next`
     ManyKeys keys;        // its elements
@@ -58,7 +55,7 @@ struct CallSite {
 
     LoadedBatch* loaded;    // nullptr: none
     Reader reader;          // who it was loaded for
-    MemoryContext context;  // of what was loaded
+    MemoryContext context;  // of what was loaded; nullptr: nothing ever was
 };
 
 Reader this_reader() {
@@ -67,60 +64,36 @@ Reader this_reader() {
     return {s->xmin, s->xmax, s->xcnt, s->curcid, current_load()};
 }
 
-void check_call(FunctionCallInfo fcinfo, const Definition* d) {
-    if (d->columns == 1 && get_fn_expr_rettype(fcinfo->flinfo) == d->value_type &&
-        get_element_type(get_fn_expr_argtype(fcinfo->flinfo, kKeys)) == d->key_types[0]) {
-        return;
-    }
-    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("call does not match the declaration of cache \"%s\"", d->name),
-                    errhint("Use the function cache_get_many_%s.", d->name)));
-}
-
-CallSite* call_site(FunctionCallInfo fcinfo) {
-    auto* site = static_cast<CallSite*>(fcinfo->flinfo->fn_extra);
-    if (site != nullptr && site->fixed_name && definitions_loaded() &&
-        site->generation == definitions_generation() && site->user == GetUserId()) {
-        return site;
-    }
-    if (PG_ARGISNULL(kCache)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
-    }
-    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(kCache)));
-    check_call(fcinfo, d);
-    require_execute(d);
+Site* call_site(FunctionCallInfo fcinfo) {
+    auto* site = static_cast<Site*>(fcinfo->flinfo->fn_extra);
+    if (site != nullptr && site->call.holds()) return site;
+    CallSite found;
+    find_called(fcinfo, kKeys, true, "cache_get_many_", &found);
+    if (!names_constant_cache(fcinfo)) found.generation = 0;
     if (site == nullptr) {
-        site = static_cast<CallSite*>(
-            MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite)));
+        site = static_cast<Site*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Site)));
         site->array = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext keys",
                                             ALLOCSET_DEFAULT_SIZES);
-        site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext batch",
-                                              ALLOCSET_DEFAULT_SIZES);
-        site->fixed_name = get_fn_expr_arg_stable(fcinfo->flinfo, kCache);
-        site->size_hint = 1024;
         fcinfo->flinfo->fn_extra = site;
     }
     // What was loaded is another cache's, or was loaded for somebody else; so is what was encoded.
     site->loaded = nullptr;
     site->encoded = site->asked = site->next;
-    site->generation = definitions_generation();
-    site->definition = d;
-    site->user = GetUserId();
+    site->call = found;
     return site;
 }
 
 // The array has been read, or nobody wants the rest.
 void finish(Datum argument) {
-    auto* site = reinterpret_cast<CallSite*>(DatumGetPointer(argument));
+    auto* site = reinterpret_cast<Site*>(DatumGetPointer(argument));
     site->reading = false;
     site->loaded = nullptr;  // it knows the keys by their place in the array
     MemoryContextReset(site->array);
 }
 
-void begin(FunctionCallInfo fcinfo, CallSite* site, ExprContext* context) {
+void begin(FunctionCallInfo fcinfo, Site* site, ExprContext* context) {
     MemoryContext old = MemoryContextSwitchTo(site->array);
-    const Definition* d = site->definition;
+    const Definition* d = site->call.definition;
     site->keys = {};
     if (!PG_ARGISNULL(kKeys)) {
         int16 length;
@@ -140,9 +113,9 @@ void begin(FunctionCallInfo fcinfo, CallSite* site, ExprContext* context) {
 }
 
 // Asks for what the next keys will read. Nothing depends on it but time.
-void look_ahead(CallSite* site) {
+void look_ahead(Site* site) {
     if (!shared_ready()) return;
-    const Definition* d = site->definition;
+    const Definition* d = site->call.definition;
     const ManyKeys& keys = site->keys;
     const uint32 end = std::min(keys.count, site->next + kBucketsAhead);
     for (uint32& i = site->encoded; i < end; ++i) {
@@ -153,16 +126,20 @@ void look_ahead(CallSite* site) {
     }
     const uint32 soon = std::min(site->encoded, site->next + kEntriesAhead);
     for (uint32& i = site->asked; i < soon; ++i) {
-        store().prefetch(site->ahead[i % kBucketsAhead].view.hash, site->size_hint);
+        store().prefetch(site->ahead[i % kBucketsAhead].view.hash, expected_bytes(d));
     }
 }
 
 // Loads the element `first`, and those after it that are missing as well.
-void load(CallSite* site, Left left, uint32 first) {
+void load(FunctionCallInfo fcinfo, Site* site, Left left, uint32 first) {
     site->loaded = nullptr;
+    if (site->context == nullptr) {
+        site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext batch",
+                                              ALLOCSET_DEFAULT_SIZES);
+    }
     MemoryContextReset(site->context);
     MemoryContext old = MemoryContextSwitchTo(site->context);
-    const Definition* d = site->definition;
+    const Definition* d = site->call.definition;
     const ManyKeys& all = site->keys;
     const uint32 room = std::min(all.count - first, kAtOnce);
     ManyKeys wanted = {0, static_cast<Datum*>(palloc(sizeof(Datum) * room)),
@@ -191,7 +168,7 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("set-valued function called in context that cannot accept a set")));
     }
-    CallSite* site = call_site(fcinfo);
+    Site* site = call_site(fcinfo);
     if (!site->reading) begin(fcinfo, site, set->econtext);
     if (site->next == site->keys.count) {
         UnregisterExprContextCallback(set->econtext, finish, PointerGetDatum(site));
@@ -202,11 +179,11 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
     set->isDone = ExprMultipleResult;
 
     look_ahead(site);
-    const Definition* d = site->definition;
+    const Definition* d = site->call.definition;
     const uint32 place = site->next++;
     Key here;
     ReadRequest request = {d, &site->keys.values[place], &site->keys.nulls[place]};
-    request.size_hint = site->size_hint;
+    request.size_hint = expected_bytes(d);
     request.encoded = place < site->encoded;
     if (!request.encoded) site->encoded = site->asked = site->next;
     Key* key = request.encoded ? &site->ahead[place % kBucketsAhead] : &here;
@@ -223,9 +200,9 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
     ReadResult result;
     const Left left = look_up(request, key, &result);
     if (left == Left::kNothing) {
-        if (result.value_bytes > site->size_hint) site->size_hint = result.value_bytes;
+        note_bytes(d, result.value_bytes);
     } else {
-        load(site, left, place);
+        load(fcinfo, site, left, place);
         result = *take_loaded(site->loaded, *key);
     }
     if (result.is_null) PG_RETURN_NULL();

@@ -23,7 +23,7 @@ const char* supported_key_types();
 struct Key {
     core::KeyView view;  // bytes point into `buffer` or into palloc'ed memory
     uint64 column_hash[kMaxKeyColumns];
-    uint8 buffer[256];
+    uint8 buffer[272];
 };
 
 // Identity of a cache for hashing.

@@ -163,8 +163,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
             return load;
         }
         if (served) {
-            count(d, result->source == Source::kStale ? Counter::kStaleHits : Counter::kHits);
-            count(d, Counter::kSavedMicros, found.load_us);
+            count_hit(d, result->source == Source::kStale, found.load_us);
             if (found.refresh_due) {
                 const core::Millis deadline = found.expires_at == core::kNever
                                                   ? core::kNever

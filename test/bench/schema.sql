@@ -11,6 +11,10 @@ CREATE FUNCTION bench_constant_jsonb(k int) RETURNS jsonb
     AS :'module', 'bench_constant_jsonb' LANGUAGE c STABLE PARALLEL SAFE;
 CREATE FUNCTION bench_copied_json(k int) RETURNS json
     AS :'module', 'bench_copied_json' LANGUAGE c STABLE PARALLEL SAFE;
+CREATE FUNCTION bench_kept_json(k int) RETURNS json
+    AS :'module', 'bench_kept_json' LANGUAGE c STABLE PARALLEL SAFE;
+CREATE FUNCTION bench_kept_jsonb(k int) RETURNS jsonb
+    AS :'module', 'bench_kept_jsonb' LANGUAGE c STABLE PARALLEL SAFE;
 CREATE FUNCTION bench_nothing() RETURNS trigger AS :'module', 'bench_nothing' LANGUAGE c;
 
 CREATE FUNCTION bench_value(k int) RETURNS json LANGUAGE sql IMMUTABLE
