@@ -15,17 +15,6 @@ namespace {
 
 constexpr int kMaxSteps = 16;  // along a chain, and no more tags than that
 
-// Asks for the lines of an entry and of a value that fills the reader's buffer, all at once: where
-// the value begins is known only when the first line has come. The processor's own prefetching
-// starts later, and beyond some 20 lines no later than this. Of a value that is not going to be
-// copied, only the beginning: whether anybody will read it is not known.
-void prefetch_entry(const char* entry, std::uint32_t buffer_bytes) {
-    constexpr std::uint32_t kLine = 64, kMost = 20 * kLine;
-    const std::uint32_t bytes =
-        std::clamp<std::uint32_t>(buffer_bytes, kLine, kMost) + sizeof(Entry);
-    for (std::uint32_t i = kLine; i < bytes; i += kLine) __builtin_prefetch(entry + i);
-}
-
 }  // namespace
 
 // WriterRing::quick of a ring whose memory may be somebody else's by now.
@@ -65,7 +54,6 @@ bool Store::lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot
     Ref ref = load_racing(*bucket(key.hash));
     for (int steps = 0;; ref = e.next) {
         if (++steps > kMaxSteps || !arena_.holds(ref, sizeof(Entry))) return false;
-        if (steps == 1) prefetch_entry(arena_.at<char>(ref), buffer_bytes);
         copy_racing(&e, arena_.at<Entry>(ref), sizeof(e));
         __asm__ volatile("" : "+m"(e));  // what is checked below is this copy, not a second look
         if (e.hash == key.hash && e.cache == cache && e.key_bytes == key.size) break;

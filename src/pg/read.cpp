@@ -51,6 +51,12 @@ Datum use_held(const Definition* d, const uint8* value, core::Ref* hazard) {
     return is_compressed(d, datum) ? decompressed(datum) : datum;
 }
 
+// How much of a value a hit will read: of one that it only holds, what kind of value it is.
+uint32 to_fetch(const ReadRequest& request) {
+    return request.size_hint > static_cast<uint32>(settings.copy_up_to_bytes) ? sizeof(uint64)
+                                                                              : request.size_hint;
+}
+
 // Looks the key up. Small values are copied; larger ones are used where they lie, as long as there
 // are hazards, and otherwise copied as soon as the buffer is large enough.
 core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
@@ -126,7 +132,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         warn_not_preloaded();
         return load;
     }
-    store().prefetch(key->view.hash);
+    if (!request.encoded) store().prefetch(key->view.hash);
     const uint8* put;
     uint32 put_size;
     if (find_pending_put(d, *key, &put, &put_size, &result->is_null)) {
@@ -148,6 +154,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         return load;
     }
 
+    if (!request.encoded) store().prefetch(key->view.hash, to_fetch(request));
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     check_outer_snapshot(snapshot);
     // What is put, and what is absent, has no writers that an outer value could be judged by.
