@@ -24,7 +24,7 @@ const Definition* called_cache(FunctionCallInfo fcinfo) {
     const auto* site = static_cast<const CallSite*>(extra);
     if (site != nullptr && site->holds()) return site->definition;
     CallSite found;
-    find_called(fcinfo, kFirstKey, "cache_get_", &found);
+    find_called(fcinfo, kFirstKey, false, "cache_get_", &found);
     if (site == nullptr) {
         extra = const_cast<CallSite*>(&called_once);
     } else if (site == &called_once && !names_constant_cache(fcinfo)) {

@@ -5,6 +5,7 @@
 extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
+#include "utils/lsyscache.h"
 }
 
 namespace cache_ext::pg {
@@ -27,7 +28,7 @@ Oid type_of(const Node* node) {
 }
 
 // Asked once per execution of a statement, so get_fn_expr_rettype and its like come second.
-bool fits(FunctionCallInfo fcinfo, int first_key, const Definition* d) {
+bool fits(FunctionCallInfo fcinfo, int first_key, bool arrays, const Definition* d) {
     if (PG_NARGS() - first_key != d->columns) return false;
     const Node* call = fcinfo->flinfo->fn_expr;
     const bool plain = call != nullptr && IsA(call, FuncExpr);
@@ -40,14 +41,15 @@ bool fits(FunctionCallInfo fcinfo, int first_key, const Definition* d) {
         const Oid type = plain && argument < list_length(f->args)
                              ? type_of(static_cast<const Node*>(list_nth(f->args, argument)))
                              : get_fn_expr_argtype(fcinfo->flinfo, argument);
-        if (type != d->key_types[i]) return false;
+        if ((arrays ? get_element_type(type) : type) != d->key_types[i]) return false;
     }
     return true;
 }
 
 }  // namespace
 
-void find_called(FunctionCallInfo fcinfo, int first_key, const char* accessor, CallSite* out) {
+void find_called(FunctionCallInfo fcinfo, int first_key, bool arrays, const char* accessor,
+                 CallSite* out) {
     if (PG_ARGISNULL(kName)) {
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
@@ -59,7 +61,7 @@ void find_called(FunctionCallInfo fcinfo, int first_key, const char* accessor, C
     out->generation = definitions_loaded() ? definitions_generation() : 0;
     out->definition = d;
     out->user = GetUserId();
-    if (!fits(fcinfo, first_key, d)) {
+    if (!fits(fcinfo, first_key, arrays, d)) {
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("call does not match the declaration of cache \"%s\"", d->name),
                         errhint("Use the function %s%s.", accessor, d->name)));

@@ -20,9 +20,11 @@ struct CallSite {
 };
 
 // The cache that the call names, fit for it: declared with the types of its result and of its
-// arguments from `first_key` on, and the current user may read it. ERROR 22004, 42704, 42804 (its
-// hint is the function of the cache whose name begins with `accessor`), 42883 or 42501 if not.
-void find_called(FunctionCallInfo fcinfo, int first_key, const char* accessor, CallSite* out);
+// arguments from `first_key` on (or arrays of these), and the current user may read it. ERROR
+// 22004, 42704, 42804 (its hint is the function of the cache whose name begins with `accessor`),
+// 42883 or 42501 if not.
+void find_called(FunctionCallInfo fcinfo, int first_key, bool arrays, const char* accessor,
+                 CallSite* out);
 
 // Will later calls from the same place name the same cache?
 bool names_constant_cache(FunctionCallInfo fcinfo);

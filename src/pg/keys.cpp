@@ -242,6 +242,14 @@ void encode_key(CacheId cache, int columns, const Oid* types, const Datum* value
     key->view.hash = key_tag(cache, columns, key->column_hash);
 }
 
+bool short_key(Oid type, Datum value, bool null) {
+    if (null || type == NAMEOID || fixed_bytes(type) != 0) return true;
+    const char* v = DatumGetPointer(value);
+    if (VARATT_IS_1B(v)) return !VARATT_IS_1B_E(v);
+    return VARATT_IS_4B_U(v) &&
+           VARSIZE_4B(v) - VARHDRSZ <= sizeof(Key::buffer) - 1 - sizeof(uint32);
+}
+
 void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls) {
     for (int i = 0; i < columns; ++i) {
         const int fixed = fixed_bytes(types[i]);

@@ -36,6 +36,9 @@ struct CacheId {
 void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,
                 const bool* nulls, Key* key);
 
+// Can a key of this one argument be encoded into Key::buffer, and so without an error?
+bool short_key(Oid type, Datum value, bool null);
+
 // The arguments of an encoded key; values are palloc'ed.
 void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls);
 

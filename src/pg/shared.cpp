@@ -39,6 +39,7 @@ void unlock(core::LockId id) {
 core::StoreOptions options() {
     core::StoreOptions o;
     o.max_caches = static_cast<uint32_t>(settings.max_caches);
+    o.readers = static_cast<uint32_t>(MaxBackends);
     return o;
 }
 

@@ -187,8 +187,8 @@ SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus', 1::bigint)$$);
 SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus', 1, 2)$$);
 SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus', VARIADIC '{1}'::int[])$$);
 SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus', n) FROM generate_series(1, 2::bigint) AS n$$);
-SELECT error_of($$SELECT cache_fetch_of(NULL::int, 'minus', '{1}'::int[], 1)$$);
-SELECT error_of($$SELECT cache_fetch_of(NULL::text, 'plus', '{1}'::int[], 1)$$);
+SELECT error_of($$SELECT cache_fetch_of(NULL::int, 'minus', '{1}'::int[])$$);
+SELECT error_of($$SELECT cache_fetch_of(NULL::text, 'plus', '{1}'::int[])$$);
 -- Within one statement, after the first call.
 SELECT cache_fetch(NULL::int, 'plus', n) FROM generate_series(1, 3) AS n;
 -- Another cache under the same name.
