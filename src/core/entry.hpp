@@ -1,6 +1,7 @@
 // One cached value, as it lies in the arena.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -46,8 +47,8 @@ struct Lifetime {
         if (to == kNever) return {kForever};
         const Millis ms = to - from;
         if (ms < Millis{kSeconds}) return {ms > 0 ? static_cast<std::uint32_t>(ms) : 0};
-        if (ms / 1000 >= Millis{~kSeconds}) return {kForever};
-        return {static_cast<std::uint32_t>(ms / 1000) | kSeconds};
+        const Millis seconds = std::min<Millis>(ms / 1000, ~kSeconds - 1);
+        return {static_cast<std::uint32_t>(seconds) | kSeconds};
     }
     constexpr bool forever() const { return packed == kForever; }
     constexpr Millis end(Millis from) const {

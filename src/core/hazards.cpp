@@ -4,25 +4,6 @@
 #include "core/store.hpp"
 
 namespace cache_ext::core {
-namespace {
-
-// Which of many entries are held, after one look at all hazards. May also say so of another one,
-// which then waits longer.
-class HeldSet {
-  public:
-    void add(Ref ref) { word(ref) |= bit(ref); }
-    bool may_contain(Ref ref) { return (word(ref) & bit(ref)) != 0; }
-
-  private:
-    static constexpr std::uint32_t kBits = 4096;
-
-    std::uint64_t& word(Ref ref) { return words_[ref % kBits / 64]; }
-    static std::uint64_t bit(Ref ref) { return std::uint64_t{1} << ref % 64; }
-
-    std::uint64_t words_[kBits / 64] = {};
-};
-
-}  // namespace
 
 Ref* Store::hazards(std::uint32_t reader) const {
     if (reader >= header_->readers) return nullptr;
@@ -37,58 +18,82 @@ void Store::let_go(Ref* hazard) {
     store_release(*hazard, kNullRef);
 }
 
-// Calls visit for what the hazards name until it returns false; returns whether none did.
-template <class Visit>
-bool Store::all_held(Visit visit) const {
+// Is the entry held? Once it is out of the index, and after a full fence, nobody begins to hold it.
+bool Store::held(Ref ref) const {
+    HeldSet set;
+    collect_held(&set);
+    return set.may_contain(ref);
+}
+
+void Store::collect_held(HeldSet* set) const {
     const std::uint32_t readers = load_acquire(header_->readers_seen);
     for (std::uint32_t r = 0; r < readers; ++r) {
         for (const Ref& hazard : hazards_[r].ref) {
             const Ref ref = load_acquire(hazard);
-            if (ref != kNullRef && !visit(ref)) return false;
+            if (ref != kNullRef) set->add(ref);
         }
     }
-    return true;
 }
 
-// Once the entry is out of the index, and after a full fence, nobody begins to hold it.
-bool Store::held(Ref ref) const {
-    return !all_held([=](Ref other) { return other != ref; });
+void Store::set_retired_bytes(std::uint64_t bytes) {
+    store_relaxed(header_->retired_bytes, bytes);
 }
 
-// Frees an unlinked entry, now or when its last reader has let go of it. No lock.
-void Store::retire(Ref ref) {
+// Frees unlinked entries (a chain by `next`), now or when their last readers have let go of them.
+// One look at the hazards does for all. No arena lock.
+void Store::retire(Ref chain) {
+    constexpr int kAtOnce = 64;  // under one lock
     full_fence();
-    const bool wait = held(ref);
-    LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-    reap();
-    if (wait) {
-        arena_.at<Entry>(ref)->next = header_->retired;
-        header_->retired = ref;
-    } else {
-        arena_.free(ref);
+    HeldSet set;
+    collect_held(&set);
+    while (chain != kNullRef) {
+        LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+        for (int i = 0; i < kAtOnce && chain != kNullRef; ++i) {
+            const Ref ref = chain;
+            Entry* e = arena_.at<Entry>(ref);
+            chain = e->next;
+            if (set.may_contain(ref)) {
+                e->next = header_->retired;
+                header_->retired = ref;
+                set_retired_bytes(header_->retired_bytes + arena_.gross_bytes(ref));
+            } else {
+                header_->freed_since_reap += arena_.gross_bytes(ref);
+                arena_.free(ref);
+            }
+        }
+        // So the walk costs what is freed a few steps per byte at most, however much waits.
+        if (header_->freed_since_reap >= header_->retired_bytes / 4) reap();
     }
 }
 
-// Frees the retired entries that nobody holds any more. Arena lock: the fences of those who have
-// retired them came before.
-void Store::reap() {
-    if (header_->retired == kNullRef) return;
+// Frees the retired entries that nobody holds any more; false if there were none. Arena lock: the
+// fences of those who have retired them came before.
+bool Store::reap() {
+    header_->freed_since_reap = 0;
+    if (header_->retired == kNullRef) return false;
     HeldSet set;
-    all_held([&](Ref ref) {
-        set.add(ref);
-        return true;
-    });
+    collect_held(&set);
+    bool freed = false;
     Ref* link = &header_->retired;
     while (*link != kNullRef) {
         const Ref ref = *link;
         Entry* e = arena_.at<Entry>(ref);
         if (set.may_contain(ref)) {
             link = &e->next;
-        } else {
-            *link = e->next;
-            arena_.free(ref);
+            continue;
         }
+        *link = e->next;
+        set_retired_bytes(header_->retired_bytes - arena_.gross_bytes(ref));
+        arena_.free(ref);
+        freed = true;
     }
+    return freed;
+}
+
+bool Store::reap_now() {
+    if (load_relaxed(header_->retired_bytes) == 0) return false;
+    LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+    return reap();
 }
 
 }  // namespace cache_ext::core

@@ -22,4 +22,22 @@ struct alignas(64) HazardSet {
     Ref ref[kHazards];
 };
 
+// What is held, after one look at all hazards, as a Bloom filter (CACM 1970) with one hash: it may
+// take another entry for one that is held, which then is freed later, and never the other way
+// round.
+class HeldSet {
+  public:
+    void add(Ref ref) { words_[word(ref)] |= bit(ref); }
+    bool may_contain(Ref ref) const { return (words_[word(ref)] & bit(ref)) != 0; }
+
+  private:
+    static constexpr std::uint32_t kLogBits = 13;
+
+    static std::uint32_t place(Ref ref) { return ref * 0x9e3779b1U >> (32 - kLogBits); }
+    static std::uint32_t word(Ref ref) { return place(ref) / 64; }
+    static std::uint64_t bit(Ref ref) { return std::uint64_t{1} << place(ref) % 64; }
+
+    std::uint64_t words_[(1U << kLogBits) / 64] = {};
+};
+
 }  // namespace cache_ext::core

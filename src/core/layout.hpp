@@ -41,8 +41,11 @@ struct StoreHeader {
     std::uint64_t caches;
     std::uint64_t arena;
     std::uint32_t readers_seen;  // those from here on have never held a value; atomic
-    Ref retired;     // entries that are held but nothing else; linked by `next`. Arena lock.
-    bool exhausted;  // attach() has failed once. Registry lock.
+    // Entries that are held and nothing else, linked by `next`. Arena lock; the bytes are atomic.
+    Ref retired;
+    std::uint64_t retired_bytes;
+    std::uint64_t freed_since_reap;  // bytes. Arena lock.
+    bool exhausted;                  // attach() has failed once. Registry lock.
 };
 static_assert(std::is_trivially_copyable_v<StoreHeader>);
 

@@ -194,7 +194,7 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
         found.result = LookupResult::kStale;
     }
     if (buffer_bytes < e->value_bytes) {
-        if (hazard == nullptr) {
+        if (hazard == nullptr || !may_hold(e->value_bytes)) {
             found.result = LookupResult::kTooSmall;
             return found;
         }

@@ -10,6 +10,9 @@ namespace {
 // Evictions by policy before a request clears one place.
 constexpr int kPolicyVictims = 8;
 
+// How often it tries to clear one, however large the request.
+constexpr std::uint64_t kMinClearings = 2;
+
 // What a larger ghost table may cost: it is tried for again, and entries need not go for it.
 constexpr int kGhostRounds = 32;
 constexpr std::uint32_t kGhostsAtOnce = 1024;
@@ -28,25 +31,27 @@ Ref Store::take_memory(std::size_t bytes, Label label) {
 }
 
 // Fails only when nothing is left to evict anywhere, or after max_rounds. Every round frees
-// something, or is the last.
+// something, or is the last. What cannot be evicted may lie everywhere, so not the whole cache goes
+// for a large value in vain.
 Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
+    std::uint64_t in_vain = 0;
     for (int round = 0; round < max_rounds; ++round) {
         {
             LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-            Ref ref = take_memory(bytes, label);
-            if (ref == kNullRef && header_->retired != kNullRef) {
-                reap();
-                ref = take_memory(bytes, label);
-            }
+            const Ref ref = take_memory(bytes, label);
             if (ref != kNullRef) return ref;
         }
+        if (round == kPolicyVictims && reap_now()) continue;
         if (round >= kPolicyVictims) {
             const Ref ref = clear_room(bytes, label);
             if (ref != kNullRef) return ref;
+            if (++in_vain * bytes > arena_.max_allocation() / 4 && in_vain >= kMinClearings) {
+                return kNullRef;
+            }
         }
         const CacheIndex heaviest = heaviest_budget();
         if (heaviest != kNoCache && evict_one(heaviest)) continue;
-        if (!evict_anywhere() && !drop_ghosts()) return kNullRef;
+        if (!evict_anywhere() && !drop_ghosts() && !reap_now()) return kNullRef;
     }
     return kNullRef;
 }
@@ -90,7 +95,7 @@ Ref Store::clear_room(std::size_t bytes, Label label) {
             if (next != kNullRef) what = *arena_.at<Label>(next);
         }
         if (next == kNullRef) break;
-        if (evict_at(next, what)) continue;
+        if (!held(next) && evict_at(next, what)) continue;
         if (obstacle != kNullRef) break;
         obstacle = next;
     }
@@ -181,8 +186,12 @@ bool Store::evict_under_lock(CacheIndex budget, Ref* kept) {
     }
     if (mine) {
         caches_[e->cache].counters.add(e->cache, Counter::kEvictions);
-        forget_entry(ref, kept != nullptr);
-        if (kept != nullptr) *kept = ref;
+        forget_entry(ref);
+        if (kept != nullptr) {
+            *kept = ref;
+        } else {
+            retire(ref);
+        }
     } else {
         collect_dead(budget);  // a writer's record was dropped just now, and this entry with it
     }
@@ -215,22 +224,21 @@ void Store::bury(Ref ref) {
 }
 
 void Store::collect_dead(CacheIndex budget) {
-    Ref ref = __atomic_exchange_n(&caches_[budget].dead, kNullRef, __ATOMIC_ACQ_REL);
-    while (ref != kNullRef) {
-        const Ref next = arena_.at<Entry>(ref)->next;
+    const Ref chain = __atomic_exchange_n(&caches_[budget].dead, kNullRef, __ATOMIC_ACQ_REL);
+    if (chain == kNullRef) return;
+    for (Ref ref = chain; ref != kNullRef; ref = arena_.at<Entry>(ref)->next) {
         caches_[budget].queue.remove(arena_, ref);
         forget_entry(ref);
-        ref = next;
     }
+    retire(chain);
 }
 
-void Store::forget_entry(Ref ref, bool keep_memory) {
+void Store::forget_entry(Ref ref) {
     const Entry* e = arena_.at<Entry>(ref);
     CacheControl& b = caches_[e->budget];
     store_relaxed(b.used_entries, b.used_entries - 1);
     store_relaxed(b.used_bytes, b.used_bytes - arena_.gross_bytes(ref));
     unpin(e->tags(), e->tag_count);
-    if (!keep_memory) retire(ref);
 }
 
 // Ghosts are worth having about as many of as there are entries. Asked for once evictions have

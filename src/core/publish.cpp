@@ -145,8 +145,9 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     e->tag_count = static_cast<std::uint8_t>(fill.tag_count);
     e->unseen_count = static_cast<std::uint8_t>(room);
     e->cache_seq = cache_seq;
-    e->calculated_at = fill.calculated_at;
-    e->lifetime = Lifetime::between(fill.calculated_at, fill.expires_at);
+    // It ends when it should, even before it begins.
+    e->calculated_at = std::min(fill.calculated_at, fill.expires_at);
+    e->lifetime = Lifetime::between(e->calculated_at, fill.expires_at);
     e->refresh_after = fill.refresh_after;
     e->load_us = fill.load_us;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
@@ -168,6 +169,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
             if (old_budget == budget) {
                 b.queue.replace(arena_, replaced, ref);
                 forget_entry(replaced);
+                retire(replaced);
             } else {
                 bury(replaced);  // its budget was changed; whoever locks the old one frees it
             }
@@ -263,6 +265,7 @@ std::uint32_t Store::sweep(std::uint32_t p, std::uint32_t* cursor, std::uint32_t
         if (*cursor >= header_->buckets_per_partition) *cursor = 0;
     }
     if (freed > 0) collect_all_dead();
+    reap_now();
     return freed;
 }
 

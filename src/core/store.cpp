@@ -89,6 +89,8 @@ Store::Store(void* block, LockTable locks, Clock clock)
       hazards_(inside<HazardSet>(block, header_->hazards)),
       caches_(inside<CacheControl>(block, header_->caches)),
       arena_(inside<void>(block, header_->arena)),
+      max_held_(arena_.max_allocation() / 64),
+      max_retired_(arena_.max_allocation() / 16),
       locks_(locks),
       clock_(clock) {}
 
@@ -254,6 +256,7 @@ StoreStats Store::stats() const {
     s.arena = arena_.stats();
     s.slots = std::uint64_t{kPartitions} * header_->slots_per_partition;
     s.overhead_bytes = header_->arena;
+    s.retired_bytes = header_->retired_bytes;
     return s;
 }
 

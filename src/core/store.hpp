@@ -126,6 +126,7 @@ struct StoreStats {
     ArenaStats arena;
     std::uint64_t slots;
     std::uint64_t overhead_bytes;  // the block less the arena
+    std::uint64_t retired_bytes;   // of the arena: kept only because somebody reads it
 };
 
 // One live entry as cache_entries shows it; `key` and `tags` point into the copy.
@@ -216,7 +217,8 @@ class Store {
     // refresh_due.
     // hazard: one of hazards(), in no use. A value that is too large for the buffer is then not
     // copied, but held: Found::held stays readable until let_go(hazard), whatever happens to the
-    // entry. Only if Found::held is set is the hazard in use afterwards.
+    // entry. Only if Found::held is set is the hazard in use afterwards. Still kTooSmall are values
+    // beyond a 64th of the arena, and all while more than a 16th of it is kept by readers alone.
     Found lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
                  std::uint32_t buffer_bytes, Detail detail, EntryTags* tags = nullptr,
                  bool allow_stale = false, Ref* hazard = nullptr) const;
@@ -372,19 +374,23 @@ class Store {
     Ref take_memory(std::size_t bytes, Label label);  // arena lock
     Ref clear_room(std::size_t bytes, Label label);   // no lock
     void release_memory(Ref ref);                     // no lock
-    void retire(Ref ref);                             // no lock
-    void reap();                                      // arena lock
+    void retire(Ref chain);                           // not the arena lock
+    bool reap();                                      // arena lock
+    bool reap_now();                                  // no lock
     bool held(Ref ref) const;
-    template <class Visit>
-    bool all_held(Visit visit) const;
+    void collect_held(HeldSet* set) const;
+    void set_retired_bytes(std::uint64_t bytes);  // arena lock
+    // May a value of this size be held, rather than copied? What is held cannot be evicted.
+    bool may_hold(std::uint32_t value_bytes) const {
+        return value_bytes <= max_held_ && load_relaxed(header_->retired_bytes) <= max_retired_;
+    }
     bool evict_one(CacheIndex budget);  // no lock
     bool evict_at(Ref ref, Tag hash);   // no lock
     bool evict_anywhere();              // no lock
     bool drop_ghosts();                 // no lock
     EvictionRules rules_of(const CacheControl& budget) const;
     bool evict_under_lock(CacheIndex budget, Ref* kept = nullptr);
-    // Budget lock; not in index or queue any more: frees it, unless told to leave the memory.
-    void forget_entry(Ref ref, bool keep_memory = false);
+    void forget_entry(Ref ref);            // budget lock; the memory is left to the caller
     void collect_dead(CacheIndex budget);  // budget lock
     void collect_all_dead();               // no lock
     CacheIndex heaviest_budget() const;
@@ -403,6 +409,8 @@ class Store {
     HazardSet* hazards_ = nullptr;
     CacheControl* caches_ = nullptr;
     Arena arena_;
+    std::uint64_t max_held_ = 0;
+    std::uint64_t max_retired_ = 0;
     LockTable locks_ = {};
     Clock clock_ = {};
     Eviction eviction_ = Eviction::kLru;

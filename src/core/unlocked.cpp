@@ -59,7 +59,7 @@ bool Store::lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot
         if (e.hash == key.hash && e.cache == cache && e.key_bytes == key.size) break;
     }
     const bool hold = e.value_bytes > buffer_bytes;
-    if (e.unseen_count != 0 || (hold && hazard == nullptr) ||
+    if (e.unseen_count != 0 || (hold && (hazard == nullptr || !may_hold(e.value_bytes))) ||
         !arena_.holds(ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes))) {
         return false;
     }

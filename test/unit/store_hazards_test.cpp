@@ -24,10 +24,10 @@ class StoreHazards : public ::testing::Test {
         ASSERT_EQ(cache.put(key, value, kAll, options), PublishResult::kPublished);
     }
     std::uint64_t allocated() { return store->stats().arena.allocated_bytes; }
-    // Gives back what nobody holds any more, as the next entry that goes does.
-    void let_another_go() {
-        put("another", "value");
-        ASSERT_TRUE(store->remove(cache.index(), cache.view("another")));
+    // Gives back what nobody holds any more.
+    void sweep() {
+        std::uint32_t cursor = 0;
+        store->sweep(0, &cursor, 1);
     }
 
     TestStore store;
@@ -124,11 +124,11 @@ TEST_F(StoreHazards, AHeldValueOutlivesItsEntry) {
         for (int i = 0; i < 100; ++i) put("other" + std::to_string(i), std::string(2000, 'x'));
         EXPECT_EQ(text_of(found), old);
         store->remove_all(cache.index());
-        let_another_go();
+        sweep();
         EXPECT_EQ(allocated(), with_one) << "the entry that is held, and nothing else";
         EXPECT_EQ(text_of(found), old);
         Store::let_go(hazards);
-        let_another_go();
+        sweep();
         EXPECT_LT(allocated(), with_one);
         EXPECT_TRUE(store->check());
     }
@@ -159,7 +159,10 @@ TEST_F(StoreHazards, EvictionLeavesHeldValuesAlone) {
     }
     for (int i = 0; i < 20000; ++i) put("k" + std::to_string(i), std::string(1000, '.'));
     // Room for these is cleared along the block.
-    for (int i = 0; i < 20; ++i) put("large" + std::to_string(i), std::string(300000, '-'));
+    for (int i = 0; i < 20; ++i) {
+        cache.put("large" + std::to_string(i), std::string(300000, '-'), kAll);
+        ASSERT_TRUE(store->check());
+    }
     for (std::size_t i = 0; i < found.size(); ++i) {
         ASSERT_FALSE(cache.has("held" + std::to_string(i))) << "the test evicts too little";
         EXPECT_EQ(text_of(found[i]), value(static_cast<int>(i) % 26));
@@ -169,27 +172,89 @@ TEST_F(StoreHazards, EvictionLeavesHeldValuesAlone) {
     for (std::uint32_t r = 0; r < TestStore::kReaders; ++r) {
         for (std::uint32_t h = 0; h < kHazards; ++h) Store::let_go(store->hazards(r) + h);
     }
-    let_another_go();
+    sweep();
     EXPECT_LE(allocated() + found.size() * 1000, before);
 }
 
 TEST_F(StoreHazards, MemoryThatIsNeededComesBackAsSoonAsNobodyHoldsIt) {
-    const std::string large(store->max_value_bytes() - 1000, 'x');
-    std::vector<Ref*> held;
-    for (std::uint32_t i = 0; i < 3; ++i) {
-        put("k" + std::to_string(i), large);
-        held.push_back(hazards + i);
-        ASSERT_NE(cache.hold("k" + std::to_string(i), kAll, held.back()).held, nullptr);
+    const std::size_t arena = store->stats().arena.capacity;
+    const std::string held(arena / 64 - 1000, 'h'), large(arena / 4 - 10000, 'l');
+    for (std::uint32_t i = 0; i < TestStore::kReaders * kHazards; ++i) {
+        put("k" + std::to_string(i), held);
+        Ref* hazard = store->hazards(i / kHazards) + i % kHazards;
+        ASSERT_NE(cache.hold("k" + std::to_string(i), kAll, hazard).held, nullptr);
     }
-    ASSERT_EQ(store->remove_all(cache.index()), 3U);
-    put("k", large);  // the last quarter
-    EXPECT_EQ(cache.put("next", large, kAll), PublishResult::kPublished) << "instead of it";
-    EXPECT_FALSE(cache.has("k"));
-    ASSERT_NE(cache.hold("next", kAll, hazards + 3).held, nullptr);
-    EXPECT_EQ(cache.put("no more", large, kAll), PublishResult::kNoMemory);
-    Store::let_go(held[1]);
-    EXPECT_EQ(cache.put("again", large, kAll), PublishResult::kPublished);
+    ASSERT_EQ(store->remove_all(cache.index()), TestStore::kReaders * kHazards);
+    EXPECT_GT(store->stats().retired_bytes, arena * 4 / 10);
+    const auto put_three = [&] {
+        store->remove_all(cache.index());
+        for (const char* key : {"a", "b", "c"}) put(key, large);
+        return cache.has("a") + cache.has("b") + cache.has("c");
+    };
+    EXPECT_LT(put_three(), 3) << "half the memory is held";
+    EXPECT_GT(store->stats().retired_bytes, arena * 4 / 10);
+    for (std::uint32_t i = 0; i < TestStore::kReaders * kHazards; ++i) {
+        Store::let_go(store->hazards(i / kHazards) + i % kHazards);
+    }
+    EXPECT_EQ(put_three(), 3);
+    EXPECT_EQ(store->stats().retired_bytes, 0U);
     EXPECT_TRUE(store->check());
+}
+
+TEST_F(StoreHazards, WhatIsTooLargeToStayIsNotHeld) {
+    const std::size_t most = store->stats().arena.capacity / 64;
+    put("fits", std::string(most - 100, 'x'));
+    put("large", std::string(most + 100, 'x'));
+    EXPECT_NE(cache.hold("fits", kAll, hazards).held, nullptr);
+    for (const Detail detail : {Detail::kPeek, Detail::kServe}) {
+        const Found found = cache.hold("large", kAll, hazards + 1, nullptr, false, detail);
+        EXPECT_EQ(found.result, LookupResult::kTooSmall);
+        EXPECT_EQ(found.value_bytes, most + 100);
+        EXPECT_EQ(found.held, nullptr);
+        EXPECT_EQ(hazards[1], kNullRef);
+    }
+}
+
+TEST_F(StoreHazards, ReadersThatKeepMuchMakeTheOthersCopy) {
+    const std::size_t arena = store->stats().arena.capacity;
+    const std::string value(arena / 64 - 1000, 'x');
+    put("k", value);
+    std::uint32_t held = 0;
+    while (cache.hold("k", kAll, store->hazards(held / kHazards) + held % kHazards).held !=
+           nullptr) {
+        put("k", value, {.replace = true});  // the old one stays, for its reader alone
+        ASSERT_LT(++held, TestStore::kReaders * kHazards);
+    }
+    const std::uint64_t kept = store->stats().retired_bytes;
+    EXPECT_GT(kept, arena / 16);
+    EXPECT_LT(kept, arena / 16 + arena / 64);
+    EXPECT_EQ(cache.get("k", kAll).value, value);
+    Store::let_go(hazards);
+    sweep();
+    EXPECT_NE(cache.hold("k", kAll, hazards).held, nullptr);
+}
+
+// Values that are held all over the memory leave no room for a large one: it is refused, and the
+// others are not evicted for it in vain.
+TEST_F(StoreHazards, ALargeValueDoesNotEmptyTheCacheInVain) {
+    TestStore wide(std::size_t{16} << 20);
+    TestCache many(*wide, 5);
+    const std::string value(1000, 'x');
+    int count = 0;
+    while (wide->stats().arena.largest_free > 100000) {
+        ASSERT_EQ(many.put("k" + std::to_string(count++), value, kAll), PublishResult::kPublished);
+    }
+    for (std::uint32_t h = 0; h < kHazards; ++h) {
+        const std::uint32_t i = (h + 1) * static_cast<std::uint32_t>(count) / (kHazards + 1);
+        ASSERT_NE(many.hold("k" + std::to_string(i), kAll, wide->hazards(0) + h).held, nullptr);
+    }
+    const std::string large(wide->max_value_bytes() - 1000, 'l');
+    EXPECT_EQ(many.put("large", large, kAll), PublishResult::kNoMemory);
+    EXPECT_GT(many.control().live_entries, static_cast<std::uint64_t>(count) * 2 / 3);
+    for (std::uint32_t h = 0; h < kHazards; ++h) Store::let_go(wide->hazards(0) + h);
+    EXPECT_EQ(many.put("large", large, kAll), PublishResult::kPublished);
+    EXPECT_GT(many.control().live_entries, static_cast<std::uint64_t>(count) / 3);
+    EXPECT_TRUE(wide->check());
 }
 
 TEST_F(StoreHazards, EveryProcessHasItsOwn) {
