@@ -16,7 +16,8 @@ use Wire;
 
 my $node = new_node('held_values');
 preload($node);
-$node->append_conf('postgresql.conf', "cache_ext.memory = 8MB\nmax_worker_processes = 4\n");
+# No more caches than there are: those of an extension that was dropped have to make room at once.
+$node->append_conf('postgresql.conf', "cache_ext.memory = 8MB\ncache_ext.max_caches = 16\nmax_worker_processes = 4\n");
 $node->start;
 create_values($node);
 my $other = Wire->new($node);
@@ -113,6 +114,183 @@ for my $end (@ends)
 	cmp_ok(used_kb($other), '<=', $empty, 'and when they are closed, the memory comes back');
 	$_->quit for $reader, $suspended;
 }
+$other->rows('UPDATE source SET n = 7 * id');
+
+# --- The end of a query, of a transaction, of a session ---
+
+# Waits until the session sleeps in its query.
+sub await_sleep
+{
+	my ($session) = @_;
+	$node->poll_query_until('postgres', "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = " . $session->pid)
+	  or die 'does not sleep';
+	return;
+}
+
+my $held = 'SELECT ' . join(', ', map { "cache_get_big($_), cache_get_words($_)" } 1 .. 6);
+my $cursor = "DECLARE c CURSOR FOR $held, i FROM generate_series(1, 2) AS i";
+
+# What a session with values in use does; the SQLSTATE that it ends with.
+my @accidents = (
+	[ 'an error', '22012', sub { $_[0]->send("$held, 1 / (i - 3) FROM generate_series(1, 5) AS i") } ],
+	[ 'a timeout', '57014', sub { $_[0]->rows("SET statement_timeout = '200ms'"); $_[0]->send("$held, pg_sleep(600)") } ],
+	[ 'a cancelled query', '57014', sub { $_[0]->send("$held, pg_sleep(600)"); await_sleep($_[0]); $_[0]->cancel } ],
+	[ 'an error in a function', '22012', sub {
+		$_[0]->send(q{DO $$ DECLARE a text; BEGIN BEGIN a := cache_get_big(1) || cache_get_big(2) || 1 / 0; EXCEPTION WHEN others THEN
+			a := cache_get_big(3) || 1 / 0; END; END $$}) } ],
+	[ 'a savepoint rolled back', undef, sub {
+		$_[0]->rows($_) for 'BEGIN', 'SAVEPOINT s', $cursor, 'FETCH 1 FROM c', 'ROLLBACK TO s'; $_[0]->send('COMMIT') } ],
+	[ 'an error in a savepoint', '25P02', sub {
+		$_[0]->rows($_) for 'BEGIN', 'SAVEPOINT s', $cursor, 'FETCH 1 FROM c';
+		$_[0]->send('SELECT 1 / 0'); $_[0]->finish; $_[0]->send('FETCH 1 FROM c') } ],
+	[ 'a rollback', undef, sub { $_[0]->rows($_) for 'BEGIN', $cursor, 'FETCH 1 FROM c'; $_[0]->send('ROLLBACK') } ],
+	[ 'a prepared transaction', undef, sub {
+		$_[0]->rows($_) for 'BEGIN', $cursor, 'FETCH 1 FROM c', "PREPARE TRANSACTION 'p'"; $_[0]->send("ROLLBACK PREPARED 'p'") } ]);
+
+# How sessions end while they have a cursor open on values.
+my %exits = (
+	'exit' => sub { $_[0]->quit },
+	'connection lost' => sub { $_[0]->vanish },
+	'pg_terminate_backend' => sub { $other->value('SELECT pg_terminate_backend(' . $_[0]->pid . ', 60000)'); $_[0]->vanish },
+	'terminated in a query' => sub {
+		$_[0]->send("$held, pg_sleep(600)");
+		await_sleep($_[0]);
+		$other->value('SELECT pg_terminate_backend(' . $_[0]->pid . ', 60000)');
+		$_[0]->vanish;
+	},
+	'connection lost in a query' => sub { $_[0]->send("$held, 1 FROM generate_series(1, 10000)"); $_[0]->vanish });
+
+sub fill_again
+{
+	$other->rows('SELECT count(cache_get_big(id)), count(cache_get_words(id)) FROM source');
+	return;
+}
+
+flood($other);
+clear_all($other);
+my $empty = used_kb($other);
+flood($other);
+my $full = entries($other);
+my $session = Wire->new($node);
+for (@accidents)
+{
+	my ($name, $state, $do) = @$_;
+	my $got;
+	for (1 .. ($name =~ /timeout/ ? 3 : 20))
+	{
+		fill_again();
+		$do->($session);
+		$other->rows("SELECT cache_invalidate_all(c) FROM (VALUES ('big'), ('words')) AS c (c)");
+		$got = $session->finish;
+		$session->rows($_) for 'ROLLBACK', 'RESET ALL';
+	}
+	is($got->{state}, $state, "$name: as expected");
+	clear_all($other);
+	is(used_kb($other), $empty, 'and nothing keeps values');
+}
+$session->quit;
+for my $name (sort keys %exits)
+{
+	for (1 .. 20)
+	{
+		fill_again();
+		my $brief = Wire->new($node);
+		$brief->rows($_) for 'BEGIN', $cursor, 'FETCH 1 FROM c';
+		$other->rows("SELECT cache_invalidate_all(c) FROM (VALUES ('big'), ('words')) AS c (c)");
+		$exits{$name}->($brief);
+	}
+	clear_all($other);
+	is(used_kb($other), $empty, "$name: nothing keeps values");
+}
+flood($other);
+cmp_ok(entries($other), '>=', 0.98 * $full, 'as many entries as before have room');
+
+# --- Writers that use values ---
+
+$other->rows($_) for q{
+	CREATE TABLE kept (id int PRIMARY KEY, v text, w text[]);
+	CREATE TABLE changed (id int);
+	INSERT INTO changed VALUES (1), (2)},
+  q{CREATE FUNCTION add_value() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		NEW.w := cache_get_words(NEW.id);
+		RETURN NEW;
+	END $$},
+  'CREATE TRIGGER add_value BEFORE INSERT OR UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION add_value()',
+  q{CREATE FUNCTION around_a_write(k int) RETURNS bool VOLATILE LANGUAGE plpgsql AS $$
+	DECLARE
+		a text := cache_get_big(k);
+		n int;
+	BEGIN
+		SELECT s.n INTO n FROM source s WHERE id = k;
+		PERFORM bump(k);
+		RETURN a = big_of(k, n) AND cache_get_big(k) = big_of(k, n + 1) AND cache_get_big(k) = load_big(k);
+	END $$};
+
+# Each query, from the cache where it may be, returns nothing but "t"; then all is as it was.
+for (
+	[ 'a write in a WITH', 'WITH u AS (UPDATE source SET n = n + 1 WHERE id < 4 RETURNING id)
+		SELECT bool_and(cache_get_big(id) = big_of(id, 7 * id) AND cache_get_big(id) = load_big(id)) FROM u' ],
+	[ 'a function that writes', 'SELECT cache_get_big(1) = big_of(1, 7) AND bump(1) = 8 AND cache_get_big(1) = load_big(1) AND cache_get_big(1) = big_of(1, 7)' ],
+	[ 'one that writes for every row', 'SELECT bool_and(v = big_of(1, 7) AND n = 7 + i AND w = v)
+		FROM (SELECT i, cache_get_big(1) AS v, bump(1) AS n, cache_get_big(1) AS w FROM generate_series(1, 5) AS i OFFSET 0) AS r' ],
+	[ 'a function that reads, writes and reads', 'SELECT bool_and(around_a_write(id)) FROM source' ],
+	[ 'INSERT RETURNING', 'WITH i AS (INSERT INTO kept SELECT id, cache_get_big(id) FROM source RETURNING *)
+		SELECT count(*) = 20 AND bool_and(v = big_of(id, 7 * id) AND w = words_of(id, 7 * id)) FROM i' ],
+	[ 'UPDATE', 'INSERT INTO kept SELECT id FROM source; UPDATE kept SET v = cache_get_big(id) || cache_get_even(id)',
+		'SELECT bool_and(v = big_of(id, 7 * id) || even_of(id, 7 * id) AND w = words_of(id, 7 * id)) FROM kept' ],
+	[ 'ON CONFLICT', 'INSERT INTO kept VALUES (1); INSERT INTO kept VALUES (1, cache_get_big(2)) ON CONFLICT (id) DO UPDATE SET v = excluded.v || cache_get_big(kept.id)',
+		'SELECT v = big_of(2, 14) || big_of(1, 7) FROM kept' ],
+	[ 'MERGE', 'MERGE INTO kept USING source s ON kept.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id, cache_get_big(s.id))',
+		'SELECT count(*) = 20 AND bool_and(v = big_of(id, 7 * id)) FROM kept' ],
+	[ 'CREATE TABLE AS', 'CREATE TEMP TABLE made AS SELECT id, cache_get_big(id) AS v, cache_get_pair(id) AS p FROM source',
+		'SELECT bool_and(v = big_of(id, 7 * id) AND p = pair_of(id, 7 * id)) FROM made', 'DROP TABLE made' ],
+	[ 'a default', 'SELECT cache_get_even(1) = even_of(1, 7)', 'ALTER TABLE changed ADD COLUMN v text DEFAULT cache_get_even(1)',
+		'SELECT bool_and(v = even_of(1, 7)) FROM changed',
+		'ALTER TABLE changed DROP COLUMN v' ],
+	[ 'parameters', 'PREPARE same (text, text[]) AS SELECT $1 = big_of(1, 7) AND $2 = words_of(1, 7)', ('EXECUTE same (cache_get_big(1), cache_get_words(1))') x 7, 'DEALLOCATE same' ],
+	[ 'an index and partitions', 'CREATE TABLE parts (v text) PARTITION BY HASH (v); CREATE TABLE p1 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+		CREATE TABLE p2 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 1); CREATE INDEX ON parts (md5(v)); INSERT INTO parts SELECT cache_get_big(id) FROM source',
+		'SELECT count(*) = 20 FROM parts JOIN source ON v = cache_get_big(id)', 'SELECT count(*) = 1 FROM parts WHERE v = cache_get_big(3)', 'DROP TABLE parts' ],
+	[ 'EXPLAIN', 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT cache_get_big(1)', q{SELECT true} ])
+{
+	my ($name, @statements) = @$_;
+	fill_again();
+	my $writer = Wire->new($node);
+	my @said = map { /^EXPLAIN/ ? () : map { $_->[0] } $writer->rows($_) } @statements;
+	is(join('', @said), 't' x (@said || 1), $name);
+	$writer->quit;
+	$other->rows($_) for 'UPDATE source SET n = 7 * id WHERE n <> 7 * id', 'TRUNCATE kept';
+}
+
+# A session's cursors while it writes, commits and goes back.
+$session = Wire->new($node);
+fill_again();
+$session->rows($_) for 'SET enable_seqscan = off', 'SET enable_sort = off', 'BEGIN', "DECLARE j CURSOR FOR $cursors{joined}",
+  'DECLARE s SCROLL CURSOR FOR SELECT cache_get_big(id) FROM source WHERE id < 4 ORDER BY id';
+my @read = map { $session->rows($_) } 'FETCH 2 FROM s', 'FETCH RELATIVE 0 FROM s';
+my @joined = $session->rows('FETCH 2 FROM j');
+$session->rows($_) for 'SAVEPOINT a', 'UPDATE source SET n = n + 1 WHERE id < 4';
+push @read, map { $session->rows($_) } 'FETCH RELATIVE 0 FROM s', 'FETCH BACKWARD 1 FROM s';
+is($session->value('SELECT bool_and(cache_get_big(id) = big_of(id, 7 * id + (id < 4)::int)) FROM source'), 't', 'own changes are seen');
+push @joined, $session->rows('FETCH 2 FROM j');
+flood($other);
+$session->rows('ROLLBACK TO a');
+push @read, map { $session->rows($_) } 'FETCH RELATIVE 0 FROM s', 'FETCH FORWARD 2 FROM s', 'FETCH ABSOLUTE 1 FROM s';
+is($session->value('SELECT bool_and(cache_get_big(id) = big_of(id, 7 * id)) FROM source'), 't', 'and no more once they are undone');
+push @joined, $session->rows('FETCH ALL FROM j');
+is(join(' ', map { $_->[0] } @read), join(' ', map { big_of($_, 7 * $_) } 1, 2, 2, 2, 1, 1, 2, 3, 1), 'a cursor that scrolls keeps to its snapshot');
+is(join(' ', map { @$_ } @joined), join(' ', map { ($_, big_of(1, 7)) } 1 .. 10), 'and so does one that has a value in use');
+$session->rows($_) for 'COMMIT', 'BEGIN', "DECLARE h CURSOR WITH HOLD FOR $cursors{joined}", 'FETCH 2 FROM h', 'COMMIT',
+  'UPDATE source SET n = n + 1 WHERE id = 1';
+flood($other);
+is(join(' ', map { @$_ } $session->rows('FETCH ALL FROM h')), join(' ', map { ($_, big_of(1, 7)) } 3 .. 10), 'a cursor WITH HOLD');
+$session->rows($_) for 'CLOSE h', 'UPDATE source SET n = 7 WHERE id = 1';
+fill_again();
+is($session->value('CALL commits(cache_get_big(1), NULL)'), 't', 'a procedure that commits and goes on with its argument');
+clear_all($other);
+is(used_kb($other), $empty, 'nothing keeps values');
+$session->quit;
 
 $other->quit;
 $node->stop;
