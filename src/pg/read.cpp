@@ -22,6 +22,9 @@ using core::Counter;
 
 constexpr int kMaxWaits = 2;  // of one read for loads of others
 
+// First buffer for a value that is to be copied, whatever cache_ext.copy_up_to allows.
+constexpr uint32 kUsualRoom = 4096;
+
 void warn_not_preloaded() {
     static bool warned = false;
     if (warned) return;
@@ -69,16 +72,19 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
     uint64 by_value = 0;
     core::Ref* hazard = d->value_by_value ? nullptr : free_hazard();
     const auto small = static_cast<uint32>(settings.copy_up_to_bytes);
-    uint32 room = d->value_by_value           ? sizeof(by_value)
-                  : hazard == nullptr         ? std::max<uint32>(request.size_hint, 64)
-                  : request.size_hint > small ? 0
-                                              : small;
+    uint32 room = d->value_by_value   ? sizeof(by_value)
+                  : hazard == nullptr ? std::max<uint32>(request.size_hint, 64)
+                  : request.size_hint > small
+                      ? 0
+                      : std::min(small, std::max(request.size_hint, kUsualRoom));
     for (;;) {
+        // What is too large for the buffer may still be small enough to be copied.
+        core::Ref* hold = room == 0 || room >= small ? hazard : nullptr;
         uint8* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
                         : room > 0        ? static_cast<uint8*>(palloc(room))
                                           : nullptr;
         const core::Found found = store().lookup(d->index, key.view, snapshot, buffer, room, detail,
-                                                 needs_tags ? tags : nullptr, allow_stale, hazard);
+                                                 needs_tags ? tags : nullptr, allow_stale, hold);
         const bool stale = found.result == core::LookupResult::kStale;
         if (stale || found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
@@ -99,7 +105,7 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
         }
         if (!d->value_by_value && buffer != nullptr) pfree(buffer);
         if (found.result != core::LookupResult::kTooSmall) return found;
-        room = found.value_bytes;
+        room = hazard != nullptr && found.value_bytes > small ? 0 : found.value_bytes;
     }
 }
 
