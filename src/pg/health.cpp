@@ -62,8 +62,13 @@ HealthCheck check_memory() {
     const uint64 used = stats.overhead_bytes + stats.arena.allocated_bytes;
     const uint64 all = stats.overhead_bytes + stats.arena.capacity;
     judge_share(&check, percent(used, all), health_settings.memory);
+    const char* kept =
+        stats.retired_bytes == 0
+            ? ""
+            : psprintf(", " UINT64_FORMAT " kB of it by old values that queries still read",
+                       stats.retired_bytes / 1024);
     check.detail =
-        psprintf(UINT64_FORMAT " of " UINT64_FORMAT " kB in use%s", used / 1024, all / 1024,
+        psprintf(UINT64_FORMAT " of " UINT64_FORMAT " kB in use%s%s", used / 1024, all / 1024, kept,
                  check.status == Status::kOk ? "" : ": new values evict old ones");
     return check;
 }

@@ -110,6 +110,7 @@ void look_up_all(Batch* batch, uint32 from, bool fresh, ReadResult* results) {
         if (spare == nullptr) spare = static_cast<Missing*>(palloc(sizeof(Missing)));
         ReadRequest request = batch->request(i, fresh);
         request.size_hint = size_hint;
+        request.copy = true;
         const Left left = look_up(request, &spare->key, &results[i]);
         if (left == Left::kNothing) {
             size_hint = std::max(size_hint, results[i].value_bytes);

@@ -22,9 +22,6 @@ using core::Counter;
 
 constexpr int kMaxWaits = 2;  // of one read for loads of others
 
-// First buffer for a value that is to be copied, whatever cache_ext.copy_up_to allows.
-constexpr uint32 kUsualRoom = 4096;
-
 void warn_not_preloaded() {
     static bool warned = false;
     if (warned) return;
@@ -51,40 +48,50 @@ ReadResult load_only(const ReadRequest& request) {
 Datum use_held(const Definition* d, const uint8* value, core::Ref* hazard) {
     const Datum datum = PointerGetDatum(value);
     hold_for_context(hazard);
-    return is_compressed(d, datum) ? decompressed(datum) : datum;
+    if (!is_compressed(d, datum)) return datum;
+    const Datum copy = decompressed(datum);
+    core::Store::let_go(hazard);  // the context has it until it is reset
+    return copy;
+}
+
+// Inside a loader an old value would become part of another one.
+bool may_be_stale(const Definition* d) {
+    return d->stale_ms > 0 && !inside_loader();
+}
+
+bool may_hold(const ReadRequest& request) {
+    return !request.copy && settings.copy_up_to_bytes >= 0;
+}
+bool is_large(const ReadRequest& request) {
+    return request.size_hint > static_cast<uint32>(settings.copy_up_to_bytes);
 }
 
 // How much of a value a hit will read: of one that it only holds, what kind of value it is.
 uint32 to_fetch(const ReadRequest& request) {
-    return request.size_hint > static_cast<uint32>(settings.copy_up_to_bytes) ? sizeof(uint64)
-                                                                              : request.size_hint;
+    return may_hold(request) && is_large(request) ? sizeof(uint64) : request.size_hint;
 }
 
-// Looks the key up. Small values are copied; larger ones are used where they lie, as long as there
-// are hazards, and otherwise copied as soon as the buffer is large enough.
+// Looks the key up. What fits the buffer is copied, and there is none if the value is expected to
+// be large; the rest is used where it lies, if it may be held, and otherwise copied to a larger
+// buffer.
 core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                   const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
     const bool needs_tags = inside_load() || TransactionIdIsValid(GetTopTransactionIdIfAny());
-    const bool allow_stale = d->stale_ms > 0 && !inside_loader();
     static uint32 uses = 0;
     const core::Detail detail =
         ++uses % core::kHitSample == 0 ? core::Detail::kServe : core::Detail::kServeQuietly;
     uint64 by_value = 0;
-    core::Ref* hazard = d->value_by_value ? nullptr : free_hazard();
-    const auto small = static_cast<uint32>(settings.copy_up_to_bytes);
-    uint32 room = d->value_by_value   ? sizeof(by_value)
-                  : hazard == nullptr ? std::max<uint32>(request.size_hint, 64)
-                  : request.size_hint > small
-                      ? 0
-                      : std::min(small, std::max(request.size_hint, kUsualRoom));
+    core::Ref* hazard = d->value_by_value || !may_hold(request) ? nullptr : free_hazard();
+    uint32 room = d->value_by_value                        ? sizeof(by_value)
+                  : hazard != nullptr && is_large(request) ? 0
+                                                           : std::max(request.size_hint, 64U);
     for (;;) {
-        // What is too large for the buffer may still be small enough to be copied.
-        core::Ref* hold = room == 0 || room >= small ? hazard : nullptr;
         uint8* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
                         : room > 0        ? static_cast<uint8*>(palloc(room))
                                           : nullptr;
-        const core::Found found = store().lookup(d->index, key.view, snapshot, buffer, room, detail,
-                                                 needs_tags ? tags : nullptr, allow_stale, hold);
+        const core::Found found =
+            store().lookup(d->index, key.view, snapshot, buffer, room, detail,
+                           needs_tags ? tags : nullptr, may_be_stale(d), hazard);
         const bool stale = found.result == core::LookupResult::kStale;
         if (stale || found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
@@ -105,7 +112,7 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
         }
         if (!d->value_by_value && buffer != nullptr) pfree(buffer);
         if (found.result != core::LookupResult::kTooSmall) return found;
-        room = hazard != nullptr && found.value_bytes > small ? 0 : found.value_bytes;
+        room = found.value_bytes;
     }
 }
 
@@ -204,9 +211,12 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
     if (find_pending_put(d, key, &put, &put_size, &put_null)) return true;
     if (bypass_reason(d, key) != Bypass::kCount || control_block(d) == core::kNoCache) return false;
     core::EntryTags tags;
-    const core::Found found = store().lookup(d->index, key.view, to_core(GetActiveSnapshot()),
-                                             nullptr, UINT32_MAX, core::Detail::kInspect, &tags);
-    return found.result == core::LookupResult::kHit && !own_write_below(d, tags);
+    const core::Found found =
+        store().lookup(d->index, key.view, to_core(GetActiveSnapshot()), nullptr, UINT32_MAX,
+                       core::Detail::kInspect, &tags, may_be_stale(d));
+    const bool served =
+        found.result == core::LookupResult::kHit || found.result == core::LookupResult::kStale;
+    return served && !own_write_below(d, tags);
 }
 
 void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result) {
