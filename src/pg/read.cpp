@@ -51,12 +51,6 @@ Datum use_held(const Definition* d, const uint8* value, core::Ref* hazard) {
     return is_compressed(d, datum) ? decompressed(datum) : datum;
 }
 
-// How much of a value a hit will read: of one that it only holds, what kind of value it is.
-uint32 to_fetch(const ReadRequest& request) {
-    return request.size_hint > static_cast<uint32>(settings.copy_up_to_bytes) ? sizeof(uint64)
-                                                                              : request.size_hint;
-}
-
 // Looks the key up. Small values are copied; larger ones are used where they lie, as long as there
 // are hazards, and otherwise copied as soon as the buffer is large enough.
 core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
@@ -154,7 +148,8 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         return load;
     }
 
-    if (!request.encoded) store().prefetch(key->view.hash, to_fetch(request));
+    // All of the value, also where it is only held: its reader comes too soon to ask for it then.
+    if (!request.encoded) store().prefetch(key->view.hash, request.size_hint);
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     check_outer_snapshot(snapshot);
     // What is put, and what is absent, has no writers that an outer value could be judged by.
