@@ -111,13 +111,13 @@ uint8* append(uint8* out, Datum value, uint64* hash) {
     return out + 1 + sizeof(T);
 }
 
-// The way of most keys, whose columns are all of fixed size: they fit the buffer. nullptr: another
-// column is among them.
-uint8* encode_fixed(int columns, const Oid* types, const Datum* values, const bool* nulls,
-                    Key* key) {
-    static_assert(sizeof(Key::buffer) >= kMaxKeyColumns * (1 + UUID_LEN));
+// The way of most keys, whose columns are all of fixed size: they fit the buffer. Its size; -1:
+// another column is among them.
+ptrdiff_t encode_fixed(int columns, const Oid* types, const Datum* values, const bool* nulls,
+                       Key* key) {
+    static_assert(sizeof(Key::buffer) >= size_t{kMaxKeyColumns} * (1 + UUID_LEN));
     for (int i = 1; i < columns; ++i) {
-        if (fixed_bytes(types[i]) == 0) return nullptr;
+        if (fixed_bytes(types[i]) == 0) return -1;
     }
     uint8* out = key->buffer;
     for (int i = 0; i < columns; ++i) {
@@ -150,10 +150,10 @@ uint8* encode_fixed(int columns, const Oid* types, const Datum* values, const bo
                 out += 1 + UUID_LEN;
                 break;
             default:
-                return nullptr;
+                return -1;
         }
     }
-    return out;
+    return out - key->buffer;
 }
 
 // Any key.
@@ -232,10 +232,10 @@ core::Tag part_tag(CacheId cache, ColumnMask mask, const uint64* column_hash) {
 
 void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,
                 const bool* nulls, Key* key) {
-    const uint8* end = encode_fixed(columns, types, values, nulls, key);
-    if (end != nullptr) {
+    const ptrdiff_t size = encode_fixed(columns, types, values, nulls, key);
+    if (size >= 0) {
         key->view.bytes = key->buffer;
-        key->view.size = static_cast<uint32>(end - key->buffer);
+        key->view.size = static_cast<uint32>(size);
     } else {
         encode_sized(columns, types, values, nulls, key);
     }

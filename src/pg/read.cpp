@@ -167,7 +167,8 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         return load;
     }
 
-    if (!request.encoded) store().prefetch(key->view.hash, to_fetch(request));
+    // All of the value, also where it is only held: its reader comes too soon to ask for it then.
+    if (!request.encoded) store().prefetch(key->view.hash, request.size_hint);
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     check_outer_snapshot(snapshot);
     // What is put, and what is absent, has no writers that an outer value could be judged by.
