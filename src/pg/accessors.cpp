@@ -73,6 +73,8 @@ PG_FUNCTION_INFO_V1(cache_fetch_1_0);
 }
 
 extern "C" Datum cache_fetch_1_0(PG_FUNCTION_ARGS) {
+    // A statement that reads one value mostly returns it. What becomes of many is not known.
+    const bool first = fcinfo->flinfo->fn_extra == nullptr;
     const Definition* d = called_cache(fcinfo);
     Datum arguments[kMaxKeyColumns];
     bool nulls[kMaxKeyColumns];
@@ -82,6 +84,7 @@ extern "C" Datum cache_fetch_1_0(PG_FUNCTION_ARGS) {
     }
     ReadRequest request = {d, arguments, nulls};
     request.size_hint = expected_bytes(d);
+    request.fetch_all = first;
     const ReadResult result = read_value(request);
     note_bytes(d, result.value_bytes);
     if (result.is_null) PG_RETURN_NULL();

@@ -66,9 +66,10 @@ bool is_large(const ReadRequest& request) {
     return request.size_hint > static_cast<uint32>(settings.copy_up_to_bytes);
 }
 
-// How much of a value a hit will read: of one that it only holds, what kind of value it is.
+// How much of a value to fetch ahead; at least what tells whether it is compressed.
 uint32 to_fetch(const ReadRequest& request) {
-    return may_hold(request) && is_large(request) ? sizeof(uint64) : request.size_hint;
+    const bool read = request.fetch_all || !may_hold(request) || !is_large(request);
+    return read ? request.size_hint : sizeof(uint64);
 }
 
 // Looks the key up. What fits the buffer is copied, and there is none if the value is expected to
@@ -168,7 +169,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     }
 
     // All of the value, also where it is only held: its reader comes too soon to ask for it then.
-    if (!request.encoded) store().prefetch(key->view.hash, request.size_hint);
+    if (!request.encoded) store().prefetch(key->view.hash, to_fetch(request));
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     check_outer_snapshot(snapshot);
     // What is put, and what is absent, has no writers that an outer value could be judged by.

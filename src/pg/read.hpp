@@ -15,6 +15,7 @@ struct ReadRequest {
     bool never_load = false;  // cache_peek, and caches without a loader
     bool fresh = false;       // cache_refresh: load even if there is a value
     uint32 size_hint = 0;     // bytes that the value will probably take
+    bool fetch_all = true;    // ask for the memory of a large value as well, not only of its entry
     bool copy = false;        // even of a large value: it is to be kept for longer than a row
     bool encoded = false;     // the key is filled in, and its memory has been asked for
 };
