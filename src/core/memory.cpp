@@ -42,7 +42,7 @@ Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
         }
         const CacheIndex heaviest = heaviest_budget();
         if (heaviest != kNoCache && evict_one(heaviest)) continue;
-        if (!evict_anywhere() && !drop_ghosts()) return kNullRef;
+        if (!evict_anywhere() && !drop_ghosts() && !drop_spare_pages()) return kNullRef;
     }
     return kNullRef;
 }
@@ -50,7 +50,7 @@ Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
 // The holes that the policy's victims leave do not touch, so for a large value among small ones
 // thousands would have to go. This takes one victim and then what lies behind it in the block,
 // whosever it is, until there is room. Gives up at memory that cannot be evicted: a ghost table, a
-// node that other entries hold on to, an entry that is not linked yet.
+// page of nodes, an entry that is not linked yet.
 Ref Store::clear_room(std::size_t bytes, Label label) {
     const CacheIndex heaviest = heaviest_budget();
     if (heaviest == kNoCache) return kNullRef;
@@ -61,8 +61,6 @@ Ref Store::clear_room(std::size_t bytes, Label label) {
         evict_under_lock(heaviest, &start);
     }
     if (start == kNullRef) return kNullRef;
-    Ref obstacle = kNullRef;
-    bool passed = false;  // the obstacle, to evict what lies behind it
     for (;;) {
         Ref next;
         Label what = 0;
@@ -73,17 +71,9 @@ Ref Store::clear_room(std::size_t bytes, Label label) {
                 return take_memory(bytes, label);
             }
             next = arena_.next_allocation(start);
-            if (next != kNullRef && next == obstacle) {
-                if (passed) next = kNullRef;
-                if (next != kNullRef) next = arena_.next_allocation(next);
-                passed = true;
-            }
             if (next != kNullRef) what = *arena_.at<Label>(next);
         }
-        if (next == kNullRef) break;
-        if (evict_at(next, what)) continue;
-        if (obstacle != kNullRef) break;
-        obstacle = next;
+        if (next == kNullRef || !is_entry(what) || !evict_at(next, what)) break;
     }
     release_memory(start);
     return kNullRef;
@@ -236,7 +226,7 @@ void Store::grow_ghosts(CacheIndex budget, std::uint64_t evictions) {
     if (want > kGhostsAtOnce && have != 0 && evictions % 256 != 0) return;
     const std::size_t bytes = GhostTable::bytes_for(want);
     if (bytes > arena_.max_allocation() / 16) return;
-    const Ref fresh = allocate(bytes, 0, kGhostRounds);
+    const Ref fresh = allocate(bytes, kGhostLabel, kGhostRounds);
     if (fresh == kNullRef) return;
     GhostTable old;
     {

@@ -17,6 +17,11 @@ constexpr std::size_t kBytesPerBucket = 512;
 constexpr std::size_t kBytesPerNodeBucket = 8192;
 constexpr std::size_t kBytesPerSlot = 16384;
 
+// Of the nodes of tags: one in 2,048 of the block. A page costs the entries in its place.
+std::size_t page_bytes(std::size_t block_bytes) {
+    return std::bit_floor(std::clamp<std::size_t>(block_bytes / 2048, 1024, 65536));
+}
+
 constexpr std::size_t kMinArena = std::size_t{64} * 1024;
 
 std::size_t round_up(std::size_t n) {
@@ -45,6 +50,9 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
     h.caches =
         h.slots + round_up(std::size_t{kPartitions} * h.slots_per_partition * sizeof(WriterRing));
     h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
+    const std::size_t page = page_bytes(bytes);
+    h.nodes.init(sizeof(TagNode), page);
+    h.rings.init(sizeof(FullRing), page);
     return h;
 }
 
@@ -212,6 +220,7 @@ void Store::release(CacheIndex cache, std::uint64_t id) {
         ghosts = caches_[cache].queue.take_ghosts();
     }
     if (ghosts.slot_count != 0) release_memory(ghosts.slots);
+    drop_spare_pages();
     {
         // Whoever still registers on the old tag holds this lock while it compares.
         const Tag tag = load_relaxed(caches_[cache].whole_tag);
@@ -260,6 +269,9 @@ StoreStats Store::stats() const {
     s.arena = arena_.stats();
     s.slots = std::uint64_t{kPartitions} * header_->slots_per_partition;
     s.overhead_bytes = header_->arena;
+    s.nodes = header_->nodes.piece_count;
+    s.rings = header_->rings.piece_count;
+    s.pages = header_->nodes.page_count + header_->rings.page_count;
     return s;
 }
 
