@@ -15,7 +15,7 @@ namespace cache_ext::core::test {
 namespace {
 
 constexpr std::size_t kBytes = 256 << 10;
-constexpr std::size_t kPiece = 72;
+constexpr std::size_t kPiece = 80;
 constexpr std::size_t kPage = 1024;
 
 class Slabs : public testing::Test {

@@ -83,6 +83,22 @@ TEST(TagNode, HoldsOneWriterAndTheOneBefore) {
     EXPECT_FALSE(node.pack_settled(w.ring)) << "two of them run";
 }
 
+// Those who were registered by others are no witnesses.
+TEST(TagNode, RemembersWhoWasBorrowed) {
+    for (const bool older : {false, true}) {
+        for (const bool newer : {false, true}) {
+            RingWorld w;
+            Node node;
+            w.add(w.transactions.begin(), kTag, false, older);
+            w.add(w.transactions.begin(), kTag, false, newer);
+            ASSERT_TRUE(node.pack(w.ring));
+            const WriterRing ring = node.ring();
+            EXPECT_EQ(ring.records[0].borrowed, older ? 1U : 0U);
+            EXPECT_EQ(ring.records[1].borrowed, newer ? 1U : 0U);
+        }
+    }
+}
+
 TEST(TagNode, ManyWritersOneAfterTheOtherFitOnceSettled) {
     RingWorld w;
     Node node;
