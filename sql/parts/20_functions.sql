@@ -58,9 +58,9 @@ CREATE FUNCTION @extschema@.cache_fetch(result anyelement, cache text)
     AS 'MODULE_PATHNAME', 'cache_fetch_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED;
 
 CREATE FUNCTION @extschema@.cache_fetch_of(
-    result anyelement, cache text, keys anycompatiblearray, key anycompatible
-) RETURNS anyelement
-    AS 'MODULE_PATHNAME', 'cache_fetch_of_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED;
+    result anyelement, cache text, keys anycompatiblearray
+) RETURNS SETOF anyelement
+    AS 'MODULE_PATHNAME', 'cache_fetch_of_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1;
 
 CREATE FUNCTION @extschema@.cache_put_value(name text, value anyelement, VARIADIC key "any")
     RETURNS void

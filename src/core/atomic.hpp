@@ -67,6 +67,16 @@ inline void write_fence() {
 #endif
 }
 
+// Nothing is moved across it, not even a load before an earlier store.
+inline void full_fence() {
+#if defined(__SANITIZE_THREAD__)
+    static int nowhere = 0;
+    __atomic_fetch_add(&nowhere, 0, __ATOMIC_SEQ_CST);
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 template <class T>
 CACHE_EXT_UNCHECKED inline T load_racing(const T& field) {
 #if defined(__SANITIZE_THREAD__)

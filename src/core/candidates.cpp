@@ -17,7 +17,7 @@ void Store::candidates(std::uint32_t p, std::uint32_t database, const Snapshot& 
                 continue;
             }
             visit({e->cache, e->hash, e->key(), e->key_bytes, load_relaxed(e->hits), e->load_us,
-                   e->calculated_at + e->refresh_after, e->expires_at},
+                   e->calculated_at + e->refresh_after, e->expires_at()},
                   context);
         }
     }

@@ -34,28 +34,54 @@ inline constexpr std::uint32_t kHitSample = 16;
 
 enum class Queue : std::uint8_t { kNone, kSmall, kMain };
 
+// When an entry expires, in 32 bits: milliseconds after its calculation; beyond 24 days whole
+// seconds, rounded down.
+struct Lifetime {
+    static constexpr std::uint32_t kForever = UINT32_MAX;
+    static constexpr std::uint32_t kSeconds = std::uint32_t{1} << 31;
+
+    std::uint32_t packed;
+
+    static constexpr Lifetime between(Millis from, Millis to) {
+        if (to == kNever) return {kForever};
+        const Millis ms = to - from;
+        if (ms < Millis{kSeconds}) return {ms > 0 ? static_cast<std::uint32_t>(ms) : 0};
+        if (ms / 1000 >= Millis{~kSeconds}) return {kForever};
+        return {static_cast<std::uint32_t>(ms / 1000) | kSeconds};
+    }
+    constexpr bool forever() const { return packed == kForever; }
+    constexpr Millis end(Millis from) const {
+        if (forever()) return kNever;
+        return from + (packed < kSeconds ? packed : Millis{packed & ~kSeconds} * 1000);
+    }
+};
+
+// Values begin at a multiple of this, so that they can be used where they are.
+inline constexpr std::size_t kValueAlignment = 8;
+
 // Written once before it is linked into the index and constant from then on, except for the fields
 // that say otherwise. Readers hold the partition lock of `hash`, shared.
 //
-// Followed by TagRef[tag_count], Xid[unseen_count], the key, and the value.
+// Followed by TagRef[tag_count], Xid[unseen_count], the key, padding, and the value.
 struct Entry {
     Tag hash;        // of (database, cache, key): also the tag of the full key
-    Ref next;        // index chain; once dead, the budget's list of dead entries. Partition lock.
+    Ref next;        // index chain; once dead, the list of those that wait to be
+                     // freed. Partition lock, or that of the list.
     Ref queue_prev;  // towards the newer end. Budget lock.
     Ref queue_next;  // towards the older end. Budget lock.
-    std::uint16_t cache;   // index of the control block
-    std::uint16_t budget;  // index of the control block whose queue holds this
     std::uint32_t value_bytes;
+    Seq key_seq : 48;      // last_seq of the key's ring slot when this was published
+    std::uint16_t cache;   // index of the control block
+    Seq cache_seq : 48;    // last_seq of the whole-cache ring when this was published
+    std::uint16_t budget;  // index of the control block whose queue holds this
+    Millis calculated_at : 48;
     std::uint16_t key_bytes;
+    Lifetime lifetime;            // from calculated_at
+    std::uint32_t refresh_after;  // ms after calculated_at, UINT32_MAX: never
+    std::uint32_t load_us;        // what the loader took
+    std::uint32_t hits;           // atomic, relaxed; exact up to kCountedHits
     std::uint8_t tag_count;
     std::uint8_t unseen_count;
-    Seq key_seq;    // last_seq of the key's ring slot when this was published
-    Seq cache_seq;  // last_seq of the whole-cache ring when this was published
-    Millis calculated_at;
-    Millis expires_at;
-    std::uint32_t refresh_after;   // ms after calculated_at, UINT32_MAX: never
-    std::uint32_t load_us;         // what the loader took
-    std::uint32_t hits;            // atomic, relaxed; exact up to kCountedHits
     Queue queue;                   // budget lock
     std::uint8_t frequency;        // atomic, relaxed; readers raise it, eviction lowers it
     std::uint8_t flags;            // kNullFlag is constant; the others: partition lock
@@ -75,27 +101,35 @@ struct Entry {
     const std::uint8_t* key() const {
         return reinterpret_cast<const std::uint8_t*>(unseen() + unseen_count);
     }
-    std::uint8_t* value() { return key() + key_bytes; }
-    const std::uint8_t* value() const { return key() + key_bytes; }
+    std::uint8_t* value() { return key() + padded(key_bytes); }
+    const std::uint8_t* value() const { return key() + padded(key_bytes); }
 
     Unseen unseen_set() const {
         Unseen set;
         for (std::uint32_t i = 0; i < unseen_count; ++i) set.add(unseen()[i]);
         return set;
     }
-    bool expired(Millis now) const { return now >= expires_at; }
+    Millis expires_at() const { return lifetime.end(calculated_at); }
+    bool expired(Millis now) const { return now >= expires_at(); }
+    // Does the time matter to whoever reads it?
+    bool timed() const { return !lifetime.forever() || refresh_after != UINT32_MAX; }
     // Past its refresh point, and nobody has claimed that yet.
     bool refresh_due(Millis now) const {
         return refresh_after != UINT32_MAX && now >= calculated_at + refresh_after &&
                load_relaxed(refresh_claimed) == 0;
     }
 
+    static constexpr std::size_t padded(std::size_t key) {
+        return (key + kValueAlignment - 1) / kValueAlignment * kValueAlignment;
+    }
     static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
                                  std::size_t value) {
-        return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + key + value;
+        return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) + value;
     }
 };
 static_assert(std::is_trivially_copyable_v<Entry>);
-static_assert(sizeof(Entry) == 80);
+static_assert(sizeof(Entry) == 72);
+static_assert(sizeof(Entry) % kValueAlignment == 0 && sizeof(TagRef) % kValueAlignment == 0 &&
+              sizeof(Xid) % kValueAlignment == 0 && Arena::kAlignment % kValueAlignment == 0);
 
 }  // namespace cache_ext::core

@@ -1,7 +1,7 @@
 // The block of shared memory: what lies where, and which lock protects it.
 //
 //   StoreHeader | Partition[kPartitions] | index buckets | node buckets | writer slots |
-//   CacheControl[max_caches] | arena
+//   HazardSet[readers] | CacheControl[max_caches] | arena
 //
 // Every struct here is trivially copyable and refers to others by offset.
 #pragma once
@@ -15,6 +15,7 @@
 #include "core/counters.hpp"
 #include "core/entry.hpp"
 #include "core/eviction.hpp"
+#include "core/hazards.hpp"
 #include "core/locks.hpp"
 #include "core/slabs.hpp"
 #include "core/tag_node.hpp"
@@ -25,7 +26,7 @@ namespace cache_ext::core {
 using CacheIndex = std::uint32_t;
 inline constexpr CacheIndex kNoCache = UINT32_MAX;
 
-// Constant after format(), but for what says otherwise.
+// Constant after format(), but for the last ones.
 struct alignas(64) StoreHeader {
     std::uint64_t magic;
     std::uint64_t bytes;
@@ -33,12 +34,16 @@ struct alignas(64) StoreHeader {
     std::uint32_t buckets_per_partition;       // power of two
     std::uint32_t node_buckets_per_partition;  // power of two
     std::uint32_t slots_per_partition;         // power of two
-    std::uint64_t partitions;                  // offsets from the beginning of the block
+    std::uint32_t readers;
+    std::uint64_t partitions;  // offsets from the beginning of the block
     std::uint64_t buckets;
     std::uint64_t node_buckets;
     std::uint64_t slots;
+    std::uint64_t hazards;
     std::uint64_t caches;
     std::uint64_t arena;
+    std::uint32_t readers_seen;  // those from here on have never held a value; atomic
+    Ref retired;     // entries that are held but nothing else; linked by `next`. Arena lock.
     bool exhausted;  // attach() has failed once. Registry lock.
 
     // Arena lock. On lines of their own: what is above is read by everybody all the time.

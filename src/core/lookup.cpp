@@ -100,7 +100,7 @@ bool Store::fresh_enough(const Entry& e, const Snapshot& s, Millis now) const {
     const Millis stale_for = load_relaxed(caches_[e.cache].stale_for);
     if (stale_for <= 0) return false;
     const Unseen unseen = e.unseen_set();
-    Millis since = e.expires_at;
+    Millis since = e.expires_at();
     return all_rings(e,
                      [&](const WriterRing& ring, Tag tag, Seq seq) {
                          return ring.older_since(tag, seq, unseen, e.calculated_at, s, &since);
@@ -162,12 +162,13 @@ Blame Store::blame_for_fill(CacheIndex cache, const KeyView& key, const Snapshot
 }
 
 Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
-                    std::uint32_t buffer_bytes, Detail detail, EntryTags* tags,
-                    bool allow_stale) const {
+                    std::uint32_t buffer_bytes, Detail detail, EntryTags* tags, bool allow_stale,
+                    Ref* hazard) const {
     Found found;
     const bool quiet = detail == Detail::kServeQuietly;
-    if ((quiet || detail == Detail::kPeek) && tags == nullptr && buffer != nullptr &&
-        lookup_unlocked(cache, key, s, buffer, buffer_bytes, quiet, &found)) {
+    if ((quiet || detail == Detail::kPeek) && tags == nullptr &&
+        (buffer != nullptr || hazard != nullptr) &&
+        lookup_unlocked(cache, key, s, buffer, buffer_bytes, quiet, hazard, &found)) {
         return found;
     }
     LockGuard guard(locks_, partition_lock(key.hash), LockGuard::kShared);
@@ -177,14 +178,14 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
     found.is_null = e->is_null();
     found.value_bytes = e->value_bytes;
     found.calculated_at = e->calculated_at;
-    found.expires_at = e->expires_at;
+    found.expires_at = e->expires_at();
     found.load_us = e->load_us;
     if (detail == Detail::kInspect) {
         found.hits = load_relaxed(e->hits);
         found.gross_bytes = static_cast<std::uint32_t>(arena_.gross_bytes(ref));
         found.last_writer = last_writer(*e);
     }
-    const bool timed = e->expires_at != kNever || e->refresh_after != UINT32_MAX;
+    const bool timed = e->timed();
     const Millis now = timed ? clock_.now() : 0;
     const bool expired = e->expired(now);
     found.result = expired ? LookupResult::kExpired : judge(*e, s);
@@ -196,11 +197,15 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
         found.result = LookupResult::kStale;
     }
     if (buffer_bytes < e->value_bytes) {
-        found.result = LookupResult::kTooSmall;
-        return found;
+        if (hazard == nullptr) {
+            found.result = LookupResult::kTooSmall;
+            return found;
+        }
+        store_relaxed(*hazard, ref);  // whoever unlinks it needs the lock that is held here
+        found.held = e->value();
     }
     if (tags != nullptr) collect_tags(*e, tags);
-    if (buffer != nullptr) std::memcpy(buffer, e->value(), e->value_bytes);
+    if (buffer != nullptr && found.held == nullptr) std::memcpy(buffer, e->value(), e->value_bytes);
     if (quiet || detail == Detail::kServe) {
         EvictionQueue::touch(e);
         if (load_relaxed(e->hits) < kCountedHits) {
@@ -236,7 +241,7 @@ Predecessor Store::predecessor(CacheIndex cache, const KeyView& key, const std::
     p.same = e.is_null() == is_null && e.value_bytes == value_bytes &&
              (value_bytes == 0 || std::memcmp(e.value(), value, value_bytes) == 0);
     p.unwritten = newest_state(e);
-    if (e.expires_at != kNever) p.ttl = e.expires_at - e.calculated_at;
+    if (e.expires_at() != kNever) p.ttl = e.expires_at() - e.calculated_at;
     return p;
 }
 
@@ -270,7 +275,7 @@ std::uint32_t Store::list(std::uint32_t p, const Snapshot& s, EntryInfo* out,
                 info.gross_bytes = static_cast<std::uint32_t>(arena_.gross_bytes(ref));
                 info.hits = load_relaxed(e->hits);
                 info.calculated_at = e->calculated_at;
-                info.expires_at = e->expires_at;
+                info.expires_at = e->expires_at();
                 info.result = e->expired(now) ? LookupResult::kExpired : judge(*e, s);
                 std::memcpy(key_buffer + used, e->key(), e->key_bytes);
             }

@@ -33,7 +33,11 @@ Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
     for (int round = 0; round < max_rounds; ++round) {
         {
             LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-            const Ref ref = take_memory(bytes, label);
+            Ref ref = take_memory(bytes, label);
+            if (ref == kNullRef && header_->retired != kNullRef) {
+                reap();
+                ref = take_memory(bytes, label);
+            }
             if (ref != kNullRef) return ref;
         }
         if (round >= kPolicyVictims) {
@@ -50,7 +54,7 @@ Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
 // The holes that the policy's victims leave do not touch, so for a large value among small ones
 // thousands would have to go. This takes one victim and then what lies behind it in the block,
 // whosever it is, until there is room. Gives up at memory that cannot be evicted: a ghost table, a
-// page of nodes, an entry that is not linked yet.
+// page of nodes, an entry that is not linked yet, or one that a reader holds.
 Ref Store::clear_room(std::size_t bytes, Label label) {
     const CacheIndex heaviest = heaviest_budget();
     if (heaviest == kNoCache) return kNullRef;
@@ -61,6 +65,11 @@ Ref Store::clear_room(std::size_t bytes, Label label) {
         evict_under_lock(heaviest, &start);
     }
     if (start == kNullRef) return kNullRef;
+    full_fence();
+    if (held(start)) {
+        retire(start);
+        return kNullRef;
+    }
     for (;;) {
         Ref next;
         Label what = 0;
@@ -211,7 +220,7 @@ void Store::forget_entry(Ref ref, bool keep_memory) {
     store_relaxed(b.used_entries, b.used_entries - 1);
     store_relaxed(b.used_bytes, b.used_bytes - arena_.gross_bytes(ref));
     unpin(e->tags(), e->tag_count);
-    if (!keep_memory) release_memory(ref);
+    if (!keep_memory) retire(ref);
 }
 
 // Ghosts are worth having about as many of as there are entries. Asked for once evictions have

@@ -146,7 +146,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     e->unseen_count = static_cast<std::uint8_t>(room);
     e->cache_seq = cache_seq;
     e->calculated_at = fill.calculated_at;
-    e->expires_at = fill.expires_at;
+    e->lifetime = Lifetime::between(fill.calculated_at, fill.expires_at);
     e->refresh_after = fill.refresh_after;
     e->load_us = fill.load_us;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;

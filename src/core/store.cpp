@@ -47,8 +47,10 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
         h.buckets + round_up(std::size_t{kPartitions} * h.buckets_per_partition * sizeof(Ref));
     h.slots = h.node_buckets +
               round_up(std::size_t{kPartitions} * h.node_buckets_per_partition * sizeof(Ref));
-    h.caches =
+    h.readers = options.readers;
+    h.hazards =
         h.slots + round_up(std::size_t{kPartitions} * h.slots_per_partition * sizeof(WriterRing));
+    h.caches = h.hazards + std::size_t{options.readers} * sizeof(HazardSet);
     h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
     const std::size_t page = page_bytes(bytes);
     h.nodes.init(sizeof(TagNode), page);
@@ -87,28 +89,20 @@ bool Store::format(void* block, std::size_t bytes, const StoreOptions& options) 
 Store::Store(void* block, LockTable locks, Clock clock)
     : header_(static_cast<StoreHeader*>(block)),
       partitions_(inside<Partition>(block, header_->partitions)),
+      buckets_per_partition_(header_->buckets_per_partition),
+      slots_per_partition_(header_->slots_per_partition),
       buckets_(inside<Ref>(block, header_->buckets)),
       node_buckets_(inside<Ref>(block, header_->node_buckets)),
       slots_(inside<WriterRing>(block, header_->slots)),
+      hazards_(inside<HazardSet>(block, header_->hazards)),
       caches_(inside<CacheControl>(block, header_->caches)),
       arena_(inside<void>(block, header_->arena)),
       locks_(locks),
       clock_(clock) {}
 
-// The low bits of a hash choose the partition, the next ones the place inside it.
-Ref* Store::bucket(Tag hash) const {
-    const std::size_t n = header_->buckets_per_partition;
-    return buckets_ + partition_of(hash) * n + (hash / kPartitions & (n - 1));
-}
-
 Ref* Store::node_bucket(Tag tag) const {
     const std::size_t n = header_->node_buckets_per_partition;
     return node_buckets_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
-}
-
-WriterRing* Store::slot(Tag tag) const {
-    const std::size_t n = header_->slots_per_partition;
-    return slots_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
 }
 
 CacheIndex Store::find(std::uint32_t database, std::uint64_t id) const {

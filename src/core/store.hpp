@@ -16,6 +16,7 @@ namespace cache_ext::core {
 
 struct StoreOptions {
     std::uint32_t max_caches = 200;
+    std::uint32_t readers = 0;  // processes that can hold values
 };
 
 // A key, encoded: one byte string per combination of arguments. `hash` is the tag of the full key:
@@ -33,12 +34,13 @@ enum class LookupResult : std::uint8_t {
     kContradicted,  // a writer of one of its tags is seen by only one of fill and reader
     kUnusable,      // the snapshot cannot judge the tags (and could not publish either)
     kStale,         // expired or contradicted, but not for longer than the cache allows: copied
-    kTooSmall       // valid, but the buffer is smaller than value_bytes: nothing was copied
+    kTooSmall       // valid, but larger than the buffer, and there was no hazard to hold it by
 };
 
 struct Found {
     LookupResult result = LookupResult::kAbsent;
     bool is_null = false;
+    const std::uint8_t* held = nullptr;  // the value where it lies, if it was not copied
     bool refresh_due = false;  // past its refresh point, and this call is the one that claimed it
     std::uint32_t value_bytes = 0;
     std::uint32_t load_us = 0;
@@ -215,9 +217,17 @@ class Store {
     // unless they must; what is in the buffer after anything but a hit is undefined.
     // allow_stale: kStale is an answer, too; whoever gets it first, and only that one, is also told
     // refresh_due.
+    // hazard: one of hazards(), in no use. A value that is too large for the buffer is then not
+    // copied, but held: Found::held stays readable until let_go(hazard), whatever happens to the
+    // entry. Only if Found::held is set is the hazard in use afterwards.
     Found lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std::uint8_t* buffer,
                  std::uint32_t buffer_bytes, Detail detail, EntryTags* tags = nullptr,
-                 bool allow_stale = false) const;
+                 bool allow_stale = false, Ref* hazard = nullptr) const;
+
+    // The kHazards hazards of a process, nullptr if `reader` is not below StoreOptions::readers. No
+    // two processes may use the same ones.
+    Ref* hazards(std::uint32_t reader) const;
+    static void let_go(Ref* hazard);
 
     // Where a lookup of the key will begin: asks the processor for it. Worth it if something else
     // is done in between.
@@ -225,6 +235,9 @@ class Store {
         __builtin_prefetch(bucket(hash));
         __builtin_prefetch(&slot(hash)->last_seq);
     }
+    // Once the bucket has come: the lines of its first entry, with a value of about so many bytes.
+    // Takes no lock.
+    void prefetch(Tag hash, std::uint32_t value_bytes) const;
 
     // What is cached for the key, compared with a value that was just loaded.
     Predecessor predecessor(CacheIndex cache, const KeyView& key, const std::uint8_t* value,
@@ -316,9 +329,16 @@ class Store {
         std::uint32_t count;
     };
 
-    Ref* bucket(Tag hash) const;
+    // The low bits of a hash choose the partition, the next ones the place inside it.
+    Ref* bucket(Tag hash) const {
+        const std::size_t n = buckets_per_partition_;
+        return buckets_ + partition_of(hash) * n + (hash / kPartitions & (n - 1));
+    }
+    WriterRing* slot(Tag tag) const {
+        const std::size_t n = slots_per_partition_;
+        return slots_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
+    }
     Ref* node_bucket(Tag tag) const;
-    WriterRing* slot(Tag tag) const;
     Partition* partition(Tag tag) const { return partitions_ + partition_of(tag); }
     Ref find_entry(CacheIndex cache, const KeyView& key) const;  // partition lock
     Ref find_node(Tag tag) const;                                // partition lock
@@ -336,7 +356,7 @@ class Store {
     bool check_nodes(std::uint64_t* refs) const;
     LookupResult judge(const Entry& e, const Snapshot& s) const;
     bool lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot& s,
-                         std::uint8_t* buffer, std::uint32_t buffer_bytes, bool quiet,
+                         std::uint8_t* buffer, std::uint32_t buffer_bytes, bool quiet, Ref* hazard,
                          Found* found) const;
     bool judge_unlocked(Ref ref, const Entry& e, const Snapshot& s) const;
     static bool quick_unlocked(const RingHead& ring, Seq seq, Xid xmin);
@@ -366,10 +386,15 @@ class Store {
     Ref take_memory(std::size_t bytes, Label label);  // arena lock
     Ref clear_room(std::size_t bytes, Label label);   // no lock
     void release_memory(Ref ref);                     // no lock
-    bool evict_one(CacheIndex budget);                // no lock
-    bool evict_at(Ref ref, Tag hash);                 // no lock
-    bool evict_anywhere();                            // no lock
-    bool drop_ghosts();                               // no lock
+    void retire(Ref ref);                             // no lock
+    void reap();                                      // arena lock
+    bool held(Ref ref) const;
+    template <class Visit>
+    bool all_held(Visit visit) const;
+    bool evict_one(CacheIndex budget);  // no lock
+    bool evict_at(Ref ref, Tag hash);   // no lock
+    bool evict_anywhere();              // no lock
+    bool drop_ghosts();                 // no lock
     EvictionRules rules_of(const CacheControl& budget) const;
     bool evict_under_lock(CacheIndex budget, Ref* kept = nullptr);
     // Budget lock; not in index or queue any more: frees it, unless told to leave the memory.
@@ -384,9 +409,12 @@ class Store {
 
     StoreHeader* header_ = nullptr;
     Partition* partitions_ = nullptr;
+    std::uint32_t buckets_per_partition_ = 0;
+    std::uint32_t slots_per_partition_ = 0;
     Ref* buckets_ = nullptr;
     Ref* node_buckets_ = nullptr;
     WriterRing* slots_ = nullptr;
+    HazardSet* hazards_ = nullptr;
     CacheControl* caches_ = nullptr;
     Arena arena_;
     LockTable locks_ = {};

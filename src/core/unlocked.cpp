@@ -15,15 +15,6 @@ namespace {
 
 constexpr int kMaxSteps = 16;  // along a chain, and no more tags than that
 
-// Asks for the lines of an entry and of a value that fills the reader's buffer, all at once: where
-// the value begins is known only when the first line has come. The processor's own prefetching
-// starts later, and beyond some 20 lines no later than this.
-void prefetch_entry(const char* entry, std::uint32_t buffer_bytes) {
-    constexpr std::uint32_t kLine = 64, kMost = 20 * kLine;
-    const std::uint32_t bytes = std::min<std::uint32_t>(buffer_bytes, kMost) + sizeof(Entry);
-    for (std::uint32_t i = kLine; i < bytes; i += kLine) __builtin_prefetch(entry + i);
-}
-
 }  // namespace
 
 // RingHead::quick of a ring whose memory may be somebody else's by now.
@@ -54,7 +45,7 @@ bool Store::judge_unlocked(Ref ref, const Entry& e, const Snapshot& s) const {
 // True: a hit, and `found` and the buffer are filled in. False says nothing: look under the lock.
 bool Store::lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot& s,
                             std::uint8_t* buffer, std::uint32_t buffer_bytes, bool quiet,
-                            Found* found) const {
+                            Ref* hazard, Found* found) const {
     const Partition& p = *partition(key.hash);
     const std::uint64_t version = load_acquire(p.version);
     if (version % 2 != 0) return false;
@@ -63,33 +54,41 @@ bool Store::lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot
     Ref ref = load_racing(*bucket(key.hash));
     for (int steps = 0;; ref = e.next) {
         if (++steps > kMaxSteps || !arena_.holds(ref, sizeof(Entry))) return false;
-        if (steps == 1) prefetch_entry(arena_.at<char>(ref), buffer_bytes);
         copy_racing(&e, arena_.at<Entry>(ref), sizeof(e));
         __asm__ volatile("" : "+m"(e));  // what is checked below is this copy, not a second look
         if (e.hash == key.hash && e.cache == cache && e.key_bytes == key.size) break;
     }
-    if (e.unseen_count != 0 || buffer_bytes < e.value_bytes ||
+    const bool hold = e.value_bytes > buffer_bytes;
+    if (e.unseen_count != 0 || (hold && hazard == nullptr) ||
         !arena_.holds(ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes))) {
         return false;
     }
     // A use that has to be noted down needs the lock.
     if (quiet && (e.frequency < kMaxFrequency || e.hits < kCountedHits)) return false;
-    const bool timed = e.expires_at != kNever || e.refresh_after != UINT32_MAX;
-    const Millis now = timed ? clock_.now() : 0;
+    const Millis now = e.timed() ? clock_.now() : 0;
     if (e.expired(now) || (quiet && e.refresh_due(now))) return false;
 
     const std::uint8_t* bytes =
         reinterpret_cast<const std::uint8_t*>(arena_.at<Entry>(ref)->tags() + e.tag_count);
     if (!equal_racing(bytes, key.bytes, key.size) || !judge_unlocked(ref, e, s)) return false;
-    copy_racing(buffer, bytes + e.key_bytes, e.value_bytes);
-
-    read_fence();
-    if (load_relaxed(p.version) != version) return false;
+    const std::uint8_t* value = bytes + Entry::padded(e.key_bytes);
+    if (hold) {
+        store_relaxed(*hazard, ref);
+        full_fence();
+    } else {
+        if (e.value_bytes != 0) copy_racing(buffer, value, e.value_bytes);
+        read_fence();
+    }
+    if (load_relaxed(p.version) != version) {
+        if (hold) let_go(hazard);
+        return false;
+    }
+    if (hold) found->held = value;
     found->result = LookupResult::kHit;
     found->is_null = e.is_null();
     found->value_bytes = e.value_bytes;
     found->calculated_at = e.calculated_at;
-    found->expires_at = e.expires_at;
+    found->expires_at = e.expires_at();
     found->load_us = e.load_us;
     return true;
 }

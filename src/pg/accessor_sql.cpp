@@ -89,12 +89,11 @@ void create_accessors(const Declaration& d) {
                 many, psprintf("(keys %s[])", key), psprintf("(%s[])", key),
                 psprintf("RETURNS TABLE (key %s, value %s) LANGUAGE sql STABLE PARALLEL %s AS %s",
                          key, value, d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED",
-                         quote_literal_cstr(psprintf(  // OFFSET 0: the array is computed once, not
-                                                       // per key; and a value once, however
-                             // often the query mentions it.
-                             "SELECT k, %s(NULL::%s, %s, a.keys, k) FROM (SELECT $1 AS keys OFFSET "
-                             "0) AS a, "
-                             "pg_catalog.unnest(a.keys) AS k OFFSET 0",
+                         // OFFSET 0: the array is computed once, not per key. A query that returns
+                         // sets stays apart, so a value is fetched once, however often it is used.
+                         quote_literal_cstr(psprintf(
+                             "SELECT pg_catalog.unnest(a.keys), %s(NULL::%s, %s, a.keys) FROM "
+                             "(SELECT $1 AS keys OFFSET 0) AS a",
                              in_extension("cache_fetch_of"), value, literal))));
         } else {
             ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),

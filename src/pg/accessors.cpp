@@ -1,11 +1,10 @@
 // cache_fetch: what every generated accessor calls. This is the path of a hit, so what stays the
 // same between calls of one query is found out once and kept in fn_extra.
+#include "pg/call_site.hpp"
 #include "pg/read.hpp"
-#include "pg/shared.hpp"
 
 extern "C" {
 #include "utils/acl.h"
-#include "utils/lsyscache.h"
 }
 
 namespace cache_ext::pg {
@@ -14,58 +13,27 @@ namespace {
 // cache_fetch(result anyelement, cache text, VARIADIC key "any")
 constexpr int kFirstKey = 2;
 
-struct CallSite {
-    uint64 generation;
-    const Definition* definition;
-    Oid user;
-    uint32 size_hint;
-    bool fixed_name;
-    char name[NAMEDATALEN];
-};
+// In fn_extra instead of what was found out, so that it is found out again: of a place that has
+// called once (most prepared statements do no more, and need no memory for it), and of one that may
+// name another cache every time.
+const CallSite called_once = {0, nullptr, InvalidOid};
+const CallSite names_vary = {0, nullptr, InvalidOid};
 
-void check_call(const FunctionCallInfo fcinfo, const Definition* d) {
-    const int keys = PG_NARGS() - kFirstKey;
-    bool same = keys == d->columns && get_fn_expr_rettype(fcinfo->flinfo) == d->value_type;
-    for (int i = 0; same && i < keys; ++i) {
-        same = get_fn_expr_argtype(fcinfo->flinfo, kFirstKey + i) == d->key_types[i];
-    }
-    if (!same) {
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("call does not match the declaration of cache \"%s\"", d->name),
-                        errhint("Use the function cache_get_%s.", d->name)));
-    }
-}
-
-CallSite* call_site(FunctionCallInfo fcinfo) {
-    auto* site = static_cast<CallSite*>(fcinfo->flinfo->fn_extra);
-    const bool known = site != nullptr && definitions_loaded() &&
-                       site->generation == definitions_generation() && site->user == GetUserId();
-    if (known && site->fixed_name) return site;
-
-    if (PG_ARGISNULL(1)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
-    }
-    const text* name = PG_GETARG_TEXT_PP(1);
-    const auto size = static_cast<size_t>(VARSIZE_ANY_EXHDR(name));
-    if (known && strlen(site->name) == size && memcmp(site->name, VARDATA_ANY(name), size) == 0) {
-        return site;
-    }
-    const Definition* d = require_definition(text_to_cstring(name));
-    check_call(fcinfo, d);
-    require_execute(d);
+const Definition* called_cache(FunctionCallInfo fcinfo) {
+    void*& extra = fcinfo->flinfo->fn_extra;
+    const auto* site = static_cast<const CallSite*>(extra);
+    if (site != nullptr && site->holds()) return site->definition;
+    CallSite found;
+    find_called(fcinfo, kFirstKey, false, "cache_get_", &found);
     if (site == nullptr) {
-        site = static_cast<CallSite*>(
-            MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite)));
-        fcinfo->flinfo->fn_extra = site;
-        site->fixed_name = get_fn_expr_arg_stable(fcinfo->flinfo, 1);
-        site->size_hint = 1024;
+        extra = const_cast<CallSite*>(&called_once);
+    } else if (site == &called_once && !names_constant_cache(fcinfo)) {
+        extra = const_cast<CallSite*>(&names_vary);
+    } else if (site == &called_once) {
+        extra = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
     }
-    site->generation = definitions_generation();
-    site->definition = d;
-    site->user = GetUserId();
-    strlcpy(site->name, d->name, sizeof(site->name));
-    return site;
+    if (extra != &called_once && extra != &names_vary) *static_cast<CallSite*>(extra) = found;
+    return found.definition;
 }
 
 }  // namespace
@@ -86,13 +54,18 @@ void require_intact(const Definition* d) {
 }
 
 void require_execute(const Definition* d) {
+    const Oid user = GetUserId();
+    const uint64 as_of = definitions_generation();  // what is heard of while asking comes after it
+    if (d->executor == user && d->executor_as_of == as_of) return;
     require_accessor(d);
     require_intact(d);
-    if (pg_proc_aclcheck(d->accessor, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
+    if (pg_proc_aclcheck(d->accessor, user, ACL_EXECUTE) != ACLCHECK_OK) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied for cache \"%s\"", d->name),
                         errhint("Reading it needs EXECUTE on function cache_get_%s.", d->name)));
     }
+    d->executor = user;
+    d->executor_as_of = as_of;
 }
 
 extern "C" {
@@ -100,8 +73,7 @@ PG_FUNCTION_INFO_V1(cache_fetch_1_0);
 }
 
 extern "C" Datum cache_fetch_1_0(PG_FUNCTION_ARGS) {
-    CallSite* site = call_site(fcinfo);
-    const Definition* d = site->definition;
+    const Definition* d = called_cache(fcinfo);
     Datum arguments[kMaxKeyColumns];
     bool nulls[kMaxKeyColumns];
     for (int i = 0; i < d->columns; ++i) {
@@ -109,9 +81,9 @@ extern "C" Datum cache_fetch_1_0(PG_FUNCTION_ARGS) {
         nulls[i] = PG_ARGISNULL(kFirstKey + i);
     }
     ReadRequest request = {d, arguments, nulls};
-    request.size_hint = site->size_hint;
+    request.size_hint = expected_bytes(d);
     const ReadResult result = read_value(request);
-    if (result.value_bytes > site->size_hint) site->size_hint = result.value_bytes;
+    note_bytes(d, result.value_bytes);
     if (result.is_null) PG_RETURN_NULL();
     return result.value;
 }

@@ -57,7 +57,9 @@ const Definition* named_cache(FunctionCallInfo fcinfo, bool even_broken) {
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
     }
-    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    const text* name = PG_GETARG_TEXT_PP(0);
+    const Definition* d =
+        require_definition(VARDATA_ANY(name), static_cast<size_t>(VARSIZE_ANY_EXHDR(name)));
     if (!even_broken) require_intact(d);
     return d;
 }

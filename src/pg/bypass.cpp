@@ -20,10 +20,8 @@ Bypass bypass_for_session() {
     if (!settings.enabled) return Bypass::kDisabled;
     if (RecoveryInProgress()) return Bypass::kRecovery;
     if (IsolationIsSerializable()) return Bypass::kSerializable;
-    if (!ActiveSnapshotSet() || !IsMVCCSnapshot(GetActiveSnapshot()) ||
-        GetActiveSnapshot()->takenDuringRecovery) {
-        return Bypass::kSnapshotKind;
-    }
+    const SnapshotData* s = ActiveSnapshotSet() ? GetActiveSnapshot() : nullptr;
+    if (s == nullptr || !IsMVCCSnapshot(s) || s->takenDuringRecovery) return Bypass::kSnapshotKind;
     if (committing()) return Bypass::kCommitting;
     return Bypass::kCount;
 }
@@ -34,6 +32,13 @@ void count(const Definition* d, core::Counter counter, uint64 n) {
     if (settings.track && shared_ready() && d->index != core::kNoCache) {
         store().control(d->index)->counters.add(stripe(), counter, n);
     }
+}
+
+void count_hit(const Definition* d, bool stale, uint32 load_us) {
+    if (!settings.track) return;
+    core::Counters& counters = store().control(d->index)->counters;
+    counters.add(stripe(), stale ? core::Counter::kStaleHits : core::Counter::kHits);
+    counters.add(stripe(), core::Counter::kSavedMicros, load_us);
 }
 
 void count_bypass(const Definition* d, Bypass reason) {
@@ -54,10 +59,8 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
     return reason;
 }
 
-bool own_write_below(const Definition* d, const core::EntryTags& tags) {
-    // Of its own it has one per mask, the key's and the whole cache's.
-    return tags.count > static_cast<uint32>(d->mask_count) + 2 &&
-           TransactionIdIsValid(GetTopTransactionIdIfAny()) && changed_something_cached();
+bool own_write_anywhere() {
+    return TransactionIdIsValid(GetTopTransactionIdIfAny()) && changed_something_cached();
 }
 
 const char* bypass_text(Bypass reason) {

@@ -9,16 +9,23 @@ namespace cache_ext::pg {
 // would.
 core::Bypass bypass_reason(const Definition* definition, const Key& key);
 
+// Has this transaction changed something that some cache depends on?
+bool own_write_anywhere();
 // May this transaction not be served an entry with these tags, because it depends on other caches,
 // too, and something that caches depend on was changed here? What bypass_reason knows of is the
 // cache itself only.
-bool own_write_below(const Definition* definition, const core::EntryTags& tags);
+inline bool own_write_below(const Definition* d, const core::EntryTags& tags) {
+    // Of its own it has one per mask, the key's and the whole cache's.
+    return tags.count > static_cast<uint32>(d->mask_count) + 2 && own_write_anywhere();
+}
 
 // English for the reasons, as cache_explain prints them.
 const char* bypass_text(core::Bypass reason);
 
 // Into the cache's counters, unless cache_ext.track is off; no error and no lock.
 void count(const Definition* definition, core::Counter counter, uint64 n = 1);
+// A value was served that had taken load_us to load.
+void count_hit(const Definition* definition, bool stale, uint32 load_us);
 void count_bypass(const Definition* definition, core::Bypass reason);
 
 }  // namespace cache_ext::pg

@@ -64,8 +64,7 @@ core::CacheIndex attach_control_block(uint64 id) {
     return index;
 }
 
-core::CacheIndex control_block(const Definition* d) {
-    if (d->index != core::kNoCache && store().is(d->index, d->id)) return d->index;
+core::CacheIndex find_control_block(const Definition* d) {
     auto* definition = const_cast<Definition*>(d);  // the one field that is filled in later
     definition->index = attach_control_block(d->id);
     if (definition->index != core::kNoCache) {

@@ -17,15 +17,25 @@ extern "C" {
 }
 
 namespace cache_ext::pg {
+
+uint64 generation_of_definitions = 1;
+
 namespace {
 
 enum class State : uint8 { kUnknown, kAbsent, kLoaded };
 
 State state = State::kUnknown;
 Definitions* current = nullptr;
-uint64 generation = 0;
 bool loaded_by_writer = false;
 bool ddl_in_transaction = false;
+
+// Where names were found last. What is of another generation may have been freed.
+struct Recent {
+    uint64 generation;
+    const Definition* definition;
+};
+constexpr size_t kRecent = 64;
+Recent recent[kRecent];
 
 // Earlier loads, freed when the transaction ends: somebody up the stack may still use one.
 Definitions* retired = nullptr;
@@ -37,6 +47,11 @@ void retire_current() {
     current = nullptr;
 }
 
+void out_of_date() {
+    state = State::kUnknown;
+    ++generation_of_definitions;
+}
+
 void relation_changed(Datum, Oid relation) {
     if (state == State::kUnknown) return;
     if (state == State::kLoaded && OidIsValid(relation) && relation != current->definition_table &&
@@ -46,11 +61,15 @@ void relation_changed(Datum, Oid relation) {
         if (!found) hash_search(current->by_relation, &relation, HASH_FIND, &found);
         if (!found) return;
     }
-    state = State::kUnknown;
+    out_of_date();
 }
 
 void function_changed(Datum, int, uint32) {
-    state = State::kUnknown;
+    out_of_date();
+}
+
+void role_changed(Datum, int, uint32) {
+    ++generation_of_definitions;
 }
 
 Oid schema_of_extension(Oid extension) {
@@ -91,7 +110,7 @@ void load() {
     if (there && !ours) warn_of_other_version();
     if (!ours) {
         retire_current();
-        ++generation;
+        ++generation_of_definitions;
         state = State::kAbsent;
         return;
     }
@@ -109,14 +128,14 @@ void load() {
     state = State::kLoaded;
     retire_current();
     current = all;
-    ++generation;
+    ++generation_of_definitions;
 
     PG_TRY();
     { read_definitions(all); }
     PG_CATCH();
     {
         current = nullptr;
-        state = State::kUnknown;
+        out_of_date();
         MemoryContextSwitchTo(old_context);
         MemoryContextDelete(context);
         PG_RE_THROW();
@@ -126,6 +145,25 @@ void load() {
     MemoryContextSetParent(context, CacheMemoryContext);
     loaded_by_writer = loaded_by_writer ||
                        (ddl_in_transaction && TransactionIdIsValid(GetTopTransactionIdIfAny()));
+}
+
+bool is_called(const Definition& d, const char* name, size_t size) {
+    return memcmp(d.name, name, size) == 0 && d.name[size] == '\0';
+}
+
+const Definition* find(const char* name, size_t size) {
+    if (!definitions_ready() || size == 0 || size >= NAMEDATALEN) return nullptr;
+    const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<uint8>(name[i])); };
+    Recent& r = recent[(size + byte(0) + byte(size / 2) * 3 + byte(size - 1) * 7) % kRecent];
+    if (r.generation == generation_of_definitions && is_called(*r.definition, name, size)) {
+        return r.definition;
+    }
+    for (int i = 0; i < current->count; ++i) {
+        if (!is_called(current->all[i], name, size)) continue;
+        r = {generation_of_definitions, &current->all[i]};
+        return r.definition;
+    }
+    return nullptr;
 }
 
 }  // namespace
@@ -141,10 +179,6 @@ bool definitions_loaded() {
     return state != State::kUnknown;
 }
 
-uint64 definitions_generation() {
-    return generation;
-}
-
 int64 interval_ms(const Interval* i) {
     constexpr int64 kDay = USECS_PER_DAY / 1000;
     constexpr auto kYear = static_cast<int64>(DAYS_PER_YEAR * kDay);
@@ -153,11 +187,11 @@ int64 interval_ms(const Interval* i) {
 }
 
 void invalidate_definitions() {
-    state = State::kUnknown;
+    out_of_date();
 }
 
 const Definition* find_definition(const char* name) {
-    return definitions_ready() ? find_in(current, name) : nullptr;
+    return find(name, strlen(name));
 }
 
 const Definition* find_definition_by_id(uint64 id) {
@@ -169,12 +203,16 @@ const Definition* find_definition_by_id(uint64 id) {
 }
 
 const Definition* require_definition(const char* name) {
-    const Definition* d = find_definition(name);
+    return require_definition(name, strlen(name));
+}
+
+const Definition* require_definition(const char* name, size_t size) {
+    const Definition* d = find(name, size);
     if (d == nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("cache \"%s\" does not exist", name),
-                 errhint("SELECT cache FROM cache_stat lists the caches of this database; "
-                         "cache_create declares one.")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("cache \"%.*s\" does not exist", static_cast<int>(size), name),
+                        errhint("SELECT cache FROM cache_stat lists the caches of this database; "
+                                "cache_create declares one.")));
     }
     return d;
 }
@@ -225,6 +263,11 @@ Oid dependency_table() {
 void install_definition_callbacks() {
     CacheRegisterRelcacheCallback(relation_changed, 0);
     CacheRegisterSyscacheCallback(PROCOID, function_changed, 0);
+    // What a role may do also hangs on its memberships, its attributes, and the owner of the
+    // database: acl.c asks anew after a change of these.
+    for (const int cache : {AUTHMEMROLEMEM, AUTHOID, DATABASEOID}) {
+        CacheRegisterSyscacheCallback(cache, role_changed, 0);
+    }
 }
 
 void transaction_aborted_for_definitions() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "pg/keys.hpp"
+#include "pg/shared.hpp"
 #include "pg/snapshots.hpp"
 
 namespace cache_ext::pg {
@@ -63,6 +64,11 @@ struct Definition {
     Oid* relations;
     core::CacheIndex index;  // control block; kNoCache until attached, or when there is none
     core::Snapshot loaded_under;
+    // What this session has found out meanwhile: who may execute the accessor, as of which
+    // definitions_generation() (require_execute), and how large values have been lately.
+    mutable Oid executor;
+    mutable uint64 executor_as_of;
+    mutable uint32 size_hint;
 
     CacheId cache_id() const { return {MyDatabaseId, id}; }
     bool full_mask(ColumnMask mask) const { return mask == (ColumnMask{1} << columns) - 1; }
@@ -102,20 +108,29 @@ struct RelationDependencies {
     Dependency* dependencies;
 };
 
+// See definitions_generation().
+extern uint64 generation_of_definitions;
+
 // Loads what is not loaded. False: the extension is not installed in this database.
 bool definitions_ready();
 
 // Does this backend know, without asking, what is declared (or that nothing is)?
 bool definitions_loaded();
 
-// Grows whenever definitions are loaded again; pointers obtained under another number are stale.
-uint64 definitions_generation();
+// Grows whenever definitions are out of date, are loaded again, or somebody's right to execute an
+// accessor may have changed; what was found out under another number is stale, pointers included.
+// Never 0.
+inline uint64 definitions_generation() {
+    return generation_of_definitions;
+}
 
 // nullptr: no such cache.
 const Definition* find_definition(const char* name);
 const Definition* find_definition_by_id(uint64 id);
 // ERROR 42704 with a hint if there is none.
 const Definition* require_definition(const char* name);
+// The same for a name of `size` bytes without an end. Fast for a name that was asked for lately.
+const Definition* require_definition(const char* name, size_t size);
 
 int definition_count();
 const Definition* definition_at(int i);
@@ -125,8 +140,12 @@ const RelationDependencies* dependencies_of(Oid relation);
 // All relations that something depends on, for the check at commit.
 int dependency_relation_count();
 
+// What control_block does when the one that was found last has gone to another cache.
+core::CacheIndex find_control_block(const Definition* definition);
 // The control block of a definition, made if need be; kNoCache when there is none to be had.
-core::CacheIndex control_block(const Definition* definition);
+inline core::CacheIndex control_block(const Definition* d) {
+    return store().is(d->index, d->id) ? d->index : find_control_block(d);
+}
 // The same by id alone, for a cache whose definition is not at hand.
 core::CacheIndex attach_control_block(uint64 id);
 

@@ -1,12 +1,18 @@
-// cache_fetch_of: what cache_get_many_<name> calls for each of its keys. Values that are cached are
-// served one by one, without being gathered anywhere; the first one that is missing has all missing
-// ones of the array loaded together.
+// cache_fetch_of: the values of the keys in an array, one after the other, for
+// cache_get_many_<name>. What is cached is served as it comes, without being gathered anywhere; the
+// first value that is missing has all missing ones of the array loaded together.
+//
+// While one key is served, the processor fetches what the next ones will need: first their buckets,
+// then their entries (software-pipelined prefetching: Chen, Ailamaki, Gibbons, Mowry, "Improving
+// hash join performance through prefetching", ICDE 2004).
+#include "pg/call_site.hpp"
 #include "pg/fill.hpp"
 #include "pg/load_many.hpp"
+#include "pg/shared.hpp"
 
 extern "C" {
+#include "executor/executor.h"
 #include "utils/array.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 }
@@ -14,11 +20,15 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-// cache_fetch_of(result anyelement, cache text, keys anycompatiblearray, key anycompatible)
-enum { kResult, kCache, kKeys, kKey };
+// cache_fetch_of(result anyelement, cache text, keys anycompatiblearray)
+enum { kResult, kCache, kKeys };
 
 // Keys that are loaded together at most.
-constexpr int kAtOnce = 10000;
+constexpr uint32 kAtOnce = 10000;
+
+// How many keys ahead buckets are asked for, and entries. A key takes longer than memory does.
+constexpr uint32 kBucketsAhead = 8;
+constexpr uint32 kEntriesAhead = 4;
 
 // What was loaded is good for one snapshot, and for one outer load, which has been told what it
 // depends on. An expression can outlive both.
@@ -32,16 +42,20 @@ struct Reader {
     bool operator==(const Reader&) const = default;
 };
 
-struct CallSite {
-    uint64 generation;
-    const Definition* definition;
-    Oid user;
-    uint32 size_hint;
-    bool fixed_name;
+struct Site {
+    CallSite call;
+
+    bool reading;         // an array, up to and without element `next`
+    ManyKeys keys;        // its elements
+    MemoryContext array;  // of `keys`
+    uint32 next;
+    uint32 encoded;  // elements before this one are in `ahead`, or past
+    uint32 asked;    // entries of elements before this one were asked for
+    Key* ahead;      // element i: [i % kBucketsAhead]
+
     LoadedBatch* loaded;    // nullptr: none
     Reader reader;          // who it was loaded for
-    MemoryContext context;  // of what was loaded
-    int stopped_at;         // element of the array that the last load did not get to
+    MemoryContext context;  // of what was loaded; nullptr: nothing ever was
 };
 
 Reader this_reader() {
@@ -50,111 +64,93 @@ Reader this_reader() {
     return {s->xmin, s->xmax, s->xcnt, s->curcid, current_load()};
 }
 
-void check_call(FunctionCallInfo fcinfo, const Definition* d) {
-    if (d->columns == 1 && get_fn_expr_rettype(fcinfo->flinfo) == d->value_type &&
-        get_fn_expr_argtype(fcinfo->flinfo, kKey) == d->key_types[0]) {
-        return;
-    }
-    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("call does not match the declaration of cache \"%s\"", d->name),
-                    errhint("Use the function cache_get_many_%s.", d->name)));
-}
-
-CallSite* call_site(FunctionCallInfo fcinfo) {
-    auto* site = static_cast<CallSite*>(fcinfo->flinfo->fn_extra);
-    if (site != nullptr && site->fixed_name && definitions_loaded() &&
-        site->generation == definitions_generation() && site->user == GetUserId()) {
-        return site;
-    }
-    if (PG_ARGISNULL(kCache)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
-    }
-    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(kCache)));
-    check_call(fcinfo, d);
-    require_execute(d);
+Site* call_site(FunctionCallInfo fcinfo) {
+    auto* site = static_cast<Site*>(fcinfo->flinfo->fn_extra);
+    if (site != nullptr && site->call.holds()) return site;
+    CallSite found;
+    find_called(fcinfo, kKeys, true, "cache_get_many_", &found);
+    if (!names_constant_cache(fcinfo)) found.generation = 0;
     if (site == nullptr) {
-        site = static_cast<CallSite*>(
-            MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite)));
-        site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext batch",
-                                              ALLOCSET_DEFAULT_SIZES);
-        site->fixed_name = get_fn_expr_arg_stable(fcinfo->flinfo, kCache);
-        site->size_hint = 1024;
+        site = static_cast<Site*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Site)));
+        site->array = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext keys",
+                                            ALLOCSET_DEFAULT_SIZES);
         fcinfo->flinfo->fn_extra = site;
     }
-    // What was loaded is another cache's, or was loaded for somebody else.
+    // What was loaded is another cache's, or was loaded for somebody else; so is what was encoded.
     site->loaded = nullptr;
-    site->generation = definitions_generation();
-    site->definition = d;
-    site->user = GetUserId();
+    site->encoded = site->asked = site->next;
+    site->call = found;
     return site;
 }
 
-struct Elements {
-    Datum* values;
-    bool* nulls;
-    int count;
-};
-
-Elements elements_of(const Definition* d, ArrayType* array) {
-    Elements e;
-    int16 length;
-    bool by_value;
-    char align;
-    get_typlenbyvalalign(d->key_types[0], &length, &by_value, &align);
-    deconstruct_array(array, d->key_types[0], length, by_value, align, &e.values, &e.nulls,
-                      &e.count);
-    return e;
+// The array has been read, or nobody wants the rest.
+void finish(Datum argument) {
+    auto* site = reinterpret_cast<Site*>(DatumGetPointer(argument));
+    site->reading = false;
+    site->loaded = nullptr;  // it knows the keys by their place in the array
+    MemoryContextReset(site->array);
 }
 
-bool same_key(const Definition* d, const Elements& e, int i, const Key& key) {
-    Key other;
-    encode_key(d->cache_id(), d->columns, d->key_types, &e.values[i], &e.nulls[i], &other);
-    return other.view.size == key.view.size &&
-           memcmp(other.view.bytes, key.view.bytes, key.view.size) == 0;
-}
-
-// The element that is being asked for: the one after the last load, or its first occurrence.
-int place_of(const CallSite& site, const Elements& e, const Key& key) {
-    const Definition* d = site.definition;
-    if (site.stopped_at < e.count && same_key(d, e, site.stopped_at, key)) return site.stopped_at;
-    for (int i = 0; i < e.count; ++i) {
-        if (same_key(d, e, i, key)) return i;
-    }
-    return e.count;
-}
-
-// Loads the key at hand, and those after it that are missing as well.
-void load(FunctionCallInfo fcinfo, CallSite* site, Left left, const Key& key) {
-    site->loaded = nullptr;
-    MemoryContextReset(site->context);
-    MemoryContext old = MemoryContextSwitchTo(site->context);
-    const Definition* d = site->definition;
-    const Elements all = PG_ARGISNULL(kKeys)
-                             ? Elements{nullptr, nullptr, 0}
-                             : elements_of(d, DatumGetArrayTypePCopy(PG_GETARG_DATUM(kKeys)));
-    int i = place_of(*site, all, key);
-    const int room = std::clamp(all.count - i, 1, kAtOnce);
-    ManyKeys wanted = {1, static_cast<Datum*>(palloc(sizeof(Datum) * room)),
-                       static_cast<bool*>(palloc(sizeof(bool) * room))};
-    wanted.nulls[0] = PG_ARGISNULL(kKey);
-    wanted.values[0] = 0;
-    if (i < all.count) {
-        wanted.values[0] = all.values[i];
-    } else if (!wanted.nulls[0]) {
+void begin(FunctionCallInfo fcinfo, Site* site, ExprContext* context) {
+    MemoryContext old = MemoryContextSwitchTo(site->array);
+    const Definition* d = site->call.definition;
+    site->keys = {};
+    if (!PG_ARGISNULL(kKeys)) {
         int16 length;
         bool by_value;
-        get_typlenbyval(d->key_types[0], &length, &by_value);
-        wanted.values[0] = datumCopy(PG_GETARG_DATUM(kKey), by_value, length);
+        char align;
+        int count;
+        get_typlenbyvalalign(d->key_types[0], &length, &by_value, &align);
+        deconstruct_array(PG_GETARG_ARRAYTYPE_P(kKeys), d->key_types[0], length, by_value, align,
+                          &site->keys.values, &site->keys.nulls, &count);
+        site->keys.count = static_cast<uint32>(count);
+        site->ahead = static_cast<Key*>(palloc(sizeof(Key) * kBucketsAhead));
     }
-    for (++i; i < all.count && wanted.count < static_cast<uint32>(room); ++i) {
-        if (would_serve(d, &all.values[i], &all.nulls[i])) continue;
+    MemoryContextSwitchTo(old);
+    site->next = site->encoded = site->asked = 0;
+    site->reading = true;
+    RegisterExprContextCallback(context, finish, PointerGetDatum(site));
+}
+
+// Asks for what the next keys will read. Nothing depends on it but time.
+void look_ahead(Site* site) {
+    if (!shared_ready()) return;
+    const Definition* d = site->call.definition;
+    const ManyKeys& keys = site->keys;
+    const uint32 end = std::min(keys.count, site->next + kBucketsAhead);
+    for (uint32& i = site->encoded; i < end; ++i) {
+        if (!short_key(d->key_types[0], keys.values[i], keys.nulls[i])) break;
+        Key* key = &site->ahead[i % kBucketsAhead];
+        encode_key(d->cache_id(), 1, d->key_types, &keys.values[i], &keys.nulls[i], key);
+        store().prefetch(key->view.hash);
+    }
+    const uint32 soon = std::min(site->encoded, site->next + kEntriesAhead);
+    for (uint32& i = site->asked; i < soon; ++i) {
+        store().prefetch(site->ahead[i % kBucketsAhead].view.hash, expected_bytes(d));
+    }
+}
+
+// Loads the element `first`, and those after it that are missing as well.
+void load(FunctionCallInfo fcinfo, Site* site, Left left, uint32 first) {
+    site->loaded = nullptr;
+    if (site->context == nullptr) {
+        site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext batch",
+                                              ALLOCSET_DEFAULT_SIZES);
+    }
+    MemoryContextReset(site->context);
+    MemoryContext old = MemoryContextSwitchTo(site->context);
+    const Definition* d = site->call.definition;
+    const ManyKeys& all = site->keys;
+    const uint32 room = std::min(all.count - first, kAtOnce);
+    ManyKeys wanted = {0, static_cast<Datum*>(palloc(sizeof(Datum) * room)),
+                       static_cast<bool*>(palloc(sizeof(bool) * room))};
+    for (uint32 i = first; i < all.count && wanted.count < room; ++i) {
+        if (i > first && would_serve(d, &all.values[i], &all.nulls[i])) continue;
         wanted.values[wanted.count] = all.values[i];
         wanted.nulls[wanted.count++] = all.nulls[i];
     }
     LoadedBatch* loaded = load_missing(d, wanted, left);
     MemoryContextSwitchTo(old);
-    site->stopped_at = i;
     site->loaded = loaded;
     site->reader = this_reader();
 }
@@ -166,27 +162,48 @@ PG_FUNCTION_INFO_V1(cache_fetch_of_1_0);
 }
 
 extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
-    CallSite* site = call_site(fcinfo);
-    const Definition* d = site->definition;
-    const Datum argument = PG_GETARG_DATUM(kKey);
-    const bool null = PG_ARGISNULL(kKey);
-    Key key;
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    if (set == nullptr || !IsA(set, ReturnSetInfo) ||
+        (set->allowedModes & SFRM_ValuePerCall) == 0) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("set-valued function called in context that cannot accept a set")));
+    }
+    Site* site = call_site(fcinfo);
+    if (!site->reading) begin(fcinfo, site, set->econtext);
+    if (site->next == site->keys.count) {
+        UnregisterExprContextCallback(set->econtext, finish, PointerGetDatum(site));
+        finish(PointerGetDatum(site));
+        set->isDone = ExprEndResult;
+        PG_RETURN_NULL();
+    }
+    set->isDone = ExprMultipleResult;
+
+    look_ahead(site);
+    const Definition* d = site->call.definition;
+    const uint32 place = site->next++;
+    Key here;
+    ReadRequest request = {d, &site->keys.values[place], &site->keys.nulls[place]};
+    request.size_hint = expected_bytes(d);
+    request.encoded = place < site->encoded;
+    if (!request.encoded) site->encoded = site->asked = site->next;
+    Key* key = request.encoded ? &site->ahead[place % kBucketsAhead] : &here;
     if (site->loaded != nullptr && site->reader == this_reader()) {
-        encode_key(d->cache_id(), 1, d->key_types, &argument, &null, &key);
-        if (const ReadResult* loaded = take_loaded(site->loaded, key)) {
+        if (!request.encoded) {
+            encode_key(d->cache_id(), 1, d->key_types, request.arguments, request.nulls, key);
+            request.encoded = true;
+        }
+        if (const ReadResult* loaded = take_loaded(site->loaded, *key)) {
             if (loaded->is_null) PG_RETURN_NULL();
             return loaded->value;
         }
     }
-    ReadRequest request = {d, &argument, &null};
-    request.size_hint = site->size_hint;
     ReadResult result;
-    const Left left = look_up(request, &key, &result);
+    const Left left = look_up(request, key, &result);
     if (left == Left::kNothing) {
-        if (result.value_bytes > site->size_hint) site->size_hint = result.value_bytes;
+        note_bytes(d, result.value_bytes);
     } else {
-        load(fcinfo, site, left, key);
-        result = *take_loaded(site->loaded, key);
+        load(fcinfo, site, left, place);
+        result = *take_loaded(site->loaded, *key);
     }
     if (result.is_null) PG_RETURN_NULL();
     return result.value;

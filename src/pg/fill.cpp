@@ -13,12 +13,14 @@ extern "C" {
 }
 
 namespace cache_ext::pg {
+
+Load* innermost_load = nullptr;
+
 namespace {
 
 using core::Bypass;
 using core::Counter;
 
-Load* innermost = nullptr;
 uint64 loads = 0;
 
 void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache) {
@@ -113,31 +115,14 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
 
 }  // namespace
 
-bool inside_load() {
-    return innermost != nullptr;
-}
-
 uint64 current_load() {
-    return innermost != nullptr ? innermost->number : 0;
+    return innermost_load != nullptr ? innermost_load->number : 0;
 }
 
-void spoil_outer() {
-    if (innermost != nullptr) innermost->publishable = false;
-}
-
-void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {
-    if (innermost == nullptr) return;
-    innermost->expires_at = std::min(innermost->expires_at, expires_at);
+void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load) {
+    load->expires_at = std::min(load->expires_at, expires_at);
     for (uint32 i = 0; i < tags.count; ++i) {
-        add_tag(innermost, tags.tag[i], tags.is_key[i], tags.cache[i]);
-    }
-}
-
-void check_outer_snapshot(const core::Snapshot& s) {
-    if (innermost != nullptr &&
-        (innermost->snapshot->xmin != s.xmin || innermost->snapshot->xmax != s.xmax ||
-         innermost->snapshot->running_count != s.running_count)) {
-        innermost->publishable = false;
+        add_tag(load, tags.tag[i], tags.is_key[i], tags.cache[i]);
     }
 }
 
@@ -179,12 +164,12 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
 }
 
 void enter_load(const core::Snapshot& snapshot, Load* load) {
-    *load = {innermost, &snapshot, {}, core::kNever, true, ++loads};
-    innermost = load;
+    *load = {innermost_load, &snapshot, {}, core::kNever, true, ++loads};
+    innermost_load = load;
 }
 
 void leave_load(const Load& load, bool failed) {
-    innermost = load.outer;
+    innermost_load = load.outer;
     // An outer loader may catch the error and make a value of it.
     if (failed) spoil_outer();
 }
@@ -207,9 +192,9 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
 
     if (!own.publishable) spoil_outer();
     add_to_outer(own.tags, result->expires_at);
-    if (innermost != nullptr) {
-        add_tag(innermost, key.view.hash, true, core::kNoCache);
-        add_tag(innermost, whole_tag(d->cache_id()), false, d->index);
+    if (innermost_load != nullptr) {
+        add_tag(innermost_load, key.view.hash, true, core::kNoCache);
+        add_tag(innermost_load, whole_tag(d->cache_id()), false, d->index);
     }
 
     count(d, Counter::kLoadMicros, loaded.load_us);

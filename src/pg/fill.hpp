@@ -18,16 +18,30 @@ struct Load {
     uint64 number;  // of the loads of this session
 };
 
-// Is a loader running in this session?
-bool inside_load();
+// The innermost one; nullptr: no loader is running in this session.
+extern Load* innermost_load;
+inline bool inside_load() {
+    return innermost_load != nullptr;
+}
 // Which one, as a number that does not come again; 0: none.
 uint64 current_load();
 // The value being loaded, if there is one, depends on something that tags cannot express.
-void spoil_outer();
+inline void spoil_outer() {
+    if (inside_load()) innermost_load->publishable = false;
+}
 // It depends on these tags, and lives no longer than that.
-void add_to_outer(const core::EntryTags& tags, core::Millis expires_at);
+void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load);
+inline void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {
+    if (inside_load()) add_to_load(tags, expires_at, innermost_load);
+}
 // A loader that reads under another snapshot than its own caller's: not for the outer entry.
-void check_outer_snapshot(const core::Snapshot& snapshot);
+inline void check_outer_snapshot(const core::Snapshot& s) {
+    if (!inside_load()) return;
+    const core::Snapshot& outer = *innermost_load->snapshot;
+    if (outer.xmin != s.xmin || outer.xmax != s.xmax || outer.running_count != s.running_count) {
+        spoil_outer();
+    }
+}
 
 // Have all hard writers of the cache that the snapshot sees sent their invalidation messages? If
 // not, *by is one that has not, 0 if that is not known.

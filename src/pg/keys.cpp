@@ -1,5 +1,7 @@
 #include "pg/keys.hpp"
 
+#include <type_traits>
+
 extern "C" {
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -95,6 +97,100 @@ uint64 hash_of(Oid type, Datum value, Bytes bytes) {
     return hash_bytes_extended(bytes.data, static_cast<int>(bytes.size), 0);
 }
 
+// Appends a column of fixed size and gives its hash: what bytes_of and hash_of make of it, in one
+// go.
+template <class T>
+uint8* append(uint8* out, Datum value, uint64* hash) {
+    static_assert(std::is_unsigned_v<T> && sizeof(T) <= sizeof(uint64));
+    const T bytes = static_cast<T>(value);
+    *out = 1;
+    memcpy(out + 1, &bytes, sizeof(T));
+    uint64 word = 0;
+    memcpy(&word, &bytes, sizeof(T));
+    *hash = finish(word + sizeof(T));
+    return out + 1 + sizeof(T);
+}
+
+// The way of most keys, whose columns are all of fixed size: they fit the buffer. nullptr: another
+// column is among them.
+uint8* encode_fixed(int columns, const Oid* types, const Datum* values, const bool* nulls,
+                    Key* key) {
+    static_assert(sizeof(Key::buffer) >= kMaxKeyColumns * (1 + UUID_LEN));
+    for (int i = 1; i < columns; ++i) {
+        if (fixed_bytes(types[i]) == 0) return nullptr;
+    }
+    uint8* out = key->buffer;
+    for (int i = 0; i < columns; ++i) {
+        uint64* hash = &key->column_hash[i];
+        if (nulls[i]) {
+            *out++ = 0;
+            *hash = kNullHash;
+            continue;
+        }
+        switch (types[i]) {
+            case BOOLOID:
+                out = append<uint8>(out, values[i], hash);
+                break;
+            case INT2OID:
+                out = append<uint16>(out, values[i], hash);
+                break;
+            case INT4OID:
+            case DATEOID:
+                out = append<uint32>(out, values[i], hash);
+                break;
+            case INT8OID:
+            case TIMESTAMPOID:
+            case TIMESTAMPTZOID:
+                out = append<uint64>(out, values[i], hash);
+                break;
+            case UUIDOID:
+                *out = 1;
+                memcpy(out + 1, DatumGetUUIDP(values[i])->data, UUID_LEN);
+                *hash = hash_bytes_extended(out + 1, UUID_LEN, 0);
+                out += 1 + UUID_LEN;
+                break;
+            default:
+                return nullptr;
+        }
+    }
+    return out;
+}
+
+// Any key.
+void encode_sized(int columns, const Oid* types, const Datum* values, const bool* nulls, Key* key) {
+    Bytes parts[kMaxKeyColumns];
+    uint64 scratch[kMaxKeyColumns];
+    size_t total = 0;
+    for (int i = 0; i < columns; ++i) {
+        if (nulls[i]) {
+            total += 1;
+            key->column_hash[i] = kNullHash;
+            continue;
+        }
+        parts[i] = bytes_of(types[i], values[i], &scratch[i]);
+        total += 1 + (fixed_bytes(types[i]) != 0 ? 0 : sizeof(uint32)) + parts[i].size;
+        key->column_hash[i] = hash_of(types[i], values[i], parts[i]);
+    }
+    if (total > core::kMaxKeyBytes) {
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("cache key of %zu bytes is longer than %u bytes", total,
+                               core::kMaxKeyBytes)));
+    }
+    uint8* out = total <= sizeof(key->buffer) ? key->buffer : static_cast<uint8*>(palloc(total));
+    key->view.bytes = out;
+    key->view.size = static_cast<uint32>(total);
+    for (int i = 0; i < columns; ++i) {
+        *out++ = nulls[i] ? 0 : 1;
+        if (nulls[i]) continue;
+        if (fixed_bytes(types[i]) == 0) {
+            memcpy(out, &parts[i].size, sizeof(uint32));
+            out += sizeof(uint32);
+        }
+        memcpy(out, parts[i].data, parts[i].size);
+        out += parts[i].size;
+    }
+}
+
 uint64 seed(CacheId cache, uint64 kind) {
     return hash_combine64(hash_combine64(cache.id, cache.database), kind);
 }
@@ -136,38 +232,22 @@ core::Tag part_tag(CacheId cache, ColumnMask mask, const uint64* column_hash) {
 
 void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,
                 const bool* nulls, Key* key) {
-    Bytes parts[kMaxKeyColumns];
-    uint64 scratch[kMaxKeyColumns];
-    size_t total = 0;
-    for (int i = 0; i < columns; ++i) {
-        if (nulls[i]) {
-            total += 1;
-            key->column_hash[i] = kNullHash;
-            continue;
-        }
-        parts[i] = bytes_of(types[i], values[i], &scratch[i]);
-        total += 1 + (fixed_bytes(types[i]) != 0 ? 0 : sizeof(uint32)) + parts[i].size;
-        key->column_hash[i] = hash_of(types[i], values[i], parts[i]);
-    }
-    if (total > core::kMaxKeyBytes) {
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("cache key of %zu bytes is longer than %u bytes", total,
-                               core::kMaxKeyBytes)));
-    }
-    uint8* out = total <= sizeof(key->buffer) ? key->buffer : static_cast<uint8*>(palloc(total));
-    key->view.bytes = out;
-    key->view.size = static_cast<uint32>(total);
-    for (int i = 0; i < columns; ++i) {
-        *out++ = nulls[i] ? 0 : 1;
-        if (nulls[i]) continue;
-        if (fixed_bytes(types[i]) == 0) {
-            memcpy(out, &parts[i].size, sizeof(uint32));
-            out += sizeof(uint32);
-        }
-        memcpy(out, parts[i].data, parts[i].size);
-        out += parts[i].size;
+    const uint8* end = encode_fixed(columns, types, values, nulls, key);
+    if (end != nullptr) {
+        key->view.bytes = key->buffer;
+        key->view.size = static_cast<uint32>(end - key->buffer);
+    } else {
+        encode_sized(columns, types, values, nulls, key);
     }
     key->view.hash = key_tag(cache, columns, key->column_hash);
+}
+
+bool short_key(Oid type, Datum value, bool null) {
+    if (null || type == NAMEOID || fixed_bytes(type) != 0) return true;
+    const char* v = DatumGetPointer(value);
+    if (VARATT_IS_1B(v)) return !VARATT_IS_1B_E(v);
+    return VARATT_IS_4B_U(v) &&
+           VARSIZE_4B(v) - VARHDRSZ <= sizeof(Key::buffer) - 1 - sizeof(uint32);
 }
 
 void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls) {

@@ -23,7 +23,7 @@ const char* supported_key_types();
 struct Key {
     core::KeyView view;  // bytes point into `buffer` or into palloc'ed memory
     uint64 column_hash[kMaxKeyColumns];
-    uint8 buffer[256];
+    uint8 buffer[272];
 };
 
 // Identity of a cache for hashing.
@@ -35,6 +35,9 @@ struct CacheId {
 // Encodes the arguments. ERROR 54000 if the result is longer than core::kMaxKeyBytes.
 void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,
                 const bool* nulls, Key* key);
+
+// Can a key of this one argument be encoded into Key::buffer, and so without an error?
+bool short_key(Oid type, Datum value, bool null);
 
 // The arguments of an encoded key; values are palloc'ed.
 void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls);

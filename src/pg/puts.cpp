@@ -9,6 +9,9 @@ extern "C" {
 }
 
 namespace cache_ext::pg {
+
+bool anything_put = false;
+
 namespace {
 
 struct PendingPut {
@@ -131,10 +134,11 @@ void add_pending_put(const Definition* d, const Key& key, const uint8* value, ui
     slot->put = put;
     put->next = newest;
     newest = put;
+    anything_put = true;
 }
 
-bool find_pending_put(const Definition* d, const Key& key, const uint8** value, uint32* size,
-                      bool* is_null) {
+bool search_pending_put(const Definition* d, const Key& key, const uint8** value, uint32* size,
+                        bool* is_null) {
     for (const PendingPut* p = with_hash(key.view.hash); p != nullptr; p = p->older) {
         if (p->dropped_at != 0 || p->cache_id != d->id || !same_key(p->key, key.view)) continue;
         if (!still_holds(*p)) return false;
@@ -212,6 +216,7 @@ void collect_pending_puts() {
 }
 
 void discard_pending_puts() {
+    anything_put = false;
     newest = nullptr;
     by_key = nullptr;
     context = nullptr;  // goes with the transaction's memory

@@ -10,9 +10,16 @@ namespace cache_ext::pg {
 void add_pending_put(const Definition* definition, const Key& key, const uint8* value, uint32 size,
                      bool is_null);
 
+// This transaction has put something.
+extern bool anything_put;
+// What find_pending_put does if so.
+bool search_pending_put(const Definition* definition, const Key& key, const uint8** value,
+                        uint32* size, bool* is_null);
 // The value this transaction has put for the key, if any; points into memory of the transaction.
-bool find_pending_put(const Definition* definition, const Key& key, const uint8** value,
-                      uint32* size, bool* is_null);
+inline bool find_pending_put(const Definition* definition, const Key& key, const uint8** value,
+                             uint32* size, bool* is_null) {
+    return anything_put && search_pending_put(definition, key, value, size, is_null);
+}
 
 // An invalidation by this transaction: its own earlier puts no longer count.
 void drop_pending_puts(uint64 cache_id, const Key* key);

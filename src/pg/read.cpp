@@ -3,7 +3,9 @@
 #include "pg/bypass.hpp"
 #include "pg/fill.hpp"
 #include "pg/flights.hpp"
+#include "pg/held.hpp"
 #include "pg/puts.hpp"
+#include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/tasks.hpp"
 #include "pg/values.hpp"
@@ -42,7 +44,21 @@ ReadResult load_only(const ReadRequest& request) {
     return result;
 }
 
-// Looks the key up until the buffer is large enough.
+// The value that a hazard holds, for as long as a copy made now would last.
+Datum use_held(const Definition* d, const uint8* value, core::Ref* hazard) {
+    const Datum datum = PointerGetDatum(value);
+    hold_for_context(hazard);
+    return is_compressed(d, datum) ? decompressed(datum) : datum;
+}
+
+// How much of a value a hit will read: of one that it only holds, what kind of value it is.
+uint32 to_fetch(const ReadRequest& request) {
+    return request.size_hint > static_cast<uint32>(settings.copy_up_to_bytes) ? sizeof(uint64)
+                                                                              : request.size_hint;
+}
+
+// Looks the key up. Small values are copied; larger ones are used where they lie, as long as there
+// are hazards, and otherwise copied as soon as the buffer is large enough.
 core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                   const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
     const bool needs_tags = inside_load() || TransactionIdIsValid(GetTopTransactionIdIfAny());
@@ -51,17 +67,25 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
     const core::Detail detail =
         ++uses % core::kHitSample == 0 ? core::Detail::kServe : core::Detail::kServeQuietly;
     uint64 by_value = 0;
-    uint32 room = d->value_by_value ? sizeof(by_value) : std::max<uint32>(request.size_hint, 64);
+    core::Ref* hazard = d->value_by_value ? nullptr : free_hazard();
+    const auto small = static_cast<uint32>(settings.copy_up_to_bytes);
+    uint32 room = d->value_by_value           ? sizeof(by_value)
+                  : hazard == nullptr         ? std::max<uint32>(request.size_hint, 64)
+                  : request.size_hint > small ? 0
+                                              : small;
     for (;;) {
-        auto* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
-                                         : static_cast<uint8*>(palloc(room));
+        uint8* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
+                        : room > 0        ? static_cast<uint8*>(palloc(room))
+                                          : nullptr;
         const core::Found found = store().lookup(d->index, key.view, snapshot, buffer, room, detail,
-                                                 needs_tags ? tags : nullptr, allow_stale);
+                                                 needs_tags ? tags : nullptr, allow_stale, hazard);
         const bool stale = found.result == core::LookupResult::kStale;
         if (stale || found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
             if (d->value_by_value) {
                 result->value = static_cast<Datum>(by_value);
+            } else if (found.held != nullptr) {
+                result->value = use_held(d, found.held, hazard);
             } else {
                 result->value = PointerGetDatum(buffer);
                 if (!found.is_null) result->value = open_value(d, result->value);
@@ -73,7 +97,7 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
             add_to_outer(*tags, found.expires_at);
             return found;
         }
-        if (!d->value_by_value) pfree(buffer);
+        if (!d->value_by_value && buffer != nullptr) pfree(buffer);
         if (found.result != core::LookupResult::kTooSmall) return found;
         room = found.value_bytes;
     }
@@ -100,13 +124,15 @@ core::Found peek_cached(const Definition* d, const Key& key, const core::Snapsho
 Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     const Definition* d = request.definition;
     *result = {0, true, Source::kNothing, false, 0, 0, 0};
-    encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+    if (!request.encoded) {
+        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+    }
     const Left load = request.never_load ? Left::kNothing : Left::kLoad;
     if (!shared_ready()) {
         warn_not_preloaded();
         return load;
     }
-    store().prefetch(key->view.hash);
+    if (!request.encoded) store().prefetch(key->view.hash);
     const uint8* put;
     uint32 put_size;
     if (find_pending_put(d, *key, &put, &put_size, &result->is_null)) {
@@ -128,6 +154,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         return load;
     }
 
+    if (!request.encoded) store().prefetch(key->view.hash, to_fetch(request));
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     check_outer_snapshot(snapshot);
     // What is put, and what is absent, has no writers that an outer value could be judged by.
@@ -143,8 +170,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
             return load;
         }
         if (served) {
-            count(d, result->source == Source::kStale ? Counter::kStaleHits : Counter::kHits);
-            count(d, Counter::kSavedMicros, found.load_us);
+            count_hit(d, result->source == Source::kStale, found.load_us);
             if (found.refresh_due) {
                 const core::Millis deadline = found.expires_at == core::kNever
                                                   ? core::kNever

@@ -15,6 +15,7 @@ struct ReadRequest {
     bool never_load = false;  // cache_peek, and caches without a loader
     bool fresh = false;       // cache_refresh: load even if there is a value
     uint32 size_hint = 0;     // bytes that the value will probably take
+    bool encoded = false;     // the key is filled in, and its memory has been asked for
 };
 
 struct ReadResult {
@@ -48,7 +49,8 @@ enum class Left : uint8 {
     kFill   // a value that may be published, unless definition_for_fill() is against it
 };
 
-// Everything of a read that needs no loader; also fills in the key.
+// Everything of a read that needs no loader; also fills in the key, unless the request says that it
+// is filled in.
 Left look_up(const ReadRequest& request, Key* key, ReadResult* result);
 // Would look_up serve the key without loading? Counts nothing.
 bool would_serve(const Definition* definition, const Datum* arguments, const bool* nulls);

@@ -82,6 +82,10 @@ void define_settings(bool preloading) {
     DefineCustomIntVariable("cache_ext.compress_above", "Values larger than this are compressed.",
                             nullptr, &settings.compress_above_bytes, 2048, 64, INT_MAX / 2,
                             PGC_SIGHUP, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("cache_ext.copy_up_to", "Values up to this size are copied.",
+                            "A query uses larger ones where they lie in shared memory.",
+                            &settings.copy_up_to_bytes, 512, 0, INT_MAX / 2, PGC_USERSET,
+                            GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("cache_ext.workers", "Background workers per database at most.",
                             "Zero: nothing is refreshed ahead of time.", &settings.workers, 3, 0,
                             64, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);

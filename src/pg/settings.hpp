@@ -16,6 +16,7 @@ struct Settings {
     int load_wait_ms;          // cache_ext.load_wait
     int compression;           // cache_ext.compression: kNoCompression, or PostgreSQL's letter
     int compress_above_bytes;  // cache_ext.compress_above
+    int copy_up_to_bytes;      // cache_ext.copy_up_to
     int workers;               // cache_ext.workers
     int queue_size;            // cache_ext.queue_size
     int refresh_interval_ms;   // cache_ext.refresh_interval

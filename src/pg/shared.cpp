@@ -14,6 +14,9 @@ extern "C" {
 }
 
 namespace cache_ext::pg {
+
+Shared shared;
+
 namespace {
 
 constexpr const char* kTranche = "CacheExt";
@@ -22,8 +25,6 @@ shmem_request_hook_type previous_request_hook = nullptr;
 shmem_startup_hook_type previous_startup_hook = nullptr;
 
 LWLockPadded* locks = nullptr;
-core::Store the_store;
-bool ready = false;
 
 void lock_shared(core::LockId id) {
     LWLockAcquire(&locks[id].lock, LW_SHARED);
@@ -38,6 +39,7 @@ void unlock(core::LockId id) {
 core::StoreOptions options() {
     core::StoreOptions o;
     o.max_caches = static_cast<uint32_t>(settings.max_caches);
+    o.readers = static_cast<uint32_t>(MaxBackends);
     return o;
 }
 
@@ -75,9 +77,9 @@ void startup() {
     attach_flights(&locks[core::Store::lock_count(options()) + 2].lock);
     attach_loading_state(&locks[core::Store::lock_count(options()) + 3].lock);
     attach_clear();
-    the_store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
-    the_store.set_eviction(static_cast<core::Eviction>(settings.eviction));
-    ready = true;
+    shared.store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
+    shared.store.set_eviction(static_cast<core::Eviction>(settings.eviction));
+    shared.ready = true;
     LWLockRelease(AddinShmemInitLock);
     if (static_cast<size_t>(settings.memory_kb) * 1024 < bytes && !IsUnderPostmaster) {
         ereport(WARNING,
@@ -97,16 +99,8 @@ void install_shared_memory_hooks() {
     shmem_startup_hook = startup;
 }
 
-bool shared_ready() {
-    return ready;
-}
-
-core::Store& store() {
-    return the_store;
-}
-
 void require_shared(const char* what) {
-    if (ready) return;
+    if (shared.ready) return;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("%s needs the shared memory of cache_ext", what),
                     errdetail("The library was not loaded when the server started."),

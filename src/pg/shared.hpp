@@ -10,11 +10,22 @@ namespace cache_ext::pg {
 // Installs the request and startup hooks. Only while shared_preload_libraries are being loaded.
 void install_shared_memory_hooks();
 
+// What the two functions below give; nobody else uses it.
+struct Shared {
+    core::Store store;
+    bool ready = false;
+};
+extern Shared shared;
+
 // False: the library was not preloaded; there is no store, and reads run their loaders.
-bool shared_ready();
+inline bool shared_ready() {
+    return shared.ready;
+}
 
 // Only if shared_ready().
-core::Store& store();
+inline core::Store& store() {
+    return shared.store;
+}
 
 // For counters: neighbours have different ones.
 inline uint32 stripe() {

@@ -1,27 +1,9 @@
 #include "pg/snapshots.hpp"
 
 namespace cache_ext::pg {
-namespace {
-
-core::Xid widen_near(TransactionId xid, uint64 reference) {
-    const auto distance = static_cast<int32>(xid - static_cast<uint32>(reference));
-    return reference + static_cast<int64>(distance);
-}
-
-}  // namespace
 
 core::Xid widen(TransactionId xid) {
     return widen_near(xid, latest_completed_xid());
-}
-
-core::Snapshot to_core(Snapshot snapshot) {
-    const uint64 reference = latest_completed_xid();
-    core::Snapshot s;
-    s.xmin = widen_near(snapshot->xmin, reference);
-    s.xmax = widen_near(snapshot->xmax, reference);
-    s.running = snapshot->xip;
-    s.running_count = snapshot->xcnt;
-    return s;
 }
 
 core::Snapshot copy_to_core(Snapshot snapshot) {

@@ -13,8 +13,17 @@ namespace cache_ext::pg {
 // A 32-bit XID of now with its epoch: it and the newest completed one are less than 2^31 apart.
 core::Xid widen(TransactionId xid);
 
+inline core::Xid widen_near(TransactionId xid, uint64 reference) {
+    const auto distance = static_cast<int32>(xid - static_cast<uint32>(reference));
+    return reference + static_cast<int64>(distance);
+}
+
 // A view of `snapshot`, which must be an MVCC snapshot and outlive the view.
-core::Snapshot to_core(Snapshot snapshot);
+inline core::Snapshot to_core(const SnapshotData* snapshot) {
+    const uint64 reference = latest_completed_xid();
+    return {widen_near(snapshot->xmin, reference), widen_near(snapshot->xmax, reference),
+            snapshot->xip, snapshot->xcnt};
+}
 
 // A copy that lives in the current memory context.
 core::Snapshot copy_to_core(Snapshot snapshot);

@@ -68,12 +68,20 @@ bool same_value(const Definition* d, Datum a, bool a_null, Datum b, bool b_null)
     return x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
 }
 
+bool is_compressed(const Definition* d, Datum stored) {
+    return d->value_length == -1 && VARATT_IS_COMPRESSED(DatumGetPointer(stored));
+}
+
+Datum decompressed(Datum stored) {
+    return PointerGetDatum(
+        detoast_attr(reinterpret_cast<struct varlena*>(DatumGetPointer(stored))));
+}
+
 Datum open_value(const Definition* d, Datum stored) {
-    if (d->value_length != -1 || !VARATT_IS_COMPRESSED(DatumGetPointer(stored))) return stored;
-    struct varlena* value =
-        detoast_attr(reinterpret_cast<struct varlena*>(DatumGetPointer(stored)));
+    if (!is_compressed(d, stored)) return stored;
+    const Datum value = decompressed(stored);
     pfree(DatumGetPointer(stored));
-    return PointerGetDatum(value);
+    return value;
 }
 
 }  // namespace cache_ext::pg

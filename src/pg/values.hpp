@@ -19,6 +19,9 @@ void stored_bytes(const Definition* definition, Datum value, bool is_null, Value
 
 // The value of stored bytes, copied into the current memory context.
 Datum value_from_bytes(const Definition* definition, const uint8* data, uint32 size);
+// Is it stored compressed, so that it is of use only decompressed? The result is palloc'ed.
+bool is_compressed(const Definition* definition, Datum stored);
+Datum decompressed(Datum stored);
 // A value whose stored bytes have just been copied into memory of ours: decompressed if need be.
 Datum open_value(const Definition* definition, Datum stored);
 

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 many() {
-    local round keys name
+    local round keys name single many
     mkdir -p "$SCRATCH/samples/many"
     keys="{$(seq -s , 1 97 9700)}"
     statement many_single '\set k random(1, 10000)' 'SELECT cache_get_bench_json(:k);'
@@ -16,6 +16,14 @@ many() {
                 "$(transactions 1 1 bench -D "keys=$keys" -f "$SCRATCH/statements/many_$name.sql")"
         done
     done
+    # Without the protocol: all keys, in the order that inserver.sh has.
+    while read -r single && read -r many; do
+        sample many/one_by_one "$single"
+        sample many/by_array "$many"
+    done < <(for ((round = 0; round < 2 * ROUNDS + 1; round++)); do
+        bench_psql -c "SELECT bench_nanoseconds('cache_get_bench_json((n * 7919) % 10000 + 1)')" \
+            -c 'SELECT bench_many_nanoseconds()'
+    done)
     all_cores
     echo "### 100 keys at once"
     echo
@@ -28,6 +36,14 @@ many() {
             "$(calc "$(median many/single) / $(median many/many) / 100" %.3f)"
         cells 'table, k = ANY of 100 keys' "$(calc "1e6 / $(median many/table)" %.0f)" \
             "$(calc "$(median many/single) / $(median many/table) / 100" %.3f)"
+    } | table
+    echo "10,000 scattered keys in one statement that only counts the values, nanoseconds per key:"
+    echo
+    {
+        cells read ns ratio
+        cells 'cache_get_<name>, once for each row' "$(figure many/one_by_one)" 1
+        cells 'cache_get_many_<name> of one array' "$(figure many/by_array)" \
+            "$(ratio many/by_array many/one_by_one)"
     } | table
     require_hits
     target 'cache_get_many of 100 / 100 single calls' \

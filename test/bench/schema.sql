@@ -11,6 +11,10 @@ CREATE FUNCTION bench_constant_jsonb(k int) RETURNS jsonb
     AS :'module', 'bench_constant_jsonb' LANGUAGE c STABLE PARALLEL SAFE;
 CREATE FUNCTION bench_copied_json(k int) RETURNS json
     AS :'module', 'bench_copied_json' LANGUAGE c STABLE PARALLEL SAFE;
+CREATE FUNCTION bench_kept_json(k int) RETURNS json
+    AS :'module', 'bench_kept_json' LANGUAGE c STABLE PARALLEL SAFE;
+CREATE FUNCTION bench_kept_jsonb(k int) RETURNS jsonb
+    AS :'module', 'bench_kept_jsonb' LANGUAGE c STABLE PARALLEL SAFE;
 CREATE FUNCTION bench_nothing() RETURNS trigger AS :'module', 'bench_nothing' LANGUAGE c;
 
 CREATE FUNCTION bench_value(k int) RETURNS json LANGUAGE sql IMMUTABLE
@@ -46,6 +50,22 @@ BEGIN
     started := clock_timestamp();
     FOR i IN 1..10 LOOP
         EXECUTE query;
+    END LOOP;
+    RETURN extract(epoch FROM clock_timestamp() - started) * 1e9 / 100000;
+END
+$$;
+
+-- The same of cache_get_many for all keys by one array.
+CREATE FUNCTION bench_many_nanoseconds() RETURNS float8 LANGUAGE plpgsql AS
+$$
+DECLARE
+    keys    int[] := ARRAY(SELECT (n * 7919) % 10000 + 1 FROM generate_series(1, 10000) AS n);
+    started timestamptz;
+BEGIN
+    PERFORM count(m.value) FROM cache_get_many_bench_json(keys) AS m;
+    started := clock_timestamp();
+    FOR i IN 1..10 LOOP
+        PERFORM count(m.value) FROM cache_get_many_bench_json(keys) AS m;
     END LOOP;
     RETURN extract(epoch FROM clock_timestamp() - started) * 1e9 / 100000;
 END

@@ -214,39 +214,69 @@ SELECT count(*), sum(value), sum(value - key) AS wrong FROM cache_get_many_wide(
 SELECT sum(m.value), sum(m.value - m.key) AS wrong
 FROM generate_series(20000, 20010, 5) AS g, LATERAL cache_get_many_wide(numbers(g, g + 7)) AS m;
 
--- An expression outlives a snapshot, and a load: what it has loaded before does not.
+-- A reader can get into a load: what it has loaded before is not good there.
 CREATE TABLE few (id int, n int);
 INSERT INTO few VALUES (1, 10), (2, 20);
 CREATE FUNCTION few_one(id int) RETURNS int LANGUAGE sql STABLE AS
     'SELECT n FROM few AS f WHERE f.id = $1';
 SELECT cache_create('few', 'few_one(int)');
 SELECT cache_invalidate_on('few', 'few', '{id}');
-CREATE FUNCTION few_expression(which int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION few_outer(i int) RETURNS int LANGUAGE plpgsql STABLE AS $$
 DECLARE
+    reader refcursor := 'reader';
     found int;
 BEGIN
-    found := cache_fetch_of(NULL::int, 'few', '{1,2}'::int[], which);
-    RETURN found;
+    IF EXISTS (SELECT FROM pg_cursors WHERE name = 'reader') THEN
+        FETCH reader INTO found;
+    END IF;
+    RETURN i + COALESCE(found, 0);
 END $$;
-DO $$
-BEGIN
-    FOR i IN 1..2 LOOP
-        RAISE NOTICE 'few: %', few_expression(1);
-        UPDATE few SET n = n + 1 WHERE id = 1;
-    END LOOP;
-END $$;
-CREATE FUNCTION few_outer(i int) RETURNS int LANGUAGE sql STABLE AS 'SELECT i + few_expression(1)';
 SELECT cache_create('few_outer', 'few_outer(int)');
+-- The first row has both loaded; the second one is read inside a load, which depends on it then.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
+DECLARE reader CURSOR FOR SELECT value FROM cache_get_many_few('{1,2}');
+FETCH reader;
 SELECT cache_get_few_outer(100);
-SELECT cache_get_few_outer(200);
 COMMIT;
-UPDATE few SET n = 50 WHERE id = 1;
-SELECT cache_get_few_outer(100), cache_get_few_outer(200);
+SELECT cache_get_few_outer(100);
+UPDATE few SET n = 50 WHERE id = 2;
+SELECT cache_get_few_outer(100);
 
-SELECT error_of('SELECT cache_fetch_of(NULL::int, ''total'', ''{1}''::int[], 1)');
-SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''total'', ''{1}''::bigint[], 1)');
-SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''nothing'', ''{1}''::int[], 1)');
+-- A reader that stops early, and begins again; one for each of several arrays, of any length.
+BEGIN;
+DECLARE reader SCROLL CURSOR FOR SELECT * FROM cache_get_many_few('{2,1,2,NULL,1}');
+FETCH 2 FROM reader;
+MOVE ABSOLUTE 0 FROM reader;
+UPDATE few SET n = 60 WHERE id = 2;
+FETCH ALL FROM reader;
+COMMIT;
+SELECT * FROM cache_get_many_few('{2,1,2,1,2,1,2,1,2,1,2}') LIMIT 1;
+SELECT g, sum(m.value), count(*) FROM generate_series(0, 20, 4) AS g,
+    LATERAL (SELECT * FROM cache_get_many_few(array_fill(2 - g / 4 % 2, ARRAY[g])) LIMIT 10) AS m
+GROUP BY g ORDER BY g;
+SELECT x, (SELECT sum(value) FROM cache_get_many_few(ARRAY[x, 2]) LIMIT 1) FROM generate_series(1, 3) AS x;
+SELECT * FROM cache_get_many_few('{{1,2},{2,1}}');
+
+-- Keys of which some are long, and some compressed.
+CREATE FUNCTION text_one(t text) RETURNS int LANGUAGE sql STABLE AS 'SELECT length($1)';
+SELECT cache_create('text_length', 'text_one(text)');
+CREATE TEMP TABLE texts AS
+    SELECT i, CASE i % 4 WHEN 0 THEN repeat('x', 300 + i) WHEN 1 THEN repeat('y', 7000 + i)
+                         WHEN 2 THEN 'short ' || i END AS t FROM generate_series(1, 40) AS i;
+SELECT count(*), count(value), sum(value - length(key)) AS wrong
+FROM cache_get_many_text_length((SELECT array_agg(t ORDER BY i) FROM texts));
+SELECT count(*), count(value), sum(value - length(key)) AS wrong
+FROM cache_get_many_text_length((SELECT array_agg(t ORDER BY -i) FROM texts));
+SELECT hits, misses, bypasses FROM cache_stat WHERE cache = 'text_length';
+-- Too long for a key, but nobody asks for it.
+SELECT cache_get_text_length('a');
+SELECT value FROM cache_get_many_text_length(ARRAY['a', repeat('z', 9000)]) LIMIT 1;
+SELECT error_of($$SELECT value FROM cache_get_many_text_length(ARRAY['a', repeat('z', 9000)])$$);
+SELECT error_of('SELECT COALESCE(cache_fetch_of(NULL::bigint, ''total'', ''{1}''::int[]), 0)');
+
+SELECT error_of('SELECT cache_fetch_of(NULL::int, ''total'', ''{1}''::int[])');
+SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''total'', ''{1}''::bigint[])');
+SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''nothing'', ''{1}''::int[])');
 
 \set ECHO none
 \i include/end.sql

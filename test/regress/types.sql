@@ -286,4 +286,47 @@ SELECT cache_get_strict(1, 2), cache_get_strict(1, NULL), cache_get('strict', NU
 SELECT error_of($$SELECT cache_get_k_text(repeat('x', 100000))$$);
 SELECT error_of($$SELECT cache_get('k_text', repeat('x', 100000))$$);
 
+-- A trigger computes the tag of a key as a read does, for every type, alone and beside another column.
+CREATE TABLE keyed (type regtype, key text);
+INSERT INTO keyed VALUES
+    ('bool', 't'), ('bool', 'f'), ('int2', '-32768'), ('int2', '7'), ('int4', '-1'), ('int4', '2147483647'),
+    ('int8', '-9223372036854775808'), ('int8', '4294967296'), ('date', '1999-12-31'), ('date', '2020-02-29'),
+    ('timestamp', '1999-12-31 23:59:59.5'), ('timestamp', 'infinity'), ('timestamptz', '2020-02-29 12:00:00+02'),
+    ('uuid', '6f0a6c0e-9d5c-4a52-8d75-5d3ac93b7b8e'), ('text', ''), ('text', 'a longer text than eight'),
+    ('bytea', '\x00ff'), ('name', 'a name'), ('jsonb', '{"a": [1.0, null]}');
+DO $$
+DECLARE
+    x    keyed;
+    seen int[];
+BEGIN
+    FOR x IN SELECT * FROM keyed LOOP
+        CREATE TABLE row_of_key (n int, label text);
+        EXECUTE format('ALTER TABLE row_of_key ADD k %s', x.type);
+        EXECUTE format('INSERT INTO row_of_key VALUES (1, %L, %L)', 'x', x.key);
+        EXECUTE format('CREATE FUNCTION by_key(k %s) RETURNS int STABLE LANGUAGE sql
+                        RETURN (SELECT r.n FROM row_of_key AS r WHERE r.k = $1)', x.type);
+        EXECUTE format('CREATE FUNCTION by_both(k %s, label text) RETURNS int STABLE LANGUAGE sql
+                        RETURN (SELECT r.n FROM row_of_key AS r WHERE r.k = $1 AND r.label = $2)', x.type);
+        PERFORM cache_create('by_key', format('by_key(%s)', x.type)::regprocedure);
+        PERFORM cache_create('by_both', format('by_both(%s, text)', x.type)::regprocedure);
+        PERFORM cache_invalidate_on('by_key', 'row_of_key', '{k}');
+        PERFORM cache_invalidate_on('by_both', 'row_of_key', '{k,label}');
+        COMMIT;
+        FOR i IN 1..2 LOOP
+            EXECUTE format('SELECT ARRAY[cache_get_by_key(%1$L), cache_get_by_both(%1$L, ''x'')]', x.key)
+                INTO seen;
+            COMMIT;
+            IF seen IS DISTINCT FROM ARRAY[i, i] THEN
+                RAISE WARNING '% %: %, not %', x.type, x.key, seen, i;
+            END IF;
+            UPDATE row_of_key SET n = n + 1;
+            COMMIT;
+        END LOOP;
+        PERFORM cache_drop('by_key'), cache_drop('by_both');
+        EXECUTE format('DROP FUNCTION by_key(%1$s), by_both(%1$s, text)', x.type);
+        DROP TABLE row_of_key;
+        COMMIT;
+    END LOOP;
+END $$;
+
 \i include/end.sql

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <thread>
+#include <vector>
 
 #include "support/store.hpp"
 
@@ -117,6 +119,18 @@ TEST_F(StoreUnlocked, APartitionThatIsBeingWrittenIsWaitedFor) {
     EXPECT_TRUE(served);
 }
 
+TEST_F(StoreUnlocked, PrefetchingTakesNoLockAndLeavesNoTrace) {
+    ASSERT_EQ(cache.put("k", "value", kAll), PublishResult::kPublished);
+    const std::vector<std::byte> before(store.block(), store.block() + store.bytes());
+    const std::uint64_t locks = TestLocks::taken();
+    for (const char* key : {"k", "absent"}) {
+        store->prefetch(cache.hash(key));
+        for (std::uint32_t bytes : {0U, 5U, UINT32_MAX}) store->prefetch(cache.hash(key), bytes);
+    }
+    EXPECT_EQ(TestLocks::taken(), locks);
+    EXPECT_EQ(std::memcmp(before.data(), store.block(), before.size()), 0);
+}
+
 // One thread replaces two values of the same size over and over, in memory that a third is freed
 // from and given to again; the others must see only whole values of the right key.
 TEST_F(StoreUnlocked, ATornValueIsNeverServed) {
@@ -125,6 +139,8 @@ TEST_F(StoreUnlocked, ATornValueIsNeverServed) {
     std::atomic<std::uint64_t> wrong{0}, right{0};
     const auto read = [&](const std::string& key, const std::string& letters) {
         while (!stop) {
+            store->prefetch(cache.hash(key));
+            store->prefetch(cache.hash(key), 3000);
             const Got got = cache.get_quietly(key, kAll, Detail::kPeek);
             if (got.result != LookupResult::kHit) continue;
             const bool whole = got.value.size() == 3000 &&

@@ -153,11 +153,13 @@ struct Options {
 
 class TestStore {
   public:
+    static constexpr std::uint32_t kReaders = 4;
+
     explicit TestStore(std::size_t bytes = std::size_t{4} << 20, std::uint32_t max_caches = 8)
         : bytes_(bytes), block_(static_cast<std::byte*>(std::aligned_alloc(64, bytes)), std::free) {
         std::memset(block_.get(), 0xA5, bytes);
         FakeClock::set(1000);
-        if (!Store::format(block_.get(), bytes, StoreOptions{max_caches})) std::abort();
+        if (!Store::format(block_.get(), bytes, StoreOptions{max_caches, kReaders})) std::abort();
         store_ = Store(block_.get(), TestLocks::table(), FakeClock::clock());
     }
     Store& operator*() { return store_; }
@@ -252,6 +254,11 @@ class TestCache {
             got.value.assign(buffer, buffer + got.found.value_bytes);
         }
         return got;
+    }
+    // Holds the value instead of copying it, however small it is.
+    Found hold(const std::string& key, const Snapshot& s, Ref* hazard, EntryTags* tags = nullptr,
+               bool allow_stale = false, Detail detail = Detail::kServeQuietly) const {
+        return store_->lookup(index_, view(key), s, nullptr, 0, detail, tags, allow_stale, hazard);
     }
     LookupResult peek(const std::string& key, const Snapshot& s, Tag hash = 0) const {
         return get(key, s, Detail::kInspect, hash).result;
