@@ -12,7 +12,8 @@ constexpr std::uint64_t kMagic = 0x6361636865657874;  // "cacheext"
 constexpr std::size_t kLine = 64;
 
 // One index bucket per this many bytes of the block, and so on. Entries are rarely smaller than a
-// quarter of a kilobyte in all; partial tags and writers are fewer than entries.
+// quarter of a kilobyte in all; partial tags and writers are fewer than entries. Slots are large
+// (2.7 % of the block at this number), so they are rounded down to a power of two.
 constexpr std::size_t kBytesPerBucket = 512;
 constexpr std::size_t kBytesPerNodeBucket = 8192;
 constexpr std::size_t kBytesPerSlot = 16384;
@@ -28,9 +29,16 @@ std::size_t round_up(std::size_t n) {
     return (n + kLine - 1) / kLine * kLine;
 }
 
-std::uint32_t per_partition(std::size_t bytes, std::size_t each) {
-    const std::size_t n = bytes / each / kPartitions;
-    return static_cast<std::uint32_t>(std::bit_ceil(std::max<std::size_t>(n, 2)));
+std::size_t per_partition(std::size_t bytes, std::size_t each) {
+    return std::max<std::size_t>(bytes / each / kPartitions, 2);
+}
+
+std::uint32_t power_above(std::size_t n) {
+    return static_cast<std::uint32_t>(std::bit_ceil(n));
+}
+
+std::uint32_t power_below(std::size_t n) {
+    return static_cast<std::uint32_t>(std::bit_floor(n));
 }
 
 StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
@@ -38,9 +46,9 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
     h.magic = kMagic;
     h.bytes = bytes;
     h.max_caches = options.max_caches;
-    h.buckets_per_partition = per_partition(bytes, kBytesPerBucket);
-    h.node_buckets_per_partition = per_partition(bytes, kBytesPerNodeBucket);
-    h.slots_per_partition = per_partition(bytes, kBytesPerSlot);
+    h.buckets_per_partition = power_above(per_partition(bytes, kBytesPerBucket));
+    h.node_buckets_per_partition = power_above(per_partition(bytes, kBytesPerNodeBucket));
+    h.slots_per_partition = power_below(per_partition(bytes, kBytesPerSlot));
     h.partitions = round_up(sizeof(StoreHeader));
     h.buckets = h.partitions + kPartitions * sizeof(Partition);
     h.node_buckets =

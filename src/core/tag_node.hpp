@@ -29,28 +29,31 @@ struct TagNode {
     std::uint16_t place;
     bool is_key;  // it is some entry's full key: its writers are in the shared slot as well
 
-    // The ring in few words (pack() has what they stand for). Undefined while there is a full one.
+    // The ring in few words, undefined while there is a full one: its newest record, and the one
+    // before or the witness.
     std::uint8_t marks;
-    Xid newer_xid;
-    Millis newer_at;
-    Xid older_xid;
-    Seq older_seq;
-    Millis older_at;
+    struct {
+        std::uint32_t newer_xid;  // both XIDs: so much below the largest
+        std::uint32_t older_xid;  // low half of the largest itself, if overflowed
+        std::int32_t older_seq;   // less last_seq; high half of the largest, if overflowed
+        std::uint32_t older_at;   // ms before newer_at
+        std::int64_t newer_at;    // Millis; seq of the witness, if there is no record
+    } ring;
 
     // Keeps the state of a ring here, if that is possible, and makes it the node's. Exact, but that
     // a writer known to have ended may have to be asked for again. False, and nothing done: there
     // is more to say.
-    bool pack(const WriterRing& ring);
+    bool pack(const WriterRing& from);
     // The same of a ring that has been settled.
-    bool pack_settled(const WriterRing& ring);
+    bool pack_settled(const WriterRing& from);
     // Where there is no memory for more: packs what WriterRing::keep_newest() leaves.
-    void pack_overflowed(WriterRing ring);
+    void pack_overflowed(WriterRing from);
     // The ring that was packed.
-    void unpack(WriterRing* ring) const;
+    void unpack(WriterRing* to) const;
     // Makes the state of the full ring known to those who do not look at it.
-    void publish(const WriterRing& ring) {
-        store_release(head.guard, ring.guard);  // in the order of WriterRing::append()
-        store_release(head.last_seq, ring.last_seq);
+    void publish(const WriterRing& from) {
+        store_release(head.guard, from.guard);  // in the order of WriterRing::append()
+        store_release(head.last_seq, from.last_seq);
     }
 
   private:
@@ -62,10 +65,10 @@ struct TagNode {
         kOlderBorrowed = 16,
         kOlderEnded = 32,    // the newer one has found it ended, if not one before that
         kOlderWitness = 64,  // it is the witness, perhaps no more than that
-        kOverflowed = 128    // horizon is 1 above the largest, which is in older_xid
+        kOverflowed = 128    // horizon is 1 above the largest
     };
 };
 static_assert(std::is_trivially_copyable_v<TagNode>);
-static_assert(sizeof(TagNode) == 80);
+static_assert(sizeof(TagNode) == 64);
 
 }  // namespace cache_ext::core

@@ -146,6 +146,37 @@ TEST(TagNode, WithoutMemoryOnlySnapshotsThatSeeAllAreServed) {
     EXPECT_TRUE(w.ring.usable(w.snapshot()));
 }
 
+TEST(TagNode, WhatIsTooFarApartDoesNotFit) {
+    constexpr Xid kFar = Xid{1} << 40;
+    WriterRecord dropped[kRingCapacity];
+    WriterRing far_xid, far_seq, back_in_time;
+    far_xid.init();
+    far_xid.add(kTag, kFar, 1, false, {}, dropped);
+    far_xid.add(kTag, 5, 2, false, {}, dropped);
+    EXPECT_FALSE(Node().pack_settled(far_xid));
+    far_seq.init();
+    far_seq.add(kTag, 5, 1, false, {}, dropped);
+    far_seq.add(kTag, 6, Seq{1} << 33, false, {}, dropped);
+    EXPECT_FALSE(Node().pack_settled(far_seq));
+    back_in_time.init();
+    back_in_time.add(kTag, 5, 1, false, {}, dropped, false, 100);
+    back_in_time.add(kTag, 6, 2, false, {}, dropped, false, 99);
+    EXPECT_FALSE(Node().pack_settled(back_in_time));
+    // The last resort takes everything.
+    for (const WriterRing& ring : {far_xid, far_seq, back_in_time}) {
+        Node node;
+        node.pack_overflowed(ring);
+        EXPECT_EQ(node.ring().last_seq, ring.last_seq);
+        EXPECT_EQ(node.ring().record_count, 1);
+        EXPECT_EQ(node.ring().records[0].seq, ring.last_seq);
+        const HeldSnapshot all(kFar + 1, kFar + 1, {}), old(kFar, kFar, {});
+        EXPECT_TRUE(node.ring().usable(all));
+        EXPECT_FALSE(node.ring().agrees(kTag, 1, {}, all)) << "older than the last writer";
+        EXPECT_TRUE(node.ring().agrees(kTag, ring.last_seq, {}, all));
+        EXPECT_EQ(node.ring().usable(old), ring.largest < kFar);
+    }
+}
+
 // Writers come and go; a node keeps the ring in one of four ways. Entries and snapshots grow old.
 // Sometimes the last entry goes: then another tag's ring takes over what the node knew.
 class History {
