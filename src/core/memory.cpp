@@ -10,6 +10,9 @@ namespace {
 // Evictions by policy before a request clears one place.
 constexpr int kPolicyVictims = 8;
 
+// How many allocations are looked at in one go, under the arena's lock.
+constexpr int kLookAhead = 512;
+
 // What a larger ghost table may cost: it is tried for again, and entries need not go for it.
 constexpr int kGhostRounds = 32;
 constexpr std::uint32_t kGhostsAtOnce = 1024;
@@ -53,8 +56,9 @@ Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
 
 // The holes that the policy's victims leave do not touch, so for a large value among small ones
 // thousands would have to go. This takes one victim and then what lies behind it in the block,
-// whosever it is, until there is room. Gives up at memory that cannot be evicted: a ghost table, a
-// page of nodes, an entry that is not linked yet, or one that a reader holds.
+// whosever it is, until there is room. Gives up at memory that cannot be evicted, before anything
+// goes for nothing if that is near enough: a ghost table, a page of nodes, an entry that is not
+// linked yet, or one that a reader holds.
 Ref Store::clear_room(std::size_t bytes, Label label) {
     const CacheIndex heaviest = heaviest_budget();
     if (heaviest == kNoCache) return kNullRef;
@@ -70,11 +74,15 @@ Ref Store::clear_room(std::size_t bytes, Label label) {
         retire(start);
         return kNullRef;
     }
-    for (;;) {
+    for (int step = 0;; ++step) {
         Ref next;
         Label what = 0;
         {
             LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+            if (step % kLookAhead == 0 && obstacle_behind(start, Arena::gross_size(bytes))) {
+                arena_.free(start);
+                return kNullRef;
+            }
             if (arena_.room_around(start) >= Arena::gross_size(bytes)) {
                 arena_.free(start);
                 return take_memory(bytes, label);
@@ -86,6 +94,18 @@ Ref Store::clear_room(std::size_t bytes, Label label) {
     }
     release_memory(start);
     return kNullRef;
+}
+
+// Is there something that cannot be evicted among the next allocations, before `gross` bytes?
+bool Store::obstacle_behind(Ref start, std::size_t gross) const {
+    std::size_t room = arena_.room_around(start);
+    Ref next = arena_.next_allocation(start);
+    for (int i = 0; i < kLookAhead && room < gross; ++i) {
+        if (next == kNullRef || !is_entry(*arena_.at<Label>(next))) return true;
+        room += arena_.gross_bytes(next);
+        next = arena_.next_allocation(next);
+    }
+    return false;
 }
 
 // Evicts the entry in some place. False if there is none, or none that is linked.

@@ -382,12 +382,13 @@ class Store {
     bool has_bystander(Tag tag) const;  // partition lock
 
     Ref allocate(std::size_t bytes, Label label,
-                 int max_rounds = INT_MAX);           // no lock; evicts wherever it must
-    Ref take_memory(std::size_t bytes, Label label);  // arena lock
-    Ref clear_room(std::size_t bytes, Label label);   // no lock
-    void release_memory(Ref ref);                     // no lock
-    void retire(Ref ref);                             // no lock
-    void reap();                                      // arena lock
+                 int max_rounds = INT_MAX);                    // no lock; evicts wherever it must
+    Ref take_memory(std::size_t bytes, Label label);           // arena lock
+    Ref clear_room(std::size_t bytes, Label label);            // no lock
+    bool obstacle_behind(Ref start, std::size_t gross) const;  // arena lock
+    void release_memory(Ref ref);                              // no lock
+    void retire(Ref ref);                                      // no lock
+    void reap();                                               // arena lock
     bool held(Ref ref) const;
     template <class Visit>
     bool all_held(Visit visit) const;
