@@ -12,6 +12,7 @@ void Store::prefetch(Tag hash, std::uint32_t value_bytes) const {
     if (!arena_.holds(ref, sizeof(Entry))) return;
     const char* entry = arena_.at<char>(ref);
     const std::uint32_t bytes = std::min(value_bytes, kMost) + sizeof(Entry);
+#pragma GCC unroll 4
     for (std::uint32_t i = 0; i < bytes; i += kLine) __builtin_prefetch(entry + i);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # callgrind.sh: the instructions of a hit by function, from a single-user server under valgrind.
-# EXPRESSION is what is evaluated for each row n (cache_get_bench_json(1)); TOP is how many
-# functions are shown (25).
+# EXPRESSION is what is evaluated for each row n (cache_get_bench_json(1)); with PREPARED=1 it is
+# evaluated by one EXECUTE each, and n is its parameter. TOP is how many functions are shown (25).
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 # shellcheck source=scripts/jobs.sh
@@ -14,6 +14,7 @@ cd "$ROOT"
 
 readonly EXPRESSION=${EXPRESSION:-cache_get_bench_json(1)}
 readonly TOP=${TOP:-25}
+readonly PREPARED=${PREPARED:-}
 readonly FEW=1000 MANY=10000
 
 prepare() {
@@ -27,15 +28,26 @@ prepare() {
     cluster_stop bench
 }
 
-# profile NAME EXPRESSION ROWS: "instructions function" lines to $SCRATCH/tmp/NAME. The first statement
-# fills the cache, which has been empty since the server's start.
+# statements EXPRESSION ROWS: the first one fills the cache, which has been empty since the server's
+# start.
+statements() {
+    local i
+    echo "SELECT count($1) FROM generate_series(1, 10000) AS n"
+    if [ -z "$PREPARED" ]; then
+        echo "SELECT count($1) FROM generate_series(1, $2) AS n"
+        return
+    fi
+    # shellcheck disable=SC2001,SC2016  # words, and the parameter's own dollar
+    echo "PREPARE p (int) AS SELECT $(sed 's/\bn\b/$1/g' <<< "$1")"
+    for ((i = 1; i <= $2; i++)); do echo "EXECUTE p ($i)"; done
+}
+
+# profile NAME EXPRESSION ROWS: "instructions function" lines to $SCRATCH/tmp/NAME.
 profile() {
+    statements "$2" "$3" > "$SCRATCH/tmp/statements.sql"
     as_server_user valgrind --tool=callgrind --callgrind-out-file="$SCRATCH/tmp/$1.out" \
         "$PG_BINDIR/postgres" --single -D "$SCRATCH/bench/data" -c jit=off -c work_mem=64MB \
-        -c shared_buffers=64MB bench > "$SCRATCH/tmp/$1.log" 2>&1 << END
-SELECT count($2) FROM generate_series(1, 10000) AS n
-SELECT count($2) FROM generate_series(1, $3) AS n
-END
+        -c shared_buffers=64MB bench < "$SCRATCH/tmp/statements.sql" > "$SCRATCH/tmp/$1.log" 2>&1
     if grep -E 'ERROR|FATAL|PANIC' "$SCRATCH/tmp/$1.log"; then return 1; fi
     # "1,234 ( 5.6%)  src/core/lookup.cpp:cache_ext::core::Store::lookup(unsigned int) [library.so]";
     # what has no name is an address.
@@ -70,5 +82,9 @@ run_job prepare
 [ "$JOB_STATUS" -eq 0 ] || die "The cluster could not be prepared."
 run_job profiles
 [ "$JOB_STATUS" -eq 0 ] || die "valgrind failed."
-echo "Instructions per row of $EXPRESSION, loop included:"
+if [ -n "$PREPARED" ]; then
+    echo "Instructions per EXECUTE of $EXPRESSION, all that the server does for it included:"
+else
+    echo "Instructions per row of $EXPRESSION, loop included:"
+fi
 report
