@@ -106,6 +106,25 @@ Ref Arena::allocate(std::size_t bytes) {
     return ref;
 }
 
+Ref Arena::allocate_before(Ref next, std::size_t bytes) {
+    ArenaHeader& h = header();
+    if (next == kNullRef) next = h.end;
+    const std::uint32_t room = block(next).prev_free;
+    const std::size_t wanted = units_for(bytes);
+    if (wanted > room) return kNullRef;
+    const auto units = static_cast<std::uint32_t>(wanted);
+    remove(next - room);
+    const Ref ref = next - units;
+    block(ref).units = units;
+    block(ref).prev_free = 0;
+    block(next).prev_free = 0;
+    if (room > units) insert(next - room, room - units);
+
+    h.allocated_units += units;
+    h.allocated_blocks += 1;
+    return ref;
+}
+
 void Arena::free(Ref ref) {
     ArenaHeader& h = header();
     assert(is_live(ref));

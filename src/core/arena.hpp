@@ -78,6 +78,10 @@ class Arena {
     // Costs exactly gross_size(bytes).
     Ref allocate(std::size_t bytes);
 
+    // The same, in the free memory that ends where a live allocation begins; where the block ends,
+    // for kNullRef. kNullRef if that is too small. O(1).
+    Ref allocate_before(Ref next, std::size_t bytes);
+
     // Gives an allocation back and joins it with free neighbours. O(1).
     // Freeing what is not a live allocation is undefined. Unless NDEBUG is
     // defined, a ref out of range or already free (and not reused since) fails

@@ -17,6 +17,8 @@
 #include "core/eviction.hpp"
 #include "core/hazards.hpp"
 #include "core/locks.hpp"
+#include "core/slabs.hpp"
+#include "core/tag_node.hpp"
 #include "core/writers.hpp"
 
 namespace cache_ext::core {
@@ -25,7 +27,7 @@ using CacheIndex = std::uint32_t;
 inline constexpr CacheIndex kNoCache = UINT32_MAX;
 
 // Constant after format(), but for the last ones.
-struct StoreHeader {
+struct alignas(64) StoreHeader {
     std::uint64_t magic;
     std::uint64_t bytes;
     std::uint32_t max_caches;
@@ -41,11 +43,15 @@ struct StoreHeader {
     std::uint64_t caches;
     std::uint64_t arena;
     std::uint32_t readers_seen;  // those from here on have never held a value; atomic
-    // Entries that are held and nothing else, linked by `next`. Arena lock; the bytes are atomic.
-    Ref retired;
-    std::uint64_t retired_bytes;
-    std::uint64_t freed_since_reap;  // bytes. Arena lock.
-    bool exhausted;                  // attach() has failed once. Registry lock.
+    std::uint64_t retired_bytes;  // of `retired`; atomic. Arena lock to change.
+    bool exhausted;               // attach() has failed once. Registry lock.
+
+    // Arena lock. On lines of their own: what is above is read by everybody all the time.
+    alignas(64) SlabPool nodes;      // of TagNode
+    SlabPool rings;                  // of FullRing
+    Ref lowest_page;                 // of those that lie at the end of the arena; kNullRef: none
+    Ref retired;                     // entries that are held and nothing else, linked by `next`
+    std::uint64_t freed_since_reap;  // bytes
 };
 static_assert(std::is_trivially_copyable_v<StoreHeader>);
 
@@ -76,22 +82,17 @@ class PartitionWriter {
     Partition& partition_;
 };
 
-// A tag with a ring of its own, as long as entries carry it. Lock: the partition of `tag`.
-struct TagNode {
-    Tag tag;
-    Ref next;            // chain of the partition's node bucket
-    std::uint32_t refs;  // entries that carry it
-    bool is_key;         // it is some entry's full key: its writers are in the shared slot as well
-    WriterRing ring;
-};
-static_assert(std::is_trivially_copyable_v<TagNode>);
-
-// Every allocation begins with a label of 8 bytes: the hash of an entry, the tag of a node, 0 of
-// anything else. It is written under the arena lock when the memory is handed out, and constant
-// until the memory is given back; so whoever holds that lock can see what an entry in some place
-// would be called, and then ask the index whether it is one.
+// Every allocation begins with a label of 8 bytes: the hash of an entry, or what else it is. It is
+// written under the arena lock when the memory is handed out, and constant until the memory is
+// given back; so whoever holds that lock can see what an entry in some place would be called, and
+// then ask the index whether it is one.
 using Label = Tag;
-static_assert(offsetof(Entry, hash) == 0 && offsetof(TagNode, tag) == 0);
+inline constexpr Label kGhostLabel = 0;
+inline constexpr Label kPageLabel = 1;
+static_assert(offsetof(Entry, hash) == 0);
+inline bool is_entry(Label label) {
+    return label > kPageLabel;
+}
 
 // Makes everything behind the label a T.
 template <class T>

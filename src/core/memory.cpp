@@ -10,8 +10,12 @@ namespace {
 // Evictions by policy before a request clears one place.
 constexpr int kPolicyVictims = 8;
 
-// How often it tries to clear one, however large the request.
-constexpr std::uint64_t kMinClearings = 2;
+// Places that one request tries to clear at least, whatever goes for them in vain, and at most.
+constexpr int kMinClearings = 2;
+constexpr int kMaxClearings = 256;
+
+// How many allocations are looked at in one go, under the arena's lock.
+constexpr int kLookAhead = 512;
 
 // What a larger ghost table may cost: it is tried for again, and entries need not go for it.
 constexpr int kGhostRounds = 32;
@@ -34,7 +38,8 @@ Ref Store::take_memory(std::size_t bytes, Label label) {
 // something, or is the last. What cannot be evicted may lie everywhere, so not the whole cache goes
 // for a large value in vain.
 Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
-    std::uint64_t in_vain = 0;
+    int clearings = 0;
+    std::uint64_t in_vain = 0;  // bytes
     for (int round = 0; round < max_rounds; ++round) {
         {
             LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
@@ -43,24 +48,26 @@ Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
         }
         if (round == kPolicyVictims && reap_now()) continue;
         if (round >= kPolicyVictims) {
-            const Ref ref = clear_room(bytes, label);
+            const Ref ref = clear_room(bytes, label, &in_vain);
             if (ref != kNullRef) return ref;
-            if (++in_vain * bytes > arena_.max_allocation() / 4 && in_vain >= kMinClearings) {
-                return kNullRef;
-            }
+            const bool much = in_vain > arena_.max_allocation() / 4;
+            if (++clearings >= (much ? kMinClearings : kMaxClearings)) return kNullRef;
         }
         const CacheIndex heaviest = heaviest_budget();
         if (heaviest != kNoCache && evict_one(heaviest)) continue;
-        if (!evict_anywhere() && !drop_ghosts() && !reap_now()) return kNullRef;
+        if (!evict_anywhere() && !drop_ghosts() && !drop_spare_pages() && !reap_now()) {
+            return kNullRef;
+        }
     }
     return kNullRef;
 }
 
 // The holes that the policy's victims leave do not touch, so for a large value among small ones
 // thousands would have to go. This takes one victim and then what lies behind it in the block,
-// whosever it is, until there is room. Gives up at memory that cannot be evicted: a ghost table, a
-// node that other entries hold on to, an entry that is not linked yet, or one that a reader holds.
-Ref Store::clear_room(std::size_t bytes, Label label) {
+// whosever it is, until there is room. Gives up at memory that cannot be evicted, before anything
+// goes for nothing if that is near enough: a ghost table, a page of nodes, an entry that is not
+// linked yet, or one that a reader holds. *in_vain: plus the bytes of what went for nothing.
+Ref Store::clear_room(std::size_t bytes, Label label, std::uint64_t* in_vain) {
     const CacheIndex heaviest = heaviest_budget();
     if (heaviest == kNoCache) return kNullRef;
     Ref start = kNullRef;  // out of index and queue, but not freed: the place stays ours
@@ -75,32 +82,46 @@ Ref Store::clear_room(std::size_t bytes, Label label) {
         retire(start);
         return kNullRef;
     }
-    Ref obstacle = kNullRef;
-    bool passed = false;  // the obstacle, to evict what lies behind it
-    for (;;) {
-        Ref next;
+    bool possible = true;
+    for (int step = 0; possible; ++step) {
+        Ref next = kNullRef;
         Label what = 0;
         {
             LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+            if (step % kLookAhead == 0 && obstacle_behind(start, Arena::gross_size(bytes))) {
+                *in_vain += arena_.room_around(start);
+                arena_.free(start);
+                return kNullRef;
+            }
             if (arena_.room_around(start) >= Arena::gross_size(bytes)) {
                 arena_.free(start);
                 return take_memory(bytes, label);
             }
             next = arena_.next_allocation(start);
-            if (next != kNullRef && next == obstacle) {
-                if (passed) next = kNullRef;
-                if (next != kNullRef) next = arena_.next_allocation(next);
-                passed = true;
-            }
             if (next != kNullRef) what = *arena_.at<Label>(next);
         }
-        if (next == kNullRef) break;
-        if (!held(next) && evict_at(next, what)) continue;
-        if (obstacle != kNullRef) break;
-        obstacle = next;
+        possible = next != kNullRef && is_entry(what) && !held(next) && evict_at(next, what);
     }
-    release_memory(start);
+    LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
+    *in_vain += arena_.room_around(start);
+    arena_.free(start);
     return kNullRef;
+}
+
+// Is there something that cannot be evicted among the next allocations, before `gross` bytes?
+bool Store::obstacle_behind(Ref start, std::size_t gross) const {
+    HeldSet held;
+    collect_held(&held);
+    std::size_t room = arena_.room_around(start);
+    Ref next = arena_.next_allocation(start);
+    for (int i = 0; i < kLookAhead && room < gross; ++i) {
+        if (next == kNullRef || !is_entry(*arena_.at<Label>(next)) || held.may_contain(next)) {
+            return true;
+        }
+        room += arena_.gross_bytes(next);
+        next = arena_.next_allocation(next);
+    }
+    return false;
 }
 
 // Evicts the entry in some place. False if there is none, or none that is linked.
@@ -253,7 +274,7 @@ void Store::grow_ghosts(CacheIndex budget, std::uint64_t evictions) {
     if (want > kGhostsAtOnce && have != 0 && evictions % 256 != 0) return;
     const std::size_t bytes = GhostTable::bytes_for(want);
     if (bytes > arena_.max_allocation() / 16) return;
-    const Ref fresh = allocate(bytes, 0, kGhostRounds);
+    const Ref fresh = allocate(bytes, kGhostLabel, kGhostRounds);
     if (fresh == kNullRef) return;
     GhostTable old;
     {

@@ -12,7 +12,7 @@ bool Store::newest_state(const Entry& e) const {
                   load_acquire(caches_[e.cache].whole.last_seq) <= e.cache_seq;
     for (std::uint32_t i = 0; newest && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
-        newest = load_acquire(ring_of(t).last_seq) <= t.seq;
+        newest = load_acquire(head_of(t).last_seq) <= t.seq;
     }
     return newest;
 }
@@ -300,12 +300,6 @@ bool Store::check() const {
                 count(ref);
             }
         }
-        for (std::uint32_t i = 0; i < header_->node_buckets_per_partition; ++i) {
-            Ref ref = node_buckets_[std::size_t{p} * header_->node_buckets_per_partition + i];
-            for (; ref != kNullRef; ref = arena_.at<TagNode>(ref)->next) {
-                refs += arena_.at<TagNode>(ref)->refs;
-            }
-        }
     }
     std::uint64_t used = 0, used_bytes = 0, live = 0;
     for (CacheIndex i = 0; i < header_->max_caches; ++i) {
@@ -323,8 +317,8 @@ bool Store::check() const {
         used_bytes += c.used_bytes;
         live += c.live_entries;
     }
-    return entries + dead == used && entries == live && bytes == used_bytes && pins == refs &&
-           arena_.check();
+    return entries + dead == used && entries == live && bytes == used_bytes && check_nodes(&refs) &&
+           pins == refs && arena_.check();
 }
 
 }  // namespace cache_ext::core

@@ -12,10 +12,16 @@ constexpr std::uint64_t kMagic = 0x6361636865657874;  // "cacheext"
 constexpr std::size_t kLine = 64;
 
 // One index bucket per this many bytes of the block, and so on. Entries are rarely smaller than a
-// quarter of a kilobyte in all; partial tags and writers are fewer than entries.
+// quarter of a kilobyte in all; partial tags and writers are fewer than entries. Slots are large
+// (2.7 % of the block at this number), so they are rounded down to a power of two.
 constexpr std::size_t kBytesPerBucket = 512;
 constexpr std::size_t kBytesPerNodeBucket = 8192;
 constexpr std::size_t kBytesPerSlot = 16384;
+
+// Of the nodes of tags: one in 2,048 of the block. A page costs the entries in its place.
+std::size_t page_bytes(std::size_t block_bytes) {
+    return std::bit_floor(std::clamp<std::size_t>(block_bytes / 2048, 1024, 65536));
+}
 
 constexpr std::size_t kMinArena = std::size_t{64} * 1024;
 
@@ -23,9 +29,16 @@ std::size_t round_up(std::size_t n) {
     return (n + kLine - 1) / kLine * kLine;
 }
 
-std::uint32_t per_partition(std::size_t bytes, std::size_t each) {
-    const std::size_t n = bytes / each / kPartitions;
-    return static_cast<std::uint32_t>(std::bit_ceil(std::max<std::size_t>(n, 2)));
+std::size_t per_partition(std::size_t bytes, std::size_t each) {
+    return std::max<std::size_t>(bytes / each / kPartitions, 2);
+}
+
+std::uint32_t power_above(std::size_t n) {
+    return static_cast<std::uint32_t>(std::bit_ceil(n));
+}
+
+std::uint32_t power_below(std::size_t n) {
+    return static_cast<std::uint32_t>(std::bit_floor(n));
 }
 
 StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
@@ -33,9 +46,9 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
     h.magic = kMagic;
     h.bytes = bytes;
     h.max_caches = options.max_caches;
-    h.buckets_per_partition = per_partition(bytes, kBytesPerBucket);
-    h.node_buckets_per_partition = per_partition(bytes, kBytesPerNodeBucket);
-    h.slots_per_partition = per_partition(bytes, kBytesPerSlot);
+    h.buckets_per_partition = power_above(per_partition(bytes, kBytesPerBucket));
+    h.node_buckets_per_partition = power_above(per_partition(bytes, kBytesPerNodeBucket));
+    h.slots_per_partition = power_below(per_partition(bytes, kBytesPerSlot));
     h.partitions = round_up(sizeof(StoreHeader));
     h.buckets = h.partitions + kPartitions * sizeof(Partition);
     h.node_buckets =
@@ -47,6 +60,9 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
         h.slots + round_up(std::size_t{kPartitions} * h.slots_per_partition * sizeof(WriterRing));
     h.caches = h.hazards + std::size_t{options.readers} * sizeof(HazardSet);
     h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
+    const std::size_t page = page_bytes(bytes);
+    h.nodes.init(sizeof(TagNode), page);
+    h.rings.init(sizeof(FullRing), page);
     return h;
 }
 
@@ -208,6 +224,7 @@ void Store::release(CacheIndex cache, std::uint64_t id) {
         ghosts = caches_[cache].queue.take_ghosts();
     }
     if (ghosts.slot_count != 0) release_memory(ghosts.slots);
+    drop_spare_pages();
     {
         // Whoever still registers on the old tag holds this lock while it compares.
         const Tag tag = load_relaxed(caches_[cache].whole_tag);
@@ -257,6 +274,9 @@ StoreStats Store::stats() const {
     s.slots = std::uint64_t{kPartitions} * header_->slots_per_partition;
     s.overhead_bytes = header_->arena;
     s.retired_bytes = header_->retired_bytes;
+    s.nodes = header_->nodes.piece_count;
+    s.rings = header_->rings.piece_count;
+    s.pages = header_->nodes.page_count + header_->rings.page_count;
     return s;
 }
 

@@ -290,6 +290,28 @@ TEST(Arena, RoomAroundIsWhatFreeingWouldJoin) {
     EXPECT_EQ(arena.room_around(d), arena.stats().capacity);
 }
 
+TEST(Arena, AllocatesFromTheEndOfTheFreeMemoryBeforeAnAllocation) {
+    Memory memory(1 << 20);
+    Arena arena = memory.format();
+    const Ref last = arena.allocate_before(kNullRef, 100);
+    ASSERT_NE(last, kNullRef);
+    EXPECT_EQ(arena.next_allocation(last), kNullRef) << "where the block ends";
+    const Ref first = arena.allocate(100), hole = arena.allocate(500), next = arena.allocate(100);
+    const Ref before = arena.allocate_before(last, 200);
+    EXPECT_EQ(arena.next_allocation(before), last);
+    EXPECT_EQ(arena.allocate_before(next, 1), kNullRef) << "nothing is free there";
+    EXPECT_EQ(arena.allocate_before(kNullRef, 1), kNullRef);
+    const std::size_t room = arena.gross_bytes(hole);
+    arena.free(hole);
+    EXPECT_EQ(arena.allocate_before(next, room), kNullRef) << "too small";
+    EXPECT_EQ(arena.allocate_before(next, SIZE_MAX), kNullRef);
+    const Ref exact = arena.allocate_before(next, room - Arena::kOverhead);
+    EXPECT_EQ(exact, hole);
+    EXPECT_TRUE(arena.check());
+    for (const Ref ref : {first, exact, next, before, last}) arena.free(ref);
+    expect_empty(arena);
+}
+
 TEST(Arena, GrossAccountingIsTheSumOverLiveAllocations) {
     Memory memory(4 << 20);
     Arena arena = memory.format();
@@ -327,7 +349,14 @@ class Model {
     explicit Model(Arena arena) : arena_(arena) {}
 
     void allocate(std::size_t bytes) {
-        const Ref ref = arena_.allocate(bytes);
+        const bool before = serial_ % 4 == 0;  // somewhere, or else anywhere
+        const auto next = live_.lower_bound(static_cast<Ref>(serial_ * 7919 % (1U << 18)));
+        Ref ref = kNullRef;
+        if (before) {
+            const Ref place = next == live_.end() ? kNullRef : next->first;
+            ref = arena_.allocate_before(place, bytes);
+        }
+        if (ref == kNullRef) ref = arena_.allocate(bytes);
         if (ref == kNullRef) {
             if (refused_++ % 64 == 0) {
                 EXPECT_LT(largest_hole(), bytes + bytes / 32 + 64);

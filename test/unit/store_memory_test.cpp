@@ -45,19 +45,20 @@ TEST_F(StoreMemory, MoreThanAQuarterOfTheBlockIsRefusedAndCostsNobodyAnything) {
     EXPECT_EQ(cache.control().live_entries, before);
 }
 
-// The rings of its tags must not lie in the middle of what was cleared for it.
+// The nodes of its tags must not lie in the middle of what was cleared for it.
 TEST_F(StoreMemory, WithTagsTheLargestValueFitsAsWell) {
     const TestCache cache(*store, 1);
+    const auto* header = reinterpret_cast<const StoreHeader*>(store.block());
+    const std::size_t page = header->nodes.page_bytes();
     std::mt19937_64 random(11);
     for (int round = 0; round < 20; ++round) {
-        // Holes that the rings of tags will go to, all over the block.
+        // Holes that pages of nodes will go to, all over the block.
         std::vector<std::string> small;
         store->remove_all(cache.index());
         for (int i = 0; cache.control().counters.totals()[Counter::kEvictions] == 0; ++i) {
             const std::string key = std::to_string(round) + "/" + std::to_string(i);
             if (i % 8 == 0) small.push_back(key);
-            const std::size_t bytes =
-                i % 8 == 0 ? sizeof(TagNode) - sizeof(Entry) - key.size() : 300;
+            const std::size_t bytes = i % 8 == 0 ? page - sizeof(Entry) - key.size() : 300;
             ASSERT_EQ(cache.put(key, std::string(bytes, 'v'), kAll), PublishResult::kPublished);
         }
         cache.control().counters.reset();
