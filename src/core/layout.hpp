@@ -18,7 +18,6 @@
 #include "core/hazards.hpp"
 #include "core/locks.hpp"
 #include "core/slabs.hpp"
-#include "core/tag_node.hpp"
 #include "core/writers.hpp"
 
 namespace cache_ext::core {
@@ -42,13 +41,12 @@ struct alignas(64) StoreHeader {
     std::uint64_t hazards;
     std::uint64_t caches;
     std::uint64_t arena;
-    std::uint32_t readers_seen;  // those from here on have never held a value; atomic
+    std::uint32_t readers_seen;   // those from here on have never held a value; atomic
     std::uint64_t retired_bytes;  // of `retired`; atomic. Arena lock to change.
     bool exhausted;               // attach() has failed once. Registry lock.
 
     // Arena lock. On lines of their own: what is above is read by everybody all the time.
-    alignas(64) SlabPool nodes;      // of TagNode
-    SlabPool rings;                  // of FullRing
+    alignas(64) SlabPool nodes;      // pieces are TagNodes
     Ref lowest_page;                 // of those that lie at the end of the arena; kNullRef: none
     Ref retired;                     // entries that are held and nothing else, linked by `next`
     std::uint64_t freed_since_reap;  // bytes
@@ -81,6 +79,17 @@ class PartitionWriter {
     LockGuard guard_;
     Partition& partition_;
 };
+
+// A tag with a ring of its own, as long as entries carry it. Lock: the partition of `tag`.
+struct TagNode {
+    Tag tag;
+    Ref next;             // chain of the partition's node bucket
+    std::uint32_t refs;   // entries that carry it
+    std::uint16_t place;  // of this piece in its page
+    bool is_key;          // it is some entry's full key: its writers are in the shared slot as well
+    WriterRing ring;
+};
+static_assert(std::is_trivially_copyable_v<TagNode>);
 
 // Every allocation begins with a label of 8 bytes: the hash of an entry, or what else it is. It is
 // written under the arena lock when the memory is handed out, and constant until the memory is

@@ -23,9 +23,8 @@ Tag Store::tag_of(const TagRef& ref) const {
                                 : load_relaxed(caches_[ref.cache].whole_tag);
 }
 
-const RingHead& Store::head_of(const TagRef& ref) const {
-    if (ref.node != kNullRef) return arena_.at<TagNode>(ref.node)->head;
-    return caches_[ref.cache].whole;
+const WriterRing& Store::ring_of(const TagRef& ref) const {
+    return ref.node != kNullRef ? arena_.at<TagNode>(ref.node)->ring : caches_[ref.cache].whole;
 }
 
 void Store::collect_tags(const Entry& e, EntryTags* tags) const {
@@ -54,7 +53,7 @@ LookupResult Store::judge(const Entry& e, const Snapshot& s) const {
                  caches_[e.cache].whole.quick(e.cache_seq, s.xmin);
     for (std::uint32_t i = 0; quick && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
-        quick = head_of(t).quick(t.seq, s.xmin);
+        quick = ring_of(t).quick(t.seq, s.xmin);
     }
     return quick ? LookupResult::kHit : judge_slowly(e, s);
 }
@@ -64,20 +63,18 @@ LookupResult Store::judge(const Entry& e, const Snapshot& s) const {
 // may hold the entry's only shared.
 template <class Visit>
 bool Store::all_rings(const Entry& e, Visit visit) const {
-    const auto look = [&](const TagRef& t, Tag tag) {
-        if (t.node == kNullRef) return visit(caches_[t.cache].whole, tag, t.seq);
-        WriterRing scratch;
-        return visit(ring_of(*arena_.at<TagNode>(t.node), &scratch), tag, t.seq);
-    };
-    const auto elsewhere = [&](const TagRef& t) {
-        const Tag tag = tag_of(t);
-        if (partition_of(tag) == partition_of(e.hash)) return look(t, tag);
+    const auto elsewhere = [&](const WriterRing& ring, Tag tag, Seq seq) {
+        if (partition_of(tag) == partition_of(e.hash)) return visit(ring, tag, seq);
         LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
-        return look(t, tag);
+        return visit(ring, tag, seq);
     };
+    const CacheControl& c = caches_[e.cache];
     bool all = visit(*slot(e.hash), e.hash, e.key_seq) &&
-               elsewhere(TagRef{kNullRef, e.cache, e.cache_seq});
-    for (std::uint32_t i = 0; all && i < e.tag_count; ++i) all = elsewhere(e.tags()[i]);
+               elsewhere(c.whole, load_relaxed(c.whole_tag), e.cache_seq);
+    for (std::uint32_t i = 0; all && i < e.tag_count; ++i) {
+        const TagRef& t = e.tags()[i];
+        all = elsewhere(ring_of(t), tag_of(t), t.seq);
+    }
     return all;
 }
 

@@ -55,7 +55,7 @@ Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
         }
         const CacheIndex heaviest = heaviest_budget();
         if (heaviest != kNoCache && evict_one(heaviest)) continue;
-        if (!evict_anywhere() && !drop_ghosts() && !drop_spare_pages() && !reap_now()) {
+        if (!evict_anywhere() && !drop_ghosts() && !drop_spare_page() && !reap_now()) {
             return kNullRef;
         }
     }

@@ -12,7 +12,7 @@ bool Store::newest_state(const Entry& e) const {
                   load_acquire(caches_[e.cache].whole.last_seq) <= e.cache_seq;
     for (std::uint32_t i = 0; newest && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
-        newest = load_acquire(head_of(t).last_seq) <= t.seq;
+        newest = load_acquire(ring_of(t).last_seq) <= t.seq;
     }
     return newest;
 }

@@ -18,9 +18,9 @@ constexpr std::size_t kBytesPerBucket = 512;
 constexpr std::size_t kBytesPerNodeBucket = 8192;
 constexpr std::size_t kBytesPerSlot = 16384;
 
-// Of the nodes of tags: one in 2,048 of the block. A page costs the entries in its place.
+// Of the nodes of tags: 8 KB of 128 MB. Larger ones stay half empty when tags become fewer.
 std::size_t page_bytes(std::size_t block_bytes) {
-    return std::bit_floor(std::clamp<std::size_t>(block_bytes / 2048, 1024, 65536));
+    return std::bit_floor(std::clamp<std::size_t>(block_bytes / 16384, 1024, 65536));
 }
 
 constexpr std::size_t kMinArena = std::size_t{64} * 1024;
@@ -60,9 +60,7 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
         h.slots + round_up(std::size_t{kPartitions} * h.slots_per_partition * sizeof(WriterRing));
     h.caches = h.hazards + std::size_t{options.readers} * sizeof(HazardSet);
     h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
-    const std::size_t page = page_bytes(bytes);
-    h.nodes.init(sizeof(TagNode), page);
-    h.rings.init(sizeof(FullRing), page);
+    h.nodes.init(sizeof(TagNode), page_bytes(bytes));
     return h;
 }
 
@@ -224,7 +222,7 @@ void Store::release(CacheIndex cache, std::uint64_t id) {
         ghosts = caches_[cache].queue.take_ghosts();
     }
     if (ghosts.slot_count != 0) release_memory(ghosts.slots);
-    drop_spare_pages();
+    drop_spare_page();
     {
         // Whoever still registers on the old tag holds this lock while it compares.
         const Tag tag = load_relaxed(caches_[cache].whole_tag);
@@ -275,8 +273,7 @@ StoreStats Store::stats() const {
     s.overhead_bytes = header_->arena;
     s.retired_bytes = header_->retired_bytes;
     s.nodes = header_->nodes.piece_count;
-    s.rings = header_->rings.piece_count;
-    s.pages = header_->nodes.page_count + header_->rings.page_count;
+    s.pages = header_->nodes.page_count;
     return s;
 }
 

@@ -128,8 +128,7 @@ struct StoreStats {
     std::uint64_t overhead_bytes;  // the block less the arena
     std::uint64_t retired_bytes;   // of the arena: kept only because somebody reads it
     std::uint64_t nodes;           // tags that entries carry
-    std::uint64_t rings;           // those of them with more writers than a node holds
-    std::uint64_t pages;           // of nodes and rings, in the arena
+    std::uint64_t pages;           // of their nodes, in the arena
 };
 
 // One live entry as cache_entries shows it; `key` and `tags` point into the copy.
@@ -344,27 +343,21 @@ class Store {
     Partition* partition(Tag tag) const { return partitions_ + partition_of(tag); }
     Ref find_entry(CacheIndex cache, const KeyView& key) const;  // partition lock
     Ref find_node(Tag tag) const;                                // partition lock
-    // Partition lock, exclusive. kNullRef: it needs a full ring, and there is no spare; not if it
-    // must do without. What was used of the spares is kNullRef then.
-    Ref make_node(Tag tag, bool is_key, const Snapshot& f, Piece* node, Piece* ring, bool must);
-    bool keep_ring(TagNode* node, const WriterRing& ring, Piece* spare, bool must, bool settle);
-    bool rings_are_scarce() const;
-    // The ring behind a node, perhaps unpacked to `scratch`. Partition lock of the tag.
-    const WriterRing& ring_of(const TagNode& node, WriterRing* scratch) const;
-    Piece take_piece(SlabPool* pool, int max_rounds = INT_MAX);  // no lock; evicts
-    void give_piece(SlabPool* pool, Piece piece);                // partition lock, or none
+    Ref make_node(Piece memory, Tag tag, bool is_key);           // partition lock, exclusive
+    Piece take_node();                                           // no lock; evicts
+    void give_node(Piece node);                                  // no lock
     void free_page(Ref page);                                    // arena lock
-    bool drop_spare_pages();                                     // no lock
+    bool drop_spare_page();                                      // no lock
     bool check_nodes(std::uint64_t* refs) const;
     LookupResult judge(const Entry& e, const Snapshot& s) const;
     bool lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot& s,
                          std::uint8_t* buffer, std::uint32_t buffer_bytes, bool quiet, Ref* hazard,
                          Found* found) const;
     bool judge_unlocked(Ref ref, const Entry& e, const Snapshot& s) const;
-    static bool quick_unlocked(const RingHead& ring, Seq seq, Xid xmin);
-    // The tag behind a reference of a live entry, and the head of its ring.
+    static bool quick_unlocked(const WriterRing& ring, Seq seq, Xid xmin);
+    // The tag behind a reference of a live entry, and its ring.
     Tag tag_of(const TagRef& ref) const;
-    const RingHead& head_of(const TagRef& ref) const;
+    const WriterRing& ring_of(const TagRef& ref) const;
     void collect_tags(const Entry& e, EntryTags* tags) const;
     LookupResult judge_slowly(const Entry& e, const Snapshot& s) const;
     bool fresh_enough(const Entry& e, const Snapshot& s, Millis now) const;

@@ -8,15 +8,6 @@
 #include "core/store.hpp"
 
 namespace cache_ext::core {
-namespace {
-
-// What a larger ring for a node may cost others: without, fewer snapshots are served.
-constexpr int kRingRounds = 32;
-
-// Rings with all their records help old snapshots: of hot tags only, in this part of the arena.
-constexpr std::size_t kShareOfRings = 256;
-
-}  // namespace
 
 Ref Store::find_node(Tag tag) const {
     Ref ref = *node_bucket(tag);
@@ -30,9 +21,9 @@ bool Store::register_writer(const WrittenTag& written, Xid xid, const Ended& end
     WriterRecord dropped[kRingCapacity];
     const Tag tag = written.tag;
     const Millis at = clock_.now();
+    PartitionWriter guard(locks_, partitions_, partition_of(tag));
+    const Seq seq = ++partition(tag)->seq;
     if (written.kind == TagKind::kWhole) {
-        PartitionWriter guard(locks_, partitions_, partition_of(tag));
-        const Seq seq = ++partition(tag)->seq;
         CacheControl& c = caches_[written.cache];
         // What is on record already is no news: whoever is blind to it has it among its unseen
         // writers. Many register the same prepared transaction again and again.
@@ -42,76 +33,17 @@ bool Store::register_writer(const WrittenTag& written, Xid xid, const Ended& end
             c.whole.add(tag, xid, seq, written.hard, ended, dropped, written.borrowed, at);
         return false;
     }
-    Piece spare = {};
-    bool felt = false;
-    for (bool must = false;; must = true) {
-        {
-            PartitionWriter guard(locks_, partitions_, partition_of(tag));
-            const Seq seq = ++partition(tag)->seq;
-            const Ref ref = find_node(tag);
-            bool done = true;
-            if (ref != kNullRef) {
-                auto* node = arena_.at<TagNode>(ref);
-                WriterRing ring;
-                ring = ring_of(*node, &ring);
-                ring.add(tag, xid, seq, false, ended, dropped, written.borrowed, at);
-                done = keep_ring(node, ring, &spare, must, rings_are_scarce());
-            }
-            if (done && (ref == kNullRef || written.kind == TagKind::kKey)) {
-                WriterRing& ring = *slot(tag);
-                const std::uint32_t n =
-                    ring.add(tag, xid, seq, false, ended, dropped, written.borrowed, at);
-                drop_contradicted(dropped, n);
-                // A witness has ended, so what is read from now on sees it; only overflow is felt
-                // by everybody.
-                felt = ring.overflowed && has_bystander(tag);
-            }
-            if (done) break;
-        }
-        spare = take_piece(&header_->rings, kRingRounds);  // without the lock; then look again
+    const Ref node = find_node(tag);
+    if (node != kNullRef) {
+        arena_.at<TagNode>(node)->ring.add(tag, xid, seq, false, ended, dropped, written.borrowed,
+                                           at);
     }
-    if (spare.ref != kNullRef) give_piece(&header_->rings, spare);
-    return felt;
-}
-
-const WriterRing& Store::ring_of(const TagNode& node, WriterRing* scratch) const {
-    if (node.full != kNullRef) return arena_.at<FullRing>(node.full)->ring;
-    node.unpack(scratch);
-    return *scratch;
-}
-
-bool Store::rings_are_scarce() const {
-    const SlabPool& rings = header_->rings;
-    return load_relaxed(rings.piece_count) * sizeof(FullRing) >
-           arena_.max_allocation() / kShareOfRings;
-}
-
-// Makes `ring` the state of a node: in the node, in the full ring that it has, or in the spare one.
-// To settle is to forget writers early, which keeps most nodes small. False, and nothing done: it
-// needs a full ring. If it must do without, it settles, or else overflows.
-bool Store::keep_ring(TagNode* node, const WriterRing& ring, Piece* spare, bool must, bool settle) {
-    const bool nowhere = must && node->full == kNullRef && spare->ref == kNullRef;
-    if (node->pack(ring) || ((settle || nowhere) && node->pack_settled(ring))) {
-        if (node->full == kNullRef) return true;
-        const Piece old = {node->full, arena_.at<FullRing>(node->full)->place};
-        node->full = kNullRef;
-        give_piece(&header_->rings, old);
-        return true;
-    }
-    if (node->full == kNullRef && spare->ref != kNullRef) {
-        node->full = spare->ref;
-        arena_.at<FullRing>(node->full)->place = spare->place;
-        *spare = {};
-    }
-    if (node->full != kNullRef) {
-        arena_.at<FullRing>(node->full)->ring = ring;
-        node->publish(ring);
-    } else if (must) {
-        node->pack_overflowed(ring);
-    } else {
-        return false;
-    }
-    return true;
+    if (node != kNullRef && written.kind != TagKind::kKey) return false;
+    WriterRing& ring = *slot(tag);
+    const std::uint32_t n = ring.add(tag, xid, seq, false, ended, dropped, written.borrowed, at);
+    drop_contradicted(dropped, n);
+    // A witness has ended, so what is read from now on sees it; only overflow is felt by everybody.
+    return ring.overflowed && has_bystander(tag);
 }
 
 // Is there an entry of another key whose writers are in the same slot? The slot of a hash is given
@@ -156,10 +88,7 @@ std::uint32_t Store::possibly_running(const WrittenTag& written, Xid* out) const
     }
     std::uint32_t n = slot(tag)->possibly_running(out);
     const Ref node = find_node(tag);
-    WriterRing scratch;
-    if (node != kNullRef) {
-        n += ring_of(*arena_.at<TagNode>(node), &scratch).possibly_running(out + n);
-    }
+    if (node != kNullRef) n += arena_.at<TagNode>(node)->ring.possibly_running(out + n);
     return n;
 }
 
@@ -175,10 +104,9 @@ bool Store::agree(const WrittenTag& written, Xid self, const Snapshot& f, const 
     const Tag tag = written.tag;
     LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
     const Ref node = written.kind == TagKind::kPart ? find_node(tag) : kNullRef;
-    WriterRing scratch;
     const WriterRing& ring = written.kind == TagKind::kWhole ? caches_[written.cache].whole
-                             : node != kNullRef ? ring_of(*arena_.at<TagNode>(node), &scratch)
-                                                : *slot(tag);
+                             : node != kNullRef              ? arena_.at<TagNode>(node)->ring
+                                                             : *slot(tag);
     if (!ring.usable(f) || !ring.usable(s)) return false;
     for (std::uint32_t i = 0; i < ring.record_count; ++i) {
         const WriterRecord& r = ring.records[i];
@@ -202,86 +130,18 @@ bool Store::all_seen(Tag tag, Xid self, const Snapshot& f, Xid* unseen,
 }
 
 // Gives a tag a ring of its own, which starts with what the shared one knows of it.
-Ref Store::make_node(Tag tag, bool is_key, const Snapshot& f, Piece* memory, Piece* ring_memory,
-                     bool must) {
-    const Ref ref = memory->ref;
-    auto* node = arena_.at<TagNode>(ref);
+Ref Store::make_node(Piece memory, Tag tag, bool is_key) {
+    auto* node = arena_.at<TagNode>(memory.ref);
     *node = {};
     node->tag = tag;
     node->is_key = is_key;
-    node->place = memory->place;
-    WriterRing ring;
-    ring.init();
+    node->place = memory.place;
+    node->ring.init();
     WriterRecord dropped[2 * kRingCapacity];
-    ring.absorb(*slot(tag), tag, dropped);
-    ring.note_ended(f, partition(tag)->seq + 1);
-    if (!keep_ring(node, ring, ring_memory, must, true)) return kNullRef;
+    node->ring.absorb(*slot(tag), tag, dropped);
     node->next = *node_bucket(tag);
-    *node_bucket(tag) = ref;
-    *memory = {};
-    return ref;
-}
-
-// A page for the nodes lies beside the others, where there is room: they stay where they are, and
-// what is large needs wide spaces between them. So the first ones go to the end of the arena.
-Piece Store::take_piece(SlabPool* pool, int max_rounds) {
-    const std::size_t bytes = pool->page_bytes();
-    Ref page = kNullRef;
-    for (;;) {
-        {
-            LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-            Piece piece = pool->take(arena_);
-            if (piece.ref == kNullRef) {
-                if (page == kNullRef) {
-                    page = arena_.allocate_before(header_->lowest_page, bytes);
-                    if (page != kNullRef) header_->lowest_page = page;
-                }
-                if (page != kNullRef) {
-                    *arena_.at<Label>(page) = kPageLabel;
-                    pool->add_page(arena_, page);
-                    page = kNullRef;
-                    piece = pool->take(arena_);
-                }
-            }
-            if (piece.ref != kNullRef) {
-                if (page != kNullRef) arena_.free(page);  // somebody else has given one back
-                return piece;
-            }
-        }
-        page = allocate(bytes, kPageLabel, max_rounds);
-        if (page == kNullRef) return {};
-    }
-}
-
-void Store::give_piece(SlabPool* pool, Piece piece) {
-    LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-    const Ref page = pool->give(arena_, piece);
-    if (page != kNullRef) free_page(page);
-}
-
-void Store::free_page(Ref page) {
-    if (page == header_->lowest_page) {
-        constexpr int kMaxSteps = 32;
-        Ref next = arena_.next_allocation(page);
-        for (int i = 0; i < kMaxSteps && next != kNullRef; ++i) {
-            if (*arena_.at<Label>(next) == kPageLabel) break;
-            next = i + 1 < kMaxSteps ? arena_.next_allocation(next) : kNullRef;
-        }
-        header_->lowest_page = next;
-    }
-    arena_.free(page);
-}
-
-bool Store::drop_spare_pages() {
-    LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-    bool dropped = false;
-    for (SlabPool* pool : {&header_->nodes, &header_->rings}) {
-        const Ref page = pool->take_spare();
-        if (page == kNullRef) continue;
-        free_page(page);
-        dropped = true;
-    }
-    return dropped;
+    *node_bucket(tag) = memory.ref;
+    return memory.ref;
 }
 
 // Collects, for every tag of the fill, what F is blind to, and pins the nodes of the grouping tags.
@@ -308,42 +168,30 @@ PublishResult Store::pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen
             if (!c.whole.unseen_by(tag, f, unseen, fill.self)) return failed(c.whole);
             continue;
         }
-        Piece spare = {}, spare_ring = {};
+        Piece spare = {};
         PublishResult result = PublishResult::kNoMemory;
-        for (bool must = false;;) {
+        for (;;) {
             {
                 PartitionWriter guard(locks_, partitions_, partition_of(tag));
                 Ref ref = find_node(tag);
                 if (ref == kNullRef && spare.ref != kNullRef) {
-                    ref = make_node(tag, fill.tag_is_key != nullptr && fill.tag_is_key[i], f,
-                                    &spare, &spare_ring, must);
+                    ref = make_node(spare, tag, fill.tag_is_key != nullptr && fill.tag_is_key[i]);
+                    spare = {};
                 }
                 if (ref != kNullRef) {
                     auto* node = arena_.at<TagNode>(ref);
-                    WriterRing ring;
-                    ring = ring_of(*node, &ring);
-                    if (node->full != kNullRef && rings_are_scarce()) {
-                        ring.note_ended(f, partition(tag)->seq + 1);
-                        keep_ring(node, ring, &spare_ring, must, true);
-                    }
                     ++node->refs;
-                    pins->ref[pins->count++] = TagRef{ref, 0, node->head.last_seq};
-                    result = ring.unseen_by(tag, f, unseen, fill.self) ? PublishResult::kPublished
-                                                                       : failed(ring);
+                    pins->ref[pins->count++] = TagRef{ref, 0, node->ring.last_seq};
+                    result = node->ring.unseen_by(tag, f, unseen, fill.self)
+                                 ? PublishResult::kPublished
+                                 : failed(node->ring);
                     break;
                 }
             }
-            // Without the lock; then look again.
-            if (spare.ref == kNullRef) {
-                spare = take_piece(&header_->nodes);
-                if (spare.ref == kNullRef) return result;
-            } else {
-                spare_ring = take_piece(&header_->rings, kRingRounds);
-                must = true;
-            }
+            spare = take_node();  // without the lock; then look again
+            if (spare.ref == kNullRef) return result;
         }
-        if (spare.ref != kNullRef) give_piece(&header_->nodes, spare);
-        if (spare_ring.ref != kNullRef) give_piece(&header_->rings, spare_ring);
+        if (spare.ref != kNullRef) give_node(spare);
         if (result != PublishResult::kPublished) return result;
     }
     return PublishResult::kPublished;
@@ -355,7 +203,6 @@ void Store::unpin(const TagRef* refs, std::uint32_t count) {
         if (ref == kNullRef) continue;
         auto* node = arena_.at<TagNode>(ref);
         const Tag tag = node->tag;  // constant while pinned
-        Piece ring = {};
         {
             PartitionWriter guard(locks_, partitions_, partition_of(tag));
             if (--node->refs > 0) continue;
@@ -364,40 +211,12 @@ void Store::unpin(const TagRef* refs, std::uint32_t count) {
             *link = node->next;
             if (!node->is_key) {
                 WriterRecord dropped[2 * kRingCapacity];
-                WriterRing left;
-                left = ring_of(*node, &left);
-                left.remove_known(*slot(tag));  // they had come from there
-                const std::uint32_t n = slot(tag)->absorb(left, tag, dropped);
+                const std::uint32_t n = slot(tag)->absorb(node->ring, tag, dropped);
                 drop_contradicted(dropped, n);
             }
-            if (node->full != kNullRef) ring = {node->full, arena_.at<FullRing>(node->full)->place};
         }
-        if (ring.ref != kNullRef) give_piece(&header_->rings, ring);
-        give_piece(&header_->nodes, {ref, node->place});
+        give_node({ref, node->place});
     }
-}
-
-// --- for tests ---
-
-// Nodes, their rings, and the pages of both.
-bool Store::check_nodes(std::uint64_t* refs) const {
-    std::uint64_t nodes = 0, rings = 0;
-    *refs = 0;
-    const std::uint64_t buckets = std::uint64_t{kPartitions} * header_->node_buckets_per_partition;
-    for (std::uint64_t b = 0; b < buckets; ++b) {
-        for (Ref ref = node_buckets_[b]; ref != kNullRef; ref = arena_.at<TagNode>(ref)->next) {
-            const TagNode& node = *arena_.at<TagNode>(ref);
-            if (node.refs == 0 || node_bucket(node.tag) != node_buckets_ + b) return false;
-            *refs += node.refs;
-            ++nodes;
-            if (node.full == kNullRef) continue;
-            ++rings;
-            const WriterRing& ring = arena_.at<FullRing>(node.full)->ring;
-            if (ring.last_seq != node.head.last_seq || ring.guard != node.head.guard) return false;
-        }
-    }
-    return nodes == header_->nodes.piece_count && rings == header_->rings.piece_count &&
-           header_->nodes.check(arena_) && header_->rings.check(arena_);
 }
 
 }  // namespace cache_ext::core

@@ -17,8 +17,8 @@ constexpr int kMaxSteps = 16;  // along a chain, and no more tags than that
 
 }  // namespace
 
-// RingHead::quick of a ring whose memory may be somebody else's by now.
-bool Store::quick_unlocked(const RingHead& ring, Seq seq, Xid xmin) {
+// WriterRing::quick of a ring whose memory may be somebody else's by now.
+bool Store::quick_unlocked(const WriterRing& ring, Seq seq, Xid xmin) {
     return load_racing(ring.last_seq) <= seq && load_racing(ring.guard) < xmin;
 }
 
@@ -36,7 +36,7 @@ bool Store::judge_unlocked(Ref ref, const Entry& e, const Snapshot& s) const {
         if (whole ? t.cache >= header_->max_caches : !arena_.holds(t.node, sizeof(TagNode))) {
             return false;
         }
-        const RingHead& ring = whole ? caches_[t.cache].whole : arena_.at<TagNode>(t.node)->head;
+        const WriterRing& ring = whole ? caches_[t.cache].whole : arena_.at<TagNode>(t.node)->ring;
         if (!quick_unlocked(ring, t.seq, s.xmin)) return false;
     }
     return true;

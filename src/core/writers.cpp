@@ -64,18 +64,12 @@ std::uint32_t WriterRing::make_room(WriterRecord* dropped) {
     return n;
 }
 
-// The newest that can be a witness.
-const WriterRecord* WriterRing::newest_ended() const {
-    const WriterRecord* best = nullptr;
+std::uint32_t WriterRing::forget_ended(WriterRecord* dropped) {
+    const WriterRecord* keep = nullptr;
     for (std::uint32_t i = 0; i < record_count; ++i) {
         const WriterRecord& r = records[i];
-        if (r.ended_before != 0 && !r.borrowed && (best == nullptr || r.seq > best->seq)) best = &r;
+        if (r.ended_before != 0 && !r.borrowed && (keep == nullptr || r.seq > keep->seq)) keep = &r;
     }
-    return best;
-}
-
-std::uint32_t WriterRing::forget_ended(WriterRecord* dropped) {
-    const WriterRecord* keep = newest_ended();
     if (keep == nullptr) return 0;
     const WriterRecord kept = *keep;  // the loop below moves records
     std::uint32_t n = 0, left = 0;
@@ -94,48 +88,6 @@ std::uint32_t WriterRing::forget_ended(WriterRecord* dropped) {
         witness_seq = kept.seq;
     }
     return n;
-}
-
-void WriterRing::remove_known(const WriterRing& other) {
-    const auto known = [&](const WriterRecord& r) {
-        return std::any_of(other.records, other.records + other.record_count,
-                           [&](const WriterRecord& o) { return o.seq == r.seq; });
-    };
-    record_count =
-        static_cast<std::uint8_t>(std::remove_if(records, records + record_count, known) - records);
-}
-
-void WriterRing::note_ended(const Snapshot& s, Seq next_seq) {
-    for (std::uint32_t i = 0; i < record_count; ++i) {
-        WriterRecord& r = records[i];
-        if (r.ended_before == 0 && !s.in_progress(r.xid)) r.ended_before = next_seq;
-    }
-}
-
-void WriterRing::settle() {
-    WriterRecord dropped[kRingCapacity];
-    forget_ended(dropped);
-    // A later one vouches for all that an earlier witness did.
-    const WriterRecord* keep = newest_ended();
-    if (witness != 0 && keep != nullptr && keep->seq > witness_seq) {
-        witness = keep->xid;
-        witness_seq = keep->seq;
-    }
-}
-
-void WriterRing::keep_newest() {
-    if (record_count > 0) {
-        records[0] = *std::max_element(
-            records, records + record_count,
-            [](const WriterRecord& a, const WriterRecord& b) { return a.seq < b.seq; });
-        record_count = 1;
-    }
-    overflowed = true;
-    distrusted = false;
-    witness = 0;
-    witness_seq = 0;
-    lose_all();
-    publish_guard();
 }
 
 std::uint32_t WriterRing::overflow(WriterRecord* dropped) {

@@ -96,21 +96,9 @@ enum class Rule : std::uint8_t {
     kBlind          // the snapshot does not see more writers than an entry can remember
 };
 
-// What a reader asks first, and all that a ring without writers has to say.
-struct RingHead {
-    Seq last_seq;  // newest registration; written under the lock, read without it by quick()
-    Xid guard;     // largest XID ever registered, or all ones while overflowed; as last_seq
-
-    // The common case without a lock; implies agrees() for an entry without unseen writers. A
-    // writer that S sees registered before S was taken, so both loads are recent enough.
-    bool quick(Seq seq, Xid xmin) const {
-        return load_acquire(last_seq) <= seq && load_acquire(guard) < xmin;
-    }
-};
-
 // Locking: the partition lock of the tag, exclusive for every non-const function, shared for const
 // ones; only quick() may be called without it.
-struct WriterRing : RingHead {
+struct WriterRing {
     std::uint8_t capacity;  // at most kRingCapacity; the tests use tiny ones
     std::uint8_t can_lose;  // at most kMaxLost
     std::uint8_t record_count;
@@ -119,6 +107,8 @@ struct WriterRing : RingHead {
     bool overflowed;
     bool distrusted;  // overflowed only because distrust() said so
     bool hard_lost;   // hard writers were pushed out, and no witness vouches for them yet
+    Seq last_seq;     // newest registration; written under the lock, read without it by quick()
+    Xid guard;        // largest XID ever registered, or all ones while overflowed; as last_seq
     Xid largest;      // largest XID ever registered
     Seq last_hard;    // newest registration of a hard writer, also once its record is dropped
     Xid witness;      // a snapshot must see it, or what was dropped is unknown to it; 0: nothing
@@ -145,21 +135,6 @@ struct WriterRing : RingHead {
     // Takes over what `from` knows of `tag` (a ring that serves one tag and goes away, or a shared
     // one when a tag gets its own). Dropped records as in add(), room for 2 * kRingCapacity.
     std::uint32_t absorb(const WriterRing& from, Tag tag, WriterRecord* dropped);
-
-    // For a ring that goes away: leaves out the records that `other` has as well.
-    void remove_known(const WriterRing& other);
-
-    // Writers that are not in progress for S have ended by now, before any registration from
-    // next_seq on.
-    void note_ended(const Snapshot& s, Seq next_seq);
-
-    // For a ring that serves one tag and has to be small: forgets all writers that the rule lets it
-    // forget, though there is room.
-    void settle();
-    // The last resort: keeps the newest record only, which must speak against every entry there is
-    // (it has just been added, or there are no entries yet), and serves snapshots that see
-    // everything on record so far.
-    void keep_newest();
 
     // For a ring that may have missed writers: serve nobody who cannot see all below next_xid.
     void distrust(Xid next_xid);
@@ -188,6 +163,12 @@ struct WriterRing : RingHead {
     // value that its own transaction computed after writing, published after its commit.
     bool unseen_by(Tag tag, const Snapshot& f, Unseen* unseen, Xid self = 0) const;
 
+    // The common case without a lock; implies agrees() for an entry without unseen writers. A
+    // writer that S sees registered before S was taken, so both loads are recent enough.
+    bool quick(Seq seq, Xid xmin) const {
+        return load_acquire(last_seq) <= seq && load_acquire(guard) < xmin;
+    }
+
     // Is this writer of tag on record?
     bool has(Tag tag, Xid xid) const;
 
@@ -196,7 +177,6 @@ struct WriterRing : RingHead {
 
   private:
     void append(const WriterRecord& record);
-    const WriterRecord* newest_ended() const;
     std::uint32_t make_room(WriterRecord* dropped);
     std::uint32_t forget_ended(WriterRecord* dropped);
     std::uint32_t overflow(WriterRecord* dropped);

