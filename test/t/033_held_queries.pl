@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Wire;
 
-my $node = new_node('held_values');
+my $node = new_node('held_queries');
 preload($node);
 $node->append_conf('postgresql.conf', "cache_ext.memory = 8MB\nmax_worker_processes = 4\n");
 $node->start;
@@ -136,7 +136,7 @@ my @forms = (
 
 $node->safe_psql('postgres', q{
 	CREATE TABLE lookup (id bigint PRIMARY KEY);
-	INSERT INTO lookup SELECT 3000000 + 20 * i + 21000 FROM generate_series(1, 30) AS i WHERE i <= 20;
+	INSERT INTO lookup SELECT 3021000 + 20 * i FROM generate_series(1, 20) AS i;
 	CREATE TABLE lookup_text (w text PRIMARY KEY);
 	INSERT INTO lookup_text SELECT unnest(words_of(id, n)) FROM source;
 	CREATE TABLE docs (d jsonb);
