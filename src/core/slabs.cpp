@@ -59,12 +59,12 @@ void SlabPool::unlink(const Arena& arena, Ref ref) {
         page->next;
 }
 
-void SlabPool::add_page(const Arena& arena, Ref ref) {
-    Page* page = arena.at<Page>(ref);
-    page->used = 0;
-    page->free = kNone;
-    page->fresh = 0;
-    link(arena, ref);
+void SlabPool::add_page(const Arena& arena, Ref page) {
+    Page* p = arena.at<Page>(page);
+    p->used = 0;
+    p->free = kNone;
+    p->fresh = 0;
+    link(arena, page);
     ++page_count;
 }
 

@@ -40,7 +40,7 @@ struct SlabPool {
     // ref is kNullRef when no page has room: add one. Uninitialised. O(1).
     Piece take(const Arena& arena);
     // Returns a page that is no longer needed, to be freed, or kNullRef. O(1).
-    Ref give(const Arena& arena, Piece piece);
+    Ref give(const Arena& arena, Piece given);
     // The empty page, no longer the pool's, to be freed; kNullRef if there is none.
     Ref take_spare();
     // Walks all pages. For tests.
@@ -51,8 +51,8 @@ struct SlabPool {
 
     std::uint32_t class_of(const Page& page) const;
     Ref piece(Ref page, std::uint32_t place) const;
-    void link(const Arena& arena, Ref page);
-    void unlink(const Arena& arena, Ref page);
+    void link(const Arena& arena, Ref ref);
+    void unlink(const Arena& arena, Ref ref);
 };
 static_assert(std::is_trivially_copyable_v<SlabPool>);
 

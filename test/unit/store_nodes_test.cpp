@@ -97,6 +97,7 @@ TEST_F(StoreNodes, ThreadsThatComeAndGoWithTagsLeaveNothingBehind) {
     std::atomic<Xid> next = 1000;
     std::atomic<std::uint64_t> published = 0;
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&, t] {
             std::mt19937_64 random(static_cast<std::uint64_t>(t));
