@@ -85,13 +85,15 @@ struct Entry {
     std::uint8_t unseen_count;
     Queue queue;                   // budget lock
     std::uint8_t frequency;        // atomic, relaxed; readers raise it, eviction lowers it
-    std::uint8_t flags;            // kNullFlag is constant; the others: partition lock
+    std::uint8_t flags;            // partition lock, but for those that are constant
     std::uint8_t refresh_claimed;  // atomic: 1 once somebody asked for a refresh
 
-    static constexpr std::uint8_t kNullFlag = 1;    // the value is SQL NULL
+    static constexpr std::uint8_t kNullFlag = 1;    // the value is SQL NULL; constant
     static constexpr std::uint8_t kDeadFlag = 2;    // no longer in the index, waits to be freed
+    static constexpr std::uint8_t kPackedFlag = 8;  // Fill::packed; constant
     static constexpr std::uint8_t kPutOffFlag = 4;  // refresh_after says when to ask again
     bool is_null() const { return (flags & kNullFlag) != 0; }
+    bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
 
     TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }

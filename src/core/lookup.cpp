@@ -173,6 +173,7 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
     if (ref == kNullRef) return found;
     Entry* e = arena_.at<Entry>(ref);
     found.is_null = e->is_null();
+    found.packed = e->is_packed();
     found.value_bytes = e->value_bytes;
     found.calculated_at = e->calculated_at;
     found.expires_at = e->expires_at();

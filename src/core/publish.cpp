@@ -151,6 +151,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     e->refresh_after = fill.refresh_after;
     e->load_us = fill.load_us;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
+    if (fill.packed) e->flags |= Entry::kPackedFlag;
     std::copy_n(pins.ref, pins.count, e->tags());
     if (fill.key.size > 0) std::memcpy(e->key(), fill.key.bytes, fill.key.size);
     if (fill.value_bytes > 0) std::memcpy(e->value(), fill.value, fill.value_bytes);

@@ -40,6 +40,7 @@ enum class LookupResult : std::uint8_t {
 struct Found {
     LookupResult result = LookupResult::kAbsent;
     bool is_null = false;
+    bool packed = false;                 // as Fill::packed
     const std::uint8_t* held = nullptr;  // the value where it lies, if it was not copied
     bool refresh_due = false;  // past its refresh point, and this call is the one that claimed it
     std::uint32_t value_bytes = 0;
@@ -74,6 +75,7 @@ struct Fill {
     const std::uint8_t* value = nullptr;
     std::uint32_t value_bytes = 0;
     bool is_null = false;
+    bool packed = false;        // what the bytes are, is the caller's affair
     const Tag* tags = nullptr;  // beyond the full key and the whole cache; at most kMaxTags
     const bool* tag_is_key = nullptr;
     const CacheIndex* tag_cache = nullptr;  // not kNoCache: the tag is that cache as a whole

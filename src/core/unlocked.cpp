@@ -86,6 +86,7 @@ bool Store::lookup_unlocked(CacheIndex cache, const KeyView& key, const Snapshot
     if (hold) found->held = value;
     found->result = LookupResult::kHit;
     found->is_null = e.is_null();
+    found->packed = e.is_packed();
     found->value_bytes = e.value_bytes;
     found->calculated_at = e.calculated_at;
     found->expires_at = e.expires_at();

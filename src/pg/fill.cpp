@@ -96,6 +96,7 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     fill.value = bytes.data;
     fill.value_bytes = bytes.size;
     fill.is_null = loaded.is_null;
+    fill.packed = !loaded.is_null && is_compressed(d, PointerGetDatum(bytes.data));
     fill.tags = load.tags.tag;
     fill.tag_is_key = load.tags.is_key;
     fill.tag_cache = load.tags.cache;

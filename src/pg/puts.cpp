@@ -2,6 +2,7 @@
 
 #include "pg/changes.hpp"
 #include "pg/shared.hpp"
+#include "pg/values.hpp"
 
 extern "C" {
 #include "utils/hsearch.h"
@@ -26,6 +27,7 @@ struct PendingPut {
     const uint8* value;
     uint32 size;
     bool is_null;
+    bool packed;
     core::Tag tags[core::kMaxTags];
     uint32 tag_count;
     core::Snapshot snapshot;  // the value belongs to it, but for the transaction's own writes
@@ -117,6 +119,7 @@ void add_pending_put(const Definition* d, const Key& key, const uint8* value, ui
     put->value = copy(value, size);
     put->size = size;
     put->is_null = is_null;
+    put->packed = !is_null && is_compressed(d, PointerGetDatum(value));
     for (int i = 0; i < d->mask_count; ++i) {
         put->tags[put->tag_count++] = part_tag(d->cache_id(), d->masks[i], key.column_hash);
     }
@@ -191,6 +194,7 @@ void publish_pending_puts(core::Xid self) {
         fill.value = p->value;
         fill.value_bytes = p->size;
         fill.is_null = p->is_null;
+        fill.packed = p->packed;
         fill.tags = p->tags;
         fill.tag_count = p->tag_count;
         fill.calculated_at = time;

@@ -45,10 +45,10 @@ ReadResult load_only(const ReadRequest& request) {
 }
 
 // The value that a hazard holds, for as long as a copy made now would last.
-Datum use_held(const Definition* d, const uint8* value, core::Ref* hazard) {
-    const Datum datum = PointerGetDatum(value);
+Datum use_held(const core::Found& found, core::Ref* hazard) {
+    const Datum datum = PointerGetDatum(found.held);
     hold_for_context(hazard);
-    if (!is_compressed(d, datum)) return datum;
+    if (!found.packed) return datum;
     const Datum copy = decompressed(datum);
     core::Store::let_go(hazard);  // the context has it until it is reset
     return copy;
@@ -66,10 +66,10 @@ bool is_large(const ReadRequest& request) {
     return request.size_hint > static_cast<uint32>(settings.copy_up_to_bytes);
 }
 
-// How much of a value to fetch ahead; at least what tells whether it is compressed.
+// How much of a value to fetch ahead.
 uint32 to_fetch(const ReadRequest& request) {
     const bool read = request.fetch_all || !may_hold(request) || !is_large(request);
-    return read ? request.size_hint : sizeof(uint64);
+    return read ? request.size_hint : 0;
 }
 
 // Looks the key up. What fits the buffer is copied, and there is none if the value is expected to
@@ -99,10 +99,10 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
             if (d->value_by_value) {
                 result->value = static_cast<Datum>(by_value);
             } else if (found.held != nullptr) {
-                result->value = use_held(d, found.held, hazard);
+                result->value = use_held(found, hazard);
             } else {
                 result->value = PointerGetDatum(buffer);
-                if (!found.is_null) result->value = open_value(d, result->value);
+                if (found.packed) result->value = open_value(d, result->value);
             }
             result->value_bytes = found.value_bytes;
             result->calculated_at = found.calculated_at;

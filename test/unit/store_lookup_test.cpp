@@ -29,6 +29,25 @@ TEST_F(StoreLookup, ServesAValueUntilTheMillisecondBeforeItExpires) {
     EXPECT_EQ(late.found.expires_at, 2000);
 }
 
+// To the millisecond for 24 days, then to the second, never later than asked, and never for good
+// unless asked.
+TEST_F(StoreLookup, ALifetimeIsNeverLongerThanAsked) {
+    const Millis day = 24 * 60 * 60 * 1000, from = 1000;
+    for (const Millis life : {Millis{0}, Millis{1}, Millis{999}, 24 * day, 24 * day + 1,
+                              Millis{INT32_MAX}, Millis{INT32_MAX} + 1, 25 * day + 999, 365 * day,
+                              50000 * day, Millis{INT32_MAX} * 1000 + 5000, Millis{1} << 46}) {
+        const Lifetime packed = Lifetime::between(from, from + life);
+        EXPECT_FALSE(packed.forever()) << life;
+        EXPECT_LE(packed.end(from), from + life);
+        EXPECT_GT(packed.end(from),
+                  from + std::min(life, 24000 * day) - (life <= 24 * day ? 1 : 1000));
+    }
+    EXPECT_EQ(Lifetime::between(from, kNever).end(from), kNever);
+    // A deadline that has passed before the value was there.
+    ASSERT_EQ(cache.put("late", "value", kAll, {.expires_at = 400}), PublishResult::kPublished);
+    EXPECT_EQ(cache.get("late", kAll, Detail::kInspect).found.expires_at, 400);
+}
+
 TEST_F(StoreLookup, NeverAsksForTheTimeOfAValueThatNeverExpires) {
     ASSERT_EQ(cache.put("k", "v", kAll), PublishResult::kPublished);
     const Clock broken = {[]() -> Millis {

@@ -74,6 +74,15 @@ TEST_F(StoreUnlocked, UsesAreCountedOneByOneAndThenInSamples) {
     EXPECT_EQ(hits("k"), kCountedHits + kHitSample);
 }
 
+TEST_F(StoreUnlocked, WhatTheBytesAreIsSaidWithThem) {
+    ASSERT_EQ(cache.put("plain", "value", kAll), PublishResult::kPublished);
+    ASSERT_EQ(cache.put("packed", "value", kAll, {.packed = true}), PublishResult::kPublished);
+    for (const Detail detail : {Detail::kPeek, Detail::kServe}) {
+        EXPECT_TRUE(cache.get_quietly("packed", kAll, detail).found.packed);
+        EXPECT_FALSE(cache.get_quietly("plain", kAll, detail).found.packed);
+    }
+}
+
 TEST_F(StoreUnlocked, AnExpiredEntryIsNotServed) {
     FakeClock::set(1000);
     ASSERT_EQ(cache.put("k", "value", kAll, {.expires_at = 2000}), PublishResult::kPublished);

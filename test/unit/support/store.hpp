@@ -147,6 +147,7 @@ struct Options {
     Xid self = 0;
     bool replace = false;
     bool is_null = false;
+    bool packed = false;
     std::uint32_t load_us = 17;
     Tag hash = 0;  // 0: made of the key
 };
@@ -220,6 +221,7 @@ class TestCache {
         fill.value = reinterpret_cast<const std::uint8_t*>(value.data());
         fill.value_bytes = static_cast<std::uint32_t>(value.size());
         fill.is_null = options.is_null;
+        fill.packed = options.packed;
         fill.tags = tags;
         fill.tag_is_key = is_key;
         fill.tag_cache = caches;
