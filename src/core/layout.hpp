@@ -1,7 +1,7 @@
 // The block of shared memory: what lies where, and which lock protects it.
 //
 //   StoreHeader | Partition[kPartitions] | index buckets | node buckets | writer slots |
-//   HazardSet[readers] | CacheControl[max_caches] | arena
+//   SlotHead of each | HazardSet[readers] | CacheControl[max_caches] | arena
 //
 // Every struct here is trivially copyable and refers to others by offset.
 #pragma once
@@ -38,6 +38,7 @@ struct alignas(64) StoreHeader {
     std::uint64_t buckets;
     std::uint64_t node_buckets;
     std::uint64_t slots;
+    std::uint64_t slot_heads;
     std::uint64_t hazards;
     std::uint64_t caches;
     std::uint64_t arena;
@@ -59,6 +60,13 @@ struct alignas(64) Partition {
     std::uint64_t version;  // odd while somebody holds the lock exclusively; atomic
 };
 static_assert(sizeof(Partition) == 64);
+
+// What the quick check asks a slot, again: a slot is seven lines long, and of these four fit on
+// one. Lock: as its ring; read without it by Store::lookup_unlocked, whose version covers both.
+struct SlotHead {
+    Seq last_seq;
+    Xid guard;
+};
 
 // Scope of the exclusive lock of one partition. It changes the partition's version, which tells
 // those who read without the lock (Store::lookup_unlocked) that they may have seen anything.

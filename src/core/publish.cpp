@@ -318,6 +318,12 @@ bool Store::check() const {
         used_bytes += c.used_bytes;
         live += c.live_entries;
     }
+    for (std::size_t i = 0; i < std::size_t{kPartitions} * header_->slots_per_partition; ++i) {
+        if (slot_heads_[i].last_seq != slots_[i].last_seq ||
+            slot_heads_[i].guard != slots_[i].guard) {
+            return false;
+        }
+    }
     return entries + dead == used && entries == live && bytes == used_bytes && check_nodes(&refs) &&
            pins == refs && arena_.check();
 }

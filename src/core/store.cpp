@@ -56,8 +56,9 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
     h.slots = h.node_buckets +
               round_up(std::size_t{kPartitions} * h.node_buckets_per_partition * sizeof(Ref));
     h.readers = options.readers;
-    h.hazards =
-        h.slots + round_up(std::size_t{kPartitions} * h.slots_per_partition * sizeof(WriterRing));
+    const std::size_t slots = std::size_t{kPartitions} * h.slots_per_partition;
+    h.slot_heads = h.slots + round_up(slots * sizeof(WriterRing));
+    h.hazards = h.slot_heads + round_up(slots * sizeof(SlotHead));
     h.caches = h.hazards + std::size_t{options.readers} * sizeof(HazardSet);
     h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
     h.nodes.init(sizeof(TagNode), page_bytes(bytes));
@@ -100,6 +101,7 @@ Store::Store(void* block, LockTable locks, Clock clock)
       buckets_(inside<Ref>(block, header_->buckets)),
       node_buckets_(inside<Ref>(block, header_->node_buckets)),
       slots_(inside<WriterRing>(block, header_->slots)),
+      slot_heads_(inside<SlotHead>(block, header_->slot_heads)),
       hazards_(inside<HazardSet>(block, header_->hazards)),
       caches_(inside<CacheControl>(block, header_->caches)),
       arena_(inside<void>(block, header_->arena)),

@@ -236,7 +236,7 @@ class Store {
     // is done in between.
     void prefetch(Tag hash) const {
         __builtin_prefetch(bucket(hash));
-        __builtin_prefetch(&slot(hash)->last_seq);
+        __builtin_prefetch(slot_head(hash));
     }
     // Once the bucket has come: the lines of its first entry, with a value of about so many bytes.
     // Takes no lock.
@@ -337,10 +337,13 @@ class Store {
         const std::size_t n = buckets_per_partition_;
         return buckets_ + partition_of(hash) * n + (hash / kPartitions & (n - 1));
     }
-    WriterRing* slot(Tag tag) const {
+    std::size_t slot_index(Tag tag) const {
         const std::size_t n = slots_per_partition_;
-        return slots_ + partition_of(tag) * n + (tag / kPartitions & (n - 1));
+        return partition_of(tag) * n + (tag / kPartitions & (n - 1));
     }
+    WriterRing* slot(Tag tag) const { return slots_ + slot_index(tag); }
+    SlotHead* slot_head(Tag tag) const { return slot_heads_ + slot_index(tag); }
+    void slot_changed(Tag tag);  // partition lock, exclusive
     Ref* node_bucket(Tag tag) const;
     Partition* partition(Tag tag) const { return partitions_ + partition_of(tag); }
     Ref find_entry(CacheIndex cache, const KeyView& key) const;  // partition lock
@@ -356,7 +359,8 @@ class Store {
                          std::uint8_t* buffer, std::uint32_t buffer_bytes, bool quiet, Ref* hazard,
                          Found* found) const;
     bool judge_unlocked(Ref ref, const Entry& e, const Snapshot& s) const;
-    static bool quick_unlocked(const WriterRing& ring, Seq seq, Xid xmin);
+    template <class Ring>
+    static bool quick_unlocked(const Ring& ring, Seq seq, Xid xmin);
     // The tag behind a reference of a live entry, and its ring.
     Tag tag_of(const TagRef& ref) const;
     const WriterRing& ring_of(const TagRef& ref) const;
@@ -416,6 +420,7 @@ class Store {
     Ref* buckets_ = nullptr;
     Ref* node_buckets_ = nullptr;
     WriterRing* slots_ = nullptr;
+    SlotHead* slot_heads_ = nullptr;
     HazardSet* hazards_ = nullptr;
     CacheControl* caches_ = nullptr;
     Arena arena_;

@@ -41,9 +41,17 @@ bool Store::register_writer(const WrittenTag& written, Xid xid, const Ended& end
     if (node != kNullRef && written.kind != TagKind::kKey) return false;
     WriterRing& ring = *slot(tag);
     const std::uint32_t n = ring.add(tag, xid, seq, false, ended, dropped, written.borrowed, at);
+    slot_changed(tag);
     drop_contradicted(dropped, n);
     // A witness has ended, so what is read from now on sees it; only overflow is felt by everybody.
     return ring.overflowed && has_bystander(tag);
+}
+
+void Store::slot_changed(Tag tag) {
+    const WriterRing& ring = *slot(tag);
+    SlotHead& head = *slot_head(tag);
+    store_release(head.guard, ring.guard);
+    store_release(head.last_seq, ring.last_seq);
 }
 
 // Is there an entry of another key whose writers are in the same slot? The slot of a hash is given
@@ -212,6 +220,7 @@ void Store::unpin(const TagRef* refs, std::uint32_t count) {
             if (!node->is_key) {
                 WriterRecord dropped[2 * kRingCapacity];
                 const std::uint32_t n = slot(tag)->absorb(node->ring, tag, dropped);
+                slot_changed(tag);
                 drop_contradicted(dropped, n);
             }
         }

@@ -18,12 +18,13 @@ constexpr int kMaxSteps = 16;  // along a chain, and no more tags than that
 }  // namespace
 
 // WriterRing::quick of a ring whose memory may be somebody else's by now.
-bool Store::quick_unlocked(const WriterRing& ring, Seq seq, Xid xmin) {
+template <class Ring>
+bool Store::quick_unlocked(const Ring& ring, Seq seq, Xid xmin) {
     return load_racing(ring.last_seq) <= seq && load_racing(ring.guard) < xmin;
 }
 
 bool Store::judge_unlocked(Ref ref, const Entry& e, const Snapshot& s) const {
-    if (!quick_unlocked(*slot(e.hash), e.key_seq, s.xmin) ||
+    if (!quick_unlocked(*slot_head(e.hash), e.key_seq, s.xmin) ||
         !quick_unlocked(caches_[e.cache].whole, e.cache_seq, s.xmin)) {
         return false;
     }
