@@ -27,7 +27,7 @@ Piece Store::take_node() {
                 }
             }
             if (piece.ref != kNullRef) {
-                if (page != kNullRef) arena_.free(page);  // somebody else has given one back
+                if (page != kNullRef) free_page(page);  // somebody else has given one back
                 return piece;
             }
         }

@@ -97,6 +97,7 @@ PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
     const std::uint64_t max_bytes = load_relaxed(b.max_bytes);
     const std::size_t most =
         Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes);
+    if (!is_entry(fill.key.hash)) return PublishResult::kNoMemory;  // two of 2^64 are labels
     if (most > max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;
     }

@@ -1,6 +1,6 @@
 // Random histories of a few tags with many writers at once, against a model that knows every right
-// value: nodes that need full rings, get them or not, lose them, die and are born again, in a slot
-// that they share with keys; and old values, which must not be older than they may.
+// value: nodes that get memory or not, die and are born again, in a slot that they share with keys;
+// and old values, which must not be older than they may.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -97,7 +97,7 @@ class Simulation {
         check();
     }
 
-    std::uint64_t reads = 0, hits = 0, stale = 0, rings = 0, refused = 0;
+    std::uint64_t reads = 0, hits = 0, stale = 0, nodes = 0, refused = 0;
 
   private:
     void step() {
@@ -128,7 +128,7 @@ class Simulation {
         } else {
             read();
         }
-        rings = std::max(rings, store_->stats().rings);
+        nodes = std::max(nodes, store_->stats().nodes);
     }
 
     void check() {
@@ -341,7 +341,7 @@ std::uint64_t histories(std::uint64_t usual) {
 void run(bool hungry) {
     const char* first = std::getenv("CACHE_EXT_FIRST");
     const std::uint64_t from = first != nullptr ? std::strtoull(first, nullptr, 10) : 1;
-    std::uint64_t reads = 0, hits = 0, stale = 0, rings = 0, refused = 0;
+    std::uint64_t reads = 0, hits = 0, stale = 0, nodes = 0, refused = 0;
     for (std::uint64_t seed = from; seed < from + histories(50); ++seed) {
         SCOPED_TRACE(testing::Message() << "seed " << seed);
         Simulation s(seed, hungry);
@@ -349,15 +349,15 @@ void run(bool hungry) {
         reads += s.reads;
         hits += s.hits;
         stale += s.stale;
-        rings += s.rings;
+        nodes += s.nodes;
         refused += s.refused;
         if (testing::Test::HasFailure()) return;
     }
-    std::printf("%lu hits and %lu old values of %lu reads, %lu rings at most, %lu refused\n", hits,
-                stale, reads, rings, refused);
+    std::printf("%lu hits and %lu old values of %lu reads, %lu nodes at most, %lu refused\n", hits,
+                stale, reads, nodes, refused);
     EXPECT_GT(hits * 40, reads);
     EXPECT_GT(stale, 0U);
-    EXPECT_GT(rings, 0U);
+    EXPECT_GT(nodes, 0U);
     EXPECT_EQ(refused > 0, hungry);
 }
 

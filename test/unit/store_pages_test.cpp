@@ -94,24 +94,19 @@ TEST_F(StorePages, OneThatIsNotNeededAfterAllIsNotTheLowest) {
     EXPECT_TRUE(settled_check(*store));
 }
 
-// An entry's label is its hash, which can be any number.
-TEST_F(StorePages, AnEntryThatIsCalledLikeAPageIsNone) {
-    ASSERT_EQ(cache.put("first", "v", kAll), PublishResult::kPublished);
-    const int n = static_cast<int>(header().nodes.page_pieces);
-    for (int i = 0; i < n; ++i) put(cache, i);
-    const Ref gap = header().lowest_page;
-    for (int i = n; i < 2 * n; ++i) put(neighbours, i);
-    fill_up();
-    for (int i = 0; i < n; ++i) ASSERT_TRUE(store->remove(cache.index(), cache.view(key(i))));
-    store->release(idle.index(), idle.id());
-    const std::size_t bytes = header().nodes.page_bytes() - Entry::bytes_for(0, 0, 8, 0);
-    const Options called = {.hash = kPageLabel};
-    ASSERT_EQ(cache.put("x", std::string(bytes, 'x'), kAll, called), PublishResult::kPublished);
-    ASSERT_TRUE(is_page(gap)) << "it does not lie there";
-    store->release(neighbours.index(), neighbours.id());
-    EXPECT_NE(header().lowest_page, gap);
-    ASSERT_TRUE(store->remove(cache.index(), cache.view("x", kPageLabel)));
-    EXPECT_TRUE(header().lowest_page == kNullRef || is_page(header().lowest_page));
+// An entry's label is its hash: one that would be taken for something else is not published.
+TEST_F(StorePages, AnEntryIsNeverCalledLikeAPage) {
+    for (const Label label : {kGhostLabel, kPageLabel}) {
+        EXPECT_FALSE(is_entry(label));
+        KeyView key = cache.view("x");
+        key.hash = label;
+        Fill fill;
+        fill.cache = cache.index();
+        fill.cache_id = cache.id();
+        fill.key = key;
+        EXPECT_EQ(store->publish(fill, kAll), PublishResult::kNoMemory);
+    }
+    EXPECT_EQ(cache.put("x", "v", kAll, {.hash = kPageLabel + 1}), PublishResult::kPublished);
 }
 
 }  // namespace

@@ -300,7 +300,7 @@ inline void settle(Store& store) {
             Fill fill;
             fill.cache = user;
             fill.cache_id = store.control(user)->id;
-            fill.key = {0, reinterpret_cast<const std::uint8_t*>(key.data()),
+            fill.key = {2, reinterpret_cast<const std::uint8_t*>(key.data()),
                         static_cast<std::uint32_t>(key.size())};
             store.publish(fill, snapshot(Xid{1} << 40));
             store.remove(user, fill.key);
