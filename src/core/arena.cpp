@@ -231,6 +231,12 @@ Ref Arena::next_allocation(Ref ref) const {
     return ref == header().end ? kNullRef : ref;
 }
 
+Ref Arena::first_allocation() const {
+    const Ref first = header().first;
+    if (first != header().end && block(first).prev_free == kFree) return next_allocation(first);
+    return first == header().end ? kNullRef : first;
+}
+
 std::size_t Arena::room_around(Ref ref) const {
     const Block& b = block(ref);
     const Block& n = block(ref + b.units);

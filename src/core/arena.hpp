@@ -118,6 +118,9 @@ class Arena {
     // thousands of small victims, because their holes do not touch.
     Ref next_allocation(Ref ref) const;
 
+    // The first live allocation, kNullRef if there is none; as next_allocation().
+    Ref first_allocation() const;
+
     // What a request of `bytes` bytes costs, header included. Exact.
     static constexpr std::size_t gross_size(std::size_t bytes) { return units_for(bytes) * kUnit; }
 

@@ -34,9 +34,8 @@ Ref Store::take_memory(std::size_t bytes, Label label) {
     return ref;
 }
 
-// Fails only when nothing is left to evict anywhere, or after max_rounds. Every round frees
-// something, or is the last. What cannot be evicted may lie everywhere, so not the whole cache goes
-// for a large value in vain.
+// Fails when nothing is left to evict anywhere, after max_rounds, or when much has gone in vain:
+// what cannot be evicted may lie everywhere. Every round frees something, or is the last.
 Ref Store::allocate(std::size_t bytes, Label label, int max_rounds) {
     int clearings = 0;
     std::uint64_t in_vain = 0;  // bytes

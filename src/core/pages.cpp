@@ -76,7 +76,13 @@ bool Store::check_nodes(std::uint64_t* refs) const {
             ++nodes;
         }
     }
-    return nodes == header_->nodes.piece_count && header_->nodes.check(arena_);
+    const Ref lowest = header_->lowest_page;
+    Ref ref = arena_.first_allocation();
+    while (lowest != kNullRef && ref != kNullRef && ref != lowest)
+        ref = arena_.next_allocation(ref);
+    const bool known =
+        lowest == kNullRef || (ref == lowest && *arena_.at<Label>(lowest) == kPageLabel);
+    return known && nodes == header_->nodes.piece_count && header_->nodes.check(arena_);
 }
 
 }  // namespace cache_ext::core

@@ -239,6 +239,7 @@ std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* contex
         }
     }
     if (n > 0) collect_all_dead();
+    reap_now();
     return n;
 }
 

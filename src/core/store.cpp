@@ -13,7 +13,7 @@ constexpr std::size_t kLine = 64;
 
 // One index bucket per this many bytes of the block, and so on. Entries are rarely smaller than a
 // quarter of a kilobyte in all; partial tags and writers are fewer than entries. Slots are large
-// (2.7 % of the block at this number), so they are rounded down to a power of two.
+// (2.7 % of the block at this number), so they are rounded to the nearest power of two.
 constexpr std::size_t kBytesPerBucket = 512;
 constexpr std::size_t kBytesPerNodeBucket = 8192;
 constexpr std::size_t kBytesPerSlot = 16384;
@@ -37,8 +37,8 @@ std::uint32_t power_above(std::size_t n) {
     return static_cast<std::uint32_t>(std::bit_ceil(n));
 }
 
-std::uint32_t power_below(std::size_t n) {
-    return static_cast<std::uint32_t>(std::bit_floor(n));
+std::uint32_t power_near(std::size_t n) {
+    return static_cast<std::uint32_t>(std::bit_floor(n + n / 3));
 }
 
 StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
@@ -48,7 +48,7 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
     h.max_caches = options.max_caches;
     h.buckets_per_partition = power_above(per_partition(bytes, kBytesPerBucket));
     h.node_buckets_per_partition = power_above(per_partition(bytes, kBytesPerNodeBucket));
-    h.slots_per_partition = power_below(per_partition(bytes, kBytesPerSlot));
+    h.slots_per_partition = power_near(per_partition(bytes, kBytesPerSlot));
     h.partitions = round_up(sizeof(StoreHeader));
     h.buckets = h.partitions + kPartitions * sizeof(Partition);
     h.node_buckets =

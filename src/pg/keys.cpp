@@ -1,5 +1,7 @@
 #include "pg/keys.hpp"
 
+#include "core/layout.hpp"
+
 #include <type_traits>
 
 extern "C" {
@@ -191,6 +193,12 @@ void encode_sized(int columns, const Oid* types, const Datum* values, const bool
     }
 }
 
+// What the core takes for something else is no tag.
+core::Tag tag(uint64 h) {
+    h = finish(h);
+    return core::is_entry(h) ? h : h + 2;
+}
+
 uint64 seed(CacheId cache, uint64 kind) {
     return hash_combine64(hash_combine64(cache.id, cache.database), kind);
 }
@@ -213,13 +221,13 @@ uint64 hash_column(Oid type, Datum value, bool null) {
 }
 
 core::Tag whole_tag(CacheId cache) {
-    return finish(seed(cache, 'w'));
+    return tag(seed(cache, 'w'));
 }
 
 core::Tag key_tag(CacheId cache, int columns, const uint64* column_hash) {
     uint64 h = seed(cache, 'k');
     for (int i = 0; i < columns; ++i) h = hash_combine64(h, column_hash[i]);
-    return finish(h);
+    return tag(h);
 }
 
 core::Tag part_tag(CacheId cache, ColumnMask mask, const uint64* column_hash) {
@@ -227,7 +235,7 @@ core::Tag part_tag(CacheId cache, ColumnMask mask, const uint64* column_hash) {
     for (int i = 0; i < kMaxKeyColumns; ++i) {
         if ((mask & (ColumnMask{1} << i)) != 0) h = hash_combine64(h, column_hash[i]);
     }
-    return finish(h);
+    return tag(h);
 }
 
 void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,

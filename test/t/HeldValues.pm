@@ -86,7 +86,7 @@ sub flood
 	return;
 }
 
-# Removes all values, and has memory freed that nobody holds any more: the next entry that goes does.
+# Removes all values, and has memory freed that nobody holds any more.
 sub clear_all
 {
 	my ($session) = @_;
