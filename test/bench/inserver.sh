@@ -109,6 +109,8 @@ inserver() {
         "$(ratio hot/cache_json hot/constant_json %.1f)" le 5
     target 'index lookup / hit, 10,000 keys (ns)' \
         "$(ratio any/table_json any/cache_json %.1f)" ge 6
+    target 'index lookup / hit, 10,000 keys, both above the loop (ns)' \
+        "$(calc "$(net any/table_json) / $(net any/cache_json)" %.1f)" ge 6
     target 'two clients / one, hot key' "$(ratio scale/cache_hot/2 scale/cache_hot/1)" ge 1.85
     target 'two clients / one, 10,000 keys' "$(ratio scale/cache_any/2 scale/cache_any/1)" ge 1.85
 }
