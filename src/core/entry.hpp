@@ -90,8 +90,8 @@ struct Entry {
 
     static constexpr std::uint8_t kNullFlag = 1;    // the value is SQL NULL; constant
     static constexpr std::uint8_t kDeadFlag = 2;    // no longer in the index, waits to be freed
-    static constexpr std::uint8_t kPackedFlag = 8;  // Fill::packed; constant
     static constexpr std::uint8_t kPutOffFlag = 4;  // refresh_after says when to ask again
+    static constexpr std::uint8_t kPackedFlag = 8;  // Fill::packed; constant
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }

@@ -35,10 +35,6 @@ void Store::collect_held(HeldSet* set) const {
     }
 }
 
-void Store::set_retired_bytes(std::uint64_t bytes) {
-    store_relaxed(header_->retired_bytes, bytes);
-}
-
 // Frees unlinked entries (a chain by `next`), now or when their last readers have let go of them.
 // One look at the hazards does for all. No arena lock.
 void Store::retire(Ref chain) {
@@ -55,7 +51,7 @@ void Store::retire(Ref chain) {
             if (set.may_contain(ref)) {
                 e->next = header_->retired;
                 header_->retired = ref;
-                set_retired_bytes(header_->retired_bytes + arena_.gross_bytes(ref));
+                add_relaxed(header_->retired_bytes, arena_.gross_bytes(ref));
             } else {
                 header_->freed_since_reap += arena_.gross_bytes(ref);
                 arena_.free(ref);
@@ -83,7 +79,7 @@ bool Store::reap() {
             continue;
         }
         *link = e->next;
-        set_retired_bytes(header_->retired_bytes - arena_.gross_bytes(ref));
+        add_relaxed(header_->retired_bytes, std::uint64_t{0} - arena_.gross_bytes(ref));
         arena_.free(ref);
         freed = true;
     }

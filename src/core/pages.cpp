@@ -42,13 +42,13 @@ void Store::give_node(Piece node) {
     if (page != kNullRef) free_page(page);
 }
 
+// The next page above becomes the lowest, if it is near: the lock is held.
 void Store::free_page(Ref page) {
     if (page == header_->lowest_page) {
         constexpr int kMaxSteps = 32;
         Ref next = arena_.next_allocation(page);
-        for (int i = 0; i < kMaxSteps && next != kNullRef; ++i) {
-            if (*arena_.at<Label>(next) == kPageLabel) break;
-            next = i + 1 < kMaxSteps ? arena_.next_allocation(next) : kNullRef;
+        for (int i = 1; next != kNullRef && *arena_.at<Label>(next) != kPageLabel; ++i) {
+            next = i < kMaxSteps ? arena_.next_allocation(next) : kNullRef;
         }
         header_->lowest_page = next;
     }

@@ -33,8 +33,8 @@ enum class LookupResult : std::uint8_t {
     kExpired,
     kContradicted,  // a writer of one of its tags is seen by only one of fill and reader
     kUnusable,      // the snapshot cannot judge the tags (and could not publish either)
-    kStale,         // expired or contradicted, but not for longer than the cache allows: copied
-    kTooSmall       // valid, but larger than the buffer, and there was no hazard to hold it by
+    kStale,         // expired or contradicted, but not for longer than the cache allows: served
+    kTooSmall       // valid, but larger than the buffer, and it may not be held
 };
 
 struct Found {
@@ -393,7 +393,6 @@ class Store {
     bool reap_now();                                                         // no lock
     bool held(Ref ref) const;
     void collect_held(HeldSet* set) const;
-    void set_retired_bytes(std::uint64_t bytes);  // arena lock
     // May a value of this size be held, rather than copied? What is held cannot be evicted.
     bool may_hold(std::uint32_t value_bytes) const {
         return value_bytes <= max_held_ && load_relaxed(header_->retired_bytes) <= max_retired_;

@@ -6,8 +6,6 @@
 // been freed and its memory been given to another one. So every reference is checked against the
 // block's bounds before it is followed, every loop is bounded, and nothing is written. What holds
 // then: the entry was in the index all the time, and with it the nodes it pins.
-#include <algorithm>
-
 #include "core/store.hpp"
 
 namespace cache_ext::core {

@@ -32,8 +32,9 @@ bool names_constant_cache(FunctionCallInfo fcinfo);
 // Up to here palloc takes the next power of two anyway (ALLOC_CHUNK_LIMIT).
 constexpr uint32 kRounded = 8192;
 
-// How many bytes the cache's values will probably take, and what one did take. A value that is
-// larger than expected is looked up twice, so the guess is on the high side and falls slowly.
+// How many bytes the cache's values will probably take, and what one did take. A value that has to
+// be copied and is larger than expected is looked up twice, so the guess is on the high side and
+// falls slowly.
 inline uint32 expected_bytes(const Definition* d) {
     return d->size_hint;
 }

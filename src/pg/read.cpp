@@ -168,7 +168,6 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         return load;
     }
 
-    // All of the value, also where it is only held: its reader comes too soon to ask for it then.
     if (!request.encoded) store().prefetch(key->view.hash, to_fetch(request));
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     check_outer_snapshot(snapshot);

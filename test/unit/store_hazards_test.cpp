@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -274,7 +273,6 @@ TEST_F(StoreHazards, EveryProcessHasItsOwn) {
 // Readers hold values for a while as others replace, remove and evict them; what they hold must not
 // change, and be whole, and of the right key.
 TEST_F(StoreHazards, NothingHeldIsEverWrittenTo) {
-    const auto value_of = [](char c) { return std::string(3000, c); };
     std::atomic<bool> stop{false};
     std::atomic<std::uint64_t> wrong{0}, right{0};
     const auto read = [&](std::uint32_t reader, const std::string& key,
@@ -287,10 +285,7 @@ TEST_F(StoreHazards, NothingHeldIsEverWrittenTo) {
             if (found[i].held != nullptr) {
                 // Held since kHazards rounds ago.
                 const std::string text = text_of(found[i]);
-                const bool whole = text == first[i] && text.size() == 3000 &&
-                                   letters.find(text[0]) != std::string::npos &&
-                                   text.find_first_not_of(text[0]) == std::string::npos;
-                (whole ? right : wrong)++;
+                (text == first[i] && is_whole(text, letters) ? right : wrong)++;
                 Store::let_go(mine + i);
             }
             found[i] = store->lookup(cache.index(), cache.view(key), kAll, nullptr, 0,
@@ -304,12 +299,7 @@ TEST_F(StoreHazards, NothingHeldIsEverWrittenTo) {
         }
     };
     std::thread a(read, 0, "a", "AB"), b(read, 1, "b", "CD"), c(read, 2, "b", "CD");
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
-    for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
-        cache.put("a", value_of(i % 2 == 0 ? 'A' : 'B'), kAll, {.replace = true});
-        cache.put("b", value_of(i % 2 == 0 ? 'C' : 'D'), kAll, {.replace = true});
-        if (i % 3 == 0) store->remove(cache.index(), cache.view("a"));
-    }
+    churn(*store, cache);
     stop = true;
     a.join();
     b.join();

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -143,7 +142,6 @@ TEST_F(StoreUnlocked, PrefetchingTakesNoLockAndLeavesNoTrace) {
 // One thread replaces two values of the same size over and over, in memory that a third is freed
 // from and given to again; the others must see only whole values of the right key.
 TEST_F(StoreUnlocked, ATornValueIsNeverServed) {
-    const auto value_of = [](char c) { return std::string(3000, c); };
     std::atomic<bool> stop{false};
     std::atomic<std::uint64_t> wrong{0}, right{0};
     const auto read = [&](const std::string& key, const std::string& letters) {
@@ -152,19 +150,11 @@ TEST_F(StoreUnlocked, ATornValueIsNeverServed) {
             store->prefetch(cache.hash(key), 3000);
             const Got got = cache.get_quietly(key, kAll, Detail::kPeek);
             if (got.result != LookupResult::kHit) continue;
-            const bool whole = got.value.size() == 3000 &&
-                               letters.find(got.value[0]) != std::string::npos &&
-                               got.value.find_first_not_of(got.value[0]) == std::string::npos;
-            (whole ? right : wrong)++;
+            (is_whole(got.value, letters) ? right : wrong)++;
         }
     };
     std::thread a(read, "a", "AB"), b(read, "b", "CD");
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
-    for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
-        cache.put("a", value_of(i % 2 == 0 ? 'A' : 'B'), kAll, {.replace = true});
-        cache.put("b", value_of(i % 2 == 0 ? 'C' : 'D'), kAll, {.replace = true});
-        if (i % 3 == 0) store->remove(cache.index(), cache.view("a"));
-    }
+    churn(*store, cache);
     stop = true;
     a.join();
     b.join();

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -285,6 +286,23 @@ class TestCache {
     Tag whole_;
     CacheIndex index_;
 };
+
+// For 1.5 s, puts values of one letter under two keys, "a" (of A or B) and "b" (of C or D), over
+// and over, and removes "a" now and then: memory goes from one to the other all the time.
+inline void churn(Store& store, const TestCache& cache) {
+    const HeldSnapshot all = snapshot(1000);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
+    for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
+        cache.put("a", std::string(3000, i % 2 == 0 ? 'A' : 'B'), all, {.replace = true});
+        cache.put("b", std::string(3000, i % 2 == 0 ? 'C' : 'D'), all, {.replace = true});
+        if (i % 3 == 0) store.remove(cache.index(), cache.view("a"));
+    }
+}
+// Is this such a value, of one of the letters?
+inline bool is_whole(const std::string& text, const std::string& letters) {
+    return text.size() == 3000 && letters.find(text[0]) != std::string::npos &&
+           text.find_first_not_of(text[0]) == std::string::npos;
+}
 
 // Entries that writers removed wait for the next holder of their budget's lock: be that holder.
 inline void settle(Store& store) {
