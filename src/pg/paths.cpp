@@ -184,6 +184,34 @@ const Dependency* dependency_of(const Path& p) {
     return nullptr;
 }
 
+bool is_declared(int64 path) {
+    for (int i = 0; i < definition_count(); ++i) {
+        const Definition* d = definition_at(i);
+        for (int k = 0; k < d->relation_count; ++k) {
+            const RelationDependencies* r = dependencies_of(d->relations[k]);
+            const auto is = [path](const Dependency& dep) {
+                return dep.kind == DependencyKind::kPath && dep.path == path;
+            };
+            if (r != nullptr && std::any_of(r->dependencies, r->dependencies + r->count, is)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Plans go with the declarations that they belong to: no more are kept than there are of these.
+void forget_plans_of_dropped_paths() {
+    ListCell* cell;
+    foreach (cell, prepared) {
+        auto* known = static_cast<PreparedPath*>(lfirst(cell));
+        if (is_declared(known->id)) continue;
+        if (known->plan != nullptr) SPI_freeplan(known->plan);
+        pfree(known);
+        prepared = foreach_delete_current(prepared, cell);
+    }
+}
+
 SPIPlanPtr prepare(const Path& p, const Dependency& dep) {
     PreparedPath* known = nullptr;
     ListCell* cell;
@@ -196,6 +224,7 @@ SPIPlanPtr prepare(const Path& p, const Dependency& dep) {
         return known->plan;
     }
     if (known == nullptr) {
+        forget_plans_of_dropped_paths();
         MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
         known = static_cast<PreparedPath*>(palloc0(sizeof(PreparedPath)));
         known->id = p.id;
