@@ -212,7 +212,8 @@ bool Store::remove(CacheIndex cache, const KeyView& key) {
     return true;
 }
 
-std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* context) {
+std::uint64_t Store::unlink_entries(CacheIndex cache, std::uint32_t p, KeyFilter filter,
+                                    void* context) {
     std::uint64_t n = 0;
     // A cache that goes takes along what hangs in its queue and what follows its ring.
     const bool going = filter == nullptr && load_relaxed(caches_[cache].id) == 0;
@@ -220,25 +221,37 @@ std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* contex
         return std::any_of(e.tags(), e.tags() + e.tag_count,
                            [&](const TagRef& t) { return t.node == kNullRef && t.cache == other; });
     };
-    for (std::uint32_t p = 0; p < kPartitions; ++p) {
-        PartitionWriter guard(locks_, partitions_, p);
-        const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
-        for (std::uint32_t i = 0; i < header_->buckets_per_partition; ++i) {
-            for (Ref ref = buckets[i]; ref != kNullRef;) {
-                const Entry* e = arena_.at<Entry>(ref);
-                const Ref next = e->next;
-                const bool ours =
-                    e->cache == cache || (going && (e->budget == cache || reads(*e, cache)));
-                if (ours && (filter == nullptr || filter(e->key(), e->key_bytes, context))) {
-                    unlink(ref);
-                    bury(ref);
-                    ++n;
-                }
-                ref = next;
+    PartitionWriter guard(locks_, partitions_, p);
+    const Ref* buckets = buckets_ + std::size_t{p} * header_->buckets_per_partition;
+    for (std::uint32_t i = 0; i < header_->buckets_per_partition; ++i) {
+        for (Ref ref = buckets[i]; ref != kNullRef;) {
+            const Entry* e = arena_.at<Entry>(ref);
+            const Ref next = e->next;
+            const bool ours =
+                e->cache == cache || (going && (e->budget == cache || reads(*e, cache)));
+            if (ours && (filter == nullptr || filter(e->key(), e->key_bytes, context))) {
+                unlink(ref);
+                bury(ref);
+                ++n;
             }
+            ref = next;
         }
     }
+    return n;
+}
+
+std::uint64_t Store::remove_all(CacheIndex cache, KeyFilter filter, void* context) {
+    std::uint64_t n = 0;
+    for (std::uint32_t p = 0; p < kPartitions; ++p) n += unlink_entries(cache, p, filter, context);
     if (n > 0) collect_all_dead();
+    reap_now();
+    return n;
+}
+
+std::uint64_t Store::remove_partition(CacheIndex cache, std::uint32_t p) {
+    const std::uint64_t n = unlink_entries(cache, p, nullptr, nullptr);
+    if (n == 0) return 0;
+    collect_all_dead();
     reap_now();
     return n;
 }

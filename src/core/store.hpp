@@ -275,6 +275,8 @@ class Store {
     // under locks: it must not block, allocate or fail.
     using KeyFilter = bool (*)(const std::uint8_t* key, std::uint32_t size, void* context);
     std::uint64_t remove_all(CacheIndex cache, KeyFilter filter = nullptr, void* context = nullptr);
+    // The same for one partition, for callers who must be able to stop in between.
+    std::uint64_t remove_partition(CacheIndex cache, std::uint32_t partition);
     // Frees entries of a partition that have expired. Starts at bucket *cursor and stops after
     // about `max_entries`, or as much work on empty buckets; then *cursor is where to go on, 0 once
     // the partition has been walked.
@@ -406,6 +408,8 @@ class Store {
     void forget_entry(Ref ref);            // budget lock; the memory is left to the caller
     void collect_dead(CacheIndex budget);  // budget lock
     void collect_all_dead();               // no lock
+    std::uint64_t unlink_entries(CacheIndex cache, std::uint32_t p, KeyFilter filter,
+                                 void* context);  // no lock
     CacheIndex heaviest_budget() const;
     void grow_ghosts(CacheIndex budget, std::uint64_t evictions);
 

@@ -3,6 +3,7 @@
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
 #include "pg/convert.hpp"
+#include "pg/like.hpp"
 #include "pg/load.hpp"
 #include "pg/puts.hpp"
 #include "pg/read.hpp"
@@ -11,12 +12,10 @@
 #include "pg/views.hpp"
 
 extern "C" {
-#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/acl.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -87,14 +86,50 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
 
 struct KeyPattern {
     const Definition* definition;
-    Datum pattern;
+    LikePattern pattern;
+    MemoryContext scratch;  // a key of 8 kB can be 100 MB of text
 };
 
 bool key_matches(const uint8* key, void* context) {
     const auto* p = static_cast<const KeyPattern*>(context);
     const Definition* d = p->definition;
-    const Datum text = CStringGetTextDatum(key_text(key, d->columns, d->key_types));
-    return DatumGetBool(DirectFunctionCall2Coll(textlike, DEFAULT_COLLATION_OID, text, p->pattern));
+    CHECK_FOR_INTERRUPTS();
+    MemoryContext old = MemoryContextSwitchTo(p->scratch);
+    const char* text = key_text(key, d->columns, d->key_types);
+    const bool matches = like(text, strlen(text), p->pattern);
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(p->scratch);
+    return matches;
+}
+
+// The key counts as changed by this transaction, and its entry goes; false: there is none.
+bool invalidate_key(const Definition* d, core::CacheIndex index, const uint8* bytes,
+                    MemoryContext scratch) {
+    MemoryContext old = MemoryContextSwitchTo(scratch);
+    KeyArguments arguments;
+    decode_key(bytes, d->columns, d->key_types, arguments.values, arguments.nulls);
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
+    if (d->columns == 0) {
+        collect_whole(d->id, false);
+    } else {
+        collect_change(d, (ColumnMask{1} << d->columns) - 1, key.column_hash);
+    }
+    const bool removed = store().remove(index, key.view);
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(scratch);
+    return removed;
+}
+
+// The same as remove_all, but between two partitions the process may be interrupted. What is gone
+// then stays gone: values may be missing at any time.
+int64 remove_all_entries(core::CacheIndex index) {
+    uint64 n = 0;
+    for (uint32 p = 0; index != core::kNoCache && p < core::kPartitions; ++p) {
+        CHECK_FOR_INTERRUPTS();
+        n += store().remove_partition(index, p);
+    }
+    return static_cast<int64>(n);
 }
 
 }  // namespace
@@ -215,7 +250,7 @@ extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
     const core::CacheIndex index = control_block(d);
     drop_pending_puts(d->id, nullptr);
     collect_whole(d->id, false);
-    PG_RETURN_INT64(index == core::kNoCache ? 0 : static_cast<int64>(store().remove_all(index)));
+    PG_RETURN_INT64(remove_all_entries(index));
 }
 
 // Keys are listed first and compared outside of any lock; an entry that is filled meanwhile is safe
@@ -230,30 +265,27 @@ extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("pattern must not be null")));
     }
-    KeyPattern pattern = {d, PG_GETARG_DATUM(1)};
+    const text* like_pattern = PG_GETARG_TEXT_PP(1);
+    KeyPattern pattern = {
+        d,
+        {VARDATA_ANY(like_pattern), VARSIZE_ANY_EXHDR(like_pattern)},
+        AllocSetContextCreate(CurrentMemoryContext, "cache_ext key", ALLOCSET_DEFAULT_SIZES)};
+    check_like_pattern(pattern.pattern);
     drop_pending_puts_if(d->id, key_matches, &pattern);
     const core::CacheIndex index = control_block(d);
     if (index == core::kNoCache) PG_RETURN_INT64(0);
     int64 n = 0;
     GetTopTransactionId();
     for (uint32 p = 0; p < core::kPartitions; ++p) {
-        EntryListing listing = list_entries(p);
+        const EntryListing listing = list_entries(p);
         const uint8* bytes = listing.keys;
         for (uint32 i = 0; i < listing.count; bytes += listing.entries[i++].key_bytes) {
             const core::EntryInfo& e = listing.entries[i];
             if (e.cache != index || !key_matches(bytes, &pattern)) continue;
-            KeyArguments arguments;
-            decode_key(bytes, d->columns, d->key_types, arguments.values, arguments.nulls);
-            Key key;
-            encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls,
-                       &key);
-            if (d->columns == 0) {
-                collect_whole(d->id, false);
-            } else {
-                collect_change(d, (ColumnMask{1} << d->columns) - 1, key.column_hash);
-            }
-            if (store().remove(index, key.view)) ++n;
+            if (invalidate_key(d, index, bytes, pattern.scratch)) ++n;
         }
+        pfree(listing.entries);
+        pfree(listing.keys);
     }
     PG_RETURN_INT64(n);
 }

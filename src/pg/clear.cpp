@@ -158,7 +158,10 @@ extern "C" Datum cache_clear_1_0(PG_FUNCTION_ARGS) {
         const core::CacheIndex index = control_block(d);
         drop_pending_puts(d->id, nullptr);
         collect_whole(d->id, false);
-        if (index != core::kNoCache) removed += static_cast<int64>(store().remove_all(index));
+        for (uint32 p = 0; index != core::kNoCache && p < core::kPartitions; ++p) {
+            CHECK_FOR_INTERRUPTS();
+            removed += static_cast<int64>(store().remove_partition(index, p));
+        }
     }
     PG_RETURN_INT64(removed);
 }

@@ -55,8 +55,18 @@ void ignore_file(const char* why) {
     ereport(LOG, (errmsg("cache_ext: file \"%s\" is ignored: %s", kFile, why)));
 }
 
+constexpr uint64 kReadAtOnce = uint64{1} << 20;  // then the process may be interrupted
+
 bool read_all(FILE* file, void* data, uint64 bytes) {
-    return fread(data, 1, bytes, file) == bytes;
+    auto* to = static_cast<uint8*>(data);
+    while (bytes > 0) {
+        CHECK_FOR_INTERRUPTS();
+        const uint64 n = std::min(bytes, kReadAtOnce);
+        if (fread(to, 1, n, file) != n) return false;
+        to += n;
+        bytes -= n;
+    }
+    return true;
 }
 
 Contents read_file() {

@@ -141,6 +141,7 @@ void remove_others(const Definition* d, const AllRows& rows, const core::Snapsho
         const EntryListing listing = list_entries(p);
         const uint8* key = listing.keys;
         for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
+            CHECK_FOR_INTERRUPTS();
             const core::EntryInfo& e = listing.entries[i];
             if (e.cache != d->index || !gone(rows, e, key, snapshot, started)) continue;
             if (store().remove(e.cache, {e.hash, key, e.key_bytes})) ++counts->removed;

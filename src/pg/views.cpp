@@ -192,11 +192,11 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
     MemoryContext scratch =
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext entries", ALLOCSET_DEFAULT_SIZES);
     for (uint32 p = 0; p < core::kPartitions; ++p) {
-        CHECK_FOR_INTERRUPTS();
         MemoryContext old = MemoryContextSwitchTo(scratch);
         const EntryListing listing = list_entries(p);
         const uint8* key = listing.keys;
         for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
+            CHECK_FOR_INTERRUPTS();
             const core::EntryInfo& e = listing.entries[i];
             const Definition* d = definition_by_index(e.cache);
             if (d == nullptr || d->broken || !may_see(d)) continue;
