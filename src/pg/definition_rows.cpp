@@ -250,6 +250,21 @@ bool resolve_columns(Oid relation, ArrayType* names, AttrNumber* out, int capaci
     return true;
 }
 
+// The columns of the declared relation, by their numbers in one of its partitions or children.
+int all_columns_of(Oid declared, Oid relation, AttrNumber* out) {
+    int count = 0;
+    for (AttrNumber i = 1;; ++i) {
+        HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(declared), Int16GetDatum(i));
+        if (!HeapTupleIsValid(tuple)) return count;
+        auto* attribute = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
+        const AttrNumber number = attribute->attisdropped
+                                      ? InvalidAttrNumber
+                                      : get_attnum(relation, NameStr(attribute->attname));
+        ReleaseSysCache(tuple);
+        if (number != InvalidAttrNumber) out[count++] = number;
+    }
+}
+
 void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, Oid declared) {
     auto* p = static_cast<PendingDependency*>(palloc0(sizeof(PendingDependency)));
     p->relation = relation;
@@ -279,8 +294,14 @@ void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, 
     if (resolved && dep.kind == DependencyKind::kPath) {
         dep.row_columns =
             static_cast<AttrNumber*>(palloc(sizeof(AttrNumber) * MaxHeapAttributeNumber));
-        resolved = resolve_columns(relation, DatumGetArrayTypeP(row.values[kDepKey]),
-                                   dep.row_columns, MaxHeapAttributeNumber, &dep.row_column_count);
+        ArrayType* names = DatumGetArrayTypeP(row.values[kDepKey]);
+        if (ARR_HASNULL(names)) {
+            dep.whole_row = true;
+            dep.row_column_count = all_columns_of(declared, relation, dep.row_columns);
+        } else {
+            resolved = resolve_columns(relation, names, dep.row_columns, MaxHeapAttributeNumber,
+                                       &dep.row_column_count);
+        }
     }
     dep.all_columns = row.nulls[kDepColumns];
     if (resolved && !dep.all_columns) {

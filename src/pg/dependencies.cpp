@@ -438,7 +438,8 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     DependencyRow row = {};
     row.cache = d->name;
     row.relation = relation;
-    row.key = array_literal(shape.row_columns);
+    // The whole row, whatever columns it will have, is one NULL.
+    row.key = shape.whole_row ? "{NULL}" : array_literal(shape.row_columns);
     row.key_query = query;
     row.mask = shape.mask;
     const char* path = insert_dependency(row);
@@ -449,7 +450,7 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
         lookup.cache = d->name;
         lookup.relation = shape.relations[i];
         lookup.key = array_literal(shape.keys[i]);
-        lookup.columns = array_literal(shape.columns[i]);
+        if (!shape.all_columns[i]) lookup.columns = array_literal(shape.columns[i]);
         lookup.mask = shape.mask;
         lookup.path = path;
         lookup.inserts = shape.inserts[i];

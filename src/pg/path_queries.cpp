@@ -1,12 +1,15 @@
 // What a key query of cache_invalidate_on_path reads, found out when it is declared.
+#include "pg/load.hpp"
 #include "pg/paths.hpp"
 
 extern "C" {
 #include "access/genam.h"
+#include "access/stratnum.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -33,8 +36,7 @@ namespace {
 
 struct Walk {
     PathShape* shape;
-    Oid relation;    // $1 is a row of it
-    bool whole_row;  // $1 is used other than as $1.column
+    Oid relation;  // $1 is a row of it
 };
 
 List* add_name(List* list, const char* name) {
@@ -43,17 +45,6 @@ List* add_name(List* list, const char* name) {
         if (strcmp(static_cast<char*>(lfirst(cell)), name) == 0) return list;
     }
     return lappend(list, pstrdup(name));
-}
-
-List* all_columns(List* list, Oid relation) {
-    Relation table = table_open(relation, AccessShareLock);
-    const TupleDesc desc = RelationGetDescr(table);
-    for (int i = 0; i < desc->natts; ++i) {
-        const FormData_pg_attribute* a = TupleDescAttr(desc, i);
-        if (!a->attisdropped) list = add_name(list, NameStr(a->attname));
-    }
-    table_close(table, AccessShareLock);
-    return list;
 }
 
 void read_entry(const RangeTblEntry* entry, Walk* walk) {
@@ -66,14 +57,16 @@ void read_entry(const RangeTblEntry* entry, Walk* walk) {
     }
     if (i == shape->relation_count) {
         shape->relations[i] = entry->relid;
-        shape->columns[i] = NIL;
         ++shape->relation_count;
     }
+    // Policies read columns that nobody is asked a privilege for, so they are not listed.
+    if (entry->securityQuals != NIL) shape->all_columns[i] = true;
     for (int column = -1; (column = bms_next_member(entry->selectedCols, column)) >= 0;) {
         const auto attribute = static_cast<AttrNumber>(column + FirstLowInvalidHeapAttributeNumber);
-        if (attribute == 0) {
-            shape->columns[i] = all_columns(shape->columns[i], entry->relid);
-        } else if (attribute > 0) {
+        if (attribute <= 0) {
+            // The whole row; or a system column, which any update of the row changes.
+            shape->all_columns[i] = true;
+        } else {
             shape->columns[i] =
                 add_name(shape->columns[i], get_attname(entry->relid, attribute, false));
         }
@@ -110,32 +103,60 @@ bool walk_node(Node* node, void* context) {
             return false;
         }
     }
-    if (IsA(node, Param)) walk->whole_row = true;
+    if (IsA(node, Param)) walk->shape->whole_row = true;
     return expression_tree_walker(node, tree_walker(walk_node), context);
 }
 
-// Columns that the quals fix to one value each, as attribute numbers.
-Bitmapset* fixed_columns(Node* quals) {
-    Bitmapset* fixed = nullptr;
+// A column that the quals fix to one value, and the equality by which they do.
+struct Fixed {
+    AttrNumber column;
+    Oid equality;
+};
+
+// Two texts that a nondeterministic collation calls equal may both be in a unique index.
+bool deterministic(Oid collation) {
+    return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+}
+
+List* fixed_columns(Node* quals) {
+    List* fixed = NIL;
     ListCell* cell;
     foreach (cell, make_ands_implicit(reinterpret_cast<Expr*>(quals))) {
         auto* node = static_cast<Node*>(lfirst(cell));
         if (!IsA(node, OpExpr)) continue;
         auto* op = reinterpret_cast<OpExpr*>(node);
-        if (list_length(op->args) != 2) continue;
+        if (list_length(op->args) != 2 || !deterministic(op->inputcollid)) continue;
         auto* left = static_cast<Node*>(linitial(op->args));
         auto* right = static_cast<Node*>(lsecond(op->args));
-        if (!IsA(left, Var)) std::swap(left, right);
-        if (!IsA(left, Var) || contain_var_clause(right)) continue;
+        Oid equality = op->opno;
+        if (!IsA(left, Var)) {
+            std::swap(left, right);
+            equality = get_commutator(equality);
+        }
+        if (!IsA(left, Var) || !OidIsValid(equality) || contain_var_clause(right)) continue;
         auto* var = reinterpret_cast<Var*>(left);
-        // Equality as a unique index means it, which is that of the column's default b-tree class.
-        if (!op_mergejoinable(op->opno, exprType(left)) || var->varattno <= 0) continue;
-        fixed = bms_add_member(fixed, var->varattno);
+        if (var->varattno <= 0) continue;
+        auto* f = static_cast<Fixed*>(palloc(sizeof(Fixed)));
+        *f = {var->varattno, equality};
+        fixed = lappend(fixed, f);
     }
     return fixed;
 }
 
-bool has_unique_index_in(Oid relation, const Bitmapset* columns) {
+// Is this column of the index one that the quals fix, by what the index calls equal?
+bool fixes(List* fixed, AttrNumber column, Oid operator_family) {
+    ListCell* cell;
+    foreach (cell, fixed) {
+        auto* f = static_cast<Fixed*>(lfirst(cell));
+        if (f->column == column &&
+            get_op_opfamily_strategy(f->equality, operator_family) == BTEqualStrategyNumber) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool has_unique_index_in(Oid relation, List* fixed) {
     bool found = false;
     Relation table = table_open(relation, AccessShareLock);
     ListCell* cell;
@@ -146,7 +167,7 @@ bool has_unique_index_in(Oid relation, const Bitmapset* columns) {
                       RelationGetIndexPredicate(index) == NIL;
         for (int i = 0; inside && i < form->indnkeyatts; ++i) {
             const AttrNumber column = form->indkey.values[i];
-            inside = column > 0 && bms_is_member(column, columns);
+            inside = column > 0 && fixes(fixed, column, index->rd_opfamily[i]);
         }
         found = found || inside;
         index_close(index, AccessShareLock);
@@ -163,6 +184,10 @@ bool finds_one_row(const Query* query) {
     }
     const RangeTblEntry* entry = rt_fetch(1, query->rtable);
     if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW) return false;
+    // An index of a parent says nothing of its children. (One of a partitioned table does.)
+    if (entry->relkind == RELKIND_RELATION && entry->inh && has_subclass(entry->relid)) {
+        return false;
+    }
     return has_unique_index_in(entry->relid, fixed_columns(query->jointree->quals));
 }
 
@@ -189,6 +214,13 @@ void check_result(const Definition* d, const Query* query, PathShape* shape) {
                                    column + 1, format_type_be(type), column + 1, d->name,
                                    format_type_be(d->key_types[column])),
                             errhint("Cast it in the query.")));
+        }
+        if (!null_constant && !deterministic(exprCollation(expression))) {
+            ereport(ERROR,
+                    (errcode(ERRCODE_INDETERMINATE_COLLATION),
+                     errmsg("column %d of key_query has a nondeterministic collation", column + 1),
+                     errhint("Different texts would be equal keys; return NULL for this column, "
+                             "which means every value of it.")));
         }
         if (!null_constant) shape->mask |= ColumnMask{1} << column;
         ++column;
@@ -249,10 +281,18 @@ List* returned_keys(const Query* query, Oid relation) {
 
 }  // namespace
 
-PathShape check_path_query(const Definition* d, Oid relation, const char* text) {
+SPIPlanPtr prepare_key_query(const Definition* d, Oid relation, const char* text) {
     Oid row_type = get_rel_type_id(relation);
+    // As it will run: what names mean, and which policies apply, is the owner's.
+    OwnerScope scope;
+    enter_owner(d, &scope);
     SPIPlanPtr plan = SPI_prepare(text, 1, &row_type);
     if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    leave_owner(scope);
+    return plan;
+}
+
+PathShape path_shape(const Definition* d, Oid relation, SPIPlanPtr plan) {
     List* sources = SPI_plan_get_plan_sources(plan);
     if (list_length(sources) != 1) bad_query("it is not one statement", "Give one SELECT.");
     auto* source = static_cast<CachedPlanSource*>(linitial(sources));
@@ -266,15 +306,18 @@ PathShape check_path_query(const Definition* d, Oid relation, const char* text) 
     }
     PathShape shape = {};
     check_result(d, query, &shape);
-    Walk walk = {&shape, relation, false};
+    Walk walk = {&shape, relation};
     walk_node(reinterpret_cast<Node*>(query), &walk);
-    if (walk.whole_row) shape.row_columns = all_columns(NIL, relation);
     const bool one_row = finds_one_row(query);
     for (int i = 0; i < shape.relation_count; ++i) {
         shape.inserts[i] = !one_row;
         shape.keys[i] = returned_keys(query, shape.relations[i]);
     }
     return shape;
+}
+
+PathShape check_path_query(const Definition* d, Oid relation, const char* text) {
+    return path_shape(d, relation, prepare_key_query(d, relation, text));
 }
 
 }  // namespace cache_ext::pg
