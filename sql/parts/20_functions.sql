@@ -43,33 +43,6 @@ CREATE FUNCTION @extschema@.cache_invalidate_on_path(
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_invalidate_on_path_1_0' LANGUAGE c VOLATILE;
 
-CREATE FUNCTION @extschema@.cache_invalidate_trigger() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'cache_invalidate_trigger_1_0' LANGUAGE c;
-
--- Behind the generated functions. They check EXECUTE on the cache's accessor themselves: an accessor is
--- inlined, and what is called then is called by the reader.
-
-CREATE FUNCTION @extschema@.cache_fetch(result anyelement, cache text, VARIADIC key "any")
-    RETURNS anyelement
-    AS 'MODULE_PATHNAME', 'cache_fetch_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED;
-
-CREATE FUNCTION @extschema@.cache_fetch(result anyelement, cache text)
-    RETURNS anyelement
-    AS 'MODULE_PATHNAME', 'cache_fetch_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED;
-
-CREATE FUNCTION @extschema@.cache_fetch_of(
-    result anyelement, cache text, keys anycompatiblearray
-) RETURNS SETOF anyelement
-    AS 'MODULE_PATHNAME', 'cache_fetch_of_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1;
-
-CREATE FUNCTION @extschema@.cache_put_value(name text, value anyelement, VARIADIC key "any")
-    RETURNS void
-    AS 'MODULE_PATHNAME', 'cache_put_typed_1_0' LANGUAGE c VOLATILE;
-
-CREATE FUNCTION @extschema@.cache_put_value(name text, value anyelement)
-    RETURNS void
-    AS 'MODULE_PATHNAME', 'cache_put_typed_1_0' LANGUAGE c VOLATILE;
-
 -- Read, write, refresh, by the cache's name.
 
 CREATE FUNCTION @extschema@.cache_get(name text, VARIADIC key "any" DEFAULT NULL) RETURNS jsonb

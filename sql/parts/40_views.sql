@@ -1,6 +1,6 @@
 -- Watch.
 
-CREATE FUNCTION @extschema@.cache_stat_rows(
+CREATE FUNCTION cache_ext_internal.cache_stat_rows(
     OUT cache text, OUT entries bigint, OUT bytes bigint, OUT hits bigint, OUT misses bigint,
     OUT bypasses bigint, OUT stale_hits bigint, OUT fills bigint, OUT load_time_ms float8,
     OUT evictions bigint, OUT expirations bigint, OUT invalidations bigint, OUT refreshes bigint,
@@ -10,17 +10,17 @@ CREATE FUNCTION @extschema@.cache_stat_rows(
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_stat_rows_1_0' LANGUAGE c VOLATILE;
 
-CREATE VIEW @extschema@.cache_stat AS SELECT * FROM @extschema@.cache_stat_rows();
+CREATE VIEW @extschema@.cache_stat AS SELECT * FROM cache_ext_internal.cache_stat_rows();
 
-CREATE FUNCTION @extschema@.cache_bypass_rows(
+CREATE FUNCTION cache_ext_internal.cache_bypass_rows(
     OUT cache text, OUT reason text, OUT bypasses bigint
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_bypass_rows_1_0' LANGUAGE c VOLATILE;
 
 -- Why reads ran their loaders although the cache might have had the value.
-CREATE VIEW @extschema@.cache_bypasses AS SELECT * FROM @extschema@.cache_bypass_rows();
+CREATE VIEW @extschema@.cache_bypasses AS SELECT * FROM cache_ext_internal.cache_bypass_rows();
 
-CREATE FUNCTION @extschema@.cache_entry_rows(
+CREATE FUNCTION cache_ext_internal.cache_entry_rows(
     OUT cache text, OUT key text, OUT bytes bigint, OUT hits bigint,
     OUT calculated_at timestamptz, OUT expires_at timestamptz, OUT state text,
     OUT ttl interval
@@ -28,7 +28,7 @@ CREATE FUNCTION @extschema@.cache_entry_rows(
     AS 'MODULE_PATHNAME', 'cache_entry_rows_1_0' LANGUAGE c VOLATILE;
 
 -- Only entries of caches that the reader owns, or all for members of pg_read_all_stats.
-CREATE VIEW @extschema@.cache_entries AS SELECT * FROM @extschema@.cache_entry_rows();
+CREATE VIEW @extschema@.cache_entries AS SELECT * FROM cache_ext_internal.cache_entry_rows();
 
 GRANT SELECT ON @extschema@.cache_stat, @extschema@.cache_bypasses, @extschema@.cache_entries TO PUBLIC;
 

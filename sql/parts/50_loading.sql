@@ -8,7 +8,7 @@ CREATE FUNCTION @extschema@.cache_sync(
 CREATE FUNCTION @extschema@.cache_warm(name text, max_keys int DEFAULT NULL) RETURNS bigint
     AS 'MODULE_PATHNAME', 'cache_warm_1_0' LANGUAGE c VOLATILE;
 
-CREATE FUNCTION @extschema@.cache_loading_rows(
+CREATE FUNCTION cache_ext_internal.cache_loading_rows(
     OUT cache text, OUT syncs bigint, OUT added bigint, OUT replaced bigint, OUT removed bigint,
     OUT unchanged bigint, OUT sync_errors bigint, OUT last_sync timestamptz,
     OUT warms bigint, OUT warmed bigint, OUT warm_errors bigint, OUT last_warm timestamptz
@@ -17,10 +17,10 @@ CREATE FUNCTION @extschema@.cache_loading_rows(
 
 CREATE VIEW @extschema@.cache_sync_stat AS
     SELECT cache, syncs, added, replaced, removed, unchanged, sync_errors AS errors, last_sync
-    FROM @extschema@.cache_loading_rows();
+    FROM cache_ext_internal.cache_loading_rows();
 
 CREATE VIEW @extschema@.cache_warm_stat AS
     SELECT cache, warms, warmed, warm_errors AS errors, last_warm
-    FROM @extschema@.cache_loading_rows();
+    FROM cache_ext_internal.cache_loading_rows();
 
 GRANT SELECT ON @extschema@.cache_sync_stat, @extschema@.cache_warm_stat TO PUBLIC;

@@ -3,6 +3,7 @@
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
 #include "pg/convert.hpp"
+#include "pg/definition_rows.hpp"
 #include "pg/like.hpp"
 #include "pg/load.hpp"
 #include "pg/puts.hpp"
@@ -40,9 +41,7 @@ bool may_put(const Definition* d) {
     Oid types[kMaxKeyColumns + 1];
     std::copy_n(d->key_types, d->columns, types);
     types[d->columns] = d->value_type;
-    const Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-                                         PointerGetDatum(buildoidvector(types, d->columns + 1)),
-                                         ObjectIdGetDatum(extension_schema()));
+    const Oid function = find_function(extension_schema(), name, d->columns + 1, types);
     return OidIsValid(d->accessor) && OidIsValid(function) &&
            pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
 }

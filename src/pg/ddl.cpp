@@ -24,6 +24,10 @@ char* in_extension(const char* name) {
     return quote_qualified_identifier(get_namespace_name(extension_schema()), name);
 }
 
+char* in_internals(const char* name) {
+    return quote_qualified_identifier(kInternalSchema, name);
+}
+
 bool take_own_ddl() {
     const bool own = own_ddl;
     own_ddl = false;

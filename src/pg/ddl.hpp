@@ -9,8 +9,9 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-// An object of the extension's schema, quoted.
+// An object of the extension's schema, and one of the schema of its internals, quoted.
 char* in_extension(const char* name);
+char* in_internals(const char* name);
 
 // Runs one statement as the current user. SPI must be connected.
 void run_sql(const char* sql);

@@ -69,7 +69,7 @@ void insert_definition(const Declaration& d, const Options& options) {
         appendStringInfo(&values, ", $%d::%s", 7 + i, option_type(option));
     }
     run_as_owner(definition_table(),
-                 psprintf("INSERT INTO %s (%s) VALUES (%s)", in_extension("cache_definition"),
+                 psprintf("INSERT INTO %s (%s) VALUES (%s)", in_internals("cache_definition"),
                           columns.data, values.data),
                  6 + kOptions, parameters);
 }
@@ -134,7 +134,7 @@ Options current_options(const char* cache) {
                          option_name(static_cast<Option>(i)));
     }
     appendStringInfo(&sql, " FROM %s WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
-                     in_extension("cache_definition"));
+                     in_internals("cache_definition"));
     if (run_as_owner(definition_table(), sql.data, 1, &cache) != 1) {
         elog(ERROR, "cache \"%s\" was dropped meanwhile", cache);
     }
@@ -297,7 +297,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     const char* parameters[1 + kOptions] = {name};
     StringInfoData sql;
     initStringInfo(&sql);
-    appendStringInfo(&sql, "UPDATE %s SET ", in_extension("cache_definition"));
+    appendStringInfo(&sql, "UPDATE %s SET ", in_internals("cache_definition"));
     for (int i = 0; i < kOptions; ++i) {
         const auto o = static_cast<Option>(i);
         parameters[1 + i] = options[o];
@@ -337,11 +337,11 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     drop_triggers_only_for(d);
     run_as_owner(dependency_table(),
                  psprintf("DELETE FROM %s WHERE cache OPERATOR(pg_catalog.=) $1",
-                          in_extension("cache_dependency")),
+                          in_internals("cache_dependency")),
                  1, &name);
     run_as_owner(definition_table(),
                  psprintf("DELETE FROM %s WHERE name OPERATOR(pg_catalog.=) $1",
-                          in_extension("cache_definition")),
+                          in_internals("cache_definition")),
                  1, &name);
     drop_accessors(d);
     SPI_finish();

@@ -76,14 +76,6 @@ enum {
     kDependencyColumns
 };
 
-// Found by exact signature, without the permission checks of a name lookup in a query: readers need
-// no USAGE on the loader's schema.
-Oid find_function(Oid schema, const char* name, int columns, const Oid* types) {
-    oidvector* arguments = buildoidvector(types, columns);
-    return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-                           PointerGetDatum(arguments), ObjectIdGetDatum(schema));
-}
-
 void resolve_loader(Definition* d) {
     if (d->loader_name == nullptr) return;
     List* names = stringToQualifiedNameList(d->loader_name);
@@ -438,6 +430,12 @@ void build_relation_index(Loading* loading) {
 bool tables_are_ours(Oid definition_table, Oid dependency_table) {
     return column_count(definition_table) == kDefinitionColumns &&
            column_count(dependency_table) == kDependencyColumns;
+}
+
+Oid find_function(Oid schema, const char* name, int columns, const Oid* types) {
+    oidvector* arguments = buildoidvector(types, columns);
+    return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+                           PointerGetDatum(arguments), ObjectIdGetDatum(schema));
 }
 
 Definition* find_in(Definitions* all, const char* name) {

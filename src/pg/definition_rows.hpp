@@ -16,6 +16,7 @@ struct Definitions {
     Oid schema;
     Oid definition_table;
     Oid dependency_table;
+    Oid invalidate_trigger;
     int count;
     Definition* all;
     int relation_count;
@@ -35,6 +36,10 @@ bool tables_are_ours(Oid definition_table, Oid dependency_table);
 
 // Fills in everything behind the tables' OIDs, in the current memory context. May raise an error.
 void read_definitions(Definitions* all);
+
+// Found by exact signature, without the permission checks of a name lookup in a query: readers need
+// no USAGE on the loader's schema. InvalidOid: there is none.
+Oid find_function(Oid schema, const char* name, int columns, const Oid* types);
 
 // nullptr: no cache of that name.
 Definition* find_in(Definitions* all, const char* name);

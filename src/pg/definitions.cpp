@@ -7,8 +7,11 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -87,6 +90,14 @@ Oid schema_of_extension(Oid extension) {
     return schema;
 }
 
+// A schema of that name that is not the extension's was there before it, or is somebody else's.
+Oid internals_of(Oid extension) {
+    const Oid schema = get_namespace_oid(kInternalSchema, true);
+    return OidIsValid(schema) && getExtensionOfObject(NamespaceRelationId, schema) == extension
+               ? schema
+               : InvalidOid;
+}
+
 // Nothing is cached then, and DROP EXTENSION and ALTER EXTENSION still work.
 void warn_of_other_version() {
     static bool warned = false;
@@ -101,10 +112,11 @@ void warn_of_other_version() {
 void load() {
     const Oid extension = get_extension_oid("cache_ext", true);
     const Oid schema = OidIsValid(extension) ? schema_of_extension(extension) : InvalidOid;
+    const Oid internals = OidIsValid(schema) ? internals_of(extension) : InvalidOid;
     const Oid definition_table =
-        OidIsValid(schema) ? get_relname_relid("cache_definition", schema) : InvalidOid;
+        OidIsValid(internals) ? get_relname_relid("cache_definition", internals) : InvalidOid;
     const Oid dependency_table =
-        OidIsValid(schema) ? get_relname_relid("cache_dependency", schema) : InvalidOid;
+        OidIsValid(internals) ? get_relname_relid("cache_dependency", internals) : InvalidOid;
     const bool there = OidIsValid(definition_table) && OidIsValid(dependency_table);
     const bool ours = there && tables_are_ours(definition_table, dependency_table);
     if (there && !ours) warn_of_other_version();
@@ -124,6 +136,7 @@ void load() {
     all->schema = schema;
     all->definition_table = definition_table;
     all->dependency_table = dependency_table;
+    all->invalidate_trigger = find_function(internals, "cache_invalidate_trigger", 0, nullptr);
     // Anything that arrives while the tables are read makes this load out of date at once.
     state = State::kLoaded;
     retire_current();
@@ -258,6 +271,9 @@ Oid definition_table() {
 }
 Oid dependency_table() {
     return current->dependency_table;
+}
+Oid invalidate_trigger() {
+    return current->invalidate_trigger;
 }
 
 void install_definition_callbacks() {

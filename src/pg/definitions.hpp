@@ -159,11 +159,16 @@ const Definition* refresh_if_older(const Definition* definition);
 // it leaves are 30 days each.
 int64 interval_ms(const Interval* interval);
 
-// The schema of the extension and its tables; only if definitions_ready().
+// Where everything is that is no user's name: a member of the extension, in which nobody else can
+// create anything.
+constexpr const char* kInternalSchema = "cache_ext_internal";
+
+// The schema of the extension, its tables and its trigger function; only if definitions_ready().
 Oid extension_schema();
 Oid extension_oid();
 Oid definition_table();
 Oid dependency_table();
+Oid invalidate_trigger();
 
 void install_definition_callbacks();
 // What was loaded inside a transaction that had written may be what it had made of the catalogs.

@@ -50,12 +50,6 @@ char* qualified_relation(Oid relation) {
                                       get_rel_name(relation));
 }
 
-bool our_trigger(Oid function) {
-    char* name = get_func_name(function);
-    return name != nullptr && strcmp(name, "cache_invalidate_trigger") == 0 &&
-           get_func_namespace(function) == extension_schema();
-}
-
 // Our triggers on a relation: those made there, not the clones that partitions inherit.
 List* triggers_of(Oid relation, bool clones_too) {
     List* oids = NIL;
@@ -67,7 +61,7 @@ List* triggers_of(Oid relation, bool clones_too) {
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         auto* trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
-        if (!our_trigger(trigger->tgfoid)) continue;
+        if (trigger->tgfoid != invalidate_trigger()) continue;
         if (OidIsValid(trigger->tgparentid) && !clones_too) continue;
         oids = lappend_oid(oids, trigger->oid);
     }
@@ -82,7 +76,7 @@ void create_trigger(Oid relation, const char* suffix, const char* events, const 
     const char* name = psprintf("%s%s_%08x", kTriggerPrefix, suffix, unique);
     const char* table = qualified_relation(relation);
     run_sql(psprintf("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION %s()", name,
-                     events, table, level, in_extension("cache_invalidate_trigger")));
+                     events, table, level, in_internals("cache_invalidate_trigger")));
     // Replication and session_replication_role = replica change what loaders read, too.
     run_sql(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name));
     depend_on_extension(TriggerRelationId, get_trigger_oid(relation, name, false));
@@ -268,7 +262,7 @@ const char* insert_dependency(const DependencyRow& row) {
     const char* parameters[] = {
         row.cache,     psprintf("%u", row.relation), row.key,  row.columns,
         row.key_query, psprintf("%u", row.mask),     row.path, row.inserts ? "t" : "f"};
-    const char* table = in_extension("cache_dependency");
+    const char* table = in_internals("cache_dependency");
     run_as_owner(
         dependency_table(),
         psprintf("INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "

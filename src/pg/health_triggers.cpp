@@ -27,12 +27,6 @@ struct TriggerState {
     bool ordinary;  // not ENABLE ALWAYS
 };
 
-bool is_ours(Oid function) {
-    char* name = get_func_name(function);
-    return name != nullptr && strcmp(name, "cache_invalidate_trigger") == 0 &&
-           get_func_namespace(function) == extension_schema();
-}
-
 TriggerState state_of(Relation catalog, Oid relation) {
     TriggerState state = {};
     ScanKeyData key;
@@ -42,7 +36,7 @@ TriggerState state_of(Relation catalog, Oid relation) {
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         const auto* trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
-        if (!is_ours(trigger->tgfoid)) continue;
+        if (trigger->tgfoid != invalidate_trigger()) continue;
         if (TRIGGER_FOR_ROW(trigger->tgtype)) {
             state.row = true;
             state.cloned = OidIsValid(trigger->tgparentid);

@@ -11,7 +11,7 @@ SELECT lives_ok($$ SELECT cache_install_call_center('app') $$, 'the caches are i
 SELECT results_eq(
     $$ SELECT name COLLATE "default", ttl, refresh_at, max_entries, max_memory,
               budget COLLATE "default"
-       FROM cache_definition ORDER BY name COLLATE "C" $$,
+       FROM cache_ext_internal.cache_definition ORDER BY name COLLATE "C" $$,
     $$ VALUES ('agent',               interval '15 min', 0.7::float8, 1000, '30MB', NULL),
               ('agent_config',        '30 min',          NULL,        NULL, NULL,   NULL),
               ('agent_performance',   '5 min',           0.8,         200,  '20MB', NULL),
@@ -254,7 +254,7 @@ FROM (VALUES ('[7]',                 'params must be a JSON object, not array'),
 -- agent_tools is kept in step with all rows.
 
 SELECT results_eq($$ SELECT sync_every, load_all LIKE '%.cache_load_all_agent_tools'
-                     FROM cache_definition WHERE name = 'agent_tools' $$,
+                     FROM cache_ext_internal.cache_definition WHERE name = 'agent_tools' $$,
                   $$ VALUES (interval '60 s', true) $$, 'agent_tools: synchronised every minute');
 SELECT is((SELECT mismatched FROM cache_verify('agent_tools')), 0::bigint,
           'agent_tools: right after what came before');

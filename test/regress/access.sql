@@ -29,7 +29,7 @@ BEGIN
     FOREACH call IN ARRAY ARRAY[
         'cache_get_total(1)', 'cache_get_many_total(''{1}'')', 'cache_get(''total'', 1)',
         'cache_get_entry(''total'', 1)', 'cache_peek(''total'', 1)', 'cache_explain(''total'', 1)',
-        'cache_fetch(NULL::bigint, ''total'', 1)', 'total(1)',
+        'cache_ext_internal.cache_fetch(NULL::bigint, ''total'', 1)', 'total(1)',
         'cache_refresh(''total'', 1)', 'cache_invalidate(''total'', 1)', 'cache_invalidate_all(''total'')',
         'cache_invalidate_like(''total'', ''%'')', 'cache_put(''total'', ''0'', 1)', 'cache_verify(''total'')',
         'cache_alter(''total'', ''{"ttl": null}'')', 'cache_invalidate_on(''total'', ''secret'')',
@@ -37,7 +37,7 @@ BEGIN
         'cache_stat_reset(''total'')', 'cache_stat_reset()', 'cache_drop(''total'')',
         'cache_create(''mine'', ''total(int)'')',
         'cache_get_store(1)', 'cache_put_store(1, ''x'')', 'cache_put(''store'', ''"x"'', 1)',
-        'cache_put_value(''store'', ''x''::text, 1)'] LOOP
+        'cache_ext_internal.cache_put_value(''store'', ''x''::text, 1)'] LOOP
         BEGIN
             EXECUTE 'SELECT ' || call;
             outcome := 'ok';
@@ -53,7 +53,7 @@ SET ROLE regress_other;
 SELECT * FROM try_all();
 SELECT error_of($$SELECT cache_get_total(1)$$);
 SELECT error_of($$SELECT cache_get('total', 1)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::bigint, 'total', 1)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::bigint, 'total', 1)$$);
 SELECT error_of($$SELECT cache_put('store', '"x"', 1)$$);
 
 -- EXECUTE on it is enough to read: neither the loader nor the table need be open to the reader.
@@ -122,29 +122,29 @@ WHERE relname IN ('cache_definition', 'cache_dependency') ORDER BY relname;
 
 -- The extension's tables are nobody's to read or write.
 SET ROLE regress_owner;
-SELECT error_of('SELECT * FROM cache_definition');
-SELECT error_of('SELECT * FROM cache_dependency');
-SELECT error_of($$UPDATE cache_definition SET loader = 'public.other' WHERE name = 'total'$$);
-SELECT error_of('DELETE FROM cache_dependency');
-SELECT error_of($$INSERT INTO cache_dependency (cache, relation, key, key_mask, inserts)
+SELECT error_of('SELECT * FROM cache_ext_internal.cache_definition');
+SELECT error_of('SELECT * FROM cache_ext_internal.cache_dependency');
+SELECT error_of($$UPDATE cache_ext_internal.cache_definition SET loader = 'public.other' WHERE name = 'total'$$);
+SELECT error_of('DELETE FROM cache_ext_internal.cache_dependency');
+SELECT error_of($$INSERT INTO cache_ext_internal.cache_dependency (cache, relation, key, key_mask, inserts)
                   VALUES ('total', 'secret', '{}', 0, false)$$);
 -- Even with the rights to: only the owner of a cache can change its rows.
 RESET ROLE;
-GRANT ALL ON cache_definition, cache_dependency TO regress_other;
-GRANT USAGE ON SEQUENCE cache_dependency_id_seq TO regress_other;
+GRANT ALL ON cache_ext_internal.cache_definition, cache_ext_internal.cache_dependency TO regress_other;
+GRANT USAGE ON SEQUENCE cache_ext_internal.cache_dependency_id_seq TO regress_other;
 SET ROLE regress_other;
-SELECT error_of($$UPDATE cache_definition SET loader = 'pg_catalog.now' WHERE name = 'total'$$);
-SELECT error_of($$UPDATE cache_definition SET name = 'other' WHERE name = 'total'$$);
-SELECT error_of($$DELETE FROM cache_definition WHERE name = 'total'$$);
-SELECT error_of('DELETE FROM cache_dependency');
-SELECT error_of($$INSERT INTO cache_dependency (cache, relation, key, key_mask, inserts)
+SELECT error_of($$UPDATE cache_ext_internal.cache_definition SET loader = 'pg_catalog.now' WHERE name = 'total'$$);
+SELECT error_of($$UPDATE cache_ext_internal.cache_definition SET name = 'other' WHERE name = 'total'$$);
+SELECT error_of($$DELETE FROM cache_ext_internal.cache_definition WHERE name = 'total'$$);
+SELECT error_of('DELETE FROM cache_ext_internal.cache_dependency');
+SELECT error_of($$INSERT INTO cache_ext_internal.cache_dependency (cache, relation, key, key_mask, inserts)
                   VALUES ('total', 'secret', '{}', 0, false)$$);
-SELECT error_of($$INSERT INTO cache_definition
+SELECT error_of($$INSERT INTO cache_ext_internal.cache_definition
                   SELECT (jsonb_populate_record(d, '{"name": "new", "id": 1}')).*
-                  FROM cache_definition AS d WHERE name = 'total'$$);
+                  FROM cache_ext_internal.cache_definition AS d WHERE name = 'total'$$);
 RESET ROLE;
-REVOKE ALL ON cache_definition, cache_dependency FROM regress_other;
-REVOKE ALL ON SEQUENCE cache_dependency_id_seq FROM regress_other;
+REVOKE ALL ON cache_ext_internal.cache_definition, cache_ext_internal.cache_dependency FROM regress_other;
+REVOKE ALL ON SEQUENCE cache_ext_internal.cache_dependency_id_seq FROM regress_other;
 SELECT cache_get_total(1);
 
 -- To declare takes the right to create functions where the extension is, to execute the loader, and
@@ -322,7 +322,7 @@ SELECT cache_drop('visible');
 DROP OWNED BY regress_owner CASCADE;
 SELECT * FROM made_by_cache_ext WHERE object_kind <> 'dependency';
 SELECT error_of($$SELECT cache_get('total', 1)$$);
-SELECT count(cache_drop(name)) FROM cache_definition;
+SELECT count(cache_drop(name)) FROM cache_ext_internal.cache_definition;
 SELECT * FROM made_by_cache_ext;
 
 \set ECHO none

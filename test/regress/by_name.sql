@@ -113,16 +113,16 @@ ORDER BY s, f;
 SELECT cache, key, hits FROM cache_entries WHERE cache <> 'moment' ORDER BY cache, key COLLATE "C";
 
 -- Behind the accessors: the declared types, and no others.
-SELECT cache_fetch(NULL::text, 'one', 1);
-SELECT error_of($$SELECT cache_fetch(NULL::text, 'one', '1')$$);
-SELECT error_of($$SELECT cache_fetch(NULL::text, 'one', 1::bigint)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::int, 'one', 1)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::text, 'one')$$);
-SELECT error_of($$SELECT cache_fetch(NULL::text, 'one', 1, 1)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::text, 'one', VARIADIC ARRAY[1])$$);
-SELECT error_of($$SELECT cache_fetch(NULL::text, 'no_such_cache', 1)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::text, NULL, 1)$$);
-SELECT error_of($$SELECT cache_fetch('a', 'one', 1)$$);
+SELECT cache_ext_internal.cache_fetch(NULL::text, 'one', 1);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::text, 'one', '1')$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::text, 'one', 1::bigint)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, 'one', 1)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::text, 'one')$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::text, 'one', 1, 1)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::text, 'one', VARIADIC ARRAY[1])$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::text, 'no_such_cache', 1)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::text, NULL, 1)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch('a', 'one', 1)$$);
 SELECT error_of($$SELECT cache_get_one('x')$$);
 SELECT error_of($$SELECT cache_get_one(1::bigint)$$);
 SELECT error_of($$SELECT cache_get_one()$$);

@@ -307,7 +307,7 @@ INSERT INTO item VALUES (1, 7);
 
 -- The accessor is an ordinary function: replaced, it does what it says.
 CREATE OR REPLACE FUNCTION cache_get_total(owner int) RETURNS bigint LANGUAGE sql STABLE
-    AS $$SELECT cache_fetch(NULL::bigint, 'total', $1) + 1000$$;
+    AS $$SELECT cache_ext_internal.cache_fetch(NULL::bigint, 'total', $1) + 1000$$;
 SELECT cache_get_total(1), cache_get('total', 1);
 -- The accessors know the extension's schema, so it stays where it is.
 SELECT error_of('ALTER EXTENSION cache_ext SET SCHEMA another');

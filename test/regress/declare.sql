@@ -15,7 +15,7 @@ SELECT p.oid::regprocedure, pg_get_function_arguments(p.oid) AS arguments,
        pg_get_function_result(p.oid) AS result, p.provolatile, p.proparallel, l.lanname,
        p.proowner::regrole = current_user::regrole AS mine,
        p.proacl::text = format('{%1$s=X/%1$s}', current_user) AS closed,
-       p.prosrc
+       pg_get_function_sqlbody(p.oid) AS body
 FROM pg_proc AS p
 JOIN pg_language AS l ON p.prolang = l.oid
 WHERE p.proname ~ '^cache_get_(many_)?total$'
@@ -24,11 +24,11 @@ ORDER BY p.proname;
 SELECT name, loader, key_types, value_type, ttl, refresh_at, max_entries, max_memory, budget,
        stale_for, load_many, load_all, sync_every, warm_keys, warm_every, warm_on_invalidate,
        priority
-FROM cache_definition;
+FROM cache_ext_internal.cache_definition;
 \x off
 SELECT array_agg(split_part(s, '=', 1)) @> '{search_path,TimeZone,DateStyle,IntervalStyle,extra_float_digits,
                                             bytea_output,lc_monetary,row_security}' AS pinned
-FROM cache_definition, unnest(settings) AS s;
+FROM cache_ext_internal.cache_definition, unnest(settings) AS s;
 
 SELECT cache_get_total(1), cache_get_total(2), cache_get_total(3);
 SELECT * FROM cache_get_many_total('{1,2,2,NULL}');
@@ -96,7 +96,7 @@ SELECT error_of($$SELECT cache_create('x', 'row_number()')$$);
 SELECT error_of($$SELECT cache_create('x', 'record_loader(int)')$$);
 SELECT error_of($$SELECT cache_create('x', 'void_loader(int)')$$);
 SELECT error_of($$SELECT cache_create('x', 'any_loader(anyelement)')$$);
-SELECT error_of($$SELECT cache_create('x', 'cache_fetch(anyelement, text)')$$);
+SELECT error_of($$SELECT cache_create('x', 'cache_ext_internal.cache_fetch(anyelement, text)')$$);
 
 -- Its arguments.
 CREATE DOMAIN small AS int CHECK (value < 100);
@@ -154,7 +154,7 @@ SELECT p.proname, pg_get_function_arguments(p.oid) AS arguments,
 FROM pg_proc AS p
 WHERE p.proname ~ '^cache_get_(many_)?(quoted|outs|defaults|value|constant)$'
 ORDER BY p.proname;
-SELECT name, loader, key_types, value_type FROM cache_definition ORDER BY name;
+SELECT name, loader, key_types, value_type FROM cache_ext_internal.cache_definition ORDER BY name;
 SELECT cache_get_quoted(1, 'b', 3), cache_get_outs(4), cache_get_outs(factor => 5),
        cache_get_defaults(2, 3), cache_get_value(value => 2, key => 5), cache_get_constant();
 SELECT cache, entries FROM cache_stat ORDER BY cache;
@@ -163,7 +163,7 @@ SELECT cache_drop(name) FROM unnest('{quoted,outs,defaults,value,constant}'::tex
 -- Without a loader: values are put, their types are declared.
 SELECT cache_create('store', key_types => '{int,text}', value_type => 'jsonb');
 SELECT * FROM made_by_cache_ext WHERE object ~ 'store';
-SELECT name, loader, key_types, value_type, refresh_at FROM cache_definition WHERE name = 'store';
+SELECT name, loader, key_types, value_type, refresh_at FROM cache_ext_internal.cache_definition WHERE name = 'store';
 SELECT error_of($$SELECT cache_create('x', key_types => '{int}')$$);
 SELECT error_of($$SELECT cache_create('x', value_type => 'int')$$);
 SELECT error_of($$SELECT cache_create('x', 'item_total(int)', key_types => '{int}')$$);

@@ -21,7 +21,7 @@ SELECT cache_invalidate_on('total', 'item', '{NULL,NULL}');
 SELECT cache_invalidate_on('total', 'item', NULL, NULL);
 SELECT cache_invalidate_on('total', 'item', columns => '{}');
 SELECT cache_invalidate_on('sum', 'item', columns => '{amount}');
-SELECT cache, relation, key, columns, key_mask FROM cache_dependency ORDER BY id;
+SELECT cache, relation, key, columns, key_mask FROM cache_ext_internal.cache_dependency ORDER BY id;
 SELECT * FROM made_by_cache_ext WHERE object_kind = 'trigger';
 SELECT regexp_replace(pg_get_triggerdef(oid), '_[0-9a-f]{8}', '_*') AS definition, tgenabled
 FROM pg_trigger
@@ -66,7 +66,7 @@ SELECT error_of($$SELECT cache_invalidate_on('total', 'item_foreign')$$);
 SELECT error_of($$SELECT cache_invalidate_on('total', 'pg_class')$$);
 SELECT error_of($$SELECT cache_invalidate_on('total', 'pg_stat_activity')$$);
 SELECT error_of($$SELECT cache_invalidate_on('total', 'information_schema.tables')$$);
-SELECT error_of($$SELECT cache_invalidate_on('total', 'cache_definition')$$);
+SELECT error_of($$SELECT cache_invalidate_on('total', 'cache_ext_internal.cache_definition')$$);
 SELECT * FROM made_by_cache_ext WHERE object_kind IN ('trigger', 'dependency');
 SELECT cache_invalidate_on('total', 'item_unlogged', '{NULL,owner}');
 -- No triggers on a materialized view: REFRESH is noticed without.
@@ -165,10 +165,10 @@ SELECT * FROM made_by_cache_ext;
 
 -- The trigger functions are for triggers; where no cache depends on the table they do nothing.
 CREATE TRIGGER mine AFTER INSERT OR UPDATE OR DELETE ON item FOR EACH ROW
-    EXECUTE FUNCTION cache_invalidate_trigger();
+    EXECUTE FUNCTION cache_ext_internal.cache_invalidate_trigger();
 INSERT INTO item VALUES (9);
 DROP TRIGGER mine ON item;
-SELECT error_of($$SELECT cache_invalidate_trigger()$$);
-SELECT error_of($$SELECT cache_definition_changed()$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_invalidate_trigger()$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_definition_changed()$$);
 
 \i include/end.sql

@@ -124,7 +124,7 @@ SELECT cache_drop('guest');
 SELECT cache_drop('host');
 
 -- Nothing is left of what was dropped.
-SELECT count(cache_drop(name)) FROM cache_definition;
+SELECT count(cache_drop(name)) FROM cache_ext_internal.cache_definition;
 SELECT count(*) FROM cache_entries;
 SELECT cache_create('new', 'bytes(int)', max_memory => '8MB');
 SELECT count(cache_get_new(100000 + n)) FROM generate_series(1, 70) AS n;

@@ -53,7 +53,7 @@ RESET ROLE;
 
 SELECT cache_create('total', 'item_total(int)', load_many => 'item_totals(int[])');
 SELECT cache_invalidate_on('total', 'item', '{owner}', '{amount}');
-SELECT load_many FROM cache_definition;
+SELECT load_many FROM cache_ext_internal.cache_definition;
 SELECT cache_stat_reset();
 
 -- One query for what is missing. Results in the order of the input, also for what is repeated; a
@@ -138,7 +138,7 @@ SELECT error_of($$SELECT cache_alter('total', '{"load_many": "f_volatile"}')$$);
 SELECT error_of($$SELECT cache_alter('total', '{"load_many": "no_such"}')$$);
 SELECT cache_alter('total', '{"load_many": "item_totals2(int[])"}');
 SELECT cache_alter('total', '{"load_many": "item_totals2"}');
-SELECT load_many FROM cache_definition WHERE name = 'total';
+SELECT load_many FROM cache_ext_internal.cache_definition WHERE name = 'total';
 SELECT * FROM cache_get_many_total('{1,2}');
 SELECT cache_alter('total', '{"load_many": null}');
 SELECT * FROM cache_get_many_total('{1,2}');
@@ -272,11 +272,11 @@ SELECT hits, misses, bypasses FROM cache_stat WHERE cache = 'text_length';
 SELECT cache_get_text_length('a');
 SELECT value FROM cache_get_many_text_length(ARRAY['a', repeat('z', 9000)]) LIMIT 1;
 SELECT error_of($$SELECT value FROM cache_get_many_text_length(ARRAY['a', repeat('z', 9000)])$$);
-SELECT error_of('SELECT COALESCE(cache_fetch_of(NULL::bigint, ''total'', ''{1}''::int[]), 0)');
+SELECT error_of('SELECT COALESCE(cache_ext_internal.cache_fetch_of(NULL::bigint, ''total'', ''{1}''::int[]), 0)');
 
-SELECT error_of('SELECT cache_fetch_of(NULL::int, ''total'', ''{1}''::int[])');
-SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''total'', ''{1}''::bigint[])');
-SELECT error_of('SELECT cache_fetch_of(NULL::bigint, ''nothing'', ''{1}''::int[])');
+SELECT error_of('SELECT cache_ext_internal.cache_fetch_of(NULL::int, ''total'', ''{1}''::int[])');
+SELECT error_of('SELECT cache_ext_internal.cache_fetch_of(NULL::bigint, ''total'', ''{1}''::bigint[])');
+SELECT error_of('SELECT cache_ext_internal.cache_fetch_of(NULL::bigint, ''nothing'', ''{1}''::int[])');
 
 \set ECHO none
 \i include/end.sql

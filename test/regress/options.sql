@@ -11,7 +11,7 @@ CREATE FUNCTION alter_with(options text) RETURNS SETOF text LANGUAGE sql
 CREATE VIEW options AS
     SELECT name, ttl, refresh_at, max_entries, max_memory, budget, stale_for, warm_on_invalidate,
            priority
-    FROM cache_definition
+    FROM cache_ext_internal.cache_definition
     ORDER BY name;
 
 -- As given.
@@ -65,7 +65,7 @@ SELECT create_with($$budget => 'x'$$);
 SELECT create_with($$budget => 'c', max_entries => 1$$);
 SELECT create_with($$budget => 'c', max_memory => '1MB'$$);
 SELECT create_with($$no_such_option => 1$$);
-SELECT count(*) AS made FROM cache_definition WHERE name = 'x';
+SELECT count(*) AS made FROM cache_ext_internal.cache_definition WHERE name = 'x';
 
 SELECT alter_with('{"ttl": "0"}');
 SELECT alter_with('{"ttl": "-1 min"}');
@@ -118,9 +118,9 @@ SELECT alter_with('{"sync_every": "1 min"}');
 SELECT alter_with('{"warm_every": 0}');
 SELECT alter_with('{"warm_when_idle": "perhaps"}');
 SELECT alter_with('{"warm_on_invalidate": true, "warm_when_idle": true, "warm_every": 90, "warm_keys": "SELECT 1"}');
-SELECT warm_on_invalidate, warm_when_idle, warm_every, warm_keys FROM cache_definition WHERE name = 'c';
+SELECT warm_on_invalidate, warm_when_idle, warm_every, warm_keys FROM cache_ext_internal.cache_definition WHERE name = 'c';
 SELECT alter_with('{"warm_on_invalidate": null, "warm_when_idle": null, "warm_every": null, "warm_keys": null}');
-SELECT warm_on_invalidate, warm_when_idle, warm_every, warm_keys FROM cache_definition WHERE name = 'c';
+SELECT warm_on_invalidate, warm_when_idle, warm_every, warm_keys FROM cache_ext_internal.cache_definition WHERE name = 'c';
 
 -- cache_alter sets what is present, whatever its JSON type, and leaves the rest.
 SELECT cache_alter('c', '{"ttl": "1 hour"}');

@@ -16,7 +16,7 @@ BEGIN
     PERFORM cache_create('probe', 'score(int)');
     PERFORM cache_invalidate_on_path('probe', 'lead', query);
     RETURN QUERY SELECT d.relation, d.key, d.columns, d.inserts
-                 FROM cache_dependency AS d WHERE d.cache = 'probe' ORDER BY d.id;
+                 FROM cache_ext_internal.cache_dependency AS d WHERE d.cache = 'probe' ORDER BY d.id;
     PERFORM cache_drop('probe');
 END $$;
 
@@ -124,7 +124,7 @@ CREATE POLICY shown ON call USING (NOT hidden);
 SELECT cache_create('score', 'score(int)');
 RESET ROLE;
 SELECT cache_invalidate_on_path('score', 'lead', 'SELECT owner FROM call WHERE id = $1.call_id');
-SELECT relation, key, columns, inserts FROM cache_dependency ORDER BY id;
+SELECT relation, key, columns, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
 SET ROLE regress_path_owner;
 SELECT * FROM look(1);
 RESET ROLE;
@@ -139,7 +139,7 @@ ALTER POLICY shown ON call USING (EXISTS (SELECT 1 FROM team AS t WHERE t.call_i
 SELECT cache_create('score', 'score(int)');
 RESET ROLE;
 SELECT cache_invalidate_on_path('score', 'lead', 'SELECT owner FROM call WHERE id = $1.call_id');
-SELECT relation, key, columns, inserts FROM cache_dependency ORDER BY id;
+SELECT relation, key, columns, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
 SET ROLE regress_path_owner;
 SELECT * FROM look(2);
 DELETE FROM team WHERE id = 2;

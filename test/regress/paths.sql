@@ -14,7 +14,7 @@ SELECT cache_create('score', 'score(int)');
 -- What a path is made of: the row's own columns, and the tables and columns that the query reads.
 SELECT cache_invalidate_on_path('score', 'lead', 'SELECT c.owner FROM call AS c WHERE c.id = $1.call_id');
 SELECT relation, key, columns, key_query, key_mask, path IS NOT NULL AS lookup, inserts
-FROM cache_dependency ORDER BY id;
+FROM cache_ext_internal.cache_dependency ORDER BY id;
 SELECT * FROM made_by_cache_ext;
 
 -- What key k of the cache is, read twice and compared with the loader, all under one snapshot.
@@ -156,7 +156,7 @@ END $$;
 SELECT cache_create('points', 'points(int,text)');
 SELECT cache_invalidate_on_path('points', 'task',
     'SELECT owner, $1.kind FROM member WHERE team = $1.team');
-SELECT relation, key, columns, key_mask, inserts FROM cache_dependency ORDER BY id;
+SELECT relation, key, columns, key_mask, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
 SELECT * FROM look2();
 UPDATE task SET points = 10 WHERE id = 1;
 SELECT * FROM look2();
@@ -168,7 +168,7 @@ SELECT cache_drop('points');
 SELECT cache_create('points', 'points(int,text)');
 SELECT cache_invalidate_on_path('points', 'task',
     'WITH t AS (SELECT team_of($1) AS team) SELECT m.owner, NULL FROM members AS m JOIN t USING (team)');
-SELECT relation, key, columns, key_mask, inserts FROM cache_dependency ORDER BY id;
+SELECT relation, key, columns, key_mask, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
 SELECT tags FROM cache_explain('points', 1, 'a');
 SELECT * FROM look2();
 UPDATE task SET points = 20 WHERE id = 2;
@@ -180,7 +180,7 @@ SELECT cache_drop('points');
 SELECT cache_create('points', 'points(int,text)');
 SELECT cache_invalidate_on_path('points', 'task', $$SELECT NULL::int, $1.kind || ''$$);
 SELECT cache_invalidate_on('points', 'member');
-SELECT relation, key, columns, key_mask, inserts FROM cache_dependency ORDER BY id;
+SELECT relation, key, columns, key_mask, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
 SELECT count(*) FROM look2();
 UPDATE task SET points = 30 WHERE id = 3;
 SELECT * FROM look2();
@@ -248,6 +248,6 @@ SELECT try('SELECT 1', 'pg_class');
 SELECT error_of($$SELECT cache_invalidate_on_path('no_such_cache', 'lead', 'SELECT 1')$$);
 SELECT error_of($$SELECT cache_invalidate_on_path(NULL, 'lead', 'SELECT 1')$$);
 SELECT error_of($$SELECT cache_invalidate_on_path('score', NULL, 'SELECT 1')$$);
-SELECT relation, key_query FROM cache_dependency WHERE relation <> 'event'::regclass ORDER BY id;
+SELECT relation, key_query FROM cache_ext_internal.cache_dependency WHERE relation <> 'event'::regclass ORDER BY id;
 
 \i include/end.sql

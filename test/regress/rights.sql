@@ -21,7 +21,7 @@ DECLARE
     outcome text := CASE WHEN allowed() THEN 'allowed:' ELSE 'denied:' END;
 BEGIN
     FOREACH call IN ARRAY ARRAY['EXECUTE get', 'EXECUTE get_many', 'SELECT cache_get(''plus'', 1)',
-                                'SELECT cache_fetch(NULL::int, ''plus'', 1)'] LOOP
+                                'SELECT cache_ext_internal.cache_fetch(NULL::int, ''plus'', 1)'] LOOP
         BEGIN
             EXECUTE call;
             outcome := outcome || ' ok';
@@ -175,24 +175,24 @@ SELECT cache_create('minus', key_types => '{text}', value_type => 'text');
 SELECT cache_create('plus_two', 'plus_one(int)');
 SELECT cache_put_minus('1', 'one');
 SELECT cache_get_plus(1), cache_get_plus_two(1), cache_get_minus('1'), cache_get_plus(2);
-SELECT name, cache_fetch(NULL::int, name, 1)
+SELECT name, cache_ext_internal.cache_fetch(NULL::int, name, 1)
 FROM (VALUES ('plus'), ('plus_two'), ('plus'), ('plus_two')) AS v (name);
-SELECT error_of($$SELECT cache_fetch(NULL::int, name, 1) FROM (VALUES ('plus'), ('minus')) AS v (name)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::int, name, 1) FROM (VALUES ('plus'), ('plus'), (NULL)) AS v (name)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus_', 1)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::int, '', 1)$$);
-SELECT error_of(format('SELECT cache_fetch(NULL::int, %L, 1)', repeat('plus', 40)));
-SELECT error_of($$SELECT cache_fetch(NULL::bigint, 'plus', 1)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus', 1::bigint)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus', 1, 2)$$);
-SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus', VARIADIC '{1}'::int[])$$);
-SELECT error_of($$SELECT cache_fetch(NULL::int, 'plus', n) FROM generate_series(1, 2::bigint) AS n$$);
-SELECT error_of($$SELECT cache_fetch_of(NULL::int, 'minus', '{1}'::int[])$$);
-SELECT error_of($$SELECT cache_fetch_of(NULL::text, 'plus', '{1}'::int[])$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, name, 1) FROM (VALUES ('plus'), ('minus')) AS v (name)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, name, 1) FROM (VALUES ('plus'), ('plus'), (NULL)) AS v (name)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, 'plus_', 1)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, '', 1)$$);
+SELECT error_of(format('SELECT cache_ext_internal.cache_fetch(NULL::int, %L, 1)', repeat('plus', 40)));
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::bigint, 'plus', 1)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, 'plus', 1::bigint)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, 'plus', 1, 2)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, 'plus', VARIADIC '{1}'::int[])$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch(NULL::int, 'plus', n) FROM generate_series(1, 2::bigint) AS n$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch_of(NULL::int, 'minus', '{1}'::int[])$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_fetch_of(NULL::text, 'plus', '{1}'::int[])$$);
 -- Within one statement, after the first call.
-SELECT cache_fetch(NULL::int, 'plus', n) FROM generate_series(1, 3) AS n;
+SELECT cache_ext_internal.cache_fetch(NULL::int, 'plus', n) FROM generate_series(1, 3) AS n;
 -- Another cache under the same name.
-PREPARE by_name AS SELECT cache_fetch(NULL::int, 'plus_two', 1);
+PREPARE by_name AS SELECT cache_ext_internal.cache_fetch(NULL::int, 'plus_two', 1);
 EXECUTE by_name;
 SELECT cache_drop('plus_two');
 EXECUTE by_name;

@@ -24,7 +24,7 @@ SELECT cache_create('tool', 'tool_one(int, text)');
 SELECT error_of($$SELECT * FROM cache_sync('tool')$$);
 SELECT error_of($$SELECT * FROM cache_sync('nothing')$$);
 SELECT cache_alter('tool', '{"load_all": "tool_all"}');
-SELECT load_all FROM cache_definition;
+SELECT load_all FROM cache_ext_internal.cache_definition;
 
 CREATE VIEW synced AS
     SELECT syncs, added, replaced, removed, unchanged, errors, last_sync IS NOT NULL AS has_time

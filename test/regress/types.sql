@@ -166,7 +166,7 @@ SELECT * FROM items;
 ALTER TABLE item RENAME COLUMN n TO m;
 SELECT * FROM items;
 SELECT cache_get_point(1);
-SELECT count(cache_drop(name)) FROM cache_definition WHERE name LIKE 'v\_%';
+SELECT count(cache_drop(name)) FROM cache_ext_internal.cache_definition WHERE name LIKE 'v\_%';
 ALTER TABLE item DROP COLUMN spot;
 DROP DOMAIN far CASCADE;
 DROP TABLE sample;

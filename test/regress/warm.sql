@@ -39,7 +39,7 @@ SELECT error_of($$SELECT cache_warm('item')$$);
 SELECT error_of($$SELECT cache_warm('nothing')$$);
 SELECT error_of($$SELECT cache_alter('item', '{"warm_keys": "SELECT amount::text FROM item"}')$$);
 SELECT cache_alter('item', '{"warm_keys": "SELECT owner FROM item ORDER BY wanted -- hottest first"}');
-SELECT warm_keys FROM cache_definition;
+SELECT warm_keys FROM cache_ext_internal.cache_definition;
 
 -- One by one without load_many; most wanted first; what is there is left alone.
 SET client_min_messages = notice;

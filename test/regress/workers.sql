@@ -10,11 +10,11 @@ CREATE FUNCTION create_with(options text) RETURNS SETOF text LANGUAGE sql
 
 -- load_timeout.
 SELECT cache_create('limited', 'double(int)', load_timeout => '2 s');
-SELECT name, load_timeout FROM cache_definition;
+SELECT name, load_timeout FROM cache_ext_internal.cache_definition;
 SELECT cache_alter('limited', '{"load_timeout": "150 ms"}');
-SELECT name, load_timeout FROM cache_definition;
+SELECT name, load_timeout FROM cache_ext_internal.cache_definition;
 SELECT cache_alter('limited', '{"load_timeout": null}');
-SELECT name, load_timeout FROM cache_definition;
+SELECT name, load_timeout FROM cache_ext_internal.cache_definition;
 SELECT create_with($$load_timeout => '0'$$);
 SELECT create_with($$load_timeout => '-1 s'$$);
 SELECT create_with($$load_timeout => '1 month'$$);

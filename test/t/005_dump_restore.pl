@@ -47,9 +47,9 @@ END
 
 # What must be the same on both sides.
 my %same = (
-	'definitions' => 'SELECT * FROM tools.cache_definition ORDER BY name',
-	'dependencies' => 'SELECT * FROM tools.cache_dependency ORDER BY id',
-	'accessors' => q{SELECT p.oid::regprocedure::text, proowner::regrole, proacl, prosrc, provolatile, proparallel
+	'definitions' => 'SELECT * FROM cache_ext_internal.cache_definition ORDER BY name',
+	'dependencies' => 'SELECT * FROM cache_ext_internal.cache_dependency ORDER BY id',
+	'accessors' => q{SELECT p.oid::regprocedure::text, proowner::regrole, proacl, replace(pg_get_function_sqlbody(p.oid), E'\n', ' '), provolatile, proparallel
 		FROM pg_proc p WHERE pronamespace = 'tools'::regnamespace AND proname ~ '^cache_(get|get_many|put)_(counter|conf)$' ORDER BY 1},
 	'triggers' => q{SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger
 		WHERE tgname LIKE 'cache_ext%' ORDER BY 1, 2},

@@ -152,7 +152,7 @@ stat_is('counter', 'misses', '1', 'readers have noticed nothing');
 sql("SELECT pg_terminate_backend(pid) FROM cache_workers WHERE role = 'worker'");    # the next one knows nothing
 poll("SELECT count(*) = 0 FROM cache_workers WHERE role <> 'launcher'", 'no worker');
 my $blocker = $node->background_psql('postgres');
-$blocker->query_safe('BEGIN; LOCK TABLE cache_definition IN ACCESS EXCLUSIVE MODE');
+$blocker->query_safe('BEGIN; LOCK TABLE cache_ext_internal.cache_definition IN ACCESS EXCLUSIVE MODE');
 later(301);
 $node->safe_psql('template1', 'SELECT 1');
 ok( $node->poll_query_until('template1',

@@ -40,9 +40,9 @@ CREATE VIEW made_by_cache_ext AS
           FROM pg_trigger AS t
           WHERE t.tgname LIKE 'cache\_ext\_%'
           UNION ALL
-          SELECT 'definition', name FROM cache_definition
+          SELECT 'definition', name FROM cache_ext_internal.cache_definition
           UNION ALL
-          SELECT 'dependency', format('%s on %s', cache, relation) FROM cache_dependency) AS d
+          SELECT 'dependency', format('%s on %s', cache, relation) FROM cache_ext_internal.cache_dependency) AS d
     ORDER BY d.object_kind COLLATE "C", d.object COLLATE "C";
 
 RESET client_min_messages;
