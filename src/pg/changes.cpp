@@ -259,7 +259,7 @@ void collect_unseen_changes() {
 }
 
 void load_definitions(void*) {
-    definitions_ready();
+    load_definitions_without_waiting();
 }
 
 // Every cache that has a control block; those that have none yet will distrust what was before.
@@ -287,6 +287,7 @@ void register_all() {
     const bool sure =
         definitions_loaded() || guarded(load_definitions, nullptr,
                                         "definitions cannot be read, all caches are invalidated");
+    hold_definitions(true);
     if (sure && dependency_relation_count() > 0) collect_unseen_changes();
     resolve_paths();
     if (sure && now.count == 0) return;
@@ -302,6 +303,7 @@ void register_all() {
 void forget_everything() {
     if (now.context != nullptr) MemoryContextDelete(now.context);
     now = Transaction{};
+    hold_definitions(false);
     land();
     forget_reloads();
     forget_paths();

@@ -333,8 +333,9 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
                                 definition_at(i)->name)));
     }
     const uint64 id = d->id;
+    name = pstrdup(name);  // definitions may be read again
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-    drop_triggers_only_for(d);
+    drop_triggers_only_for(id);
     run_as_owner(dependency_table(),
                  psprintf("DELETE FROM %s WHERE cache OPERATOR(pg_catalog.=) $1",
                           in_internals("cache_dependency")),

@@ -7,10 +7,12 @@ extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
+#include "executor/tuptable.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -175,15 +177,23 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
 
 void scan_table(Oid table, void (*consume)(const Row&, void*), void* context) {
     Relation relation = table_open(table, AccessShareLock);
-    // A fresh snapshot: an old transaction, too, works with what is declared now.
-    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+    // A fresh snapshot: an old transaction, too, works with what is declared now. Rows are found by
+    // SnapshotAny and judged one by one, since a scan by an MVCC snapshot would leave predicate
+    // locks behind in a SERIALIZABLE transaction, which might fail for them.
+    Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(table));
+    TupleTableSlot* slot = table_slot_create(relation, nullptr);
+    TableScanDesc scan = table_beginscan(relation, SnapshotAny, 0, nullptr);
+    while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        if (!table_tuple_satisfies_snapshot(relation, slot, snapshot)) continue;
+        slot_getallattrs(slot);
         Row row;
-        heap_deform_tuple(tuple, RelationGetDescr(relation), row.values, row.nulls);
+        std::copy_n(slot->tts_values, slot->tts_nvalid, row.values);
+        std::copy_n(slot->tts_isnull, slot->tts_nvalid, row.nulls);
         consume(row, context);
     }
-    systable_endscan(scan);
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    UnregisterSnapshot(snapshot);
     table_close(relation, AccessShareLock);
 }
 

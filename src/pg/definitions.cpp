@@ -1,7 +1,7 @@
 #include "pg/definitions.hpp"
 
 #include "pg/definition_rows.hpp"
-
+#include "pg/guarded.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -29,6 +29,7 @@ enum class State : uint8 { kUnknown, kAbsent, kLoaded };
 
 State state = State::kUnknown;
 Definitions* current = nullptr;
+bool held = false;
 bool loaded_by_writer = false;
 bool ddl_in_transaction = false;
 
@@ -109,7 +110,7 @@ void warn_of_other_version() {
              errhint("Run ALTER EXTENSION cache_ext UPDATE.")));
 }
 
-void load() {
+void load(bool wait) {
     const Oid extension = get_extension_oid("cache_ext", true);
     const Oid schema = OidIsValid(extension) ? schema_of_extension(extension) : InvalidOid;
     const Oid internals = OidIsValid(schema) ? internals_of(extension) : InvalidOid;
@@ -125,6 +126,10 @@ void load() {
         ++generation_of_definitions;
         state = State::kAbsent;
         return;
+    }
+    if (!wait) {
+        lock_without_waiting(definition_table);
+        lock_without_waiting(dependency_table);
     }
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext definitions", ALLOCSET_SMALL_SIZES);
@@ -184,12 +189,20 @@ const Definition* find(const char* name, size_t size) {
 bool definitions_ready() {
     // Messages may arrive while loading; they leave the state unknown, and a bounded number of
     // further rounds follows. After that the newest load is as good as any.
-    for (int i = 0; state == State::kUnknown && i < 5; ++i) load();
+    for (int i = 0; state == State::kUnknown && !held && i < 5; ++i) load(true);
     return current != nullptr;
 }
 
+void load_definitions_without_waiting() {
+    for (int i = 0; state == State::kUnknown && i < 5; ++i) load(false);
+}
+
+void hold_definitions(bool hold) {
+    held = hold;
+}
+
 bool definitions_loaded() {
-    return state != State::kUnknown;
+    return state != State::kUnknown || (held && current != nullptr);
 }
 
 int64 interval_ms(const Interval* i) {
@@ -247,6 +260,10 @@ const RelationDependencies* dependencies_of(Oid relation) {
 int dependency_relation_count() {
     return definitions_ready() ? current->relation_count : 0;
 }
+const RelationDependencies& dependency_relation_at(int i) {
+    return current->relations[i];
+}
+
 const Definition* refresh_if_older(const Definition* definition) {
     core::Xid hard[core::kMaxHard];
     uint32 count;

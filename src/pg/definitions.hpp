@@ -115,6 +115,12 @@ extern uint64 generation_of_definitions;
 // Loads what is not loaded. False: the extension is not installed in this database.
 bool definitions_ready();
 
+// The same for who must not wait for a lock on the extension's tables: ERROR 55P03 instead.
+void load_definitions_without_waiting();
+
+// While a transaction commits: what is known stays as it is, and nothing is loaded any more.
+void hold_definitions(bool hold);
+
 // Does this backend know, without asking, what is declared (or that nothing is)?
 bool definitions_loaded();
 
@@ -140,6 +146,7 @@ const Definition* definition_at(int i);
 const RelationDependencies* dependencies_of(Oid relation);
 // All relations that something depends on, for the check at commit.
 int dependency_relation_count();
+const RelationDependencies& dependency_relation_at(int i);
 
 // What control_block does when the one that was found last has gone to another cache.
 core::CacheIndex find_control_block(const Definition* definition);

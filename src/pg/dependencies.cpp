@@ -82,6 +82,13 @@ void create_trigger(Oid relation, const char* suffix, const char* events, const 
     depend_on_extension(TriggerRelationId, get_trigger_oid(relation, name, false));
 }
 
+// Who declares something on a table, and who drops what was declared, take turns: only so can the
+// latter know whether anybody still needs the triggers. Nobody else uses this lock, so no reader or
+// writer of the table waits for it.
+void lock_declarations(Oid relation) {
+    LockDatabaseObject(RelationRelationId, relation, 0, AccessExclusiveLock);
+}
+
 // A row trigger on a partitioned table reaches its partitions; children by inheritance need their
 // own.
 //
@@ -89,9 +96,11 @@ void create_trigger(Oid relation, const char* suffix, const char* events, const 
 // committed knows that all later changes were collected. It is needed even where there is a trigger
 // already: what that has collected did not know of this declaration.
 void ensure_triggers(Oid relation) {
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(relation, NoLock, nullptr))
+        lock_declarations(lfirst_oid(cell));
     LockRelationOid(relation, ShareRowExclusiveLock);
     if (get_rel_relkind(relation) == RELKIND_MATVIEW) return;  // REFRESH is noticed by a hook
-    ListCell* cell;
     foreach (cell, find_all_inheritors(relation, ShareRowExclusiveLock, nullptr)) {
         const Oid member = lfirst_oid(cell);
         if (triggers_of(member, true) != NIL) continue;
@@ -373,14 +382,33 @@ void check_dependency_row(Relation relation, HeapTuple row) {
     SPI_finish();
 }
 
+// The definition as it is when its tables' declarations are ours alone, and theirs are known.
+const Definition* lock_all_declarations(uint64 id) {
+    const Definition* known = nullptr;
+    const Definition* d = find_definition_by_id(id);
+    while (d != nullptr && d != known) {
+        known = d;
+        List* relations = NIL;
+        for (int i = 0; i < d->relation_count; ++i) {
+            relations = lappend_oid(relations, d->relations[i]);
+        }
+        list_sort(relations, list_oid_cmp);  // so that no two wait for each other
+        ListCell* cell;
+        foreach (cell, relations) lock_declarations(lfirst_oid(cell));
+        d = find_definition_by_id(id);
+    }
+    return d;
+}
+
 }  // namespace
 
-void drop_triggers_only_for(const Definition* d) {
-    for (int i = 0; i < d->relation_count; ++i) {
+void drop_triggers_only_for(uint64 id) {
+    const Definition* d = lock_all_declarations(id);
+    for (int i = 0; d != nullptr && i < d->relation_count; ++i) {
         const RelationDependencies* r = dependencies_of(d->relations[i]);
         bool others = false;
         for (int k = 0; r != nullptr && k < r->count; ++k) {
-            others = others || r->dependencies[k].definition->id != d->id;
+            others = others || r->dependencies[k].definition->id != id;
         }
         if (others) continue;
         ListCell* cell;

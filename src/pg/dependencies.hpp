@@ -5,7 +5,8 @@
 
 namespace cache_ext::pg {
 
-// Drops our triggers from the relations that only this cache depends on. SPI must be connected.
-void drop_triggers_only_for(const Definition* definition);
+// Drops our triggers from the relations that only this cache depends on, and keeps others from
+// declaring anything on these until the transaction ends. SPI must be connected.
+void drop_triggers_only_for(uint64 id);
 
 }  // namespace cache_ext::pg

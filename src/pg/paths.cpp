@@ -24,12 +24,14 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_inherits.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "storage/latch.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
@@ -57,6 +59,12 @@ struct Path {
     int count;
     int capacity;
     PathRow* rows;
+    // What the lookups of these rows have found: the hashes of each key's columns, one after the
+    // other. whole: a row reaches no key now.
+    uint64* found;
+    int found_count;
+    int found_capacity;
+    bool whole;
     Oid declared;
     int column_count;
     char** column_names;
@@ -257,40 +265,101 @@ Datum composite(const Path& p, const PathRow& row, TupleDesc desc) {
     return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
+// Everything that a lookup reads, as far as is known before the query has been planned, or after:
+// a commit does not wait for whoever holds a lock on it.
+void lock_known_tables(const Path& p) {
+    lock_without_waiting(p.declared);
+    for (int i = 0; i < dependency_relation_count(); ++i) {
+        const RelationDependencies& r = dependency_relation_at(i);
+        for (int k = 0; k < r.count; ++k) {
+            const Dependency& dep = r.dependencies[k];
+            if (dep.kind == DependencyKind::kLookup && dep.path == p.id) {
+                lock_without_waiting(r.relation);
+            }
+        }
+    }
+}
+
+void lock_planned_tables(SPIPlanPtr plan) {
+    ListCell* sources;
+    foreach (sources, SPI_plan_get_plan_sources(plan)) {
+        auto* source = static_cast<CachedPlanSource*>(lfirst(sources));
+        ListCell* cell;
+        foreach (cell, source->relationOids) {
+            const Oid relation = lfirst_oid(cell);
+            lock_without_waiting(relation);
+            if (!has_subclass(relation)) continue;
+            ListCell* child;
+            foreach (child, find_all_inheritors(relation, NoLock, nullptr)) {
+                lock_without_waiting(lfirst_oid(child));
+            }
+        }
+    }
+}
+
+void remember_key(const Definition* d, Path* p) {
+    for (uint64 r = 0; r < SPI_processed; ++r) {
+        // More than a transaction may name one by one.
+        if (p->found_count >= settings.max_transaction_tags) p->whole = true;
+        if (p->whole) return;
+        if (p->found_count == p->found_capacity) {
+            p->found_capacity = std::max(16, p->found_capacity * 2);
+            const size_t size =
+                sizeof(uint64) * static_cast<size_t>(d->columns * p->found_capacity);
+            p->found =
+                static_cast<uint64*>(p->found == nullptr ? MemoryContextAllocHuge(context, size)
+                                                         : repalloc_huge(p->found, size));
+        }
+        uint64* hashes = p->found + static_cast<size_t>(d->columns) * p->found_count++;
+        for (int k = 0; k < d->columns; ++k) {
+            bool null;
+            const Datum key =
+                SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, k + 1, &null);
+            hashes[k] = hash_column(d->key_types[k], key, null);
+        }
+    }
+}
+
 // Looks up the keys of every row. ERROR for any trouble: the caller widens.
 void look_up(void* argument) {
-    const auto& p = *static_cast<Path*>(argument);
-    const Dependency* dep = dependency_of(p);
+    auto* p = static_cast<Path*>(argument);
+    const Dependency* dep = dependency_of(*p);
     if (dep == nullptr) elog(ERROR, "the declaration has changed");
     const Definition* d = dep->definition;
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     OwnerScope scope;
     enter_owner(d, &scope);
-    SPIPlanPtr plan = prepare(p, *dep);
-    TupleDesc desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(p.declared), -1);
-    for (int i = 0; i < p.count; ++i) {
+    lock_known_tables(*p);
+    SPIPlanPtr plan = prepare(*p, *dep);
+    lock_planned_tables(plan);
+    TupleDesc desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(p->declared), -1);
+    for (int i = 0; i < p->count && !p->whole; ++i) {
         CHECK_FOR_INTERRUPTS();
-        Datum value = composite(p, p.rows[i], desc);
+        Datum value = composite(*p, p->rows[i], desc);
         const int result = SPI_execute_plan(plan, &value, nullptr, true, 0);
         if (result != SPI_OK_SELECT) elog(ERROR, "%s", SPI_result_code_string(result));
         // A row that exists and reaches no key now may reach one once a concurrent transaction has
         // committed, unless that has to announce itself. One that has gone reaches none any more,
         // or its path went with it, and that has a trigger of its own.
-        if (SPI_processed == 0 && p.rows[i].is_new && !dep->inserts) collect_whole(d->id, false);
-        for (uint64 r = 0; r < SPI_processed; ++r) {
-            uint64 hashes[kMaxKeyColumns];
-            for (int k = 0; k < d->columns; ++k) {
-                bool null;
-                const Datum key =
-                    SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, k + 1, &null);
-                hashes[k] = hash_column(d->key_types[k], key, null);
-            }
-            collect_change(d, dep->mask, hashes);
-        }
+        if (SPI_processed == 0 && p->rows[i].is_new && !dep->inserts) p->whole = true;
+        remember_key(d, p);
         SPI_freetuptable(SPI_tuptable);
     }
     leave_owner(scope);
     SPI_finish();
+}
+
+// What was found becomes tags, out of the subtransaction that found it.
+void collect_found(const Path& p) {
+    const Dependency* dep = dependency_of(p);
+    if (p.whole || dep == nullptr) {
+        collect_whole(p.cache_id, false);
+        return;
+    }
+    for (int i = 0; i < p.found_count; ++i) {
+        collect_change(dep->definition, dep->mask,
+                       p.found + static_cast<size_t>(dep->definition->columns) * i);
+    }
 }
 
 void time_is_up() {
@@ -310,13 +379,12 @@ void resolve_rows(Path* p) {
     CommandCounterIncrement();  // what the last statement did, too
     PushActiveSnapshot(GetLatestSnapshot());
     const core::Snapshot snapshot = copy_to_core(GetActiveSnapshot());
-    bool found = false;
     if (settings.path_timeout_ms > 0) enable_timeout_after(timeout, settings.path_timeout_ms);
-    found = guarded(look_up, p, "a lookup failed, the whole cache is invalidated");
+    if (!guarded(look_up, p, "a lookup failed, the whole cache is invalidated")) p->whole = true;
     disable_timeout(timeout, false);
-    QueryCancelPending = false;  // the commit goes on, whoever asked
     PopActiveSnapshot();
-    if (!found || moved_meanwhile(*p, snapshot)) collect_whole(p->cache_id, false);
+    if (moved_meanwhile(*p, snapshot)) p->whole = true;
+    collect_found(*p);
 }
 
 }  // namespace
@@ -401,7 +469,14 @@ void resolve_paths() {
     }
     foreach (cell, paths) {
         auto* p = static_cast<Path*>(lfirst(cell));
-        if (p->count > 0 && p->widened_at == 0) resolve_rows(p);
+        if (p->count == 0 || p->widened_at != 0) continue;
+        // What a lookup reads would be read by this transaction, for the conflicts that let
+        // SERIALIZABLE ones fail.
+        if (IsolationIsSerializable()) {
+            collect_whole(p->cache_id, false);
+        } else {
+            resolve_rows(p);
+        }
     }
 }
 
