@@ -21,6 +21,8 @@
 #include <bit>
 #include <new>
 
+#include "core/guard.hpp"
+
 namespace cache_ext::core {
 
 namespace {
@@ -147,13 +149,20 @@ void Arena::free(Ref ref) {
     insert(start, units);
 }
 
+// The first free block of a class. The bits decide whether there is one: a list that they call
+// empty is never followed, whatever its head says.
+Ref Arena::head(std::uint32_t level, std::uint32_t index) const {
+    const ArenaHeader& h = header();
+    return (h.class_bits[level] >> index & 1U) != 0 ? h.heads[level][index] : kNullRef;
+}
+
 // A free block of at least `units`, or kNullRef.
 Ref Arena::find(std::uint32_t units) const {
     const ArenaHeader& h = header();
     const SizeClass own = class_of(units);
 
     // In its own class a block may be smaller than the request.
-    Ref ref = h.heads[own.level][own.index];
+    Ref ref = head(own.level, own.index);
     for (int i = 0; i < kProbes && ref != kNullRef; i++) {
         if (block(ref).units >= units) return ref;
         ref = block(ref).next;
@@ -175,10 +184,10 @@ Ref Arena::find(std::uint32_t units) const {
 void Arena::insert(Ref ref, std::uint32_t units) {
     ArenaHeader& h = header();
     const auto [level, index] = class_of(units);
-    const Ref head = h.heads[level][index];
-    block(ref) = {.units = units, .prev_free = kFree, .next = head, .prev = kNullRef};
+    const Ref next = head(level, index);
+    block(ref) = {.units = units, .prev_free = kFree, .next = next, .prev = kNullRef};
     block(ref + units).prev_free = units;
-    if (head != kNullRef) block(head).prev = ref;
+    if (next != kNullRef) block(next).prev = ref;
     h.heads[level][index] = ref;
     h.class_bits[level] |= 1U << index;
     h.level_bits |= 1U << level;
@@ -194,6 +203,7 @@ void Arena::remove(Ref ref) {
         return;
     }
     const auto [level, index] = class_of(b.units);
+    if (!sound(head(level, index) == ref)) return;
     h.heads[level][index] = b.next;
     if (b.next != kNullRef) return;
     h.class_bits[level] &= ~(1U << index);

@@ -35,7 +35,7 @@ struct alignas(16) ArenaHeader {
     std::uint64_t allocated_blocks;
     std::uint32_t level_bits;           // bit l: class_bits[l] is not 0
     std::uint32_t class_bits[kLevels];  // bit c: heads[l][c] is not null
-    Ref heads[kLevels][kClasses];       // the free blocks of each class
+    Ref heads[kLevels][kClasses];       // the free blocks of each class, if its bit is set
     std::uint32_t unused[3];            // explicit padding, 0
 };
 static_assert(std::is_trivially_copyable_v<ArenaHeader>);
@@ -148,6 +148,7 @@ class Arena {
     ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(base_); }
     Block& block(Ref ref) const;
     bool is_live(Ref ref) const;
+    Ref head(std::uint32_t level, std::uint32_t index) const;
     Ref find(std::uint32_t units) const;
     void insert(Ref ref, std::uint32_t units);
     void remove(Ref ref);

@@ -124,7 +124,7 @@ enum class ControlState : std::uint8_t { kFree, kUsed, kLeaving };
 inline constexpr std::uint32_t kMaxErrorBytes = 256;
 
 // One named cache of one database.
-struct alignas(64) CacheControl {
+struct alignas(kBlockAlignment) CacheControl {
     // Identity. Registry lock to change; read without it by those who then compare id.
     std::uint64_t id;
     std::uint32_t database;
@@ -156,8 +156,13 @@ struct alignas(64) CacheControl {
     char last_error[kMaxErrorBytes];
 
     Counters counters;
+
+#ifdef CACHE_EXT_GUARD
+    alignas(kGuardPage) char guard[kGuardPage];  // read-only
+#endif
 };
 static_assert(std::is_trivially_copyable_v<CacheControl>);
+static_assert(!kGuarded || sizeof(CacheControl) % kGuardPage == 0);
 
 inline std::uint32_t partition_of(Tag tag) {
     return static_cast<std::uint32_t>(tag % kPartitions);

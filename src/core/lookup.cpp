@@ -146,7 +146,7 @@ Blame Store::blame_for_fill(CacheIndex cache, const KeyView& key, const Snapshot
         found.rule = Rule::kBlind;
         found.xid = ring.newest(tag);
     };
-    const CacheControl& c = caches_[cache];
+    const CacheControl& c = *control(cache);
     const Tag whole = load_relaxed(c.whole_tag);
     {
         LockGuard guard(locks_, partition_lock(whole), LockGuard::kShared);
@@ -222,7 +222,7 @@ Found Store::lookup(CacheIndex cache, const KeyView& key, const Snapshot& s, std
 }
 
 bool Store::usable(CacheIndex cache, const Snapshot& f) const {
-    const CacheControl& c = caches_[cache];
+    const CacheControl& c = *control(cache);
     const Tag tag = load_relaxed(c.whole_tag);
     LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
     return tag != 0 && load_relaxed(c.whole_tag) == tag && c.whole.usable(f);

@@ -26,9 +26,11 @@ constexpr std::uint32_t kGhostsAtOnce = 1024;
 void Store::release_memory(Ref ref) {
     LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
     arena_.free(ref);
+    check_arena();
 }
 
 Ref Store::take_memory(std::size_t bytes, Label label) {
+    check_arena();
     const Ref ref = arena_.allocate(bytes);
     if (ref != kNullRef) *arena_.at<Label>(ref) = label;
     return ref;

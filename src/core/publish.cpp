@@ -91,7 +91,7 @@ bool Store::link(const Fill& fill, const Snapshot& f, Ref ref, std::uint32_t gen
 }
 
 PublishResult Store::publish(const Fill& fill, const Snapshot& f) {
-    CacheControl& c = caches_[fill.cache];
+    CacheControl& c = *control(fill.cache);
     const CacheIndex budget = load_relaxed(c.budget);
     CacheControl& b = caches_[budget];
     const std::uint64_t max_bytes = load_relaxed(b.max_bytes);
@@ -216,7 +216,7 @@ std::uint64_t Store::unlink_entries(CacheIndex cache, std::uint32_t p, KeyFilter
                                     void* context) {
     std::uint64_t n = 0;
     // A cache that goes takes along what hangs in its queue and what follows its ring.
-    const bool going = filter == nullptr && load_relaxed(caches_[cache].id) == 0;
+    const bool going = filter == nullptr && load_relaxed(control(cache)->id) == 0;
     const auto reads = [](const Entry& e, CacheIndex other) {
         return std::any_of(e.tags(), e.tags() + e.tag_count,
                            [&](const TagRef& t) { return t.node == kNullRef && t.cache == other; });

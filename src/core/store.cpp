@@ -6,6 +6,9 @@
 #include <cstring>
 
 namespace cache_ext::core {
+
+CacheControl Store::nowhere_;
+
 namespace {
 
 constexpr std::uint64_t kMagic = 0x6361636865657874;  // "cacheext"
@@ -60,6 +63,7 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
     h.slot_heads = h.slots + round_up(slots * sizeof(WriterRing));
     h.hazards = h.slot_heads + round_up(slots * sizeof(SlotHead));
     h.caches = h.hazards + std::size_t{options.readers} * sizeof(HazardSet);
+    if (kGuarded) h.caches = (h.caches + 2 * kGuardPage - 1) / kGuardPage * kGuardPage;
     h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
     h.nodes.init(sizeof(TagNode), page_bytes(bytes));
     return h;
@@ -79,7 +83,9 @@ std::size_t Store::min_bytes(const StoreOptions& options) {
 }
 
 bool Store::format(void* block, std::size_t bytes, const StoreOptions& options) {
-    if (block == nullptr || reinterpret_cast<std::uintptr_t>(block) % kLine != 0) return false;
+    if (block == nullptr || reinterpret_cast<std::uintptr_t>(block) % kBlockAlignment != 0) {
+        return false;
+    }
     if (options.max_caches == 0 || options.max_caches > UINT16_MAX) return false;
     if (bytes < min_bytes(options)) return false;
     const StoreHeader h = plan(bytes, options);
@@ -175,7 +181,7 @@ bool Store::exhausted() const {
 }
 
 void Store::distrust(CacheIndex cache, Xid next_xid) {
-    CacheControl& c = caches_[cache];
+    CacheControl& c = *control(cache);
     const Tag tag = load_relaxed(c.whole_tag);
     PartitionWriter guard(locks_, partitions_, partition_of(tag));
     if (load_relaxed(c.whole_tag) != tag) return;
@@ -188,14 +194,14 @@ void Store::distrust(CacheIndex cache, Xid next_xid) {
 }
 
 void Store::trust(CacheIndex cache) {
-    CacheControl& c = caches_[cache];
+    CacheControl& c = *control(cache);
     const Tag tag = load_relaxed(c.whole_tag);
     PartitionWriter guard(locks_, partitions_, partition_of(tag));
     if (load_relaxed(c.whole_tag) == tag) c.whole.trust();
 }
 
 void Store::set_limits(CacheIndex cache, const Limits& limits) {
-    CacheControl& c = caches_[cache];
+    CacheControl& c = *control(cache);
     store_relaxed(c.max_entries, limits.max_entries);
     store_relaxed(c.max_bytes, limits.max_bytes);
     store_relaxed(c.stale_for, limits.stale_for);
@@ -203,6 +209,7 @@ void Store::set_limits(CacheIndex cache, const Limits& limits) {
 }
 
 void Store::release(CacheIndex cache, std::uint64_t id) {
+    if (cache >= header_->max_caches) return;
     {
         LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
         CacheControl& c = caches_[cache];
@@ -249,7 +256,7 @@ void Store::release_database(std::uint32_t database) {
 
 void Store::set_last_error(CacheIndex cache, const char* message) {
     LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
-    char* to = caches_[cache].last_error;
+    char* to = control(cache)->last_error;
     const std::size_t n = std::min<std::size_t>(std::strlen(message), kMaxErrorBytes - 1);
     std::memcpy(to, message, n);
     to[n] = '\0';
@@ -257,14 +264,15 @@ void Store::set_last_error(CacheIndex cache, const char* message) {
 
 void Store::last_error(CacheIndex cache, char* out) const {
     LockGuard guard(locks_, kRegistryLock, LockGuard::kShared);
-    std::memcpy(out, caches_[cache].last_error, kMaxErrorBytes);
+    std::memcpy(out, control(cache)->last_error, kMaxErrorBytes);
 }
 
 void Store::reset_stats(CacheIndex cache) {
-    caches_[cache].counters.reset();
+    CacheControl& c = *control(cache);
+    c.counters.reset();
     LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
-    caches_[cache].stats_reset = clock_.now();
-    caches_[cache].last_error[0] = '\0';
+    c.stats_reset = clock_.now();
+    c.last_error[0] = '\0';
 }
 
 StoreStats Store::stats() const {

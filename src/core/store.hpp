@@ -200,8 +200,11 @@ class Store {
     // the control block back.
     void release(CacheIndex cache, std::uint64_t id);
     void release_database(std::uint32_t database);
-    // Not locked: read only what layout.hpp calls atomic, and counters.
-    CacheControl* control(CacheIndex cache) const { return caches_ + cache; }
+    // Not locked: read only what layout.hpp calls atomic, and counters. For an index that is none,
+    // a block of this process's own that nobody looks at.
+    CacheControl* control(CacheIndex cache) const {
+        return sound(cache < header_->max_caches) ? caches_ + cache : &nowhere_;
+    }
     bool is(CacheIndex cache, std::uint64_t id) const {
         return cache < header_->max_caches && load_relaxed(caches_[cache].id) == id;
     }
@@ -326,6 +329,9 @@ class Store {
     }
     // Walks everything: invariants hold (for tests; nobody else may be at work).
     bool check() const;
+    // Once, by the process that formatted the block and the parent of all others. False: some page
+    // could not be made read-only. Does nothing but in a guarded build.
+    bool protect_guard_pages() const;
 
   private:
     struct Pins {  // tag nodes that a fill holds
@@ -387,6 +393,7 @@ class Store {
     Ref allocate(std::size_t bytes, Label label,
                  int max_rounds = INT_MAX);           // no lock; evicts wherever it must
     Ref take_memory(std::size_t bytes, Label label);  // arena lock
+    void check_arena() const;                         // arena lock
     Ref clear_room(std::size_t bytes, Label label, std::uint64_t* in_vain);  // no lock
     bool obstacle_behind(Ref start, std::size_t gross) const;                // arena lock
     void release_memory(Ref ref);                                            // no lock
@@ -426,6 +433,7 @@ class Store {
     SlotHead* slot_heads_ = nullptr;
     HazardSet* hazards_ = nullptr;
     CacheControl* caches_ = nullptr;
+    static CacheControl nowhere_;
     Arena arena_;
     std::uint64_t max_held_ = 0;
     std::uint64_t max_retired_ = 0;

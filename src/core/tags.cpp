@@ -24,7 +24,7 @@ bool Store::register_writer(const WrittenTag& written, Xid xid, const Ended& end
     PartitionWriter guard(locks_, partitions_, partition_of(tag));
     const Seq seq = ++partition(tag)->seq;
     if (written.kind == TagKind::kWhole) {
-        CacheControl& c = caches_[written.cache];
+        CacheControl& c = *control(written.cache);
         // What is on record already is no news: whoever is blind to it has it among its unseen
         // writers. Many register the same prepared transaction again and again.
         if (written.borrowed && !written.hard && c.whole.has(tag, xid)) return false;
@@ -91,7 +91,7 @@ std::uint32_t Store::possibly_running(const WrittenTag& written, Xid* out) const
     const Tag tag = written.tag;
     LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
     if (written.kind == TagKind::kWhole) {
-        const CacheControl& c = caches_[written.cache];
+        const CacheControl& c = *control(written.cache);
         return load_relaxed(c.whole_tag) == tag ? c.whole.possibly_running(out) : 0;
     }
     std::uint32_t n = slot(tag)->possibly_running(out);
@@ -101,7 +101,7 @@ std::uint32_t Store::possibly_running(const WrittenTag& written, Xid* out) const
 }
 
 bool Store::hard_writers(CacheIndex cache, Xid* out, std::uint32_t* count) const {
-    const CacheControl& c = caches_[cache];
+    const CacheControl& c = *control(cache);
     LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kShared);
     *count = c.whole.hard_count;
     std::copy_n(c.whole.hard, c.whole.hard_count, out);
@@ -112,7 +112,7 @@ bool Store::agree(const WrittenTag& written, Xid self, const Snapshot& f, const 
     const Tag tag = written.tag;
     LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
     const Ref node = written.kind == TagKind::kPart ? find_node(tag) : kNullRef;
-    const WriterRing& ring = written.kind == TagKind::kWhole ? caches_[written.cache].whole
+    const WriterRing& ring = written.kind == TagKind::kWhole ? control(written.cache)->whole
                              : node != kNullRef              ? arena_.at<TagNode>(node)->ring
                                                              : *slot(tag);
     if (!ring.usable(f) || !ring.usable(s)) return false;
@@ -168,7 +168,7 @@ PublishResult Store::pin(const Fill& fill, const Snapshot& f, Pins* pins, Unseen
     for (std::uint32_t i = 0; i < fill.tag_count; ++i) {
         const Tag tag = fill.tags[i];
         if (fill.tag_cache != nullptr && fill.tag_cache[i] != kNoCache) {
-            const CacheControl& c = caches_[fill.tag_cache[i]];
+            const CacheControl& c = *control(fill.tag_cache[i]);
             LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);
             if (load_relaxed(c.whole_tag) != tag) return PublishResult::kNoCache;
             pins->generation[pins->count] = load_relaxed(c.generation);

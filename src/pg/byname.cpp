@@ -46,7 +46,7 @@ bool may_put(const Definition* d) {
            pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
 }
 
-// Bytes that a value of this cache may have.
+// Bytes that a value of the cache with this control block may have.
 uint64 put_limit(core::CacheIndex index) {
     const core::CacheControl* c = store().control(index);
     const core::CacheControl* b = store().control(core::load_relaxed(c->budget));
@@ -70,17 +70,20 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
     ValueBytes bytes;
     stored_bytes(d, value, is_null, &bytes);
     const core::CacheIndex index = control_block(d);
-    const uint64 limit = index == core::kNoCache ? 0 : put_limit(index);
-    if (bytes.size > limit) {
+    // What is put is judged by the writers of the cache: without a control block nobody could say
+    // whether it still holds, not even a NULL.
+    if (index == core::kNoCache) {
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        index == core::kNoCache
-                            ? errmsg("cache \"%s\" has no room in shared memory", d->name)
-                            : errmsg("value of %u bytes is larger than cache \"%s\" may hold",
-                                     bytes.size, d->name),
-                        errhint("Raise max_memory of the cache, cache_ext.memory or "
-                                "cache_ext.max_caches.")));
+                        errmsg("cache \"%s\" has no room in shared memory", d->name),
+                        errhint("Raise cache_ext.max_caches, or drop a cache.")));
     }
-    add_pending_put(d, key, bytes.data, bytes.size, is_null);
+    if (bytes.size > put_limit(index)) {
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("value of %u bytes is larger than cache \"%s\" may hold", bytes.size,
+                               d->name),
+                        errhint("Raise max_memory of the cache or cache_ext.memory.")));
+    }
+    add_pending_put(d, index, key, bytes.data, bytes.size, is_null);
 }
 
 struct KeyPattern {

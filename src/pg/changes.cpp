@@ -3,6 +3,7 @@
 #include "pg/flights.hpp"
 #include "pg/guarded.hpp"
 #include "pg/loading_state.hpp"
+#include "pg/memory.hpp"
 #include "pg/paths.hpp"
 #include "pg/puts.hpp"
 #include "pg/reloads.hpp"
@@ -67,21 +68,26 @@ Transaction now = {};
 
 void prepare() {
     if (now.context != nullptr) return;
-    now.context =
+    // Known only once it is complete: a savepoint may live on after an error in here.
+    MemoryContext context =
         AllocSetContextCreate(TopTransactionContext, "cache_ext changes", ALLOCSET_SMALL_SIZES);
-    now.capacity = 64;
-    now.changes =
-        static_cast<Change*>(MemoryContextAlloc(now.context, sizeof(Change) * now.capacity));
+    const int capacity = 64;
+    auto* changes =
+        static_cast<Change*>(MemoryContextAllocZero(context, sizeof(Change) * capacity));
     HASHCTL info = {};
     info.keysize = sizeof(core::Tag);
     info.entrysize = sizeof(ChangeSlot);
-    info.hcxt = now.context;
-    now.by_tag =
+    info.hcxt = context;
+    HTAB* by_tag =
         hash_create("cache_ext changes", 256, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     info.keysize = sizeof(uint64);
     info.entrysize = sizeof(KeyCount);
     now.key_counts =
         hash_create("cache_ext key counts", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    now.by_tag = by_tag;
+    now.changes = changes;
+    now.capacity = capacity;
+    now.context = context;
 }
 
 CacheId cache_id(uint64 id) {
@@ -157,16 +163,17 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
         return;
     }
     prepare();
+    // Room first: a place that an error leaves empty must not be on the index.
+    if (now.count == now.capacity) {
+        now.changes = static_cast<Change*>(
+            repalloc_huge(now.changes, sizeof(Change) * 2 * static_cast<size_t>(now.capacity)));
+        now.capacity *= 2;
+    }
     bool found;
     auto* slot = static_cast<ChangeSlot*>(hash_search(now.by_tag, &tag, HASH_ENTER, &found));
     if (found) {
         now.changes[slot->index].hard |= hard;
         return;
-    }
-    if (now.count == now.capacity) {
-        now.capacity *= 2;
-        now.changes = static_cast<Change*>(
-            repalloc_huge(now.changes, sizeof(Change) * static_cast<size_t>(now.capacity)));
     }
     slot->index = now.count;
     now.changes[now.count++] = {tag, cache, kind, hard, GetCurrentTransactionNestLevel()};
@@ -202,7 +209,7 @@ List* note(List* list, uint64 id) {
     if (noted(list, id)) return list;
     prepare();
     MemoryContext old = MemoryContextSwitchTo(now.context);
-    auto* n = static_cast<Noted*>(palloc(sizeof(Noted)));
+    auto* n = make<Noted>();
     *n = {id, GetCurrentTransactionNestLevel()};
     list = lappend(list, n);
     MemoryContextSwitchTo(old);

@@ -1,5 +1,6 @@
 #include "pg/definition_rows.hpp"
 
+#include "pg/memory.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
 
@@ -165,8 +166,7 @@ void read_definition(Oid schema, const Row& row, Definition* d) {
     Datum* settings_array;
     deconstruct_array(DatumGetArrayTypeP(row.values[kSettings]), TEXTOID, -1, false, TYPALIGN_INT,
                       &settings_array, nullptr, &d->setting_count);
-    d->settings =
-        static_cast<PinnedSetting*>(palloc(sizeof(PinnedSetting) * std::max(1, d->setting_count)));
+    d->settings = make_array<PinnedSetting>(static_cast<size_t>(d->setting_count));
     for (int i = 0; i < d->setting_count; ++i) {
         char* pair = TextDatumGetCString(settings_array[i]);
         char* equals = strchr(pair, '=');
@@ -233,7 +233,7 @@ void consume_definition(const Row& row, void* context) {
     Definition* d = &all->all[all->count++];
     memset(static_cast<void*>(d), 0, sizeof(*d));
     read_definition(all->schema, row, d);
-    auto* budget = static_cast<BudgetName*>(palloc(sizeof(BudgetName)));
+    auto* budget = make<BudgetName>();
     budget->definition = all->count - 1;
     budget->budget = row.string(kBudget);
     loading->budgets = lappend(loading->budgets, budget);
@@ -294,8 +294,7 @@ void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, 
         }
     }
     if (resolved && dep.kind == DependencyKind::kPath) {
-        dep.row_columns =
-            static_cast<AttrNumber*>(palloc(sizeof(AttrNumber) * MaxHeapAttributeNumber));
+        dep.row_columns = make_array<AttrNumber>(MaxHeapAttributeNumber);
         ArrayType* names = DatumGetArrayTypeP(row.values[kDepKey]);
         if (ARR_HASNULL(names)) {
             dep.whole_row = true;
@@ -307,7 +306,7 @@ void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, 
     }
     dep.all_columns = row.nulls[kDepColumns];
     if (resolved && !dep.all_columns) {
-        dep.columns = static_cast<AttrNumber*>(palloc(sizeof(AttrNumber) * MaxHeapAttributeNumber));
+        dep.columns = make_array<AttrNumber>(MaxHeapAttributeNumber);
         resolved = resolve_columns(relation, DatumGetArrayTypeP(row.values[kDepColumns]),
                                    dep.columns, MaxHeapAttributeNumber, &dep.column_count);
     }
@@ -422,7 +421,7 @@ void build_relation_index(Loading* loading) {
     }
     for (int i = 0; i < all->count; ++i) {
         Definition& d = all->all[i];
-        d.relations = static_cast<Oid*>(palloc(sizeof(Oid) * most));
+        d.relations = make_array<Oid>(static_cast<size_t>(most));
         for (int r = 0; r < all->relation_count; ++r) {
             const RelationDependencies& deps = all->relations[r];
             for (int k = 0; k < deps.count; ++k) {
@@ -457,7 +456,7 @@ Definition* find_in(Definitions* all, const char* name) {
 
 void read_definitions(Definitions* all) {
     Loading loading = {all, 16, NIL, NIL};
-    all->all = static_cast<Definition*>(palloc(sizeof(Definition) * loading.capacity));
+    all->all = make_array<Definition>(static_cast<size_t>(loading.capacity));
     // Taken before the tables are read, so the definitions are at least this new.
     const core::Snapshot under = copy_to_core(GetCatalogSnapshot(all->definition_table));
     scan_table(all->definition_table, consume_definition, &loading);

@@ -8,6 +8,7 @@
 #include "pg/call_site.hpp"
 #include "pg/fill.hpp"
 #include "pg/load_many.hpp"
+#include "pg/memory.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -104,7 +105,7 @@ void begin(FunctionCallInfo fcinfo, Site* site, ExprContext* context) {
         deconstruct_array(PG_GETARG_ARRAYTYPE_P(kKeys), d->key_types[0], length, by_value, align,
                           &site->keys.values, &site->keys.nulls, &count);
         site->keys.count = static_cast<uint32>(count);
-        site->ahead = static_cast<Key*>(palloc(sizeof(Key) * kBucketsAhead));
+        site->ahead = make_array<Key>(kBucketsAhead);
     }
     MemoryContextSwitchTo(old);
     site->next = site->encoded = site->asked = 0;
@@ -142,8 +143,7 @@ void load(FunctionCallInfo fcinfo, Site* site, Left left, uint32 first) {
     const Definition* d = site->call.definition;
     const ManyKeys& all = site->keys;
     const uint32 room = std::min(all.count - first, kAtOnce);
-    ManyKeys wanted = {0, static_cast<Datum*>(palloc(sizeof(Datum) * room)),
-                       static_cast<bool*>(palloc(sizeof(bool) * room))};
+    ManyKeys wanted = {0, make_array<Datum>(room), make_array<bool>(room)};
     for (uint32 i = first; i < all.count && wanted.count < room; ++i) {
         if (i > first && would_serve(d, &all.values[i], &all.nulls[i])) continue;
         wanted.values[wanted.count] = all.values[i];
@@ -203,7 +203,12 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
         note_bytes(d, result.value_bytes);
     } else {
         load(fcinfo, site, left, place);
-        result = *take_loaded(site->loaded, *key);
+        const ReadResult* loaded = take_loaded(site->loaded, *key);
+        if (loaded != nullptr) {
+            result = *loaded;
+        } else {
+            load_alone(request, left, key, &result);
+        }
     }
     if (result.is_null) PG_RETURN_NULL();
     return result.value;

@@ -129,7 +129,10 @@ void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* loa
 
 ReadResult not_published() {
     spoil_outer();
-    return {0, true, Source::kLoader, false, 0, transaction_now(), 0};
+    ReadResult result;
+    result.source = Source::kLoader;
+    result.calculated_at = transaction_now();
+    return result;
 }
 
 // A commit becomes visible before its invalidation messages are sent, and its locks go after them.
@@ -181,15 +184,19 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
     for (int i = 0; i < d->mask_count; ++i) {
         add_tag(&own, part_tag(d->cache_id(), d->masks[i], key.column_hash), false, core::kNoCache);
     }
-    result->value = loaded.value;
-    result->is_null = loaded.is_null;
-    result->source = Source::kLoader;
-    result->calculated_at = transaction_now();
     ValueBytes bytes;
     stored_bytes(d, loaded.value, loaded.is_null, &bytes);
+    const core::Millis now = transaction_now();
     const core::Millis life = lifetime(d, key, bytes, loaded.is_null);
-    result->expires_at = std::min(
-        life == core::kNever ? core::kNever : result->calculated_at + life, own.expires_at);
+    *result = {
+        .value = loaded.value,
+        .is_null = loaded.is_null,
+        .source = Source::kLoader,
+        .published = false,
+        .value_bytes = bytes.size,
+        .calculated_at = now,
+        .expires_at = std::min(life == core::kNever ? core::kNever : now + life, own.expires_at),
+    };
 
     if (!own.publishable) spoil_outer();
     add_to_outer(own.tags, result->expires_at);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pg/memory.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -298,7 +299,7 @@ Collection collect() {
         all.caches[i].database = c->database;
     }
     remember_old_scores(&all, old);
-    auto* generations = static_cast<uint32*>(palloc(sizeof(uint32) * store().max_caches()));
+    auto* generations = make_array<uint32>(store().max_caches());
     for (uint32 i = 0; i < store().max_caches(); ++i) {
         generations[i] = core::load_relaxed(store().control(i)->generation);
     }
@@ -389,7 +390,7 @@ CacheIds caches_with_hot_keys(Oid database) {
     CacheIds result = {};
     if (settings.learned_keys == 0) return result;
     const Contents contents = read_file();
-    result.ids = static_cast<uint64*>(palloc(sizeof(uint64) * std::max(1U, caches_in(contents))));
+    result.ids = make_array<uint64>(caches_in(contents));
     uint64 at = 0;
     CacheHeader cache;
     const uint8* keys;

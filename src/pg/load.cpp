@@ -145,7 +145,7 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
         call->args[i].isnull = nulls[i];
         skip = skip || (function.fn_strict && nulls[i]);
     }
-    Loaded loaded = {0, true, 0};
+    Loaded loaded;
     if (skip) return loaded;  // as the executor does
 
     OwnerScope scope;

@@ -7,9 +7,9 @@
 namespace cache_ext::pg {
 
 struct Loaded {
-    Datum value;  // in the caller's memory context, detoasted
-    bool is_null;
-    uint32 load_us;
+    Datum value = 0;  // in the caller's memory context, detoasted
+    bool is_null = true;
+    uint32 load_us = 0;
 };
 
 // ERROR if the loader is missing, has changed, or may not be executed by the owner; the loader's

@@ -2,6 +2,7 @@
 
 #include "pg/bypass.hpp"
 #include "pg/fill.hpp"
+#include "pg/memory.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
@@ -21,12 +22,12 @@ using core::Bypass;
 
 // A key that the cache did not have.
 struct Missing {
-    Missing* same_hash;
-    uint32 place;  // of its result
-    Left left;
-    bool nulls;  // in the key
-    bool loaded;
-    bool taken;  // from a LoadedBatch
+    Missing* same_hash = nullptr;
+    uint32 place = 0;  // of its result
+    Left left = Left::kLoad;
+    bool nulls = false;  // in the key
+    bool loaded = false;
+    bool taken = false;  // from a LoadedBatch
     Loaded value;
     Key key;
 };
@@ -86,10 +87,6 @@ void add_missing(Batch* batch, Missing* m) {
         static_cast<Bucket*>(hash_search(batch->by_key, &m->key.view.hash, HASH_ENTER, &found));
     m->same_hash = found ? bucket->first : nullptr;
     bucket->first = m;
-    m->nulls = false;
-    m->loaded = false;
-    m->taken = false;
-    m->value = {0, true, 0};
     const int columns = batch->definition->columns;
     for (int i = 0; i < columns; ++i) m->nulls |= batch->keys->nulls[m->place * columns + i];
     batch->missing[batch->count++] = m;
@@ -98,7 +95,7 @@ void add_missing(Batch* batch, Missing* m) {
 
 void prepare(Batch* batch, uint32 expected) {
     batch->by_key = key_table(expected);
-    batch->missing = static_cast<Missing**>(palloc(sizeof(void*) * expected));
+    batch->missing = make_array<Missing*>(expected);
 }
 
 // Serves what there is, from key `from` on, and lists the rest.
@@ -107,7 +104,7 @@ void look_up_all(Batch* batch, uint32 from, bool fresh, ReadResult* results) {
     Missing* spare = nullptr;
     uint32 size_hint = 1024;
     for (uint32 i = from; i < count; ++i) {
-        if (spare == nullptr) spare = static_cast<Missing*>(palloc(sizeof(Missing)));
+        if (spare == nullptr) spare = make<Missing>();
         ReadRequest request = batch->request(i, fresh);
         request.size_hint = size_hint;
         request.copy = true;
@@ -118,7 +115,7 @@ void look_up_all(Batch* batch, uint32 from, bool fresh, ReadResult* results) {
         }
         if (batch->by_key == nullptr) prepare(batch, count - i);
         if (Missing* first = find(*batch, spare->key.view)) {
-            auto* again = static_cast<Repeated*>(palloc(sizeof(Repeated)));
+            auto* again = make<Repeated>();
             *again = {batch->repeated, first, i, left};
             batch->repeated = again;
             continue;
@@ -158,7 +155,7 @@ void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null,
 void key_arrays(const Batch& batch, Missing* const* wanted, uint32 count, Oid* types,
                 Datum* arrays) {
     const Definition* d = batch.definition;
-    auto* column = static_cast<Datum*>(palloc(sizeof(Datum) * count));
+    auto* column = make_array<Datum>(count);
     for (int c = 0; c < d->columns; ++c) {
         for (uint32 i = 0; i < count; ++i) {
             column[i] = batch.keys->values[wanted[i]->place * d->columns + c];
@@ -242,7 +239,7 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
 }
 
 void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
-    auto** together = static_cast<Missing**>(palloc(sizeof(void*) * batch->count));
+    auto** together = make_array<Missing*>(batch->count);
     uint32 count = 0, fills = 0;
     if (OidIsValid(batch->definition->load_many)) {
         for (uint32 i = 0; i < batch->count; ++i) {
@@ -316,15 +313,15 @@ struct LoadedBatch {
 };
 
 LoadedBatch* load_missing(const Definition* d, const ManyKeys& keys, Left first) {
-    auto* loaded = static_cast<LoadedBatch*>(palloc0(sizeof(LoadedBatch)));
+    auto* loaded = make<LoadedBatch>();
     loaded->keys = keys;
-    loaded->results = static_cast<ReadResult*>(palloc(sizeof(ReadResult) * keys.count));
+    loaded->results = make_array<ReadResult>(keys.count);
     Batch* batch = &loaded->batch;
     batch->definition = d;
     batch->keys = &loaded->keys;
     batch->context = CurrentMemoryContext;
     prepare(batch, keys.count);
-    auto* m = static_cast<Missing*>(palloc0(sizeof(Missing)));
+    auto* m = make<Missing>();
     m->left = first;
     encode_key(d->cache_id(), d->columns, d->key_types, keys.values, keys.nulls, &m->key);
     add_missing(batch, m);

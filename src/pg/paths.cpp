@@ -18,6 +18,7 @@
 #include "pg/changes.hpp"
 #include "pg/guarded.hpp"
 #include "pg/load.hpp"
+#include "pg/memory.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -95,7 +96,7 @@ Path* path_of(const Dependency& dep) {
     }
     begin();
     MemoryContext old = MemoryContextSwitchTo(context);
-    auto* p = static_cast<Path*>(palloc0(sizeof(Path)));
+    auto* p = make<Path>();
     p->id = dep.path;
     p->cache_id = dep.definition->id;
     paths = lappend(paths, p);
@@ -106,12 +107,14 @@ Path* path_of(const Dependency& dep) {
 // Names, since partitions number their columns in their own way.
 void remember_shape(Path* p, const Dependency& dep, Oid relation) {
     if (p->column_names != nullptr) return;
+    // Complete or not at all: a savepoint may live on after an error in here.
+    auto** names = make_array<char*>(static_cast<size_t>(dep.row_column_count));
+    for (int i = 0; i < dep.row_column_count; ++i) {
+        names[i] = get_attname(relation, dep.row_columns[i], false);
+    }
     p->declared = dep.declared;
     p->column_count = dep.row_column_count;
-    p->column_names = static_cast<char**>(palloc(sizeof(char*) * std::max(1, p->column_count)));
-    for (int i = 0; i < p->column_count; ++i) {
-        p->column_names[i] = get_attname(relation, dep.row_columns[i], false);
-    }
+    p->column_names = names;
 }
 
 bool same_row(const PathRow& row, const Dependency& dep, TupleTableSlot* slot) {
@@ -254,7 +257,7 @@ SPIPlanPtr prepare(const Path& p, const Dependency& dep) {
 // The row with all columns but those read set to null, as a value of the relation's row type.
 Datum composite(const Path& p, const PathRow& row, TupleDesc desc) {
     auto* values = static_cast<Datum*>(palloc0(sizeof(Datum) * desc->natts));
-    auto* nulls = static_cast<bool*>(palloc(sizeof(bool) * desc->natts));
+    auto* nulls = make_array<bool>(static_cast<size_t>(desc->natts));
     std::fill_n(nulls, desc->natts, true);
     for (int i = 0; i < p.column_count; ++i) {
         const AttrNumber column = get_attnum(p.declared, p.column_names[i]);
@@ -411,23 +414,26 @@ void collect_path_row(const Dependency& dep, TupleTableSlot* slot, bool is_new) 
     MemoryContext old = MemoryContextSwitchTo(context);
     remember_shape(p, dep, relation);
     if (p->count == p->capacity) {
-        p->capacity = std::max(16, p->capacity * 2);
-        const size_t size = sizeof(PathRow) * static_cast<size_t>(p->capacity);
+        const int capacity = std::max(16, p->capacity * 2);
+        const size_t size = sizeof(PathRow) * static_cast<size_t>(capacity);
         p->rows =
             static_cast<PathRow*>(p->rows == nullptr ? palloc(size) : repalloc(p->rows, size));
+        p->capacity = capacity;
     }
-    PathRow& row = p->rows[p->count++];
+    const auto columns = static_cast<size_t>(dep.row_column_count);
+    PathRow row = {};
     row.hash = hash;
     row.level = GetCurrentTransactionNestLevel();
     row.is_new = is_new;
-    row.values = static_cast<Datum*>(palloc(sizeof(Datum) * std::max(1, dep.row_column_count)));
-    row.nulls = static_cast<bool*>(palloc(sizeof(bool) * std::max(1, dep.row_column_count)));
+    row.values = make_array<Datum>(columns);
+    row.nulls = make_array<bool>(columns);
     for (int i = 0; i < dep.row_column_count; ++i) {
         const Datum value = slot_getattr(slot, dep.row_columns[i], &row.nulls[i]);
         const Form_pg_attribute a =
             TupleDescAttr(slot->tts_tupleDescriptor, dep.row_columns[i] - 1);
         row.values[i] = row.nulls[i] ? 0 : datumCopy(value, a->attbyval, a->attlen);
     }
+    p->rows[p->count++] = row;
     MemoryContextSwitchTo(old);
 }
 

@@ -77,13 +77,15 @@ bool superseded(const PendingPut* p) {
 
 void begin() {
     if (context != nullptr) return;
-    context =
+    // Known only once it is complete: a savepoint may live on after an error in here.
+    MemoryContext fresh =
         AllocSetContextCreate(TopTransactionContext, "cache_ext puts", ALLOCSET_DEFAULT_SIZES);
     HASHCTL info = {};
     info.keysize = sizeof(core::Tag);
     info.entrysize = sizeof(KeySlot);
-    info.hcxt = context;
+    info.hcxt = fresh;
     by_key = hash_create("cache_ext puts", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    context = fresh;
 }
 
 // Others may have committed since the value was put: as with an entry, the snapshot that it was
@@ -105,13 +107,13 @@ bool still_holds(const PendingPut& p) {
 
 }  // namespace
 
-void add_pending_put(const Definition* d, const Key& key, const uint8* value, uint32 size,
-                     bool is_null) {
+void add_pending_put(const Definition* d, core::CacheIndex index, const Key& key,
+                     const uint8* value, uint32 size, bool is_null) {
     begin();
     MemoryContext old = MemoryContextSwitchTo(context);
     auto* put = static_cast<PendingPut*>(palloc0(sizeof(PendingPut)));
     put->cache_id = d->id;
-    put->index = control_block(d);
+    put->index = index;
     put->level = GetCurrentTransactionNestLevel();
     put->ttl_ms = d->ttl_ms;
     put->key = key.view;

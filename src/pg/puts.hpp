@@ -6,9 +6,9 @@
 
 namespace cache_ext::pg {
 
-// Keeps a copy of the value until the transaction ends.
-void add_pending_put(const Definition* definition, const Key& key, const uint8* value, uint32 size,
-                     bool is_null);
+// Keeps a copy of the value until the transaction ends; `index` is the cache's control block.
+void add_pending_put(const Definition* definition, core::CacheIndex index, const Key& key,
+                     const uint8* value, uint32 size, bool is_null);
 
 // This transaction has put something.
 extern bool anything_put;

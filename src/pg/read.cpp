@@ -137,7 +137,7 @@ core::Found peek_cached(const Definition* d, const Key& key, const core::Snapsho
 
 Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     const Definition* d = request.definition;
-    *result = {0, true, Source::kNothing, false, 0, 0, 0};
+    *result = {};
     if (!request.encoded) {
         encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
     }
@@ -180,7 +180,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         if (served && own_write_below(d, tags)) {
             if (request.never_load) spoil_outer();
             count_bypass(d, Bypass::kOwnWrite);
-            *result = {0, true, Source::kNothing, false, 0, 0, 0};
+            *result = {};
             return load;
         }
         if (served) {
@@ -233,7 +233,7 @@ void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* res
         encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
     }
     Load load;
-    Loaded loaded = {};
+    Loaded loaded;
     enter_load(snapshot, &load);
     PG_TRY();
     { loaded = run_loader(d, request.arguments, request.nulls); }

@@ -21,13 +21,13 @@ struct ReadRequest {
 };
 
 struct ReadResult {
-    Datum value;
-    bool is_null;
-    Source source;
-    bool published;
-    uint32 value_bytes;
-    core::Millis calculated_at;
-    core::Millis expires_at;
+    Datum value = 0;
+    bool is_null = true;
+    Source source = Source::kNothing;
+    bool published = false;
+    uint32 value_bytes = 0;
+    core::Millis calculated_at = 0;
+    core::Millis expires_at = 0;
 };
 
 // Inside a loader, what the value depends on is added to what the outer value depends on.

@@ -50,7 +50,7 @@ size_t block_bytes() {
 
 void request() {
     if (previous_request_hook != nullptr) previous_request_hook();
-    RequestAddinShmemSpace(add_size(block_bytes(), PG_CACHE_LINE_SIZE));
+    RequestAddinShmemSpace(add_size(block_bytes(), core::kBlockAlignment));
     RequestAddinShmemSpace(tasks_bytes());
     RequestAddinShmemSpace(loading_state_bytes());
     RequestAddinShmemSpace(clock_bytes());
@@ -65,8 +65,8 @@ void startup() {
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool found;
     const size_t bytes = block_bytes();
-    void* memory = ShmemInitStruct("cache_ext store", bytes + PG_CACHE_LINE_SIZE, &found);
-    void* block = reinterpret_cast<void*>(CACHELINEALIGN(memory));
+    void* memory = ShmemInitStruct("cache_ext store", bytes + core::kBlockAlignment, &found);
+    void* block = reinterpret_cast<void*>(TYPEALIGN(core::kBlockAlignment, memory));
     if (!found && !core::Store::format(block, bytes, options())) {
         elog(FATAL, "cache_ext: could not lay out %zu bytes of shared memory", bytes);
     }
@@ -79,6 +79,10 @@ void startup() {
     attach_clear();
     shared.store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
     shared.store.set_eviction(static_cast<core::Eviction>(settings.eviction));
+    // Children inherit it with the mapping.
+    if (!found && !shared.store.protect_guard_pages()) {
+        elog(FATAL, "cache_ext: could not protect guard pages: %m (huge_pages must be off)");
+    }
     shared.ready = true;
     LWLockRelease(AddinShmemInitLock);
     if (static_cast<size_t>(settings.memory_kb) * 1024 < bytes && !IsUnderPostmaster) {

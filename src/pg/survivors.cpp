@@ -1,5 +1,6 @@
 #include "pg/survivors.hpp"
 
+#include "pg/memory.hpp"
 #include "pg/snapshots.hpp"
 
 extern "C" {
@@ -66,8 +67,7 @@ int look(Survivor* out) {
 }
 
 Survivor* room() {
-    return static_cast<Survivor*>(
-        palloc(sizeof(Survivor) * static_cast<size_t>(std::max(1, max_prepared_xacts))));
+    return make_array<Survivor>(static_cast<size_t>(max_prepared_xacts));
 }
 
 }  // namespace

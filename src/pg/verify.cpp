@@ -2,6 +2,7 @@
 #include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
 #include "pg/load.hpp"
+#include "pg/memory.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
@@ -88,7 +89,7 @@ extern "C" Datum cache_verify_1_0(PG_FUNCTION_ARGS) {
                            !TransactionIdIsValid(GetTopTransactionIdIfAny());
     if (may_serve) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
-        auto* sample = static_cast<Sample*>(palloc(sizeof(Sample) * size));
+        auto* sample = make_array<Sample>(static_cast<size_t>(size));
         const uint32 n = take_sample(index, sample, static_cast<uint32>(size));
         MemoryContext scratch =
             AllocSetContextCreate(CurrentMemoryContext, "cache_ext verify", ALLOCSET_DEFAULT_SIZES);

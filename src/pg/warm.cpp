@@ -5,6 +5,7 @@
 #include "pg/hot_keys.hpp"
 #include "pg/load_many.hpp"
 #include "pg/loading_state.hpp"
+#include "pg/memory.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -97,8 +98,7 @@ bool is_valid(const Definition* d, const Key& key, const core::Snapshot& snapsho
 KeyArray next_batch(const Definition* d, const WarmKeys& keys, uint32 size,
                     WarmProgress* progress) {
     const size_t room = size_t{size} * static_cast<size_t>(std::max(1, d->columns));
-    KeyArray batch = {static_cast<Datum*>(palloc(sizeof(Datum) * room)),
-                      static_cast<bool*>(palloc(sizeof(bool) * room)), 0};
+    KeyArray batch = {make_array<Datum>(room), make_array<bool>(room), 0};
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     while (progress->next < keys.count && batch.count < size) {
         CHECK_FOR_INTERRUPTS();
@@ -121,8 +121,7 @@ KeyArray next_batch(const Definition* d, const WarmKeys& keys, uint32 size,
 // False: some values were not published.
 bool load_batch(const Definition* d, const KeyArray& batch, WarmProgress* progress) {
     bool all = true;
-    auto* results =
-        static_cast<ReadResult*>(palloc(sizeof(ReadResult) * std::max<uint32>(1, batch.count)));
+    auto* results = make_array<ReadResult>(batch.count);
     read_many(d, {batch.count, batch.values, batch.nulls}, true, results);
     for (uint32 i = 0; i < batch.count; ++i) {
         all = all && results[i].published;

@@ -1,5 +1,6 @@
 // Behind the view cache_workers.
 #include "pg/pool_state.hpp"
+#include "pg/memory.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -88,7 +89,7 @@ extern "C" Datum cache_worker_rows_1_0(PG_FUNCTION_ARGS) {
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     if (!shared_ready()) PG_RETURN_VOID();
     const Size slots = static_cast<Size>(max_worker_processes);
-    auto* copy = static_cast<WorkerSlot*>(palloc(sizeof(WorkerSlot) * std::max<Size>(slots, 1)));
+    auto* copy = make_array<WorkerSlot>(slots);
     LWLockAcquire(tasks_lock, LW_SHARED);
     const int launcher = pool->launcher_pid;
     const TimestampTz since = pool->launcher_started_at;

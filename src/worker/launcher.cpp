@@ -3,6 +3,7 @@
 // in no database's way.
 #include "worker/workers.hpp"
 
+#include "pg/memory.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "worker/learning.hpp"
@@ -58,7 +59,7 @@ void start_worker(const pg::Reservation& reservation) {
     static_assert(sizeof(reservation) <= BGW_EXTRALEN);
     memcpy(worker.bgw_extra, &reservation, sizeof(reservation));
     worker.bgw_notify_pid = MyProcPid;
-    auto* s = static_cast<Started*>(palloc(sizeof(Started)));
+    auto* s = pg::make<Started>();
     s->reservation = reservation;
     if (!RegisterDynamicBackgroundWorker(&worker, &s->handle)) {
         pfree(s);

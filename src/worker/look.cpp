@@ -2,6 +2,7 @@
 // them just now.
 #include "worker/workers.hpp"
 
+#include "pg/memory.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -78,9 +79,8 @@ void scan_entries(core::Millis now, core::Millis next) {
     // Half of the room is for readers.
     scan.capacity = std::min(kMostPerScan, pg::queue_room() / 2);
     if (scan.capacity == 0) return;
-    scan.found = static_cast<Found*>(palloc(sizeof(Found) * scan.capacity));
-    scan.definitions = static_cast<const pg::Definition**>(
-        palloc0(sizeof(pg::Definition*) * pg::store().max_caches()));
+    scan.found = pg::make_array<Found>(scan.capacity);
+    scan.definitions = pg::make_array<const pg::Definition*>(pg::store().max_caches());
     for (int i = 0; i < pg::definition_count(); ++i) {
         const pg::Definition* d = pg::definition_at(i);
         const core::CacheIndex index = pg::store().find(MyDatabaseId, d->id);
