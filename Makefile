@@ -12,7 +12,7 @@ EXT_SQL_PARTS := $(sort $(wildcard sql/parts/*.sql))
 EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
-SCRIPT_TARGETS := check soak unit lint format demo demo-stop bench bench-page help
+SCRIPT_TARGETS := check check-core soak unit lint format demo demo-stop bench bench-page help
 
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
@@ -20,6 +20,9 @@ ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
 check:
 	@scripts/check.sh
+
+check-core:
+	@scripts/check_core.sh
 
 soak:
 	@SECONDS_TO_RUN=$(or $(SECONDS),600) scripts/check.sh consistency
@@ -61,6 +64,7 @@ endif
 #: make check         install what is missing, build, run all tests on throwaway clusters
 #:                    ONLY=unit|lint|format|model|regress|isolation|pgtap|tap|consistency
 #:                    runs a part
+#: make check-core    PostgreSQL's own regression suite, with and without cache_ext, from its source package
 #: make soak          the history checker for SECONDS=600, with SEED=1
 #: make unit          the unit tests, under ASan and UBSan, then under TSan
 #: make lint          clang-format, shellcheck and clang-tidy
