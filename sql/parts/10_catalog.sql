@@ -34,7 +34,10 @@ CREATE TABLE cache_ext_internal.cache_definition (
     ttl_max             interval,
     load_timeout        interval,                   -- of loads in background workers; NULL: no limit
     warm_when_idle      bool NOT NULL,
-    settings            text[] NOT NULL             -- name=value, pinned while the loader runs
+    settings            text[] NOT NULL,            -- name=value, pinned while the loader runs
+    -- OID and owner of accessor, loader, load_many and load_all as they were declared. Set by the
+    -- trigger, whoever writes.
+    functions           oid[] NOT NULL
 );
 
 -- What each cache depends on. A path dependency has one row of its own, and one per table that its
@@ -60,8 +63,9 @@ SELECT pg_catalog.pg_extension_config_dump('cache_ext_internal.cache_dependency_
 REVOKE ALL ON cache_ext_internal.cache_definition, cache_ext_internal.cache_dependency FROM PUBLIC;
 
 -- Whoever owns the extension can dump and restore what was declared. A row is only taken if the
--- current user could have declared it, see cache_definition_changed.
-GRANT SELECT, INSERT, UPDATE, DELETE
+-- current user could have declared it, and changed or deleted by nobody but the functions that declare,
+-- see cache_definition_changed.
+GRANT SELECT, INSERT
     ON cache_ext_internal.cache_definition, cache_ext_internal.cache_dependency TO @extowner@;
 GRANT SELECT, USAGE, UPDATE ON SEQUENCE cache_ext_internal.cache_dependency_id_seq TO @extowner@;
 
@@ -76,5 +80,13 @@ CREATE TRIGGER cache_definition_changed
 CREATE TRIGGER cache_definition_changed
     BEFORE INSERT OR UPDATE OR DELETE ON cache_ext_internal.cache_dependency
     FOR EACH ROW EXECUTE FUNCTION cache_ext_internal.cache_definition_changed();
+CREATE TRIGGER cache_definition_truncated
+    BEFORE TRUNCATE ON cache_ext_internal.cache_definition
+    FOR EACH STATEMENT EXECUTE FUNCTION cache_ext_internal.cache_definition_changed();
+CREATE TRIGGER cache_definition_truncated
+    BEFORE TRUNCATE ON cache_ext_internal.cache_dependency
+    FOR EACH STATEMENT EXECUTE FUNCTION cache_ext_internal.cache_definition_changed();
 ALTER TABLE cache_ext_internal.cache_definition ENABLE ALWAYS TRIGGER cache_definition_changed;
 ALTER TABLE cache_ext_internal.cache_dependency ENABLE ALWAYS TRIGGER cache_definition_changed;
+ALTER TABLE cache_ext_internal.cache_definition ENABLE ALWAYS TRIGGER cache_definition_truncated;
+ALTER TABLE cache_ext_internal.cache_dependency ENABLE ALWAYS TRIGGER cache_definition_truncated;

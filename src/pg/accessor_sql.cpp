@@ -3,11 +3,14 @@
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
 #include "pg/definition_rows.hpp"
+#include "pg/trusted_functions.hpp"
 
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "access/htup_details.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/catcache.h"
 #include "utils/syscache.h"
 }
@@ -64,13 +67,34 @@ char* set_function_body(const Declaration& d, const char* query) {
                                       : psprintf("BEGIN ATOMIC %s; END", query);
 }
 
+// ERROR 42723 if the extension's schema has a function of that name, ours or anybody's: calls could
+// mean that one. Elsewhere one changes what a call means.
+void require_free(const char* name) {
+    CatCList* others = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+    Oid taken = InvalidOid;
+    for (int i = 0; i < others->n_members; ++i) {
+        auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&others->members[i]->tuple));
+        if (proc->pronamespace == extension_schema()) taken = proc->oid;
+    }
+    const bool overload = others->n_members > 0;
+    ReleaseSysCacheList(others);
+    if (overload) collect_hard_database();
+    if (!OidIsValid(taken)) return;
+    const char* function = format_procedure_qualified(taken);
+    ereport(ERROR,
+            (errcode(ERRCODE_DUPLICATE_FUNCTION), errmsg("function %s already exists", function),
+             depends_on_extension(taken)
+                 ? errhint("It is left from a cache that is not declared any more: DROP FUNCTION "
+                           "%s, or give the cache another name.",
+                           function)
+                 : errhint("Give the cache another name; its functions must be the only ones of "
+                           "theirs in that schema.")));
+}
+
 // Runs CREATE FUNCTION for an accessor, closes it to the public, and ties it to the extension.
 void create_function(const char* name, const char* signature, const char* types, const char* rest,
                      const char* body) {
-    CatCList* others = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
-    const bool overload = others->n_members > 0;
-    ReleaseSysCacheList(others);
-    if (overload) collect_hard_database();  // it changes what a call means
+    require_free(name);
     run_sql(psprintf("CREATE FUNCTION %s%s %s %s", in_extension(name), signature, rest, body));
     run_sql(psprintf("REVOKE ALL ON FUNCTION %s%s FROM PUBLIC", in_extension(name), types));
     const Datum oid = DirectFunctionCall1(
@@ -78,19 +102,20 @@ void create_function(const char* name, const char* signature, const char* types,
     depend_on_extension(ProcedureRelationId, DatumGetObjectId(oid));
 }
 
-void drop_function_of(const Definition* d, const char* format, int more, Oid last) {
-    Oid types[kMaxKeyColumns + 1];
-    std::copy_n(d->key_types, d->columns, types);
-    if (more == 1) types[d->columns] = last;
-    int count = d->columns + more;
-    if (more < 0) {
-        types[0] = last;
-        count = 1;
-    }
+// A function of that name that was made for the cache: one of its owner's, which goes with the
+// extension. Others may have functions of the name, too.
+Oid function_of(const Definition* d, const char* prefix, const Oid* types, int count) {
     char name[NAMEDATALEN * 2];
-    snprintf(name, sizeof(name), format, d->name);
-    if (strlen(name) >= NAMEDATALEN) return;
+    snprintf(name, sizeof(name), "%s%s", prefix, d->name);
+    if (strlen(name) >= NAMEDATALEN) return InvalidOid;
     const Oid function = find_function(extension_schema(), name, count, types);
+    if (!OidIsValid(function)) return InvalidOid;
+    const Oid owner = OidIsValid(d->owner) ? d->owner : d->declared_owner;
+    return owner_of_function(function) == owner && depends_on_extension(function) ? function
+                                                                                  : InvalidOid;
+}
+
+void drop_function(Oid function) {
     if (OidIsValid(function)) drop_object(ProcedureRelationId, function);
 }
 
@@ -133,11 +158,21 @@ void create_accessors(const Declaration& d) {
     }
 }
 
+Oid put_function(const Definition* d) {
+    if (d->loader_name != nullptr || !OidIsValid(d->accessor)) return InvalidOid;
+    Oid types[kMaxKeyColumns + 1];
+    std::copy_n(d->key_types, d->columns, types);
+    types[d->columns] = d->value_type;
+    return function_of(d, "cache_put_", types, d->columns + 1);
+}
+
 void drop_accessors(const Definition* d) {
-    drop_function_of(d, "cache_get_%s", 0, InvalidOid);
-    drop_function_of(d, "cache_put_%s", 1, d->value_type);
+    const Oid put = put_function(d);
+    drop_function(d->accessor);
+    drop_function(put);
     if (d->columns == 1) {
-        drop_function_of(d, "cache_get_many_%s", -1, get_array_type(d->key_types[0]));
+        const Oid keys = get_array_type(d->key_types[0]);
+        drop_function(function_of(d, "cache_get_many_", &keys, 1));
     }
 }
 

@@ -40,6 +40,17 @@ const Definition* called_cache(FunctionCallInfo fcinfo) {
 
 void require_accessor(const Definition* d) {
     if (OidIsValid(d->accessor)) return;
+    if (d->accessor_taken) {
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("function cache_get_%s is not the one that cache \"%s\" was declared with",
+                    d->name, d->name),
+             errdetail("That one was dropped, and this one belongs to another role."),
+             errhint("Declare the cache anew: cache_drop('%s'), then drop the function and call "
+                     "cache_create.",
+                     d->name)));
+    }
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_FUNCTION),
              errmsg("the accessor of cache \"%s\" was dropped", d->name),
@@ -47,10 +58,10 @@ void require_accessor(const Definition* d) {
 }
 
 void require_intact(const Definition* d) {
-    if (!d->broken) return;
+    if (d->broken == nullptr) return;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("the value type of cache \"%s\" was dropped", d->name),
-                    errhint("Drop the cache with cache_drop('%s').", d->name)));
+                    errmsg("cache \"%s\" cannot be used: %s", d->name, d->broken),
+                    errhint("Declare it anew: cache_drop('%s'), then cache_create.", d->name)));
 }
 
 void require_execute(const Definition* d) {

@@ -3,7 +3,7 @@
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
 #include "pg/convert.hpp"
-#include "pg/definition_rows.hpp"
+#include "pg/declaration.hpp"
 #include "pg/like.hpp"
 #include "pg/load.hpp"
 #include "pg/puts.hpp"
@@ -36,14 +36,8 @@ ReadResult read_by_name(FunctionCallInfo fcinfo, const Definition* d, bool never
 
 // The owner may have granted EXECUTE on cache_put_<name>: the gate of those who put values.
 bool may_put(const Definition* d) {
-    char name[NAMEDATALEN];
-    snprintf(name, sizeof(name), "cache_put_%s", d->name);
-    Oid types[kMaxKeyColumns + 1];
-    std::copy_n(d->key_types, d->columns, types);
-    types[d->columns] = d->value_type;
-    const Oid function = find_function(extension_schema(), name, d->columns + 1, types);
-    return OidIsValid(d->accessor) && OidIsValid(function) &&
-           pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+    const Oid gate = put_function(d);
+    return OidIsValid(gate) && pg_proc_aclcheck(gate, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
 }
 
 // Bytes that a value of the cache with this control block may have.

@@ -5,6 +5,7 @@
 extern "C" {
 #include "catalog/dependency.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -18,7 +19,8 @@ namespace cache_ext::pg {
 
 namespace {
 bool own_ddl = false;
-}
+bool in_declaration = false;
+}  // namespace
 
 char* in_extension(const char* name) {
     return quote_qualified_identifier(get_namespace_name(extension_schema()), name);
@@ -69,11 +71,21 @@ uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* pa
     const int nest = NewGUCNestLevel();
     set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
                       GUC_ACTION_SAVE, true, 0, false);
-    const int result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0);
+    int result = 0;
+    in_declaration = true;
+    PG_TRY();
+    { result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0); }
+    PG_FINALLY();
+    { in_declaration = false; }
+    PG_END_TRY();
     AtEOXact_GUC(true, nest);
     SetUserIdAndSecContext(user, security);
     if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
     return SPI_processed;
+}
+
+bool declaring() {
+    return in_declaration;
 }
 
 const char* array_literal(List* texts) {
@@ -104,6 +116,11 @@ void depend_on_extension(Oid class_id, Oid object_id) {
     ObjectAddressSet(object, class_id, object_id);
     ObjectAddressSet(extension, ExtensionRelationId, extension_oid());
     recordDependencyOn(&object, &extension, DEPENDENCY_AUTO_EXTENSION);
+}
+
+bool depends_on_extension(Oid function) {
+    return list_member_oid(getAutoExtensionsOfObject(ProcedureRelationId, function),
+                           extension_oid());
 }
 
 void drop_object(Oid class_id, Oid object_id) {

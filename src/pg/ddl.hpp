@@ -23,11 +23,18 @@ bool take_own_ddl();
 // one of the extension's own. Returns the number of rows.
 uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* parameters);
 
+// Is this one of those statements? Of what is written into the extension's tables the rest is a
+// restore, or somebody's own idea.
+bool declaring();
+
 // The text of a text[]: of char*, null for NULL.
 const char* array_literal(List* texts);
 
 // Marks an object so that DROP EXTENSION takes it along.
 void depend_on_extension(Oid class_id, Oid object_id);
+
+// Is the function marked so?
+bool depends_on_extension(Oid function);
 
 // Drops a function or trigger as its dependents allow.
 void drop_object(Oid class_id, Oid object_id);

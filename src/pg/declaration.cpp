@@ -29,8 +29,7 @@ void check_type_exists(Oid type) {
 
 }  // namespace
 
-char* checked_name(const text* argument) {
-    char* name = text_to_cstring(argument);
+const char* name_problem(const char* name) {
     const char* problem = nullptr;
     if (strlen(name) > kMaxNameBytes) problem = "It may have at most 53 bytes.";
     bool plain = name[0] == '_' || (name[0] >= 'a' && name[0] <= 'z');
@@ -41,6 +40,12 @@ char* checked_name(const text* argument) {
     if (strcmp(name, "entry") == 0 || strcmp(name, "many") == 0 || strncmp(name, "many_", 5) == 0) {
         problem = "entry, many and names beginning with many_ are taken by functions of cache_ext.";
     }
+    return problem;
+}
+
+char* checked_name(const text* argument) {
+    char* name = text_to_cstring(argument);
+    const char* problem = name_problem(name);
     if (problem != nullptr) {
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_NAME),

@@ -21,6 +21,8 @@ struct Declaration {
     char parallel;
 };
 
+// Why it cannot be the name of a cache; nullptr: it can.
+const char* name_problem(const char* name);
 // ERROR 42602 unless it can be the name of a cache.
 char* checked_name(const text* argument);
 // Fills in what follows from a loader, or ERROR 42P13 if it cannot be one.
@@ -35,5 +37,9 @@ void check_value_type(Oid type);
 // public and tied to the extension; and drops them. SPI must be connected.
 void create_accessors(const Declaration& d);
 void drop_accessors(const Definition* d);
+
+// cache_put_<name>, if the cache has one: InvalidOid where it has a loader, or where the function
+// is another one than was made for it.
+Oid put_function(const Definition* d);
 
 }  // namespace cache_ext::pg

@@ -314,14 +314,16 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     require_extension();
     const Definition* d = named_cache(fcinfo, true);
     const char* name = d->name;
-    // Whoever owns the schema may clean up after an accessor that was dropped by hand.
+    // Once the accessor is gone, whoever owned it can clean up, and whoever owns the schema.
     if (OidIsValid(d->accessor)) {
         require_owner(d);
-    } else if (!pg_namespace_ownercheck(extension_schema(), GetUserId())) {
+    } else if (!(OidIsValid(d->declared_owner) &&
+                 has_privs_of_role(GetUserId(), d->declared_owner)) &&
+               !pg_namespace_ownercheck(extension_schema(), GetUserId())) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of schema %s to drop cache \"%s\"",
                                get_namespace_name(extension_schema()), name),
-                        errdetail("Its accessor was dropped, so nobody owns the cache.")));
+                        errdetail("Its accessor was dropped, and was another role's.")));
     }
     for (int i = 0; i < definition_count(); ++i) {
         if (definition_at(i)->budget_id != d->id) continue;

@@ -1,7 +1,8 @@
 #include "pg/definition_rows.hpp"
 
+#include "pg/declaration.hpp"
+#include "pg/definition_row.hpp"
 #include "pg/memory.hpp"
-#include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -13,6 +14,7 @@ extern "C" {
 #include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
@@ -24,46 +26,6 @@ extern "C" {
 
 namespace cache_ext::pg {
 namespace {
-
-// One column of a heap tuple; a null gives `null`.
-struct Row {
-    Datum values[32];
-    bool nulls[32];
-
-    char* string(int i) const { return nulls[i] ? nullptr : TextDatumGetCString(values[i]); }
-    int64 milliseconds(int i, int64 if_null) const {
-        return nulls[i] ? if_null : interval_ms(DatumGetIntervalP(values[i]));
-    }
-};
-
-// definition table columns, in order
-enum {
-    kName,
-    kId,
-    kLoader,
-    kKeyTypes,
-    kValueType,
-    kTtl,
-    kRefreshAt,
-    kMaxEntries,
-    kMaxMemory,
-    kBudget,
-    kStaleFor,
-    kLoadMany,
-    kLoadAll,
-    kSyncEvery,
-    kWarmKeys,
-    kWarmEvery,
-    kWarmOnInvalidate,
-    kPriority,
-    kNullTtl,
-    kTtlMin,
-    kTtlMax,
-    kLoadTimeout,
-    kWarmWhenIdle,
-    kSettings,
-    kDefinitionColumns
-};
 
 // dependency table columns, in order
 enum {
@@ -79,101 +41,12 @@ enum {
     kDependencyColumns
 };
 
-void resolve_loader(Definition* d) {
-    if (d->loader_name == nullptr) return;
-    List* names = stringToQualifiedNameList(d->loader_name);
-    const Oid schema =
-        list_length(names) == 2 ? get_namespace_oid(strVal(linitial(names)), true) : InvalidOid;
-    d->loader = OidIsValid(schema)
-                    ? find_function(schema, strVal(lsecond(names)), d->columns, d->key_types)
-                    : InvalidOid;
-    HeapTuple tuple =
-        OidIsValid(d->loader) ? SearchSysCache1(PROCOID, ObjectIdGetDatum(d->loader)) : nullptr;
-    if (!HeapTupleIsValid(tuple)) {
-        d->loader = InvalidOid;
-        return;
-    }
-    auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    d->loader_volatile = proc->provolatile == PROVOLATILE_VOLATILE;
-    d->loader_changed =
-        proc->prorettype != d->value_type || proc->proretset || proc->prokind != PROKIND_FUNCTION;
-    ReleaseSysCache(tuple);
-}
-
-void read_definition(Oid schema, const Row& row, Definition* d) {
-    strlcpy(d->name, row.string(kName), NAMEDATALEN);
-    d->id = static_cast<uint64>(DatumGetInt64(row.values[kId]));
-    d->index = core::kNoCache;
-    Datum* types;
-    int count;
-    deconstruct_array(DatumGetArrayTypeP(row.values[kKeyTypes]), REGTYPEOID, sizeof(Oid), true,
-                      TYPALIGN_INT, &types, nullptr, &count);
-    d->columns = std::min(count, kMaxKeyColumns);
-    for (int i = 0; i < d->columns; ++i) d->key_types[i] = DatumGetObjectId(types[i]);
-    char accessor[NAMEDATALEN];
-    snprintf(accessor, sizeof(accessor), "cache_get_%s", d->name);
-    d->accessor = find_function(schema, accessor, d->columns, d->key_types);
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(d->accessor));
-    if (HeapTupleIsValid(tuple)) {
-        d->owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
-        ReleaseSysCache(tuple);
-    }
-    d->value_type = DatumGetObjectId(row.values[kValueType]);
-    d->broken = d->columns != count || !SearchSysCacheExists1(TYPEOID, d->value_type);
-    for (int i = 0; i < d->columns; ++i) d->broken |= !key_type_supported(d->key_types[i]);
-    if (!d->broken) get_typlenbyval(d->value_type, &d->value_length, &d->value_by_value);
-    d->value_is_base =
-        get_typtype(d->value_type) == TYPTYPE_BASE && !OidIsValid(get_element_type(d->value_type));
-    d->loader_collation = DEFAULT_COLLATION_OID;
-    d->loader_name = row.string(kLoader);
-    resolve_loader(d);
-    d->load_many_name = row.string(kLoadMany);
-    if (d->load_many_name != nullptr && !d->broken) {
-        d->load_many = find_row_loader(d->load_many_name, row_shape(d), true);
-    }
-    d->load_all_name = row.string(kLoadAll);
-    if (d->load_all_name != nullptr && !d->broken) {
-        d->load_all = find_row_loader(d->load_all_name, row_shape(d), false);
-    }
-    d->warm_keys = row.string(kWarmKeys);
-    d->warm_every_ms = row.milliseconds(kWarmEvery, 0);
-    d->warm_on_invalidate = DatumGetBool(row.values[kWarmOnInvalidate]);
-    d->warm_when_idle = DatumGetBool(row.values[kWarmWhenIdle]);
-    d->sync_every_ms = row.milliseconds(kSyncEvery, 0);
-    d->ttl_ms = row.milliseconds(kTtl, -1);
-    d->null_ttl_ms = row.milliseconds(kNullTtl, -1);
-    d->ttl_min_ms = row.milliseconds(kTtlMin, d->ttl_ms);
-    d->ttl_max_ms = row.milliseconds(kTtlMax, d->ttl_ms);
-    d->stale_ms = d->loader_name != nullptr ? row.milliseconds(kStaleFor, 0) : 0;
-    d->refresh_after_ms = UINT32_MAX;
-    if (d->ttl_ms > 0 && !row.nulls[kRefreshAt] && d->loader_name != nullptr) {
-        const double at = static_cast<double>(d->ttl_ms) * DatumGetFloat8(row.values[kRefreshAt]);
-        if (at < UINT32_MAX) d->refresh_after_ms = static_cast<uint32>(at);
-    }
-    if (!row.nulls[kLoadTimeout]) {
-        d->load_timeout_ms = interval_ms(DatumGetIntervalP(row.values[kLoadTimeout]));
-    }
-    d->priority = DatumGetInt32(row.values[kPriority]);
-    d->limits.budget = core::kNoCache;
-    d->limits.max_entries =
-        row.nulls[kMaxEntries] ? 0 : static_cast<uint64>(DatumGetInt32(row.values[kMaxEntries]));
-    d->limits.max_bytes = 0;
-    d->limits.stale_for = d->stale_ms;
-    if (!row.nulls[kMaxMemory]) {
-        d->limits.max_bytes = static_cast<uint64>(
-            DatumGetInt64(DirectFunctionCall1(pg_size_bytes, row.values[kMaxMemory])));
-    }
-    Datum* settings_array;
-    deconstruct_array(DatumGetArrayTypeP(row.values[kSettings]), TEXTOID, -1, false, TYPALIGN_INT,
-                      &settings_array, nullptr, &d->setting_count);
-    d->settings = make_array<PinnedSetting>(static_cast<size_t>(d->setting_count));
-    for (int i = 0; i < d->setting_count; ++i) {
-        char* pair = TextDatumGetCString(settings_array[i]);
-        char* equals = strchr(pair, '=');
-        if (equals != nullptr) *equals = '\0';
-        d->settings[i] = {pair, equals != nullptr ? equals + 1 : ""};
-    }
-}
+constexpr ExpectedColumn kDependencyTable[] = {
+    {"id", INT8OID},       {"cache", TEXTOID},        {"relation", REGCLASSOID},
+    {"key", TEXTARRAYOID}, {"columns", TEXTARRAYOID}, {"key_query", TEXTOID},
+    {"key_mask", INT4OID}, {"path", INT8OID},         {"inserts", BOOLOID},
+};
+static_assert(sizeof(kDependencyTable) / sizeof(kDependencyTable[0]) == kDependencyColumns);
 
 void scan_table(Oid table, void (*consume)(const Row&, void*), void* context) {
     Relation relation = table_open(table, AccessShareLock);
@@ -197,14 +70,6 @@ void scan_table(Oid table, void (*consume)(const Row&, void*), void* context) {
     table_close(relation, AccessShareLock);
 }
 
-int column_count(Oid table) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-    if (!HeapTupleIsValid(tuple)) return 0;
-    const int count = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relnatts;
-    ReleaseSysCache(tuple);
-    return count;
-}
-
 struct BudgetName {
     int definition;  // its place in Definitions::all
     char* budget;
@@ -222,6 +87,12 @@ struct PendingDependency {
     Dependency dependency;
 };
 
+const char* budget_of(const Loading& loading, const Definition* d) {
+    return static_cast<BudgetName*>(
+               list_nth(loading.budgets, static_cast<int>(d - loading.definitions->all)))
+        ->budget;
+}
+
 void consume_definition(const Row& row, void* context) {
     auto* loading = static_cast<Loading*>(context);
     Definitions* all = loading->definitions;
@@ -232,10 +103,10 @@ void consume_definition(const Row& row, void* context) {
     }
     Definition* d = &all->all[all->count++];
     memset(static_cast<void*>(d), 0, sizeof(*d));
-    read_definition(all->schema, row, d);
+    read_definition(all->schema, row, true, d);
     auto* budget = make<BudgetName>();
     budget->definition = all->count - 1;
-    budget->budget = row.string(kBudget);
+    budget->budget = row.string(kDefinitionBudget);
     loading->budgets = lappend(loading->budgets, budget);
 }
 
@@ -247,7 +118,7 @@ bool resolve_columns(Oid relation, ArrayType* names, AttrNumber* out, int capaci
     if (*count > capacity) return false;
     for (int i = 0; i < *count; ++i) {
         out[i] = nulls[i] ? 0 : get_attnum(relation, TextDatumGetCString(values[i]));
-        if (!nulls[i] && out[i] == InvalidAttrNumber) return false;
+        if (!nulls[i] && out[i] <= 0) return false;
     }
     return true;
 }
@@ -267,13 +138,44 @@ int all_columns_of(Oid declared, Oid relation, AttrNumber* out) {
     }
 }
 
-void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, Oid declared) {
+ColumnMask mask_of(const Row& row) {
+    return static_cast<ColumnMask>(DatumGetInt32(row.values[kDepKeyMask]));
+}
+
+// Are the key columns that the row says it maps those that it maps?
+bool mask_fits(const Row& row, const Definition* d) {
+    if (d->broken != nullptr || mask_of(row) >> d->columns != 0) return false;
+    if (!row.nulls[kDepKeyQuery] || !row.nulls[kDepPath]) return true;
+    Datum* names;
+    bool* nulls;
+    int count;
+    deconstruct_array(DatumGetArrayTypeP(row.values[kDepKey]), TEXTOID, -1, false, TYPALIGN_INT,
+                      &names, &nulls, &count);
+    ColumnMask mapped = 0;
+    for (int i = 0; i < count && i < kMaxKeyColumns; ++i) {
+        if (!nulls[i]) mapped |= ColumnMask{1} << i;
+    }
+    return mapped == mask_of(row) && (count == 0 || count == d->columns);
+}
+
+// A set of key columns is a tag of every entry, if there is room for one more.
+bool add_mask(ColumnMask mask, Definition* d) {
+    if (mask == 0 || d->full_mask(mask)) return true;
+    if (std::find(d->masks, d->masks + d->mask_count, mask) != d->masks + d->mask_count)
+        return true;
+    if (d->mask_count == static_cast<int>(core::kMaxTags)) return false;
+    d->masks[d->mask_count++] = mask;
+    return true;
+}
+
+void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, Oid declared,
+                 bool usable) {
     auto* p = static_cast<PendingDependency*>(palloc0(sizeof(PendingDependency)));
     p->relation = relation;
     Dependency& dep = p->dependency;
     dep.definition = d;
     dep.declared = declared;
-    dep.mask = static_cast<ColumnMask>(DatumGetInt32(row.values[kDepKeyMask]));
+    dep.mask = mask_of(row);
     dep.key_query = row.string(kDepKeyQuery);
     dep.inserts = DatumGetBool(row.values[kDepInserts]);
     dep.kind = dep.key_query != nullptr ? DependencyKind::kPath
@@ -281,7 +183,7 @@ void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, 
                                         : DependencyKind::kKey;
     dep.path = DatumGetInt64(row.values[dep.kind == DependencyKind::kLookup ? kDepPath : kDepId]);
     int count = 0;
-    bool resolved = !d->broken;
+    bool resolved = usable;
     if (resolved && dep.kind != DependencyKind::kPath) {
         resolved = resolve_columns(relation, DatumGetArrayTypeP(row.values[kDepKey]), dep.key,
                                    kMaxKeyColumns, &count);
@@ -307,8 +209,10 @@ void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, 
     dep.all_columns = row.nulls[kDepColumns];
     if (resolved && !dep.all_columns) {
         dep.columns = make_array<AttrNumber>(MaxHeapAttributeNumber);
-        resolved = resolve_columns(relation, DatumGetArrayTypeP(row.values[kDepColumns]),
-                                   dep.columns, MaxHeapAttributeNumber, &dep.column_count);
+        ArrayType* names = DatumGetArrayTypeP(row.values[kDepColumns]);
+        resolved = !array_contains_nulls(names) &&
+                   resolve_columns(relation, names, dep.columns, MaxHeapAttributeNumber,
+                                   &dep.column_count);
     }
     if (!resolved) {
         // A column was renamed or dropped: every change concerns the whole cache.
@@ -329,15 +233,11 @@ void consume_dependency(const Row& row, void* context) {
         return;
     }
 
-    const auto mask = static_cast<ColumnMask>(DatumGetInt32(row.values[kDepKeyMask]));
-    bool known = mask == 0 || d->full_mask(mask);
-    for (int i = 0; i < d->mask_count; ++i) known = known || d->masks[i] == mask;
-    if (!known && d->mask_count < static_cast<int>(core::kMaxTags))
-        d->masks[d->mask_count++] = mask;
+    const bool usable = mask_fits(row, d) && add_mask(mask_of(row), d);
 
     ListCell* cell;
     foreach (cell, find_all_inheritors(declared, NoLock, nullptr)) {
-        add_pending(loading, lfirst_oid(cell), row, d, declared);
+        add_pending(loading, lfirst_oid(cell), row, d, declared, usable);
     }
 }
 
@@ -437,8 +337,39 @@ void build_relation_index(Loading* loading) {
 }  // namespace
 
 bool tables_are_ours(Oid definition_table, Oid dependency_table) {
-    return column_count(definition_table) == kDefinitionColumns &&
-           column_count(dependency_table) == kDependencyColumns;
+    return is_definition_table(definition_table) &&
+           has_columns(dependency_table, kDependencyTable, kDependencyColumns);
+}
+
+const int kDependencyCache = kDepCache;
+const int kDependencyRelation = kDepRelation;
+const int kDependencyQuery = kDepKeyQuery;
+
+const char* dependency_fault(const Row& row, const Definition* d) {
+    const int32 mask = DatumGetInt32(row.values[kDepKeyMask]);
+    ArrayType* key = DatumGetArrayTypeP(row.values[kDepKey]);
+    ArrayType* columns =
+        row.nulls[kDepColumns] ? nullptr : DatumGetArrayTypeP(row.values[kDepColumns]);
+    const Oid relation = DatumGetObjectId(row.values[kDepRelation]);
+    if (name_problem(row.string(kDepCache)) != nullptr) return "no cache can have that name";
+    if (!row.nulls[kDepKeyQuery] && !row.nulls[kDepPath]) return "it is a path and a part of one";
+    if (mask < 0 || mask >> kMaxKeyColumns != 0) return "its key_mask is out of range";
+    if (ARR_NDIM(key) > 1 || (columns != nullptr && ARR_NDIM(columns) > 1)) {
+        return "an array has more than one dimension";
+    }
+    if (columns != nullptr && array_contains_nulls(columns)) return "its columns contain nulls";
+    if (d != nullptr && d->broken == nullptr && !mask_fits(row, d)) {
+        return "its key_mask is not that of its key";
+    }
+    AttrNumber* numbers = make_array<AttrNumber>(MaxHeapAttributeNumber);
+    int count;
+    for (ArrayType* names : {key, columns}) {
+        if (names != nullptr &&
+            !resolve_columns(relation, names, numbers, MaxHeapAttributeNumber, &count)) {
+            return "its relation has no such columns";
+        }
+    }
+    return nullptr;
 }
 
 Oid find_function(Oid schema, const char* name, int columns, const Oid* types) {
@@ -467,7 +398,8 @@ void read_definitions(Definitions* all) {
         if (budget->budget == nullptr) continue;
         const Definition* owner = find_in(all, budget->budget);
         Definition& d = all->all[budget->definition];
-        if (owner != nullptr) d.budget_id = owner->id;
+        // Whose budget is shared has one of its own.
+        if (owner != nullptr && budget_of(loading, owner) == nullptr) d.budget_id = owner->id;
     }
     scan_table(all->dependency_table, consume_dependency, &loading);
     build_relation_index(&loading);

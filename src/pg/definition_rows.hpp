@@ -1,6 +1,7 @@
 // Reading what is declared: rows of the extension's tables become definitions.
 #pragma once
 
+#include "pg/definition_row.hpp"
 #include "pg/definitions.hpp"
 
 extern "C" {
@@ -33,6 +34,15 @@ struct RelationSlot {
 // Were these tables made by the script that this library goes with? Another version's could be read
 // wrongly.
 bool tables_are_ours(Oid definition_table, Oid dependency_table);
+
+// What others than the reader of rows need of cache_dependency.
+extern const int kDependencyCache;
+extern const int kDependencyRelation;
+extern const int kDependencyQuery;
+
+// What is wrong with a row of it, for a cache if that is known; nullptr: nothing. What became wrong
+// later is no fault: then every change concerns the whole cache.
+const char* dependency_fault(const Row& row, const Definition* definition);
 
 // Fills in everything behind the tables' OIDs, in the current memory context. May raise an error.
 void read_definitions(Definitions* all);

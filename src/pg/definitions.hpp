@@ -19,9 +19,13 @@ struct PinnedSetting {
 struct Definition {
     char name[NAMEDATALEN];
     uint64 id;
-    Oid accessor;  // cache_get_<name>; InvalidOid: dropped behind our back
-    Oid owner;     // of the accessor
-    Oid loader;    // InvalidOid: none, or missing
+    const char* broken;   // what is wrong with its row, so that it cannot be used; nullptr: nothing
+    Oid accessor;         // cache_get_<name>; InvalidOid: dropped behind our back
+    Oid owner;            // of the accessor
+    Oid declared_owner;   // of the accessor that it was declared with
+    bool accessor_taken;  // there is one, but it is another function, of somebody else
+    Oid loader;           // InvalidOid: none, or missing
+    bool loader_taken;    // as accessor_taken
     Oid loader_collation;
     char* loader_name;     // qualified and quoted; nullptr: the cache has no loader
     char* load_many_name;  // as loader_name
@@ -38,7 +42,6 @@ struct Definition {
     int columns;
     Oid key_types[kMaxKeyColumns];
     Oid value_type;
-    bool broken;  // its value type was dropped, or the row cannot be one of ours
     int16 value_length;
     bool value_by_value;
     bool value_is_base;  // no row in it whose columns ALTER could change

@@ -1,4 +1,4 @@
-// cache_invalidate_on, cache_invalidate_on_path, and the trigger on the extension's own tables.
+// cache_invalidate_on, cache_invalidate_on_path.
 #include "pg/dependencies.hpp"
 
 #include "pg/changes.hpp"
@@ -107,44 +107,6 @@ void ensure_triggers(Oid relation) {
         create_trigger(member, "row", "INSERT OR UPDATE OR DELETE", "ROW");
         create_trigger(member, "truncate", "TRUNCATE", "STATEMENT");
         CommandCounterIncrement();
-    }
-}
-
-void check_relation(Oid relation) {
-    const char kind = get_rel_relkind(relation);
-    if (kind == '\0') {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                        errmsg("relation with OID %u does not exist", relation)));
-    }
-    const char* hint = nullptr;
-    if (kind == RELKIND_VIEW) {
-        hint = "Name the tables that the view reads.";
-    } else if (kind == RELKIND_FOREIGN_TABLE) {
-        hint = "Changes made on the foreign server cannot be noticed: rely on a short ttl.";
-    } else if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
-               kind != RELKIND_MATVIEW) {
-        hint = "Name a table.";
-    } else if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP) {
-        hint = "Other sessions cannot see temporary tables.";
-    }
-    if (hint != nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("a cache cannot depend on \"%s\"", get_rel_name(relation)),
-                        errhint("%s", hint)));
-    }
-    if (IsCatalogRelationOid(relation)) {
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("a cache cannot depend on the system catalog \"%s\"",
-                               get_rel_name(relation)),
-                        errhint("Rely on a short ttl.")));
-    }
-    if (relation == definition_table() || relation == dependency_table()) {
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("a cache cannot depend on table \"%s\" of cache_ext",
-                               get_rel_name(relation))));
-    }
-    if (!pg_class_ownercheck(relation, GetUserId())) {
-        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relation));
     }
 }
 
@@ -299,89 +261,6 @@ const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
     return d;
 }
 
-// Whoever writes a row by hand (or restores it) must own the functions cache_get_<name>: the loader
-// named there runs as their owner.
-void check_row_owner(const char* cache, bool must_exist) {
-    const char* name = psprintf("cache_get_%s", cache);
-    CatCList* list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
-    bool owned = true, exists = false;
-    for (int i = 0; i < list->n_members; ++i) {
-        auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple));
-        if (proc->pronamespace != extension_schema()) continue;
-        exists = true;
-        owned = owned && pg_proc_ownercheck(proc->oid, GetUserId());
-    }
-    ReleaseSysCacheList(list);
-    if (owned && (exists || !must_exist)) return;
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    exists ? errmsg("must be owner of function %s", name)
-                           : errmsg("function %s does not exist", name),
-                    errhint("Declare caches with cache_create.")));
-}
-
-Datum column_of(Relation relation, HeapTuple row, const char* name, bool* null) {
-    return SPI_getbinval(row, RelationGetDescr(relation),
-                         SPI_fnumber(RelationGetDescr(relation), name), null);
-}
-
-// What cache_create would have refused must not come in by hand either: what is read here is
-// trusted.
-void check_definition_row(Relation relation, HeapTuple row) {
-    bool null;
-    Datum* items;
-    int n;
-    const Datum types = column_of(relation, row, "key_types", &null);
-    deconstruct_array(DatumGetArrayTypeP(types), REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT,
-                      &items, nullptr, &n);
-    bool valid = n <= kMaxKeyColumns;
-    for (int i = 0; valid && i < n; ++i) valid = key_type_supported(DatumGetObjectId(items[i]));
-    const Datum pinned = column_of(relation, row, "settings", &null);
-    deconstruct_array(DatumGetArrayTypeP(pinned), TEXTOID, -1, false, TYPALIGN_INT, &items, nullptr,
-                      &n);
-    for (int i = 0; valid && i < n; ++i) valid = may_pin(TextDatumGetCString(items[i]));
-    const Datum memory = column_of(relation, row, "max_memory", &null);
-    if (!null) DirectFunctionCall1(pg_size_bytes, memory);
-    const Datum loader = column_of(relation, row, "loader", &null);
-    if (!null)
-        valid = valid && list_length(stringToQualifiedNameList(TextDatumGetCString(loader))) == 2;
-    if (valid) return;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("this is not the definition of a cache"),
-                    errhint("Declare caches with cache_create.")));
-}
-
-// Entries are found and read by these.
-void check_same_identity(Relation relation, HeapTuple old_row, HeapTuple new_row) {
-    for (const char* column : {"name", "id", "loader", "key_types", "value_type"}) {
-        bool old_null, new_null;
-        const Datum a = column_of(relation, old_row, column, &old_null);
-        const Datum b = column_of(relation, new_row, column, &new_null);
-        const Form_pg_attribute attribute = TupleDescAttr(
-            RelationGetDescr(relation), SPI_fnumber(RelationGetDescr(relation), column) - 1);
-        if (old_null == new_null &&
-            (old_null || datum_image_eq(a, b, attribute->attbyval, attribute->attlen))) {
-            continue;
-        }
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("column \"%s\" of a cache's definition cannot be changed", column),
-                        errhint("Drop the cache with cache_drop and declare it anew.")));
-    }
-}
-
-void check_dependency_row(Relation relation, HeapTuple row) {
-    bool null;
-    const Oid table = DatumGetObjectId(column_of(relation, row, "relation", &null));
-    check_relation(table);
-    const Datum query = column_of(relation, row, "key_query", &null);
-    if (null) return;
-    const Datum name = column_of(relation, row, "cache", &null);
-    const Definition* d = find_definition(TextDatumGetCString(name));
-    if (d == nullptr) return;  // a restore that loads this table first
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-    check_path_query(d, table, TextDatumGetCString(query));
-    SPI_finish();
-}
-
 // The definition as it is when its tables' declarations are ours alone, and theirs are known.
 const Definition* lock_all_declarations(uint64 id) {
     const Definition* known = nullptr;
@@ -402,6 +281,44 @@ const Definition* lock_all_declarations(uint64 id) {
 
 }  // namespace
 
+void check_relation(Oid relation) {
+    const char kind = get_rel_relkind(relation);
+    if (kind == '\0') {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relation)));
+    }
+    const char* hint = nullptr;
+    if (kind == RELKIND_VIEW) {
+        hint = "Name the tables that the view reads.";
+    } else if (kind == RELKIND_FOREIGN_TABLE) {
+        hint = "Changes made on the foreign server cannot be noticed: rely on a short ttl.";
+    } else if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
+               kind != RELKIND_MATVIEW) {
+        hint = "Name a table.";
+    } else if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP) {
+        hint = "Other sessions cannot see temporary tables.";
+    }
+    if (hint != nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on \"%s\"", get_rel_name(relation)),
+                        errhint("%s", hint)));
+    }
+    if (IsCatalogRelationOid(relation)) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on the system catalog \"%s\"",
+                               get_rel_name(relation)),
+                        errhint("Rely on a short ttl.")));
+    }
+    if (relation == definition_table() || relation == dependency_table()) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on table \"%s\" of cache_ext",
+                               get_rel_name(relation))));
+    }
+    if (!pg_class_ownercheck(relation, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relation));
+    }
+}
+
 void drop_triggers_only_for(uint64 id) {
     const Definition* d = lock_all_declarations(id);
     for (int i = 0; d != nullptr && i < d->relation_count; ++i) {
@@ -421,7 +338,6 @@ void drop_triggers_only_for(uint64 id) {
 extern "C" {
 PG_FUNCTION_INFO_V1(cache_invalidate_on_1_0);
 PG_FUNCTION_INFO_V1(cache_invalidate_on_path_1_0);
-PG_FUNCTION_INFO_V1(cache_definition_changed_1_0);
 }
 
 extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
@@ -480,51 +396,6 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     }
     SPI_finish();
     PG_RETURN_VOID();
-}
-
-// On both tables of the extension, before each row: whoever changes what is declared, by the
-// functions here, by a restore or by hand, must own the cache; and everybody has to know.
-extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
-    if (!CALLED_AS_TRIGGER(fcinfo)) {
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("cache_definition_changed must be called as a trigger")));
-    }
-    auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
-    Relation relation = trigger->tg_relation;
-    const bool remove = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
-    HeapTuple rows[2] = {trigger->tg_trigtuple, TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)
-                                                    ? trigger->tg_newtuple
-                                                    : nullptr};
-    const bool dependency = strcmp(RelationGetRelationName(relation), "cache_dependency") == 0;
-    // The functions here write as the table's owner, after checks of their own.
-    const bool trusted = GetUserId() == relation->rd_rel->relowner;
-    note_ddl();
-    if (!definitions_ready()) elog(ERROR, "cache_ext is not installed in this database");
-    for (HeapTuple row : rows) {
-        if (row == nullptr) continue;
-        char* name =
-            SPI_getvalue(row, RelationGetDescr(relation),
-                         SPI_fnumber(RelationGetDescr(relation), dependency ? "cache" : "name"));
-        if (!trusted) check_row_owner(name, !remove);
-        if (!remove && !dependency) check_definition_row(relation, row);
-        if (rows[1] != nullptr && !dependency) check_same_identity(relation, rows[0], rows[1]);
-        if (!remove && dependency && !trusted) check_dependency_row(relation, row);
-        if (!shared_ready()) continue;
-        uint64 id = 0;
-        if (dependency) {
-            const Definition* d = find_definition(name);
-            if (d != nullptr) id = d->id;  // else: being dropped, or not restored yet
-        } else {
-            bool null;
-            id = static_cast<uint64>(
-                DatumGetInt64(SPI_getbinval(row, RelationGetDescr(relation), 2, &null)));
-        }
-        if (id != 0) collect_whole(id, true);
-    }
-    CacheInvalidateRelcache(relation);
-    note_schedule_change();
-    HeapTuple result = remove || rows[1] == nullptr ? rows[0] : rows[1];
-    return PointerGetDatum(result);
 }
 
 }  // namespace cache_ext::pg

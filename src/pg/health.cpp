@@ -248,7 +248,9 @@ bool error_share(const CacheCounts& c, double* value, const char** what) {
 
 // Why every read of the cache runs the loader, or fails; nullptr: nothing of that kind.
 const char* declaration_fault(const Definition* d) {
-    if (d->broken) return "its value type was dropped";
+    if (d->broken != nullptr) return d->broken;
+    if (d->accessor_taken) return "its accessor is another function than it was declared with";
+    if (d->loader_taken) return "its loader is another function than it was declared with";
     if (!OidIsValid(d->accessor)) return "its accessor was dropped";
     if (d->relation_lost) return "a table that it depends on was dropped";
     if (d->loader_name != nullptr && !OidIsValid(d->loader)) return "its loader was dropped";

@@ -115,6 +115,20 @@ void forbid_in_loader(const char* what) {
 }
 
 Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls) {
+    if (d->loader_taken) {
+        const char* owner = GetUserNameFromId(d->owner, true);
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("loader %s of cache \"%s\" is not the function that it was declared with",
+                    d->loader_name, d->name),
+             errdetail("That one was dropped, and this one belongs to a role that may not act "
+                       "as the cache's owner, %s.",
+                       owner),
+             errhint("If it is the right one, make it that role's with ALTER FUNCTION ... OWNER "
+                     "TO %s, or declare the cache anew: cache_drop('%s'), then cache_create.",
+                     owner, d->name)));
+    }
     if (!OidIsValid(d->loader) || d->loader_changed) {
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_FUNCTION),

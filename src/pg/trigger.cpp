@@ -67,6 +67,24 @@ void row_changed(const RelationDependencies& relation, TupleTableSlot* old_row,
     }
 }
 
+// Anybody can call this function from a trigger of his own. One that sees part of the changes would
+// pass for one that has announced them all.
+void check_trigger(const TriggerData& data) {
+    const TriggerEvent event = data.tg_event;
+    const Trigger& t = *data.tg_trigger;
+    const bool whole = t.tgqual == nullptr && t.tgnattr == 0 && t.tgnargs == 0;
+    if (whole && TRIGGER_FIRED_AFTER(event) &&
+        TRIGGER_FIRED_FOR_ROW(event) != TRIGGER_FIRED_BY_TRUNCATE(event)) {
+        return;
+    }
+    ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                    errmsg("cache_invalidate_trigger must be fired after each row, or after "
+                           "TRUNCATE, without arguments, columns or a condition"),
+                    errhint("Drop the trigger \"%s\", and declare what depends on the table with "
+                            "cache_invalidate_on.",
+                            t.tgname)));
+}
+
 }  // namespace
 
 extern "C" {
@@ -79,6 +97,7 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
                         errmsg("cache_invalidate_trigger must be called as a trigger")));
     }
     auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    check_trigger(*trigger);
     if (!shared_ready()) return PointerGetDatum(nullptr);
     const Oid relation = RelationGetRelid(trigger->tg_relation);
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {

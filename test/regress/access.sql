@@ -314,10 +314,12 @@ SET ROLE regress_other;
 SELECT error_of($$SELECT cache_drop('visible')$$);
 SET ROLE regress_owner;
 DROP FUNCTION cache_get_visible();
-SELECT error_of($$SELECT cache_drop('visible')$$);
 SELECT error_of($$SELECT cache_alter('visible', '{"ttl": null}')$$);
-RESET ROLE;
+SET ROLE regress_other;
+SELECT error_of($$SELECT cache_drop('visible')$$);
+SET ROLE regress_owner;
 SELECT cache_drop('visible');
+RESET ROLE;
 -- A role that owns caches can be dropped with what it owns.
 DROP OWNED BY regress_owner CASCADE;
 SELECT * FROM made_by_cache_ext WHERE object_kind <> 'dependency';

@@ -47,7 +47,7 @@ END
 
 # What must be the same on both sides.
 my %same = (
-	'definitions' => 'SELECT * FROM cache_ext_internal.cache_definition ORDER BY name',
+	'definitions' => q{SELECT to_jsonb(d) - 'functions' FROM cache_ext_internal.cache_definition AS d ORDER BY name},
 	'dependencies' => 'SELECT * FROM cache_ext_internal.cache_dependency ORDER BY id',
 	'accessors' => q{SELECT p.oid::regprocedure::text, proowner::regrole, proacl, replace(pg_get_function_sqlbody(p.oid), E'\n', ' '), provolatile, proparallel
 		FROM pg_proc p WHERE pronamespace = 'tools'::regnamespace AND proname ~ '^cache_(get|get_many|put)_(counter|conf)$' ORDER BY 1},
