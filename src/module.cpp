@@ -3,6 +3,7 @@
 #include "pg/definitions.hpp"
 #include "pg/hooks.hpp"
 #include "pg/pool.hpp"
+#include "pg/reclaim.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "worker/workers.hpp"
@@ -23,5 +24,6 @@ extern "C" void _PG_init(void) {
     pg::install_shared_memory_hooks();
     pg::install_utility_hooks();
     pg::install_notice_callbacks();
+    pg::install_reclaim_callbacks();
     worker::register_launcher();
 }

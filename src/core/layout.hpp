@@ -123,6 +123,14 @@ enum class ControlState : std::uint8_t { kFree, kUsed, kLeaving };
 
 inline constexpr std::uint32_t kMaxErrorBytes = 256;
 
+// CacheControl::unsettled: is the cache declared, and will it stay so? Somebody has seen that it
+// is, since the last transaction that could have changed it.
+inline constexpr Xid kSettled = 0;
+// Not known: to be found out at once, or (an XID) once that transaction has ended.
+inline constexpr Xid kUnsettled = 1;
+// It was found not to be declared any more, but perhaps not everybody has heard of it.
+inline constexpr Xid kLeftBehind = 2;
+
 // One named cache of one database.
 struct alignas(kBlockAlignment) CacheControl {
     // Identity. Registry lock to change; read without it by those who then compare id.
@@ -130,6 +138,7 @@ struct alignas(kBlockAlignment) CacheControl {
     std::uint32_t database;
     ControlState state;
     std::uint32_t generation;  // attaches so far: an id can come back; atomic
+    Xid unsettled;             // see kSettled; atomic to read
 
     // The budget: its own, or that of another cache (same database). Budget lock of `budget` for
     // the totals and the queue; the limits are atomic.

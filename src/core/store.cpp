@@ -131,7 +131,7 @@ CacheIndex Store::find(std::uint32_t database, std::uint64_t id) const {
 }
 
 CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid (*next_xid)(),
-                         bool* created) {
+                         bool* created, Xid unsettled) {
     *created = false;
     const CacheIndex known = find(database, id);
     if (known != kNoCache) return known;
@@ -165,6 +165,7 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
     }
     c.state = ControlState::kUsed;
     store_relaxed(c.generation, c.generation + 1);
+    store_relaxed(c.unsettled, unsettled);
     store_release(c.id, id);
     *created = true;
     return free_index;
@@ -208,12 +209,28 @@ void Store::set_limits(CacheIndex cache, const Limits& limits) {
     store_relaxed(c.budget, limits.budget == kNoCache ? cache : limits.budget);
 }
 
-void Store::release(CacheIndex cache, std::uint64_t id) {
+void Store::unsettle(CacheIndex cache, std::uint64_t id, Xid to) {
+    if (cache >= header_->max_caches) return;
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+    CacheControl& c = caches_[cache];
+    if (c.state == ControlState::kUsed && c.id == id) store_relaxed(c.unsettled, to);
+}
+
+void Store::settle(CacheIndex cache, std::uint64_t id, std::uint32_t generation, Xid from, Xid to) {
+    if (cache >= header_->max_caches) return;
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+    CacheControl& c = caches_[cache];
+    if (c.state != ControlState::kUsed || c.id != id || c.generation != generation) return;
+    if (c.unsettled == from) store_relaxed(c.unsettled, to);
+}
+
+void Store::release(CacheIndex cache, std::uint64_t id, std::uint32_t generation) {
     if (cache >= header_->max_caches) return;
     {
         LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
         CacheControl& c = caches_[cache];
         if (c.state != ControlState::kUsed || c.id != id) return;
+        if (generation != 0 && c.generation != generation) return;
         c.state = ControlState::kLeaving;
         // From here on nothing is published: publish() compares the id under the partition lock,
         // and remove_all() takes each of those after this.

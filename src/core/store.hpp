@@ -184,7 +184,7 @@ class Store {
     // trust(). next_xid is asked under the registry lock, where no control block is to be had yet:
     // whoever looked for one before, in vain, lies below.
     CacheIndex attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid (*next_xid)(),
-                      bool* created);
+                      bool* created, Xid unsettled = kSettled);
     void trust(CacheIndex cache);
     // For good: some transaction below next_xid has changed the cache in a way nobody can name.
     // Contradicts the entries that are there.
@@ -197,8 +197,12 @@ class Store {
     void note_exhausted();
     void set_limits(CacheIndex cache, const Limits& limits);
     // Removes the entries, also those of other caches that have read this one as a whole, and gives
-    // the control block back.
-    void release(CacheIndex cache, std::uint64_t id);
+    // the control block back; of this generation only, unless that is 0.
+    void release(CacheIndex cache, std::uint64_t id, std::uint32_t generation = 0);
+    // What is known of a cache's declaration becomes `to` (CacheControl::unsettled), if it was
+    // `from`, or whatever it was.
+    void unsettle(CacheIndex cache, std::uint64_t id, Xid to);
+    void settle(CacheIndex cache, std::uint64_t id, std::uint32_t generation, Xid from, Xid to);
     void release_database(std::uint32_t database);
     // Not locked: read only what layout.hpp calls atomic, and counters. For an index that is none,
     // a block of this process's own that nobody looks at.

@@ -6,6 +6,7 @@
 #include "pg/memory.hpp"
 #include "pg/paths.hpp"
 #include "pg/puts.hpp"
+#include "pg/reclaim.hpp"
 #include "pg/reloads.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -318,13 +319,14 @@ void forget_everything() {
     free_retired_definitions();
 }
 
-void release_dropped_caches() {
+void plan_release(uint64 id) {
+    const core::CacheIndex index = store().find(MyDatabaseId, id);
+    if (index != core::kNoCache) release_after_commit(index, id);
+}
+
+void plan_releases() {
     ListCell* cell;
-    foreach (cell, now.released) {
-        const uint64 id = static_cast<Noted*>(lfirst(cell))->id;
-        const core::CacheIndex index = store().find(MyDatabaseId, id);
-        if (index != core::kNoCache) store().release(index, id);
-    }
+    foreach (cell, now.released) plan_release(static_cast<Noted*>(lfirst(cell))->id);
 }
 
 void transaction_event(XactEvent event, void*) {
@@ -333,14 +335,20 @@ void transaction_event(XactEvent event, void*) {
             note_survivors();
             collect_pending_puts();
             now.preparing = true;
-            if (shared_ready()) register_all();
+            if (shared_ready()) {
+                register_all();
+                plan_releases();
+            }
             // Also where there was nothing to register: what comes from now on is registered at
             // once.
             now.committing = shared_ready();
             break;
         case XACT_EVENT_PRE_COMMIT:
             note_survivors();
-            if (shared_ready()) register_all();
+            if (shared_ready()) {
+                register_all();
+                plan_releases();
+            }
             // Also where there was nothing to register: what comes from now on is registered at
             // once.
             now.committing = shared_ready();
@@ -348,7 +356,6 @@ void transaction_event(XactEvent event, void*) {
         case XACT_EVENT_COMMIT:
             if (shared_ready()) {
                 publish_pending_puts(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
-                release_dropped_caches();
                 ask_for_reloads();
             }
             discard_pending_puts();
@@ -507,7 +514,21 @@ void note_collected(Oid relation) {
 }
 
 void release_at_commit(uint64 id) {
-    now.released = note(now.released, id);
+    if (now.committing) {
+        plan_release(id);
+    } else {
+        now.released = note(now.released, id);
+    }
+}
+
+void release_database_at_commit() {
+    for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
+        const core::CacheControl* c = store().control(i);
+        const uint64 id = core::load_acquire(c->id);
+        if (id == 0 || core::load_relaxed(c->database) != MyDatabaseId) continue;
+        collect_whole(id, true);
+        release_at_commit(id);
+    }
 }
 
 void register_now(const core::WrittenTag& written, core::Xid xid) {

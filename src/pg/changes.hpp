@@ -41,6 +41,9 @@ void note_collected(Oid relation);
 
 // After commit the control block of this cache goes away.
 void release_at_commit(uint64 cache_id);
+// So do all control blocks of this database. The extension's tables must be locked: nobody can be
+// declaring a cache.
+void release_database_at_commit();
 
 // Registers a tag of this transaction now; for announcements.
 void register_now(const core::WrittenTag& written, core::Xid xid);

@@ -1,6 +1,7 @@
 // Definitions meet shared memory: the control block of each cache.
 #include "pg/definitions.hpp"
 #include "pg/paths.hpp"
+#include "pg/reclaim.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
 #include "pg/tasks.hpp"
@@ -28,24 +29,6 @@ bool register_survivors(uint64 id, core::CacheIndex index, core::Tag whole) {
     return complete;
 }
 
-// Gives back control blocks of this database that no definition claims: a session that had not
-// heard of a drop yet can make one, and the callbacks of a prepared transaction that drops a cache
-// never run. One that another session has just declared may be among them; what is made for it anew
-// distrusts all writers before (exhausted), so nothing is lost but values.
-bool release_orphans() {
-    bool any = false;
-    for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
-        const core::CacheControl* c = store().control(i);
-        const uint64 id = core::load_relaxed(c->id);
-        if (id == 0 || c->database != MyDatabaseId || find_definition_by_id(id) != nullptr) {
-            continue;
-        }
-        store().release(i, id);
-        any = true;
-    }
-    return any;
-}
-
 }  // namespace
 
 core::CacheIndex attach_control_block(uint64 id) {
@@ -53,10 +36,9 @@ core::CacheIndex attach_control_block(uint64 id) {
     if (known != core::kNoCache) return known;
     const core::Tag tag = whole_tag({MyDatabaseId, id});
     bool created;
-    core::CacheIndex index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
-    if (index == core::kNoCache && release_orphans()) {
-        index = store().attach(MyDatabaseId, id, tag, next_xid, &created);
-    }
+    const core::CacheIndex index =
+        store().attach(MyDatabaseId, id, tag, next_xid, &created, unsettled_until());
+    if (index == core::kNoCache) look_for_left_blocks();
     if (created) request_look(MyDatabaseId);
     if (created && register_survivors(id, index, tag) && !store().exhausted()) {
         store().trust(index);

@@ -2,6 +2,7 @@
 
 #include "pg/definition_rows.hpp"
 #include "pg/guarded.hpp"
+#include "pg/reclaim.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -111,6 +112,7 @@ void warn_of_other_version() {
 }
 
 void load(bool wait) {
+    Attached* attached = attached_blocks();
     const Oid extension = get_extension_oid("cache_ext", true);
     const Oid schema = OidIsValid(extension) ? schema_of_extension(extension) : InvalidOid;
     const Oid internals = OidIsValid(schema) ? internals_of(extension) : InvalidOid;
@@ -125,6 +127,7 @@ void load(bool wait) {
         retire_current();
         ++generation_of_definitions;
         state = State::kAbsent;
+        settle(attached, nullptr);
         return;
     }
     if (!wait) {
@@ -163,6 +166,8 @@ void load(bool wait) {
     MemoryContextSetParent(context, CacheMemoryContext);
     loaded_by_writer = loaded_by_writer ||
                        (ddl_in_transaction && TransactionIdIsValid(GetTopTransactionIdIfAny()));
+    settle(attached, all);
+    if (attached != nullptr) pfree(attached);
 }
 
 bool is_called(const Definition& d, const char* name, size_t size) {

@@ -15,9 +15,11 @@ extern "C" {
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 #include "utils/syscache.h"
@@ -275,7 +277,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
         PG_FINALLY();
         { let_workers_into(leave); }
         PG_END_TRY();
-        if (IsA(node, CreatedbStmt)) note_new_database();
+        note_databases_changed();
         if (IsA(node, DropdbStmt)) store().release_database(leave);
         return;
     }
@@ -290,7 +292,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     collect(effect);
     run(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
     if (IsTransactionState()) collect(effect);
-    if (IsA(node, AlterDatabaseStmt)) note_new_database();  // it may allow connections now
+    if (IsA(node, AlterDatabaseStmt)) note_databases_changed();  // it may allow connections now
 }
 
 void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
@@ -298,7 +300,16 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     if (previous_object_access != nullptr) {
         previous_object_access(access, class_id, object_id, sub_id, argument);
     }
-    if (class_id != RelationRelationId || !shared_ready() || RecoveryInProgress()) return;
+    if (!shared_ready() || RecoveryInProgress()) return;
+    // Whatever takes the extension along, and whether or not its tables can still be read: it goes
+    // after its members, which are locked by then.
+    if (access == OAT_DROP && class_id == ExtensionRelationId &&
+        object_id == get_extension_oid("cache_ext", true)) {
+        note_ddl();
+        note_schedule_change();
+        release_database_at_commit();
+    }
+    if (class_id != RelationRelationId) return;
     if (access != OAT_TRUNCATE && access != OAT_DROP) return;
     note_ddl();
     // Called before the catalogs change, so what depends on the relation can still be read.

@@ -11,7 +11,7 @@ namespace cache_ext::pg {
 namespace {
 
 bool schedule_changed = false;
-bool database_made = false;
+bool databases_changed = false;
 bool committed = false;
 
 void transaction_event(XactEvent event, void*) {
@@ -23,7 +23,7 @@ void transaction_event(XactEvent event, void*) {
             committed = true;
             break;
         case XACT_EVENT_ABORT:
-            schedule_changed = database_made = false;
+            schedule_changed = databases_changed = false;
             break;
         default:
             break;
@@ -35,13 +35,13 @@ void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*)
     if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level || !committed) return;
     committed = false;
     if (schedule_changed) request_look(MyDatabaseId);
-    if (database_made) {
+    if (databases_changed) {
         LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
         pool->databases_changed = true;
         wake_launcher();
         LWLockRelease(tasks_lock);
     }
-    schedule_changed = database_made = false;
+    schedule_changed = databases_changed = false;
 }
 
 }  // namespace
@@ -55,8 +55,8 @@ void note_schedule_change() {
     schedule_changed = shared_ready();
 }
 
-void note_new_database() {
-    database_made = shared_ready();
+void note_databases_changed() {
+    databases_changed = shared_ready();
 }
 
 }  // namespace cache_ext::pg

@@ -23,6 +23,7 @@ constexpr core::Millis kRetryClaim = 1000;  // of refreshes that were dropped
 constexpr int kKeepOutWaitMs = 5000;
 // The server has no room for a worker.
 constexpr core::Backoff kRoomBackoff = {1000, 60000};
+constexpr TimestampTz kSayAgain = int64{24} * USECS_PER_HOUR;
 // Workers that do not get to work: the database refuses connections, say.
 constexpr core::Backoff kDatabaseBackoff = {1000, 300000};
 
@@ -248,7 +249,10 @@ bool no_room_for_worker(const Reservation& reservation) {
     ++pool->failed_starts;
     pool->last_failed_start = GetCurrentTimestamp();
     pool->start_retry = now_ms() + kRoomBackoff.delay(++pool->start_failures, 0.5);
-    const bool first = pool->start_failures == 1;
+    // Where two databases take turns in the last place, there is room again and again.
+    const bool quiet =
+        pool->last_said == 0 || pool->last_failed_start - pool->last_said > kSayAgain;
+    if (quiet) pool->last_said = pool->last_failed_start;
     // Idle workers make room, see worker_surplus().
     for (int i = 0; i < pool->worker_slots; ++i) {
         const WorkerSlot* w = worker_slot(i);
@@ -256,7 +260,7 @@ bool no_room_for_worker(const Reservation& reservation) {
     }
     LWLockRelease(tasks_lock);
     ConditionVariableBroadcast(&pool->gone);
-    return first;
+    return quiet;
 }
 
 void room_for_worker() {
@@ -410,6 +414,17 @@ void forget_database(Oid database) {
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     if (DatabaseSlot* s = slot_of(database, false)) *s = DatabaseSlot{};
     LWLockRelease(tasks_lock);
+}
+
+List* databases_of_pool() {
+    List* all = NIL;
+    for (const DatabaseSlot& s : pool->databases) {
+        LWLockAcquire(tasks_lock, LW_SHARED);
+        const Oid database = s.database;
+        LWLockRelease(tasks_lock);
+        if (OidIsValid(database)) all = lappend_oid(all, database);
+    }
+    return all;
 }
 
 // --- all ---

@@ -21,13 +21,13 @@ struct Reservation {
 // it. *next: when something will be due.
 bool reserve_worker(Reservation* reservation, core::Millis* next);
 // The server has taken the worker; or had no room: nobody is started for a while, longer each time.
-// True: it was the first time in a row.
+// True: it is worth a line in the log.
 void room_for_worker();
 bool no_room_for_worker(const Reservation& reservation);
 // A worker's process is gone. If it never took its place, its database is left alone for a while,
 // longer each time.
 void worker_ended(const Reservation& reservation);
-// Has somebody made a database since the last call?
+// Has somebody made or dropped a database since the last call?
 bool take_databases_changed();
 // Is there something in the database that nobody has looked at?
 bool unseen(Oid database);
@@ -51,12 +51,14 @@ void keep_workers_out_of(Oid database);
 void let_workers_into(Oid database);
 // It was dropped.
 void forget_database(Oid database);
+// Those that anything is known of here, as Oids.
+List* databases_of_pool();
 
 // --- what happens in this transaction, announced when it commits ---
 
 void install_notice_callbacks();
 void note_schedule_change();
-void note_new_database();
+void note_databases_changed();
 
 // Wakes the launcher and all workers: the clock was set.
 void wake_all();

@@ -58,6 +58,7 @@ struct PoolState {
     core::Millis start_retry;     // nobody is started before
     uint64 failed_starts;
     TimestampTz last_failed_start;
+    TimestampTz last_said;  // when the log was told; 0: never
     uint64 dropped;
     uint64 next_number;
     uint32 last_worker;  // number of the last reservation

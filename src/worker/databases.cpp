@@ -3,6 +3,9 @@
 // gone at once.
 #include "worker/workers.hpp"
 
+#include "pg/shared.hpp"
+#include "pg/snapshots.hpp"
+
 extern "C" {
 #include "access/heapam.h"
 #include "access/htup_details.h"
@@ -23,9 +26,11 @@ List* known = NIL;    // databases that have been put on the list
 List* waiting = NIL;  // of these, the ones that nobody has looked into yet
 Oid current = InvalidOid;
 
-List* list_databases() {
+// *connectable: those of them that allow connections.
+List* list_databases(List** connectable) {
     MemoryContext context = CurrentMemoryContext;
     List* all = NIL;
+    *connectable = NIL;
     StartTransactionCommand();
     (void)GetTransactionSnapshot();
     Relation relation = table_open(DatabaseRelationId, AccessShareLock);
@@ -33,9 +38,11 @@ List* list_databases() {
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection))) {
         auto* database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-        if (!database->datallowconn || database->datconnlimit == kInvalidDatabase) continue;
         MemoryContext old = MemoryContextSwitchTo(context);
         all = lappend_oid(all, database->oid);
+        if (database->datallowconn && database->datconnlimit != kInvalidDatabase) {
+            *connectable = lappend_oid(*connectable, database->oid);
+        }
         MemoryContextSwitchTo(old);
     }
     table_endscan(scan);
@@ -45,14 +52,41 @@ List* list_databases() {
     return all;
 }
 
+// Databases with control blocks or work.
+List* databases_in_use() {
+    List* all = pg::databases_of_pool();
+    for (core::CacheIndex i = 0; i < pg::store().max_caches(); ++i) {
+        const core::CacheControl* c = pg::store().control(i);
+        if (core::load_acquire(c->id) == 0) continue;
+        all = list_append_unique_oid(all, core::load_relaxed(c->database));
+    }
+    return all;
+}
+
+// What was left of databases that are not there any more. `in_use` was found out before `all`.
+void forget_dropped(const List* in_use, const List* all) {
+    ListCell* cell;
+    foreach (cell, const_cast<List*>(in_use)) {
+        const Oid database = lfirst_oid(cell);
+        if (list_member_oid(all, database)) continue;
+        pg::store().release_database(database);
+        pg::forget_database(database);
+    }
+}
+
 }  // namespace
 
 void scout(bool again) {
     if (again) {
-        List* all = list_databases();
-        waiting = list_concat(waiting, list_difference_oid(all, known));
+        List* in_use = databases_in_use();
+        List* connectable;
+        List* all = list_databases(&connectable);
+        forget_dropped(in_use, all);
+        waiting = list_concat(waiting, list_difference_oid(connectable, known));
         list_free(known);
-        known = all;
+        known = connectable;
+        list_free(all);
+        list_free(in_use);
     }
     while (!OidIsValid(current) || !pg::unseen(current)) {
         current = InvalidOid;
@@ -61,6 +95,33 @@ void scout(bool again) {
         waiting = list_delete_first(waiting);
         pg::request_look(current);
     }
+}
+
+bool look_at_unsettled() {
+    const uint32 max = pg::store().max_caches();
+    const auto unsettled = [](core::CacheIndex i) {
+        const core::CacheControl* c = pg::store().control(i);
+        return core::load_acquire(c->id) == 0 ? core::kSettled : core::load_relaxed(c->unsettled);
+    };
+    bool any = false;
+    for (core::CacheIndex i = 0; i < max && !any; ++i) any = unsettled(i) != core::kSettled;
+    if (!any) return false;
+    MemoryContext context = CurrentMemoryContext;
+    StartTransactionCommand();
+    const core::Snapshot snapshot = pg::to_core(GetTransactionSnapshot());
+    List* databases = NIL;
+    for (core::CacheIndex i = 0; i < max; ++i) {
+        const core::Xid until = unsettled(i);
+        if (until == core::kSettled || (until > core::kLeftBehind && snapshot.in_progress(until))) {
+            continue;
+        }
+        databases = list_append_unique_oid(databases, pg::store().control(i)->database);
+    }
+    ListCell* cell;
+    foreach (cell, databases) pg::request_look(lfirst_oid(cell));
+    CommitTransactionCommand();
+    MemoryContextSwitchTo(context);
+    return true;
 }
 
 }  // namespace cache_ext::worker

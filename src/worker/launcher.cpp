@@ -108,6 +108,7 @@ extern "C" void cache_ext_launcher_main(Datum) {
     pg::launcher_started();
 
     core::Millis next_sweep = 0;
+    core::Millis next_settling = 0;  // 0: nothing is unsettled
     while (!ShutdownRequestPending) {
         CHECK_FOR_INTERRUPTS();
         bool again = pg::take_databases_changed();
@@ -125,6 +126,10 @@ extern "C" void cache_ext_launcher_main(Datum) {
         if (next_sweep <= now || next_sweep > now + pg::settings.naptime_ms) {
             next_sweep = now + (worker::sweep() ? pg::settings.naptime_ms : worker::kLongestNap);
         }
+        if (next_settling <= now || next_settling > now + pg::settings.naptime_ms) {
+            next_settling = worker::look_at_unsettled() ? now + pg::settings.naptime_ms : 0;
+        }
+        if (next_settling != 0) next = std::min(next, next_settling);
         next = std::min({next, next_sweep, now + worker::kLongestNap, now + worker::learn()});
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
                   static_cast<long>(std::max<core::Millis>(next - now, 0)), PG_WAIT_EXTENSION);

@@ -3,6 +3,7 @@
 #include "worker/workers.hpp"
 
 #include "pg/memory.hpp"
+#include "pg/reclaim.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -108,6 +109,9 @@ void scan_entries(core::Millis now, core::Millis next) {
 
 void look() {
     const core::Millis now = pg::now_ms();
+    // What is read anew settles what it can.
+    if (pg::unsettled_here(pg::to_core(GetActiveSnapshot()))) pg::invalidate_definitions();
+    pg::definitions_ready();
     const core::Millis interval = pg::settings.refresh_interval_ms;
     core::Millis next_scan = pg::scan_due();
     bool refreshable = false;

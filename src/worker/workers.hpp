@@ -15,6 +15,9 @@ void register_launcher();
 // Has the databases that exist looked at, one after the other: call it in every round, with `again`
 // when there may be new ones. Only databases that allow connections.
 void scout(bool again);
+// Has databases looked at where it is not settled which caches are declared; false: there are none.
+// One that waits for a transaction or a worker is asked about again.
+bool look_at_unsettled();
 // Frees values that have expired and that nobody asks for any more, a part of all partitions per
 // call; false: no cache holds any.
 bool sweep();

@@ -49,6 +49,37 @@ TEST_F(StoreRegistry, ACacheIsFoundByDatabaseAndId) {
     EXPECT_FALSE(store->is(kNoCache, 10));
 }
 
+TEST_F(StoreRegistry, WhatIsKnownOfADeclarationGoesWithTheCacheAndItsGeneration) {
+    bool created = false;
+    const CacheIndex a = store->attach(1, 10, mix(1), next_is<3>, &created, Xid{77});
+    const CacheControl* c = store->control(a);
+    EXPECT_EQ(c->unsettled, Xid{77});
+    EXPECT_EQ(store->attach(1, 10, mix(1), next_is<3>, &created, kUnsettled), a);
+    EXPECT_EQ(c->unsettled, Xid{77}) << "whoever finds it has nothing to say";
+    store->settle(a, 10, c->generation, kUnsettled, kSettled);
+    EXPECT_EQ(c->unsettled, Xid{77}) << "somebody else has spoken meanwhile";
+    store->settle(a, 10, c->generation + 1, Xid{77}, kSettled);
+    store->settle(a, 11, c->generation, Xid{77}, kSettled);
+    EXPECT_EQ(c->unsettled, Xid{77}) << "that was said of another";
+    store->settle(a, 10, c->generation, Xid{77}, kSettled);
+    EXPECT_EQ(c->unsettled, kSettled);
+    store->unsettle(a, 11, Xid{78});
+    EXPECT_EQ(c->unsettled, kSettled);
+    store->unsettle(a, 10, Xid{78});
+    EXPECT_EQ(c->unsettled, Xid{78});
+
+    const std::uint32_t generation = c->generation;
+    store->release(a, 10, generation + 1);
+    EXPECT_TRUE(store->is(a, 10));
+    store->release(a, 10, generation);
+    EXPECT_FALSE(store->is(a, 10));
+    store->unsettle(a, 10, Xid{79});
+    ASSERT_EQ(store->attach(1, 10, mix(1), next_is<3>, &created), a);
+    EXPECT_EQ(c->unsettled, kSettled);
+    store->release(a, 10, generation);
+    EXPECT_TRUE(store->is(a, 10)) << "it was made anew";
+}
+
 TEST_F(StoreRegistry, OneCacheTooManyIsRefusedAndRemembered) {
     for (std::uint64_t id = 1; id <= 3; ++id) const TestCache cache(*store, id);
     EXPECT_FALSE(store->exhausted());

@@ -1,0 +1,163 @@
+#include "pg/reclaim.hpp"
+
+#include "pg/definition_rows.hpp"
+#include "pg/fill.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "catalog/pg_extension.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+
+namespace {
+
+struct Block {
+    core::CacheIndex index;
+    uint64 id;
+    uint32 generation;
+    core::Xid unsettled;
+};
+
+bool is_declared(uint64 id, const Definitions* all) {
+    for (int i = 0; all != nullptr && i < all->count; ++i) {
+        if (all->all[i].id == id) return true;
+    }
+    return false;
+}
+
+bool has_ended(core::Xid unsettled, const core::Snapshot& snapshot) {
+    return unsettled <= core::kLeftBehind || !snapshot.in_progress(unsettled);
+}
+
+// What is to be released; in TopMemoryContext.
+Block* planned = nullptr;
+int planned_count = 0;
+int planned_room = 0;
+bool committed = false;
+
+bool left_blocks = false;
+
+void transaction_event(XactEvent event, void*) {
+    if (left_blocks && event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE) {
+        left_blocks = false;
+        invalidate_definitions();
+    }
+    if (event == XACT_EVENT_COMMIT) committed = planned_count > 0;
+    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) forget_releases();
+}
+
+// After the invalidation messages were sent: a session that has not heard of the drop cannot
+// publish any more (it would hear of it first), whatever control block it makes.
+void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
+    if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level || !committed) return;
+    for (int i = 0; i < planned_count; ++i) store().release(planned[i].index, planned[i].id);
+    forget_releases();
+}
+
+}  // namespace
+
+struct Attached {
+    core::Snapshot snapshot;
+    int count;
+    Block blocks[FLEXIBLE_ARRAY_MEMBER];
+};
+
+Attached* attached_blocks() {
+    if (!shared_ready() || RecoveryInProgress() || IsInParallelMode() ||
+        TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        return nullptr;
+    }
+    Attached* attached = nullptr;
+    const uint32 max = store().max_caches();
+    for (core::CacheIndex i = 0; i < max; ++i) {
+        const core::CacheControl* c = store().control(i);
+        const uint64 id = core::load_acquire(c->id);
+        if (id == 0 || core::load_relaxed(c->database) != MyDatabaseId) continue;
+        if (attached == nullptr) {
+            attached = static_cast<Attached*>(
+                palloc0(offsetof(Attached, blocks) + sizeof(Block) * (max - i)));
+        }
+        // A block that goes to another cache meanwhile has another generation.
+        const uint32 generation = core::load_acquire(c->generation);
+        attached->blocks[attached->count++] = {i, id, generation, core::load_relaxed(c->unsettled)};
+    }
+    if (attached == nullptr) return nullptr;
+    InvalidateCatalogSnapshot();
+    attached->snapshot = copy_to_core(GetCatalogSnapshot(ExtensionRelationId));
+    return attached;
+}
+
+void settle(const Attached* attached, const Definitions* all) {
+    for (int i = 0; attached != nullptr && i < attached->count; ++i) {
+        const Block& b = attached->blocks[i];
+        // Whoever made the block may be the one who declares the cache just now; whoever drops it
+        // may be rolled back.
+        if (!has_ended(b.unsettled, attached->snapshot)) continue;
+        if (is_declared(b.id, all)) {
+            if (b.unsettled != core::kSettled) {
+                store().settle(b.index, b.id, b.generation, b.unsettled, core::kSettled);
+            }
+            continue;
+        }
+        // It is gone. The block may go once everybody can know that: until then somebody would make
+        // it anew, and publish what no writer speaks against any more.
+        core::Xid by;
+        if (messages_sent(b.index, attached->snapshot, &by) || b.unsettled == core::kLeftBehind) {
+            store().release(b.index, b.id, b.generation);
+        } else {
+            store().settle(b.index, b.id, b.generation, b.unsettled, core::kLeftBehind);
+        }
+    }
+}
+
+core::Xid unsettled_until() {
+    const TransactionId xid = GetTopTransactionIdIfAny();
+    return TransactionIdIsValid(xid) ? widen(xid) : core::kUnsettled;
+}
+
+void release_after_commit(core::CacheIndex index, uint64 id) {
+    store().unsettle(index, id, unsettled_until());
+    if (planned_count == planned_room) {
+        const int room = std::max(16, 2 * planned_room);
+        const Size bytes = sizeof(Block) * static_cast<Size>(room);
+        planned =
+            static_cast<Block*>(planned == nullptr ? MemoryContextAlloc(TopMemoryContext, bytes)
+                                                   : repalloc(planned, bytes));
+        planned_room = room;
+    }
+    planned[planned_count++] = {index, id, 0, core::kSettled};
+}
+
+void forget_releases() {
+    if (planned != nullptr) pfree(planned);
+    planned = nullptr;
+    planned_count = planned_room = 0;
+    committed = false;
+}
+
+void install_reclaim_callbacks() {
+    RegisterXactCallback(transaction_event, nullptr);
+    RegisterResourceReleaseCallback(resources_released, nullptr);
+}
+
+bool unsettled_here(const core::Snapshot& snapshot) {
+    for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
+        const core::CacheControl* c = store().control(i);
+        const core::Xid unsettled = core::load_relaxed(c->unsettled);
+        if (core::load_relaxed(c->id) != 0 && core::load_relaxed(c->database) == MyDatabaseId &&
+            unsettled != core::kSettled && has_ended(unsettled, snapshot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void look_for_left_blocks() {
+    if (left_blocks || !ActiveSnapshotSet()) return;
+    left_blocks = unsettled_here(to_core(GetActiveSnapshot()));
+}
+
+}  // namespace cache_ext::pg
