@@ -51,7 +51,11 @@ CREATE TABLE cache_ext_internal.cache_dependency (
     key_query   text,                               -- path: maps a changed row to its keys
     key_mask    int NOT NULL,                       -- key columns that key or key_query gives
     path        bigint,
-    inserts     bool NOT NULL                       -- path: an inserted row may change the mapping
+    inserts     bool NOT NULL,                      -- path: an inserted row may change the mapping
+    -- What the relation and the columns were when this was declared. Set by a trigger, whoever writes.
+    declared_as     text[] NOT NULL,                -- schema and name of the relation
+    key_numbers     int2[] NOT NULL,                -- of key, by number
+    column_numbers  int2[]                          -- of columns
 );
 
 CREATE INDEX ON cache_ext_internal.cache_dependency (cache);

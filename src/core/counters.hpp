@@ -49,6 +49,9 @@ enum class Bypass : std::uint8_t {
     kVolatileLoader,    // ALTER FUNCTION made it take a snapshot per statement
     kLostRelation,      // a declared dependency was dropped: what replaces it has no triggers
     kRedefinition,      // the messages of a hard writer that the snapshot sees are not all sent yet
+    kLostName,          // a declared dependency's name is another relation's now, or nobody's
+    kForeignPart,       // a declared dependency has a partition or child on a foreign server
+    kOutdatedPath,      // a key query reads something else than it did when it was declared
     kCount
 };
 

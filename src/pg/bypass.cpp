@@ -1,6 +1,7 @@
 #include "pg/bypass.hpp"
 
 #include "pg/changes.hpp"
+#include "pg/path_checks.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -27,6 +28,22 @@ Bypass bypass_for_session() {
 }
 
 }  // namespace
+
+Bypass bypass_for_lapse(const Definition* d) {
+    switch (d->lapse) {
+        case Lapse::kNone:
+            break;
+        case Lapse::kAsk:
+            return key_queries_hold(d) ? Bypass::kCount : Bypass::kOutdatedPath;
+        case Lapse::kDropped:
+            return Bypass::kLostRelation;
+        case Lapse::kRenamed:
+            return Bypass::kLostName;
+        case Lapse::kForeign:
+            return Bypass::kForeignPart;
+    }
+    return Bypass::kCount;
+}
 
 void count(const Definition* d, core::Counter counter, uint64 n) {
     if (settings.track && shared_ready() && d->index != core::kNoCache) {
@@ -55,7 +72,7 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
         reason = Bypass::kOwnWrite;
     }
     if (reason == Bypass::kCount && d->loader_volatile) reason = Bypass::kVolatileLoader;
-    if (reason == Bypass::kCount && d->relation_lost) reason = Bypass::kLostRelation;
+    if (reason == Bypass::kCount) reason = bypass_for_lapse(d);
     return reason;
 }
 
@@ -101,6 +118,13 @@ const char* bypass_text(Bypass reason) {
             return "the loader is VOLATILE";
         case Bypass::kLostRelation:
             return "a table that the cache depends on was dropped: declare the cache anew";
+        case Bypass::kLostName:
+            return "a table that the cache depends on has lost its name: declare the dependency "
+                   "again";
+        case Bypass::kForeignPart:
+            return "a table that the cache depends on has a partition or child on a foreign server";
+        case Bypass::kOutdatedPath:
+            return "what a key query reads is not known to be what it read when it was declared";
         case Bypass::kCount:
             break;
     }

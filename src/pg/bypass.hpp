@@ -19,6 +19,9 @@ inline bool own_write_below(const Definition* d, const core::EntryTags& tags) {
     return tags.count > static_cast<uint32>(d->mask_count) + 2 && own_write_anywhere();
 }
 
+// Because of a dependency that does not stand any more; kCount: none, as far as it was looked at.
+core::Bypass bypass_for_lapse(const Definition* definition);
+
 // English for the reasons, as cache_explain prints them.
 const char* bypass_text(core::Bypass reason);
 

@@ -4,6 +4,7 @@
 #include "pg/definition_row.hpp"
 #include "pg/memory.hpp"
 #include "pg/shared.hpp"
+#include "pg/standing.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -17,6 +18,8 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
@@ -38,13 +41,25 @@ enum {
     kDepKeyMask,
     kDepPath,
     kDepInserts,
+    kDepDeclaredAs,
+    kDepKeyNumbers,
+    kDepColumnNumbers,
     kDependencyColumns
 };
 
 constexpr ExpectedColumn kDependencyTable[] = {
-    {"id", INT8OID},       {"cache", TEXTOID},        {"relation", REGCLASSOID},
-    {"key", TEXTARRAYOID}, {"columns", TEXTARRAYOID}, {"key_query", TEXTOID},
-    {"key_mask", INT4OID}, {"path", INT8OID},         {"inserts", BOOLOID},
+    {"id", INT8OID},
+    {"cache", TEXTOID},
+    {"relation", REGCLASSOID},
+    {"key", TEXTARRAYOID},
+    {"columns", TEXTARRAYOID},
+    {"key_query", TEXTOID},
+    {"key_mask", INT4OID},
+    {"path", INT8OID},
+    {"inserts", BOOLOID},
+    {"declared_as", TEXTARRAYOID},
+    {"key_numbers", INT2ARRAYOID},
+    {"column_numbers", INT2ARRAYOID},
 };
 static_assert(sizeof(kDependencyTable) / sizeof(kDependencyTable[0]) == kDependencyColumns);
 
@@ -110,32 +125,88 @@ void consume_definition(const Row& row, void* context) {
     loading->budgets = lappend(loading->budgets, budget);
 }
 
-// Column names as attribute numbers of one relation; false if one is missing.
-bool resolve_columns(Oid relation, ArrayType* names, AttrNumber* out, int capacity, int* count) {
-    Datum* values;
-    bool* nulls;
-    deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, count);
-    if (*count > capacity) return false;
-    for (int i = 0; i < *count; ++i) {
-        out[i] = nulls[i] ? 0 : get_attnum(relation, TextDatumGetCString(values[i]));
-        if (!nulls[i] && out[i] <= 0) return false;
-    }
-    return true;
+ArrayType* array_at(const Row& row, int i) {
+    return DatumGetArrayTypeP(row.values[i]);
 }
 
-// The columns of the declared relation, by their numbers in one of its partitions or children.
-int all_columns_of(Oid declared, Oid relation, AttrNumber* out) {
-    int count = 0;
-    for (AttrNumber i = 1;; ++i) {
-        HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(declared), Int16GetDatum(i));
-        if (!HeapTupleIsValid(tuple)) return count;
-        auto* attribute = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
-        const AttrNumber number = attribute->attisdropped
-                                      ? InvalidAttrNumber
-                                      : get_attnum(relation, NameStr(attribute->attname));
-        ReleaseSysCache(tuple);
-        if (number != InvalidAttrNumber) out[count++] = number;
+// The statement that declares the dependency again.
+char* mending_statement(const Definition* d, const Row& row) {
+    const char* cache = quote_literal_cstr(d->name);
+    const char* relation = quote_literal_cstr(name_as_sql(array_at(row, kDepDeclaredAs)));
+    if (!row.nulls[kDepPath]) return psprintf("cache_invalidate_on_path(%s, ...)", cache);
+    if (!row.nulls[kDepKeyQuery]) {
+        return psprintf("cache_invalidate_on_path(%s, %s, %s)", cache, relation,
+                        quote_literal_cstr(row.string(kDepKeyQuery)));
     }
+    const auto array = [&](int i, const char* if_none) {
+        return row.nulls[i] ||
+                       ArrayGetNItems(ARR_NDIM(array_at(row, i)), ARR_DIMS(array_at(row, i))) == 0
+                   ? if_none
+                   : psprintf(", %s", quote_literal_cstr(
+                                          OidOutputFunctionCall(F_ARRAY_OUT, row.values[i])));
+    };
+    const char* columns = array(kDepColumns, "");
+    return psprintf("cache_invalidate_on(%s, %s%s%s)", cache, relation,
+                    array(kDepKey, columns[0] != '\0' ? ", NULL" : ""), columns);
+}
+
+// Declared again, the row goes.
+void add_stale(Definition* d, const Row& row) {
+    if (!row.nulls[kDepPath]) return;
+    auto* id = static_cast<int64*>(palloc(sizeof(int64)));
+    *id = DatumGetInt64(row.values[kDepId]);
+    d->stale = lappend(d->stale, id);
+}
+
+void note_lapse(Definition* d, const Row& row, Lapse lapse) {
+    if (lapse != Lapse::kForeign) add_stale(d, row);
+    if (d->lapse != Lapse::kNone) return;
+    d->lapse = lapse;
+    const char* relation = name_as_sql(array_at(row, kDepDeclaredAs));
+    const char* text = "%s is not the table any more that had this name: SELECT %s";
+    if (lapse == Lapse::kDropped) {
+        text =
+            "%s was dropped: SELECT %s if there is one of that name, else declare the cache anew";
+    } else if (lapse == Lapse::kForeign) {
+        text =
+            "%s has a part on a foreign server, whose changes nobody notices: detach it, or drop "
+            "the cache";
+    }
+    d->lapse_text = psprintf(text, relation, mending_statement(d, row));
+}
+
+void note_widened(Definition* d, const Row& row) {
+    add_stale(d, row);
+    if (d->widened_text != nullptr) return;
+    d->widened_text =
+        psprintf("columns of %s are not what they were: SELECT %s",
+                 name_as_sql(array_at(row, kDepDeclaredAs)), mending_statement(d, row));
+}
+
+// False: the row says nothing any more that changed columns could be mapped by.
+bool resolve_mapping(const Row& row, Oid declared, Oid relation, Dependency* dep) {
+    const Definition* d = dep->definition;
+    ArrayType* names = array_at(row, kDepKey);
+    ArrayType* numbers = array_at(row, kDepKeyNumbers);
+    if (dep->kind == DependencyKind::kPath) {
+        dep->row_columns = make_array<AttrNumber>(MaxHeapAttributeNumber);
+        dep->whole_row = ARR_HASNULL(names);
+        if (dep->whole_row) {
+            dep->row_column_count = all_columns_of(declared, relation, dep->row_columns);
+            return true;
+        }
+        return resolve_columns(declared, relation, names, numbers, dep->row_columns,
+                               MaxHeapAttributeNumber, &dep->row_column_count);
+    }
+    int count;
+    if (!resolve_columns(declared, relation, names, numbers, dep->key, kMaxKeyColumns, &count)) {
+        return false;
+    }
+    // A key column of another type, or with other ideas of what is equal, maps to nothing any more.
+    for (int i = 0; i < count; ++i) {
+        if (dep->key[i] != 0 && !gives_key(relation, dep->key[i], d->key_types[i])) return false;
+    }
+    return true;
 }
 
 ColumnMask mask_of(const Row& row) {
@@ -182,43 +253,25 @@ void add_pending(Loading* loading, Oid relation, const Row& row, Definition* d, 
                : !row.nulls[kDepPath]   ? DependencyKind::kLookup
                                         : DependencyKind::kKey;
     dep.path = DatumGetInt64(row.values[dep.kind == DependencyKind::kLookup ? kDepPath : kDepId]);
-    int count = 0;
-    bool resolved = usable;
-    if (resolved && dep.kind != DependencyKind::kPath) {
-        resolved = resolve_columns(relation, DatumGetArrayTypeP(row.values[kDepKey]), dep.key,
-                                   kMaxKeyColumns, &count);
-        for (int i = 0; resolved && i < count; ++i) {
-            // A key column whose type was changed maps to nothing any more.
-            resolved = dep.key[i] == 0 ||
-                       getBaseType(get_atttype(relation, dep.key[i])) == d->key_types[i] ||
-                       (d->key_types[i] == TEXTOID &&
-                        getBaseType(get_atttype(relation, dep.key[i])) == VARCHAROID);
-        }
-    }
-    if (resolved && dep.kind == DependencyKind::kPath) {
-        dep.row_columns = make_array<AttrNumber>(MaxHeapAttributeNumber);
-        ArrayType* names = DatumGetArrayTypeP(row.values[kDepKey]);
-        if (ARR_HASNULL(names)) {
-            dep.whole_row = true;
-            dep.row_column_count = all_columns_of(declared, relation, dep.row_columns);
-        } else {
-            resolved = resolve_columns(relation, names, dep.row_columns, MaxHeapAttributeNumber,
-                                       &dep.row_column_count);
-        }
-    }
     dep.all_columns = row.nulls[kDepColumns];
-    if (resolved && !dep.all_columns) {
+    if (!dep.all_columns) {
         dep.columns = make_array<AttrNumber>(MaxHeapAttributeNumber);
-        ArrayType* names = DatumGetArrayTypeP(row.values[kDepColumns]);
-        resolved = !array_contains_nulls(names) &&
-                   resolve_columns(relation, names, dep.columns, MaxHeapAttributeNumber,
-                                   &dep.column_count);
+        // A column that was renamed or dropped: every change matters.
+        dep.all_columns = row.nulls[kDepColumnNumbers] ||
+                          array_contains_nulls(array_at(row, kDepColumns)) ||
+                          !resolve_columns(declared, relation, array_at(row, kDepColumns),
+                                           array_at(row, kDepColumnNumbers), dep.columns,
+                                           MaxHeapAttributeNumber, &dep.column_count);
+        if (dep.all_columns) note_widened(d, row);
     }
-    if (!resolved) {
-        // A column was renamed or dropped: every change concerns the whole cache.
+    if (!usable || !resolve_mapping(row, declared, relation, &dep)) {
+        d->path_lost |= dep.kind != DependencyKind::kKey;
+        // Every change concerns the whole cache.
         dep.all_columns = true;
         dep.kind = DependencyKind::kKey;
         dep.mask = 0;
+        memset(dep.key, 0, sizeof(dep.key));
+        note_widened(d, row);
     }
     loading->pending = lappend(loading->pending, p);
 }
@@ -228,13 +281,13 @@ void consume_dependency(const Row& row, void* context) {
     Definition* d = find_in(loading->definitions, row.string(kDepCache));
     const Oid declared = DatumGetObjectId(row.values[kDepRelation]);
     if (d == nullptr) return;
-    if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(declared))) {
-        d->relation_lost = true;
-        return;
-    }
+    const Lapse lapse = lapse_of(declared, array_at(row, kDepDeclaredAs));
+    if (lapse != Lapse::kNone) note_lapse(d, row, lapse);
+    if (lapse == Lapse::kDropped) return;
 
     const bool usable = mask_fits(row, d) && add_mask(mask_of(row), d);
 
+    if (has_foreign_part(declared)) note_lapse(d, row, Lapse::kForeign);
     ListCell* cell;
     foreach (cell, find_all_inheritors(declared, NoLock, nullptr)) {
         add_pending(loading, lfirst_oid(cell), row, d, declared, usable);
@@ -290,6 +343,26 @@ void find_covered_lookups(Definitions* all) {
                 lookup.covers_updates |= same_keys && notices_all_of(key, lookup);
             }
         }
+    }
+}
+
+void find_paths(Definitions* all) {
+    for (int i = 0; i < all->relation_count; ++i) {
+        const RelationDependencies& r = all->relations[i];
+        for (int k = 0; k < r.count; ++k) {
+            const Dependency& dep = r.dependencies[k];
+            if (dep.kind != DependencyKind::kPath || dep.declared != r.relation) continue;
+            Definition& d = all->all[dep.definition - all->all];
+            const size_t size = sizeof(Dependency*) * (d.path_count + 1);
+            d.paths = static_cast<const Dependency**>(d.path_count == 0 ? palloc(size)
+                                                                        : repalloc(d.paths, size));
+            d.paths[d.path_count++] = &dep;
+        }
+    }
+    for (int i = 0; i < all->count; ++i) {
+        Definition& d = all->all[i];
+        const bool asks = d.loader_name == nullptr && (d.path_count > 0 || d.path_lost);
+        if (asks && d.lapse == Lapse::kNone) d.lapse = Lapse::kAsk;
     }
 }
 
@@ -361,11 +434,8 @@ const char* dependency_fault(const Row& row, const Definition* d) {
     if (d != nullptr && d->broken == nullptr && !mask_fits(row, d)) {
         return "its key_mask is not that of its key";
     }
-    AttrNumber* numbers = make_array<AttrNumber>(MaxHeapAttributeNumber);
-    int count;
     for (ArrayType* names : {key, columns}) {
-        if (names != nullptr &&
-            !resolve_columns(relation, names, numbers, MaxHeapAttributeNumber, &count)) {
+        if (names != nullptr && !columns_exist(relation, names)) {
             return "its relation has no such columns";
         }
     }
@@ -404,6 +474,7 @@ void read_definitions(Definitions* all) {
     scan_table(all->dependency_table, consume_dependency, &loading);
     build_relation_index(&loading);
     find_covered_lookups(all);
+    find_paths(all);
 }
 
 }  // namespace cache_ext::pg

@@ -11,10 +11,21 @@
 
 namespace cache_ext::pg {
 
+// Why a declared dependency does not tell any more what the loader reads: the cache is bypassed.
+enum class Lapse : uint8 {
+    kNone,
+    kAsk,      // no loader, but key queries: whether these hold has to be asked at every read
+    kDropped,  // its relation is not there any more
+    kRenamed,  // what it was declared on by name is another relation now, or none
+    kForeign   // it has a partition or child on a foreign server
+};
+
 struct PinnedSetting {
     const char* name;
     const char* value;
 };
+
+struct Dependency;
 
 struct Definition {
     char name[NAMEDATALEN];
@@ -61,7 +72,13 @@ struct Definition {
     // a dependency maps.
     int mask_count;
     ColumnMask masks[core::kMaxTags];
-    bool relation_lost;  // a declared dependency is on a relation that is not there any more
+    Lapse lapse;         // of the first dependency that has lapsed
+    char* lapse_text;    // which one, and what mends it
+    char* widened_text;  // the same of one that concerns the whole cache now; nullptr: none
+    bool path_lost;      // a row of a path dependency cannot be used as such
+    int path_count;
+    const Dependency** paths;  // on the relations that they were declared on
+    List* stale;               // int64*: ids of rows that have lapsed or widened
     // Tables it depends on, partitions and children included.
     int relation_count;
     Oid* relations;

@@ -4,10 +4,12 @@
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
 #include "pg/load.hpp"
+#include "pg/mending.hpp"
 #include "pg/paths.hpp"
 #include "pg/pool.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
+#include "pg/standing.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -303,6 +305,14 @@ void check_relation(Oid relation) {
                         errmsg("a cache cannot depend on \"%s\"", get_rel_name(relation)),
                         errhint("%s", hint)));
     }
+    if (has_foreign_part(relation)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                 errmsg("a cache cannot depend on \"%s\", which has a partition or child on a "
+                        "foreign server",
+                        get_rel_name(relation)),
+                 errhint("Changes made there cannot be noticed: rely on a short ttl.")));
+    }
     if (IsCatalogRelationOid(relation)) {
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("a cache cannot depend on the system catalog \"%s\"",
@@ -355,7 +365,7 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     if (!PG_ARGISNULL(3)) check_columns(relation, PG_GETARG_ARRAYTYPE_P(3));
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     ensure_triggers(relation);
-    insert_dependency(row);
+    replace_stale_keys(d, insert_dependency(row));
     SPI_finish();
     PG_RETURN_VOID();
 }
@@ -394,6 +404,7 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
         lookup.inserts = shape.inserts[i];
         insert_dependency(lookup);
     }
+    replace_stale_paths(d, path);
     SPI_finish();
     PG_RETURN_VOID();
 }

@@ -87,6 +87,8 @@ Explanation miss(const Definition* d, const Key& key, const core::Snapshot& snap
     if (!messages_sent(d->index, snapshot, &redefines)) {
         return {"bypass", bypass_text(core::Bypass::kRedefinition), redefines};
     }
+    const core::Bypass never = reason_not_to_fill(d);
+    if (never != core::Bypass::kCount) return {"bypass", bypass_text(never), 0};
     core::Bypass not_published = core::Bypass::kCount;
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
         not_published = core::Bypass::kTransactionWrote;

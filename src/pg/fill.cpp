@@ -1,6 +1,7 @@
 #include "pg/fill.hpp"
 
 #include "pg/bypass.hpp"
+#include "pg/path_checks.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/tasks.hpp"
@@ -150,6 +151,13 @@ bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core:
     return true;
 }
 
+Bypass reason_not_to_fill(const Definition* d) {
+    if (d->loader_volatile) return Bypass::kVolatileLoader;
+    const Bypass reason = bypass_for_lapse(d);
+    if (reason == Bypass::kCount && !key_queries_hold(d)) return Bypass::kOutdatedPath;
+    return reason;
+}
+
 const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,
                                       uint32 reads) {
     // Publishing needs functions and definitions as they are for this snapshot: a transaction that
@@ -164,7 +172,11 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
     }
     AcceptInvalidationMessages();
     const Definition* fresh = refresh_if_older(d);
-    return fresh != nullptr && control_block(fresh) != core::kNoCache ? fresh : nullptr;
+    if (fresh == nullptr || control_block(fresh) == core::kNoCache) return nullptr;
+    const Bypass reason = reason_not_to_fill(fresh);
+    if (reason == Bypass::kCount) return fresh;
+    for (uint32 i = 0; i < reads; ++i) count_bypass(fresh, reason);
+    return nullptr;
 }
 
 void enter_load(const core::Snapshot& snapshot, Load* load) {

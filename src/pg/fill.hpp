@@ -46,6 +46,8 @@ inline void check_outer_snapshot(const core::Snapshot& s) {
 // Have all hard writers of the cache that the snapshot sees sent their invalidation messages? If
 // not, *by is one that has not, 0 if that is not known.
 bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core::Xid* by);
+// What keeps all values of the cache, as it is declared, from being published; kCount: nothing.
+core::Bypass reason_not_to_fill(const Definition* definition);
 // The definition whose loader may fill the cache under this snapshot, which is the active one;
 // nullptr: load for the reader alone. Counts `reads` bypasses then.
 const Definition* definition_for_fill(const Definition* definition, const core::Snapshot& snapshot,

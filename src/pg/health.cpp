@@ -252,7 +252,7 @@ const char* declaration_fault(const Definition* d) {
     if (d->accessor_taken) return "its accessor is another function than it was declared with";
     if (d->loader_taken) return "its loader is another function than it was declared with";
     if (!OidIsValid(d->accessor)) return "its accessor was dropped";
-    if (d->relation_lost) return "a table that it depends on was dropped";
+    if (d->lapse == Lapse::kDropped) return d->lapse_text;
     if (d->loader_name != nullptr && !OidIsValid(d->loader)) return "its loader was dropped";
     if (d->loader_changed) return "its loader returns another type than it did";
     if (d->loader_volatile) return "its loader is VOLATILE";
@@ -401,6 +401,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     const Caches caches = visible_caches();
     if (caches.count == 0 && !all) PG_RETURN_VOID();
     put_row(set, check_declarations(caches));
+    put_row(set, check_dependencies());
     put_row(set, check_triggers());
     if (!shared_ready()) PG_RETURN_VOID();
     put_row(set, check_untriggered(caches));

@@ -39,5 +39,7 @@ void define_health_settings();
 // Triggers of the tables that caches of the current user depend on, as they are and as they were
 // made (health_triggers.cpp).
 HealthCheck check_triggers();
+// What these caches depend on: does it still mean what it did (health_dependencies.cpp)?
+HealthCheck check_dependencies();
 
 }  // namespace cache_ext::pg

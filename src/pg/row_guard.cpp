@@ -13,6 +13,7 @@
 #include "pg/paths.hpp"
 #include "pg/pool.hpp"
 #include "pg/shared.hpp"
+#include "pg/standing.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -225,11 +226,12 @@ PG_FUNCTION_INFO_V1(cache_definition_changed_1_0);
 
 // Everybody has to know of what is changed, too.
 extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
-    const Change c = checked_change(fcinfo);
+    Change c = checked_change(fcinfo);
     if (c.old_row == nullptr && c.new_row == nullptr) refuse(c);
     // Subscribing to all tables of another database declares nothing here.
     if (IsLogicalWorker()) return PointerGetDatum(nullptr);
     if (c.old_row != nullptr && !declaring()) refuse(c);
+    if (c.dependency && c.new_row != nullptr) c.new_row = remember_meaning(c.relation, c.new_row);
     HeapTuple result = c.new_row != nullptr ? c.new_row : c.old_row;
     if (c.new_row != nullptr && c.dependency) check_dependency(c);
     if (c.new_row != nullptr && !c.dependency) result = checked_definition(c);

@@ -169,7 +169,7 @@ CREATE VIEW items AS SELECT owner, amount FROM item;
 :look
 UPDATE item SET amount = 27 WHERE owner = 2;
 :look
--- The table under another name, in another schema.
+-- The table under another name, in another schema: not what the declaration says, so not cached.
 ALTER TABLE item RENAME TO thing;
 UPDATE thing SET amount = 28 WHERE owner = 2;
 :look
