@@ -2,8 +2,10 @@
 #include "pg/changes.hpp"
 #include "pg/definitions.hpp"
 #include "pg/hooks.hpp"
+#include "pg/new_owners.hpp"
 #include "pg/pool.hpp"
 #include "pg/reclaim.hpp"
+#include "pg/reserved_names.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "worker/workers.hpp"
@@ -23,6 +25,8 @@ extern "C" void _PG_init(void) {
     if (!preloading) return;
     pg::install_shared_memory_hooks();
     pg::install_utility_hooks();
+    pg::install_reserved_names();
+    pg::install_new_owners();
     pg::install_notice_callbacks();
     pg::install_reclaim_callbacks();
     worker::register_launcher();

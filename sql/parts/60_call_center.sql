@@ -1,3 +1,44 @@
+-- What it calls, by names that nobody else can add to: in the extension's schema whoever declares caches
+-- could put a function beside cache_create that fits better. Their bodies are parsed here and now.
+CREATE FUNCTION cache_ext_internal.cache_create(
+    name text, loader regprocedure DEFAULT NULL, ttl interval DEFAULT '5 min', refresh_at float8 DEFAULT 0.8,
+    max_entries int DEFAULT NULL, max_memory text DEFAULT NULL, budget text DEFAULT NULL,
+    load_all regprocedure DEFAULT NULL, sync_every interval DEFAULT NULL,
+    key_types regtype[] DEFAULT NULL, value_type regtype DEFAULT NULL
+) RETURNS void LANGUAGE sql VOLATILE
+RETURN @extschema@.cache_create(
+    name => $1, loader => $2, ttl => $3, refresh_at => $4, max_entries => $5, max_memory => $6, budget => $7,
+    load_all => $8, sync_every => $9, key_types => $10, value_type => $11);
+
+CREATE FUNCTION cache_ext_internal.cache_invalidate_on(
+    name text, relation regclass, key text[], columns text[]
+) RETURNS void LANGUAGE sql VOLATILE
+RETURN @extschema@.cache_invalidate_on($1, $2, $3, $4);
+
+CREATE FUNCTION cache_ext_internal.cache_invalidate_on_path(
+    name text, relation regclass, key_query text
+) RETURNS void LANGUAGE sql VOLATILE
+RETURN @extschema@.cache_invalidate_on_path($1, $2, $3);
+
+CREATE FUNCTION cache_ext_internal.require_own_functions(app_schema regnamespace, names text[])
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$$
+DECLARE
+    theirs text := (SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid)
+                    FROM pg_proc AS p
+                    WHERE p.pronamespace = app_schema AND p.proname = ANY (names)
+                    AND p.proowner <> current_user::regrole);
+BEGIN
+    IF theirs IS NOT NULL THEN
+        RAISE EXCEPTION 'a loader''s name is taken by a function of another role: %', theirs
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('The caches run their loaders as %I, so these must be that role''s: drop '
+                                'the functions, or ALTER FUNCTION ... OWNER TO %I.', current_user,
+                                current_user);
+    END IF;
+END
+$$;
+
 -- The call-centre caches: binds seven caches to the tables of a SaaS whose users
 -- run agents that make calls. It uses nothing but the public functions above.
 --
@@ -33,6 +74,7 @@ DECLARE
     with_tools     boolean;
     optional       text[];
     loader         text;
+    loader_names   text[];
 
     -- What every loader is, apart from its query.
     loader_is CONSTANT text :=
@@ -137,7 +179,8 @@ BEGIN
     INTO existing
     FROM unnest(cache_names) WITH ORDINALITY AS c (name, position)
     WHERE EXISTS (SELECT FROM pg_proc AS p
-                  WHERE p.pronamespace = '@extschema@'::regnamespace
+                  WHERE p.pronamespace = (SELECT e.extnamespace FROM pg_extension AS e
+                                           WHERE e.extname = 'cache_ext')
                   AND p.proname = 'cache_get_' || c.name);
     IF existing IS NOT NULL THEN
         RAISE EXCEPTION 'call-centre caches are installed already: %',
@@ -228,6 +271,11 @@ BEGIN
     WHERE a.attrelid = agents AND a.attname IN ('type', 'status', 'description')
     AND a.attnum > 0 AND NOT a.attisdropped;
     agent_columns := agent_columns || optional;
+
+    -- A loader runs as the caller from now on. Whoever owns a function of its name already could
+    -- change what it does, or have a call mean another one.
+    loader_names := (SELECT array_agg('cache_load_' || n) FROM unnest(cache_names || 'all_agent_tools'::text) AS n);
+    PERFORM cache_ext_internal.require_own_functions(app_schema, loader_names);
 
     -- The loaders. A status is compared as text so that an enum works as well, whether
     -- or not it has every label.
@@ -586,6 +634,8 @@ $loader$ $sql$, app, loader_is, tools_json);
         EXECUTE format('REVOKE ALL ON FUNCTION %I.cache_load_all_agent_tools() FROM PUBLIC', app);
     END IF;
 
+    PERFORM cache_ext_internal.require_own_functions(app_schema, loader_names);
+
     -- A first run with no key finds here, and not at the first read, what the check
     -- above cannot see: a table that the caller may not read, a type without sums.
     FOREACH loader IN ARRAY ARRAY['dashboard(uuid)', 'dashboard_analytics(uuid, jsonb)',
@@ -594,77 +644,77 @@ $loader$ $sql$, app, loader_is, tools_json);
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %I.cache_load_%s FROM PUBLIC', app, loader);
         EXECUTE format('SELECT %I.cache_load_%s', app,
-                       replace(replace(loader, 'uuid', 'NULL'), 'jsonb', 'NULL'));
+                       replace(replace(loader, 'uuid', 'NULL::uuid'), 'jsonb', 'NULL::jsonb'));
     END LOOP;
 
     -- The caches, each followed by everything that its loader reads.
-    PERFORM @extschema@.cache_create(
+    PERFORM cache_ext_internal.cache_create(
         'dashboard', format('%I.cache_load_dashboard(uuid)', app)::regprocedure,
         ttl => '10 min', refresh_at => 0.8, max_entries => 500, max_memory => '50MB');
-    PERFORM @extschema@.cache_invalidate_on('dashboard', users, '{id}', '{id,credits}');
-    PERFORM @extschema@.cache_invalidate_on('dashboard', agents, '{user_id}',
+    PERFORM cache_ext_internal.cache_invalidate_on('dashboard', users, '{id}', '{id,credits}');
+    PERFORM cache_ext_internal.cache_invalidate_on('dashboard', agents, '{user_id}',
                                             '{id,user_id,name,is_active}');
-    PERFORM @extschema@.cache_invalidate_on('dashboard', calls, '{user_id}', call_columns);
-    PERFORM @extschema@.cache_invalidate_on_path('dashboard', lead_analytics, lead_to_user);
+    PERFORM cache_ext_internal.cache_invalidate_on('dashboard', calls, '{user_id}', call_columns);
+    PERFORM cache_ext_internal.cache_invalidate_on_path('dashboard', lead_analytics, lead_to_user);
 
-    PERFORM @extschema@.cache_create(
+    PERFORM cache_ext_internal.cache_create(
         'dashboard_analytics',
         format('%I.cache_load_dashboard_analytics(uuid, jsonb)', app)::regprocedure,
         ttl => '15 min', refresh_at => 0.8, budget => 'dashboard');
-    PERFORM @extschema@.cache_invalidate_on('dashboard_analytics', users, ARRAY['id', NULL],
+    PERFORM cache_ext_internal.cache_invalidate_on('dashboard_analytics', users, ARRAY['id', NULL],
                                             '{id}');
-    PERFORM @extschema@.cache_invalidate_on('dashboard_analytics', agents, ARRAY['user_id', NULL],
+    PERFORM cache_ext_internal.cache_invalidate_on('dashboard_analytics', agents, ARRAY['user_id', NULL],
                                             '{id,user_id,name}');
-    PERFORM @extschema@.cache_invalidate_on('dashboard_analytics', calls, ARRAY['user_id', NULL],
+    PERFORM cache_ext_internal.cache_invalidate_on('dashboard_analytics', calls, ARRAY['user_id', NULL],
                                             call_columns);
-    PERFORM @extschema@.cache_invalidate_on_path(
+    PERFORM cache_ext_internal.cache_invalidate_on_path(
         'dashboard_analytics', lead_analytics,
         format('SELECT user_id, NULL::jsonb FROM %I.calls WHERE id = $1.call_id', app));
 
-    PERFORM @extschema@.cache_create(
+    PERFORM cache_ext_internal.cache_create(
         'agent', format('%I.cache_load_agent(uuid)', app)::regprocedure,
         ttl => '15 min', refresh_at => 0.7, max_entries => 1000, max_memory => '30MB');
-    PERFORM @extschema@.cache_invalidate_on('agent', agents, '{id}', agent_columns);
-    PERFORM @extschema@.cache_invalidate_on(
+    PERFORM cache_ext_internal.cache_invalidate_on('agent', agents, '{id}', agent_columns);
+    PERFORM cache_ext_internal.cache_invalidate_on(
         'agent', calls, '{agent_id}',
         '{agent_id,status,duration_minutes,credits_used,created_at}');
 
-    PERFORM @extschema@.cache_create(
+    PERFORM cache_ext_internal.cache_create(
         'agents', format('%I.cache_load_agents(uuid)', app)::regprocedure,
         ttl => '15 min', refresh_at => 0.7, budget => 'agent');
-    PERFORM @extschema@.cache_invalidate_on('agents', users, '{id}', '{id}');
-    PERFORM @extschema@.cache_invalidate_on('agents', agents, '{user_id}', agent_columns);
-    PERFORM @extschema@.cache_invalidate_on(
+    PERFORM cache_ext_internal.cache_invalidate_on('agents', users, '{id}', '{id}');
+    PERFORM cache_ext_internal.cache_invalidate_on('agents', agents, '{user_id}', agent_columns);
+    PERFORM cache_ext_internal.cache_invalidate_on(
         'agents', calls, '{user_id}',
         '{user_id,agent_id,status,duration_minutes,credits_used,created_at}');
 
-    PERFORM @extschema@.cache_create(
+    PERFORM cache_ext_internal.cache_create(
         'agent_performance', format('%I.cache_load_agent_performance(uuid)', app)::regprocedure,
         ttl => '5 min', refresh_at => 0.8, max_entries => 200, max_memory => '20MB');
-    PERFORM @extschema@.cache_invalidate_on('agent_performance', agents, '{id}', '{id,name}');
-    PERFORM @extschema@.cache_invalidate_on(
+    PERFORM cache_ext_internal.cache_invalidate_on('agent_performance', agents, '{id}', '{id,name}');
+    PERFORM cache_ext_internal.cache_invalidate_on(
         'agent_performance', calls, '{agent_id}',
         '{id,agent_id,status,duration_minutes,credits_used,created_at}');
-    PERFORM @extschema@.cache_invalidate_on(
+    PERFORM cache_ext_internal.cache_invalidate_on(
         'agent_performance', format('%I.agent_analytics', app)::regclass, '{agent_id}',
         rollup_columns);
-    PERFORM @extschema@.cache_invalidate_on_path('agent_performance', lead_analytics,
+    PERFORM cache_ext_internal.cache_invalidate_on_path('agent_performance', lead_analytics,
                                                  lead_to_agent);
 
-    PERFORM @extschema@.cache_create(
+    PERFORM cache_ext_internal.cache_create(
         'agent_config', ttl => '30 min', refresh_at => NULL,
         key_types => '{uuid}', value_type => 'json');
 
     IF with_tools THEN
-        PERFORM @extschema@.cache_create(
+        PERFORM cache_ext_internal.cache_create(
             'agent_tools', format('%I.cache_load_agent_tools(uuid)', app)::regprocedure,
             ttl => '5 min', refresh_at => 0.8,
             load_all => format('%I.cache_load_all_agent_tools()', app)::regprocedure,
             sync_every => '60 s');
-        PERFORM @extschema@.cache_invalidate_on('agent_tools', agents, '{id}', '{id}');
-        PERFORM @extschema@.cache_invalidate_on('agent_tools', agent_tools, '{agent_id}',
+        PERFORM cache_ext_internal.cache_invalidate_on('agent_tools', agents, '{id}', '{id}');
+        PERFORM cache_ext_internal.cache_invalidate_on('agent_tools', agent_tools, '{agent_id}',
                                                 '{agent_id,tool_id,config,is_active}');
-        PERFORM @extschema@.cache_invalidate_on_path(
+        PERFORM cache_ext_internal.cache_invalidate_on_path(
             'agent_tools', tools,
             format('SELECT agent_id FROM %I.agent_tools WHERE tool_id = $1.id', app));
     ELSE

@@ -64,8 +64,10 @@ const Definition* definition_by_index(core::CacheIndex index) {
 }  // namespace
 
 bool may_see(const Definition* d) {
+    // Without its accessor it is still the business of whoever declared it.
+    const Oid owner = OidIsValid(d->accessor) ? d->owner : d->declared_owner;
     return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
-           (OidIsValid(d->owner) && has_privs_of_role(GetUserId(), d->owner));
+           (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner));
 }
 
 void find_control_blocks() {
