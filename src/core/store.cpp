@@ -153,6 +153,7 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
     store_relaxed(c.max_entries, 0);
     store_relaxed(c.max_bytes, 0);
     store_relaxed(c.stale_for, 0);
+    store_relaxed(c.put_only, false);
     c.stats_reset = 0;
     c.last_error[0] = '\0';
     c.counters.reset();
@@ -206,6 +207,7 @@ void Store::set_limits(CacheIndex cache, const Limits& limits) {
     store_relaxed(c.max_entries, limits.max_entries);
     store_relaxed(c.max_bytes, limits.max_bytes);
     store_relaxed(c.stale_for, limits.stale_for);
+    store_relaxed(c.put_only, limits.put_only);
     store_relaxed(c.budget, limits.budget == kNoCache ? cache : limits.budget);
 }
 

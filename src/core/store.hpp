@@ -114,6 +114,7 @@ struct Limits {
     std::uint64_t max_bytes;    // 0: not limited
     CacheIndex budget;          // kNoCache: its own
     Millis stale_for = 0;       // how long values may be served after they became old
+    bool put_only = false;      // see CacheControl
 };
 
 // An entry as the next load finds it, whether it may be served or not.

@@ -68,7 +68,7 @@ char* set_function_body(const Declaration& d, const char* query) {
 }
 
 // ERROR 42723 if the extension's schema has a function of that name, ours or anybody's: calls could
-// mean that one. Elsewhere one changes what a call means.
+// mean that one.
 void require_free(const char* name) {
     CatCList* others = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
     Oid taken = InvalidOid;
@@ -76,9 +76,7 @@ void require_free(const char* name) {
         auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&others->members[i]->tuple));
         if (proc->pronamespace == extension_schema()) taken = proc->oid;
     }
-    const bool overload = others->n_members > 0;
     ReleaseSysCacheList(others);
-    if (overload) collect_hard_database();
     if (!OidIsValid(taken)) return;
     const char* function = format_procedure_qualified(taken);
     ereport(ERROR,

@@ -4,6 +4,7 @@
 #include "pg/guarded.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/memory.hpp"
+#include "pg/own_ddl.hpp"
 #include "pg/paths.hpp"
 #include "pg/puts.hpp"
 #include "pg/reclaim.hpp"
@@ -134,7 +135,6 @@ bool register_tag(const core::WrittenTag& written, core::Xid xid,
 }
 
 void register_change(const Change& change, const core::Snapshot& now_snapshot) {
-    if (change.hard && now.preparing) mark_hard_survivor();
     const core::CacheIndex index = control_block_of(change.cache);
     core::WrittenTag written = {change.tag, change.kind, change.hard, index};
     // A cache without a control block has no entries; its keys' rings remember the writer all the
@@ -160,6 +160,7 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
     drop_outdated_puts(tag, cache, kind);
     if (now.committing) {
         Change change = {tag, cache, kind, hard, 1};
+        if (hard && now.preparing) mark_hard_survivor(MyDatabaseId, cache);
         register_change(change, to_core(GetLatestSnapshot()));
         return;
     }
@@ -270,6 +271,19 @@ void load_definitions(void*) {
     load_definitions_without_waiting();
 }
 
+// Over a restart nothing but locks tells of which caches a prepared transaction is a hard writer.
+void mark_hard_changes() {
+    constexpr int kMaxMarks = 16;
+    const auto hard = [](const Change& change) { return change.hard; };
+    if (std::count_if(now.changes, now.changes + now.count, hard) > kMaxMarks) {
+        mark_hard_survivor(MyDatabaseId, 0);
+        return;
+    }
+    for (int i = 0; i < now.count; ++i) {
+        if (now.changes[i].hard) mark_hard_survivor(MyDatabaseId, now.changes[i].cache);
+    }
+}
+
 // Every cache that has a control block; those that have none yet will distrust what was before.
 void register_whole_database(const core::Snapshot& snapshot) {
     for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
@@ -278,12 +292,13 @@ void register_whole_database(const core::Snapshot& snapshot) {
         register_tag({c->whole_tag, core::TagKind::kWhole, true, i}, own_xid(), snapshot);
     }
     store().note_exhausted();
-    if (now.preparing) mark_hard_survivor();
+    if (now.preparing) mark_hard_survivor(MyDatabaseId, 0);
 }
 
 bool changed_cache(uint64 id) {
     return std::any_of(now.changes, now.changes + now.count,
-                       [&](const Change& change) { return change.cache == id; });
+                       [&](const Change& change) { return change.cache == id; }) ||
+           ddl_concerns_here(id);
 }
 
 void register_all() {
@@ -296,10 +311,13 @@ void register_all() {
         definitions_loaded() || guarded(load_definitions, nullptr,
                                         "definitions cannot be read, all caches are invalidated");
     hold_definitions(true);
+    collect_ddl(sure);
     if (sure && dependency_relation_count() > 0) collect_unseen_changes();
     resolve_paths();
-    if (sure && now.count == 0) return;
+    if (sure && now.count == 0 && !ddl_to_register()) return;
     const core::Snapshot snapshot = copy_to_core(GetLatestSnapshot());
+    if (now.preparing) mark_hard_changes();
+    register_ddl(snapshot, now.preparing);
     for (int i = 0; i < now.count; ++i) register_change(now.changes[i], snapshot);
     if (sure) {
         collect_reloads(changed_cache);
@@ -315,6 +333,7 @@ void forget_everything() {
     land();
     forget_reloads();
     forget_paths();
+    forget_ddl();
     transaction_ended_for_definitions();
     free_retired_definitions();
 }
@@ -382,6 +401,7 @@ void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId
     subtransaction_ended_for_paths(level, committed);
     if (!committed) {
         transaction_aborted_for_definitions();
+        subtransaction_aborted_for_ddl();
         subtransaction_aborted_for_flights(level);
     }
     if (now.context == nullptr) return;
@@ -450,22 +470,6 @@ void collect_hard_relation(Oid relation) {
     }
 }
 
-void collect_hard_database() {
-    for (int i = 0; i < definition_count(); ++i) {
-        const Definition* d = definition_at(i);
-        // What is put does not come from functions or views.
-        if (d->loader_name == nullptr && d->value_is_base) continue;
-        collect_whole(d->id, true);
-    }
-}
-
-void collect_hard_rows() {
-    for (int i = 0; i < definition_count(); ++i) {
-        const Definition* d = definition_at(i);
-        if (!d->value_is_base) collect_whole(d->id, true);
-    }
-}
-
 bool changed_by_this_transaction(const Definition* d, const Key& key) {
     if (!pgstat_track_counts) return true;
     if (now.count > 0) {
@@ -477,7 +481,7 @@ bool changed_by_this_transaction(const Definition* d, const Key& key) {
     for (int i = 0; i < d->relation_count; ++i) {
         if (has_changed_rows(d->relations[i])) return true;
     }
-    return false;
+    return own_ddl_concerns(d);
 }
 
 const char* what_was_changed(const Definition* d, const Key& key) {
@@ -489,6 +493,7 @@ const char* what_was_changed(const Definition* d, const Key& key) {
         const char* name = get_rel_name(d->relations[i]);
         return name != nullptr ? psprintf("table %s", quote_identifier(name)) : "a table";
     }
+    if (own_ddl_concerns(d)) return "definitions in the catalogs";
     return "what its loader reads through other caches, or a part of the key";
 }
 
@@ -502,7 +507,7 @@ bool changed_something_cached() {
             if (dependencies_of(relation) != nullptr && has_changed_rows(relation)) return true;
         }
     }
-    return false;
+    return own_ddl_concerns_anything();
 }
 
 bool committing() {
@@ -533,6 +538,10 @@ void release_database_at_commit() {
 
 void register_now(const core::WrittenTag& written, core::Xid xid) {
     register_tag(written, xid, to_core(GetLatestSnapshot()));
+}
+
+void register_with(const core::WrittenTag& written, core::Xid xid, const core::Snapshot& snapshot) {
+    register_tag(written, xid, snapshot);
 }
 
 }  // namespace cache_ext::pg

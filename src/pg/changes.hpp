@@ -18,11 +18,8 @@ void collect_change(const Definition* definition, ColumnMask mask, const uint64*
 void collect_key(uint64 cache_id, core::Tag key);
 // The whole cache. hard: see core/writers.hpp.
 void collect_whole(uint64 cache_id, bool hard);
-// Hard, for all caches that depend on a relation, or for all of this database.
+// Hard, for all caches that depend on a relation.
 void collect_hard_relation(Oid relation);
-void collect_hard_database();
-// The caches whose stored values may contain rows.
-void collect_hard_rows();
 
 // Has this transaction changed what the value for `key` may depend on? Only meaningful in a
 // transaction with an XID.
@@ -47,5 +44,7 @@ void release_database_at_commit();
 
 // Registers a tag of this transaction now; for announcements.
 void register_now(const core::WrittenTag& written, core::Xid xid);
+// The same with a snapshot that is newer than the beginning of the registration.
+void register_with(const core::WrittenTag& written, core::Xid xid, const core::Snapshot& snapshot);
 
 }  // namespace cache_ext::pg

@@ -1,4 +1,5 @@
 // Definitions meet shared memory: the control block of each cache.
+#include "pg/ddl_writers.hpp"
 #include "pg/definitions.hpp"
 #include "pg/paths.hpp"
 #include "pg/reclaim.hpp"
@@ -22,8 +23,10 @@ bool register_survivors(uint64 id, core::CacheIndex index, core::Tag whole) {
     int count;
     bool complete = survivors(&all, &count);
     for (int i = 0; i < count; ++i) {
-        store().register_writer({whole, core::TagKind::kWhole, all[i].hard, index, true},
-                                all[i].xid, core::Ended{});
+        const bool hard = is_hard_survivor(all[i].xid, id);
+        if (all[i].database != MyDatabaseId && !hard) continue;
+        store().register_writer({whole, core::TagKind::kWhole, hard, index, true}, all[i].xid,
+                                core::Ended{});
         complete = announce_prepared(id, all[i].xid) && complete;
     }
     return complete;
@@ -39,7 +42,10 @@ core::CacheIndex attach_control_block(uint64 id) {
     const core::CacheIndex index =
         store().attach(MyDatabaseId, id, tag, next_xid, &created, unsettled_until());
     if (index == core::kNoCache) look_for_left_blocks();
-    if (created) request_look(MyDatabaseId);
+    if (created) {
+        request_look(MyDatabaseId);
+        register_ddl_writers(index, tag);
+    }
     if (created && register_survivors(id, index, tag) && !store().exhausted()) {
         store().trust(index);
     }

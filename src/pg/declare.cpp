@@ -349,8 +349,6 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     drop_accessors(d);
     SPI_finish();
     if (shared_ready()) {
-        // Values of other caches whose loaders read this one must not outlive it.
-        collect_hard_database();
         release_at_commit(id);
     }
     PG_RETURN_VOID();

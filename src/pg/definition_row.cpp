@@ -246,6 +246,7 @@ void read_times(const Row& row, Definition* d) {
 void read_limits(const Row& row, Definition* d) {
     d->limits.budget = core::kNoCache;
     d->limits.stale_for = d->stale_ms;
+    d->limits.put_only = d->loader_name == nullptr && d->value_is_base;
     if (!row.nulls[kMaxEntries]) {
         const int32 entries = DatumGetInt32(row.values[kMaxEntries]);
         if (entries <= 0) is_broken(d, "its max_entries is out of range");

@@ -1,9 +1,12 @@
-// Statements that change what even older snapshots read, so that agreement about writers is not
-// enough: they register as hard writers. And those that need a database without our workers in it.
+// Statements and their hooks: what changes rows past triggers and old snapshots, which no message
+// of the catalogs tells (catalog_changes.hpp has those), and what else has to be known in time.
 #include "pg/hooks.hpp"
 
+#include "pg/catalog_changes.hpp"
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
+#include "pg/leave_database.hpp"
+#include "pg/own_ddl.hpp"
 #include "pg/pool.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
@@ -11,21 +14,15 @@
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
-#include "access/htup_details.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
-#include "commands/dbcommands.h"
+#include "catalog/pg_proc.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
-#include "utils/syscache.h"
 #include "utils/lsyscache.h"
-#include "utils/catcache.h"
-#include "utils/acl.h"
 }
 
 namespace cache_ext::pg {
@@ -34,40 +31,11 @@ namespace {
 ProcessUtility_hook_type previous_utility = nullptr;
 object_access_hook_type previous_object_access = nullptr;
 
-// What a statement concerns.
-struct Effect {
-    bool database;    // every cache of this database
-    bool rows;        // those whose values may contain rows
-    List* relations;  // Oids: these, and their partitions and children
-};
+// Is the statement at hand one of our own?
+bool own_statement = false;
 
-void add_relation(Effect* effect, RangeVar* name) {
-    if (name == nullptr) return;
-    const Oid relation = RangeVarGetRelid(name, NoLock, true);
-    if (!OidIsValid(relation)) return;
-    if (get_rel_relkind(relation) == RELKIND_VIEW) {
-        effect->database = true;  // who reads it is not known
-        return;
-    }
-    effect->relations =
-        list_concat_unique_oid(effect->relations, find_all_inheritors(relation, NoLock, nullptr));
-}
-
-// A new relation that hides one of the same name from a search path.
-void add_new_relation(Effect* effect, const RangeVar* name) {
-    if (name == nullptr || name->relpersistence == RELPERSISTENCE_TEMP) return;
-    CatCList* others = SearchSysCacheList1(RELNAMENSP, CStringGetDatum(name->relname));
-    effect->database |= others->n_members > 0;
-    ReleaseSysCacheList(others);
-}
-
-void create_table(const CreateStmt* create, Effect* effect) {
-    // A new partition or child belongs to what its parents' readers see.
-    ListCell* cell;
-    foreach (cell, create->inhRelations) {
-        add_relation(effect, static_cast<RangeVar*>(lfirst(cell)));
-    }
-    add_new_relation(effect, create->relation);
+Oid find(const RangeVar* name) {
+    return name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
 }
 
 bool copy_freezes(const CopyStmt* copy) {
@@ -79,220 +47,125 @@ bool copy_freezes(const CopyStmt* copy) {
     return false;
 }
 
-void alter_table(const AlterTableStmt* alter, Effect* effect) {
-    if (alter->objtype == OBJECT_VIEW || alter->objtype == OBJECT_TYPE) {
-        effect->database = true;
-        return;
-    }
-    if (alter->objtype != OBJECT_TABLE && alter->objtype != OBJECT_FOREIGN_TABLE &&
-        alter->objtype != OBJECT_MATVIEW) {
-        return;
-    }
-    add_relation(effect, alter->relation);
-    effect->rows = true;
-    ListCell* cell;
-    foreach (cell, alter->cmds) {
-        auto* command = static_cast<AlterTableCmd*>(lfirst(cell));
-        if (command->def != nullptr && IsA(command->def, PartitionCmd)) {
-            add_relation(effect, reinterpret_cast<PartitionCmd*>(command->def)->name);
-        }
-    }
-}
-
-Effect effect_of(Node* statement) {
-    Effect effect = {};
+// The relation whose rows the statement changes for old snapshots, too.
+Oid rows_changed_for_all(Node* statement) {
     switch (nodeTag(statement)) {
-        case T_AlterTableStmt:
-            alter_table(reinterpret_cast<AlterTableStmt*>(statement), &effect);
-            break;
         case T_RefreshMatViewStmt:
-            add_relation(&effect, reinterpret_cast<RefreshMatViewStmt*>(statement)->relation);
-            break;
+            return find(reinterpret_cast<RefreshMatViewStmt*>(statement)->relation);
         case T_CopyStmt: {
             auto* copy = reinterpret_cast<CopyStmt*>(statement);
-            if (copy->is_from && copy_freezes(copy)) add_relation(&effect, copy->relation);
-            break;
-        }
-        case T_CreateStmt:
-            create_table(reinterpret_cast<CreateStmt*>(statement), &effect);
-            break;
-        case T_CreateForeignTableStmt:
-            create_table(&reinterpret_cast<CreateForeignTableStmt*>(statement)->base, &effect);
-            break;
-        case T_CreateTableAsStmt:
-            add_new_relation(&effect, reinterpret_cast<CreateTableAsStmt*>(statement)->into->rel);
-            break;
-        case T_RenameStmt: {
-            auto* rename = reinterpret_cast<RenameStmt*>(statement);
-            if (rename->renameType == OBJECT_TABLE || rename->renameType == OBJECT_COLUMN) {
-                add_relation(&effect, rename->relation);
-                if (rename->renameType == OBJECT_TABLE) effect.database = true;
-            } else if (rename->renameType != OBJECT_DATABASE && rename->renameType != OBJECT_ROLE &&
-                       rename->renameType != OBJECT_INDEX) {
-                effect.database = true;
-            }
-            break;
-        }
-        case T_ViewStmt:
-            effect.database = reinterpret_cast<ViewStmt*>(statement)->replace;
-            add_new_relation(&effect, reinterpret_cast<ViewStmt*>(statement)->view);
-            break;
-        case T_DefineStmt:
-        case T_CreateDomainStmt:
-        case T_CreateEnumStmt:
-        case T_CreateRangeStmt:
-        case T_CompositeTypeStmt:
-        case T_CreateFunctionStmt:  // an overload changes what a call means, too
-        case T_AlterFunctionStmt:
-        case T_AlterObjectSchemaStmt:
-        case T_AlterOwnerStmt:
-        case T_AlterTypeStmt:
-        case T_AlterEnumStmt:
-        case T_AlterDomainStmt:
-        case T_AlterOperatorStmt:
-        case T_AlterTSConfigurationStmt:
-        case T_AlterTSDictionaryStmt:
-        case T_CreatePolicyStmt:
-        case T_AlterPolicyStmt:
-        case T_RuleStmt:
-        case T_CreateCastStmt:
-        case T_DropOwnedStmt:
-        case T_ReassignOwnedStmt:
-            effect.database = true;
-            break;
-        case T_GrantStmt: {
-            // What a loader's owner may no longer read must not be served any more.
-            auto* grant = reinterpret_cast<GrantStmt*>(statement);
-            effect.database = !grant->is_grant && grant->targtype == ACL_TARGET_OBJECT;
-            break;
-        }
-        case T_DropStmt: {
-            // Whatever may have hidden another of its name. Tables are noticed one by one as they
-            // go (object_access), whoever drops them.
-            const ObjectType type = reinterpret_cast<DropStmt*>(statement)->removeType;
-            effect.database = type != OBJECT_TABLE && type != OBJECT_INDEX &&
-                              type != OBJECT_SEQUENCE && type != OBJECT_TRIGGER &&
-                              type != OBJECT_MATVIEW && type != OBJECT_FOREIGN_TABLE &&
-                              type != OBJECT_EVENT_TRIGGER && type != OBJECT_PUBLICATION &&
-                              type != OBJECT_STATISTIC_EXT;
-            break;
-        }
-        default:
-            break;
-    }
-    return effect;
-}
-
-// The database that nobody may be connected to for this statement, or InvalidOid.
-Oid database_to_leave(Node* statement) {
-    switch (nodeTag(statement)) {
-        case T_DropdbStmt:
-            return get_database_oid(reinterpret_cast<DropdbStmt*>(statement)->dbname, true);
-        case T_AlterDatabaseStmt: {
-            auto* alter = reinterpret_cast<AlterDatabaseStmt*>(statement);
-            ListCell* cell;
-            foreach (cell, alter->options) {
-                if (strcmp(static_cast<DefElem*>(lfirst(cell))->defname, "tablespace") == 0) {
-                    return get_database_oid(alter->dbname, true);
-                }
-            }
-            return InvalidOid;
-        }
-        case T_RenameStmt: {
-            auto* rename = reinterpret_cast<RenameStmt*>(statement);
-            return rename->renameType == OBJECT_DATABASE ? get_database_oid(rename->subname, true)
-                                                         : InvalidOid;
-        }
-        case T_CreatedbStmt: {
-            ListCell* cell;
-            foreach (cell, reinterpret_cast<CreatedbStmt*>(statement)->options) {
-                auto* option = static_cast<DefElem*>(lfirst(cell));
-                if (strcmp(option->defname, "template") == 0 && option->arg != nullptr) {
-                    return get_database_oid(defGetString(option), true);
-                }
-            }
-            return get_database_oid("template1", true);
+            return copy->is_from && copy_freezes(copy) ? find(copy->relation) : InvalidOid;
         }
         default:
             return InvalidOid;
     }
 }
 
-// have_createdb_privilege() is not to be had in every minor version.
-bool may_create_databases() {
-    if (superuser()) return true;
-    HeapTuple role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
-    if (!HeapTupleIsValid(role)) return false;
-    const bool may = reinterpret_cast<Form_pg_authid>(GETSTRUCT(role))->rolcreatedb;
-    ReleaseSysCache(role);
-    return may;
-}
-
-// May others than its owner copy this database?
-bool is_template(Oid database) {
-    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
-    if (!HeapTupleIsValid(tuple)) return false;
-    const bool is = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datistemplate;
-    ReleaseSysCache(tuple);
-    return is;
-}
-
-void collect(const Effect& effect) {
-    if (effect.database) collect_hard_database();
-    if (effect.rows) collect_hard_rows();
+void collect(Oid relation) {
+    if (!OidIsValid(relation)) return;
     ListCell* cell;
-    foreach (cell, effect.relations) collect_hard_relation(lfirst_oid(cell));
+    foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
+        collect_hard_relation(lfirst_oid(cell));
+    }
 }
 
-void run(PlannedStmt* statement, const char* query, bool read_only_tree,
-         ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
-         DestReceiver* receiver, QueryCompletion* completion) {
-    if (previous_utility != nullptr) {
-        previous_utility(statement, query, read_only_tree, context, parameters, environment,
-                         receiver, completion);
-    } else {
-        standard_ProcessUtility(statement, query, read_only_tree, context, parameters, environment,
-                                receiver, completion);
+struct Call {
+    PlannedStmt* statement;
+    const char* query;
+    bool read_only_tree;
+    ProcessUtilityContext context;
+    ParamListInfo parameters;
+    QueryEnvironment* environment;
+    DestReceiver* receiver;
+    QueryCompletion* completion;
+};
+
+pg_noinline void run(const Call& c) {
+    (previous_utility != nullptr ? previous_utility : standard_ProcessUtility)(
+        c.statement, c.query, c.read_only_tree, c.context, c.parameters, c.environment, c.receiver,
+        c.completion);
+}
+
+pg_noinline void run_and_forget(const Call& c, Oid database) {
+    keep_workers_out_of(database);
+    run(c);
+    if (IsA(c.statement->utilityStmt, DropdbStmt)) forget_database(database);
+}
+
+pg_noinline void run_without_workers(const Call& c, Oid database) {
+    PG_TRY();
+    { run_and_forget(c, database); }
+    PG_CATCH();
+    {
+        let_workers_into(database);
+        PG_RE_THROW();
     }
+    PG_END_TRY();
+    let_workers_into(database);
+    const Node* node = c.statement->utilityStmt;
+    note_databases_changed();
+    if (IsA(node, DropdbStmt)) store().release_database(database);
+}
+
+// They give a table new storage with the same rows.
+pg_noinline void run_rewrite(const Call& c) {
+    Node* node = c.statement->utilityStmt;
+    const Oid relation =
+        IsA(node, ClusterStmt) ? find(reinterpret_cast<ClusterStmt*>(node)->relation) : InvalidOid;
+    begin_harmless_rewrite(relation);
+    PG_TRY();
+    { run(c); }
+    PG_FINALLY();
+    { end_harmless_rewrite(); }
+    PG_END_TRY();
+    if (OidIsValid(relation) && IsTransactionState()) note_harmless_rewrite(relation);
+}
+
+// Statements that it runs in turn, in event triggers for one, are not our own.
+pg_noinline void run_as(const Call& c, bool own) {
+    const bool outer = own_statement;
+    own_statement = own;
+    PG_TRY();
+    { run(c); }
+    PG_FINALLY();
+    { own_statement = outer; }
+    PG_END_TRY();
 }
 
 void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
              ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
              DestReceiver* receiver, QueryCompletion* completion) {
+    const Call call = {statement,  query,       read_only_tree, context,
+                       parameters, environment, receiver,       completion};
     Node* node = statement->utilityStmt;
-    const Oid leave = shared_ready() && IsTransactionState() ? database_to_leave(node) : InvalidOid;
-    // Whoever may not run the statement has no say about our workers.
-    const bool may_run =
-        OidIsValid(leave) &&
-        (pg_database_ownercheck(leave, GetUserId()) ||
-         (IsA(node, CreatedbStmt) && is_template(leave) && may_create_databases()));
-    if (may_run) {
-        PG_TRY();
-        {
-            keep_workers_out_of(leave);
-            run(statement, query, read_only_tree, context, parameters, environment, receiver,
-                completion);
-            if (IsA(node, DropdbStmt)) forget_database(leave);
-        }
-        PG_FINALLY();
-        { let_workers_into(leave); }
-        PG_END_TRY();
-        note_databases_changed();
-        if (IsA(node, DropdbStmt)) store().release_database(leave);
+    if (!IsTransactionState()) {
+        run(call);
         return;
     }
-    if (IsA(node, TransactionStmt) && IsTransactionState()) note_survivors();
-    if (IsTransactionState() && GetCommandLogLevel(node) == LOGSTMT_DDL) note_ddl();
-    Effect effect = {};
-    const bool look = shared_ready() && IsTransactionState() && !RecoveryInProgress();
-    // A new accessor changes nothing for the caches that exist.
-    if (!take_own_ddl() && look) effect = effect_of(node);
-    // Before, too: afterwards a child that has left its parent is nobody's business any more, and
-    // DETACH PARTITION CONCURRENTLY commits in between.
-    collect(effect);
-    run(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
-    if (IsTransactionState()) collect(effect);
+    const Oid leave = shared_ready() ? database_to_leave(node) : InvalidOid;
+    if (OidIsValid(leave)) {
+        run_without_workers(call, leave);
+        return;
+    }
+    if (IsA(node, TransactionStmt)) note_survivors();
+    const bool ddl = GetCommandLogLevel(node) == LOGSTMT_DDL;
+    if (ddl) note_ddl();
+    const bool look = shared_ready() && !RecoveryInProgress();
+    if (IsA(node, ClusterStmt) || IsA(node, VacuumStmt)) {
+        run_rewrite(call);
+        return;
+    }
+    const Oid changed = look ? rows_changed_for_all(node) : InvalidOid;
+    collect(changed);
+    run_as(call, take_own_ddl());
+    if (IsTransactionState()) collect(changed);
+    if (look && ddl && committing() && IsTransactionState()) register_late_ddl();
     if (IsA(node, AlterDatabaseStmt)) note_databases_changed();  // it may allow connections now
+}
+
+bool is_called(Oid relation, const char* name) {
+    const char* own = get_rel_name(relation);
+    return own != nullptr && strcmp(own, name) == 0;
 }
 
 void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
@@ -309,13 +182,19 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
         note_schedule_change();
         release_database_at_commit();
     }
+    if (access == OAT_POST_CREATE && class_id == ProcedureRelationId && own_statement) {
+        note_own_function(object_id);
+    }
     if (class_id != RelationRelationId) return;
     if (access != OAT_TRUNCATE && access != OAT_DROP) return;
     note_ddl();
-    // Called before the catalogs change, so what depends on the relation can still be read.
-    collect_hard_relation(object_id);
-    if (access == OAT_TRUNCATE) note_collected(object_id);
-    if (access == OAT_DROP && definitions_ready() && object_id == definition_table()) {
+    if (access == OAT_TRUNCATE) {
+        collect_hard_relation(object_id);
+        note_collected(object_id);
+    }
+    // Called before the catalogs change, so what was declared can still be read.
+    if (access == OAT_DROP && is_called(object_id, "cache_definition") && definitions_ready() &&
+        object_id == definition_table()) {
         note_schedule_change();
         for (int i = 0; i < definition_count(); ++i) {
             collect_whole(definition_at(i)->id, true);

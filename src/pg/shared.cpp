@@ -1,6 +1,7 @@
 #include "pg/postgres.hpp"
 
 #include "pg/clear.hpp"
+#include "pg/ddl_writers.hpp"
 #include "pg/flights.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/settings.hpp"
@@ -55,9 +56,10 @@ void request() {
     RequestAddinShmemSpace(loading_state_bytes());
     RequestAddinShmemSpace(clock_bytes());
     RequestAddinShmemSpace(survivors_bytes());
+    RequestAddinShmemSpace(ddl_writers_bytes());
     RequestAddinShmemSpace(flights_bytes());
     RequestAddinShmemSpace(clear_bytes());
-    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 4);
+    RequestNamedLWLockTranche(kTranche, static_cast<int>(core::Store::lock_count(options())) + 5);
 }
 
 void startup() {
@@ -76,6 +78,7 @@ void startup() {
     attach_survivors(&locks[core::Store::lock_count(options()) + 1].lock);
     attach_flights(&locks[core::Store::lock_count(options()) + 2].lock);
     attach_loading_state(&locks[core::Store::lock_count(options()) + 3].lock);
+    attach_ddl_writers(&locks[core::Store::lock_count(options()) + 4].lock);
     attach_clear();
     shared.store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
     shared.store.set_eviction(static_cast<core::Eviction>(settings.eviction));

@@ -27,18 +27,20 @@ Survivors* list = nullptr;
 LWLock* list_lock = nullptr;
 bool known_here = false;
 
-// SQL's advisory locks have 1 or 2 in the last field.
-LOCKTAG hard_tag(Oid database, core::Xid xid) {
+// SQL's advisory locks have 1 or 2 in the last field. Caches whose ids fold to the same number are
+// taken for one another, which does no harm.
+LOCKTAG hard_tag(Oid database, core::Xid xid, uint64 cache) {
     LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, database, static_cast<uint32>(xid), 0, 0xCE);
+    const auto folded = static_cast<uint32>(cache ^ cache >> 32);
+    SET_LOCKTAG_ADVISORY(tag, database, static_cast<uint32>(xid), cache == 0 ? 0 : folded | 1,
+                         0xCE);
     return tag;
 }
 
 constexpr LOCKMODE kHardMode = RowExclusiveLock;
 constexpr LOCKMODE kProbeMode = ShareLock;  // conflicts with the other, not with itself
 
-bool is_hard(const Survivor& s) {
-    const LOCKTAG tag = hard_tag(s.database, s.xid);
+bool is_locked(const LOCKTAG& tag) {
     // A full lock table, too, means the worst.
     if (LockAcquireExtended(&tag, kProbeMode, false, true, false, nullptr) ==
         LOCKACQUIRE_NOT_AVAIL) {
@@ -58,11 +60,10 @@ int look(Survivor* out) {
         // A process that is not in the array keeps what it was last used for, and its place of
         // then.
         if (TransactionIdIsValid(proc.xid) && ProcGlobal->xids[proc.pgxactoff] == proc.xid) {
-            out[n++] = {widen(proc.xid), proc.databaseId, false};
+            out[n++] = {widen(proc.xid), proc.databaseId};
         }
     }
     LWLockRelease(ProcArrayLock);
-    for (int i = 0; i < n; ++i) out[i].hard = is_hard(out[i]);
     return n;
 }
 
@@ -85,9 +86,15 @@ void attach_survivors(LWLock* lock) {
     if (!found) memset(static_cast<void*>(list), 0, survivors_bytes());
 }
 
-void mark_hard_survivor() {
-    const LOCKTAG tag = hard_tag(MyDatabaseId, U64FromFullTransactionId(GetTopFullTransactionId()));
+void mark_hard_survivor(Oid database, uint64 cache) {
+    const LOCKTAG tag =
+        hard_tag(database, U64FromFullTransactionId(GetTopFullTransactionId()), cache);
     LockAcquire(&tag, kHardMode, false, false);
+}
+
+bool is_hard_survivor(core::Xid xid, uint64 cache) {
+    return is_locked(hard_tag(MyDatabaseId, xid, cache)) ||
+           is_locked(hard_tag(MyDatabaseId, xid, 0)) || is_locked(hard_tag(InvalidOid, xid, 0));
 }
 
 // Two processes may look at the same time; nobody can end one of those before the first has written
@@ -118,8 +125,7 @@ bool survivors(const Survivor** all, int* count) {
     *all = nullptr;
     if (!known_here) return false;
     Survivor* here = room();
-    const auto ours = [](const Survivor& s) { return s.database == MyDatabaseId; };
-    *count = static_cast<int>(std::copy_if(list->all, list->all + list->count, here, ours) - here);
+    *count = static_cast<int>(std::copy_n(list->all, list->count, here) - here);
     *all = here;
     return true;
 }

@@ -1,0 +1,43 @@
+// What this transaction's DDL changes for cached values, told by what was changed in the catalogs.
+//
+// PostgreSQL keeps the invalidation messages of a transaction: they say which rows of which
+// catalogs it has changed, whatever statement, function or extension did it. They are there for
+// nothing when there was no DDL. Each message is either understood, by comparing the rows it speaks
+// of before and after, or counts as harmful; so nothing is missed for not being on a list.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "nodes/pg_list.h"
+#include "storage/sinval.h"
+}
+
+namespace cache_ext::pg {
+
+struct CatalogEffect {
+    bool database;    // all caches of this database
+    bool everywhere;  // all caches of the server
+    List* databases;  // Oids: all caches of these
+    List* relations;  // Oids: caches that depend on them
+
+    bool none() const { return !database && !everywhere && databases == NIL && relations == NIL; }
+};
+
+// What has been changed so far, in the current memory context. To be called at the top level of the
+// transaction, outside any error to be survived; never raises one: what cannot be told counts as
+// the worst. final: the transaction is about to commit, so others are told (ddl_writers.hpp).
+CatalogEffect effect_of_catalog_changes(bool final);
+
+// CLUSTER and VACUUM give tables new storage with the same rows, for all snapshots. To be called by
+// the utility hook before, after, and, if it was one table inside a transaction, after success.
+void begin_harmless_rewrite(Oid relation);
+void end_harmless_rewrite();
+void note_harmless_rewrite(Oid relation);
+
+// Functions that the extension makes for a cache: not anybody's DDL.
+void note_own_function(Oid function);
+
+void forget_catalog_changes();
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,35 @@
+// What the invalidation messages of a transaction speak of, and what that means for cached values.
+#pragma once
+
+#include "pg/catalog_changes.hpp"
+#include "pg/catalog_roles.hpp"
+
+namespace cache_ext::pg {
+
+struct Judge {
+    Sides sides;
+    Roles roles;
+    CatalogEffect effect;
+    bool final;      // see effect_of_catalog_changes()
+    bool announced;  // this transaction is on the list of DDL writers
+};
+
+// May raise an error.
+CatalogEffect judge_messages(const SharedInvalidationMessage* messages, int count, bool final);
+
+// One relation that a message names. Adds hashes of its rules to *rules (uint32 as Oids): messages
+// about these need no other explanation.
+void judge_relation(Judge* judge, Oid relation, bool want_rules, List** rules);
+
+// Has a relation, type or function that is new a name that others have, or make at the same time?
+// Then what that name means may have changed. Announces the transaction before it looks.
+bool takes_relation_name(Judge* judge, HeapTuple pg_class_row);
+bool takes_name(Judge* judge, const Catalog& catalog, const char* name, Oid self);
+
+// Nobody but the session that made it finds what is in there.
+bool is_temporary(Oid schema);
+
+bool rewritten_harmlessly(Oid relation, Oid from, Oid to);
+bool is_own_function(Oid function);
+
+}  // namespace cache_ext::pg
