@@ -8,7 +8,6 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
@@ -35,7 +34,6 @@ constexpr Catalog kParents = {InheritsRelationId, InheritsRelidSeqnoIndexId,
                               Anum_pg_inherits_inhrelid};
 constexpr Catalog kChildren = {InheritsRelationId, InheritsParentIndexId,
                                Anum_pg_inherits_inhparent};
-constexpr Catalog kIndexes = {IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid};
 
 // Columns of pg_class that say nothing about what a query returns, or nothing that other catalogs
 // do not say as well.
@@ -112,14 +110,6 @@ void judge_columns(Judge* judge, Oid relation, Oid owner) {
     if (list_length(columns.gone) != matched || list_length(columns.come) != matched) {
         judge->effect.database = true;
     }
-}
-
-// A unique index that has gone: what was concluded from it about keys may not hold.
-void judge_lost_index(Judge* judge, Oid index) {
-    const RowPair row = row_of(&judge->sides, kIndexes, index);
-    if (row.before == nullptr) return;
-    const auto* form = form_of<FormData_pg_index>(row.before);
-    if (form->indisunique) add_relation(judge, form->indrelid);
 }
 
 void judge_relatives(Judge* judge, const Catalog& catalog, Oid relation) {
@@ -235,7 +225,6 @@ void judge_relation(Judge* judge, Oid relation, bool want_rules, List** rules) {
     } else if (row.after != nullptr) {
         judge_existing(judge, row);
     } else if (is_index(c)) {
-        judge_lost_index(judge, relation);
         if (takes_relation_name(judge, row.before)) judge->effect.database = true;
     } else {
         judge->effect.database = true;  // whatever named it means something else now

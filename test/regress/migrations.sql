@@ -57,6 +57,7 @@ CALL try('CREATE TABLE fresh (id int PRIMARY KEY, a int UNIQUE, b serial, accoun
 CALL try('CREATE INDEX ON fresh (b)');
 CALL try('CREATE INDEX ON account (owner)');
 CALL try('CREATE UNIQUE INDEX account_unique ON account (owner)');
+CALL try('DROP INDEX account_unique');
 CALL try('ALTER TABLE fresh ADD CHECK (a > 0)');
 CALL try('ALTER TABLE account ALTER note SET DEFAULT ''x''');
 CALL try('ALTER TABLE account ALTER owner SET NOT NULL');
@@ -113,7 +114,6 @@ CALL try('ALTER TABLE invoice_child NO INHERIT invoice');
 CALL try('ALTER TABLE invoice_child INHERIT invoice');
 CALL try('ALTER TABLE invoice DISABLE TRIGGER USER');
 CALL try('ALTER TABLE invoice DROP CONSTRAINT invoice_pkey');
-CALL try('DROP INDEX account_unique');
 CALL try('SELECT cache_alter(''i'', ''{"ttl": "1 min"}'')');
 SELECT caches, statement FROM emptied ORDER BY position;
 TRUNCATE emptied;
