@@ -55,7 +55,8 @@ CREATE TABLE cache_ext_internal.cache_dependency (
     -- What the relation and the columns were when this was declared. Set by a trigger, whoever writes.
     declared_as     text[] NOT NULL,                -- schema and name of the relation
     key_numbers     int2[] NOT NULL,                -- of key, by number
-    column_numbers  int2[]                          -- of columns
+    column_numbers  int2[],                         -- of columns
+    by_name         bool NOT NULL                   -- the relation's name alone meant it
 );
 
 CREATE INDEX ON cache_ext_internal.cache_dependency (cache);

@@ -38,6 +38,7 @@ Bypass bypass_for_lapse(const Definition* d) {
         case Lapse::kDropped:
             return Bypass::kLostRelation;
         case Lapse::kRenamed:
+        case Lapse::kHidden:
             return Bypass::kLostName;
         case Lapse::kForeign:
             return Bypass::kForeignPart;

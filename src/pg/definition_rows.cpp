@@ -44,6 +44,7 @@ enum {
     kDepDeclaredAs,
     kDepKeyNumbers,
     kDepColumnNumbers,
+    kDepByName,
     kDependencyColumns
 };
 
@@ -60,6 +61,7 @@ constexpr ExpectedColumn kDependencyTable[] = {
     {"declared_as", TEXTARRAYOID},
     {"key_numbers", INT2ARRAYOID},
     {"column_numbers", INT2ARRAYOID},
+    {"by_name", BOOLOID},
 };
 static_assert(sizeof(kDependencyTable) / sizeof(kDependencyTable[0]) == kDependencyColumns);
 
@@ -151,15 +153,19 @@ char* mending_statement(const Definition* d, const Row& row) {
 }
 
 // Declared again, the row goes.
-void add_stale(Definition* d, const Row& row) {
+void add_id(const Row& row, List** ids) {
     if (!row.nulls[kDepPath]) return;
-    auto* id = static_cast<int64*>(palloc(sizeof(int64)));
+    auto* id = make<int64>();
     *id = DatumGetInt64(row.values[kDepId]);
-    d->stale = lappend(d->stale, id);
+    *ids = lappend(*ids, id);
 }
 
 void note_lapse(Definition* d, const Row& row, Lapse lapse) {
-    if (lapse != Lapse::kForeign) add_stale(d, row);
+    if (lapse == Lapse::kHidden) {
+        add_id(row, &d->hidden);
+    } else if (lapse != Lapse::kForeign) {
+        add_id(row, &d->stale);
+    }
     if (d->lapse != Lapse::kNone) return;
     d->lapse = lapse;
     const char* relation = name_as_sql(array_at(row, kDepDeclaredAs));
@@ -167,6 +173,10 @@ void note_lapse(Definition* d, const Row& row, Lapse lapse) {
     if (lapse == Lapse::kDropped) {
         text =
             "%s was dropped: SELECT %s if there is one of that name, else declare the cache anew";
+    } else if (lapse == Lapse::kHidden) {
+        text =
+            "%s is hidden by another table of its name on the search_path: SELECT %s, and the same "
+            "for the other one";
     } else if (lapse == Lapse::kForeign) {
         text =
             "%s has a part on a foreign server, whose changes nobody notices: detach it, or drop "
@@ -176,7 +186,7 @@ void note_lapse(Definition* d, const Row& row, Lapse lapse) {
 }
 
 void note_widened(Definition* d, const Row& row) {
-    add_stale(d, row);
+    add_id(row, &d->stale);
     if (d->widened_text != nullptr) return;
     d->widened_text =
         psprintf("columns of %s are not what they were: SELECT %s",
@@ -284,6 +294,9 @@ void consume_dependency(const Row& row, void* context) {
     const Lapse lapse = lapse_of(declared, array_at(row, kDepDeclaredAs));
     if (lapse != Lapse::kNone) note_lapse(d, row, lapse);
     if (lapse == Lapse::kDropped) return;
+    const Oid by_name =
+        DatumGetBool(row.values[kDepByName]) ? meant_by_name(d, declared) : declared;
+    if (OidIsValid(by_name) && by_name != declared) note_lapse(d, row, Lapse::kHidden);
 
     const bool usable = mask_fits(row, d) && add_mask(mask_of(row), d);
 
@@ -363,6 +376,7 @@ void find_paths(Definitions* all) {
         Definition& d = all->all[i];
         const bool asks = d.loader_name == nullptr && (d.path_count > 0 || d.path_lost);
         if (asks && d.lapse == Lapse::kNone) d.lapse = Lapse::kAsk;
+        all->lapsed = all->lapsed || d.lapse == Lapse::kRenamed || d.lapse == Lapse::kHidden;
     }
 }
 

@@ -22,6 +22,7 @@ struct Definitions {
     Definition* all;
     int relation_count;
     RelationDependencies* relations;
+    bool lapsed;           // a dependency may stand again when names change
     HTAB* by_relation;     // Oid -> RelationSlot
     Definitions* retired;  // an older load, to be freed when the transaction ends
 };

@@ -73,6 +73,10 @@ void function_changed(Datum, int, uint32) {
     out_of_date();
 }
 
+void name_changed(Datum, int, uint32) {
+    if (current != nullptr && current->lapsed) out_of_date();
+}
+
 void role_changed(Datum, int, uint32) {
     ++generation_of_definitions;
 }
@@ -301,6 +305,9 @@ Oid invalidate_trigger() {
 void install_definition_callbacks() {
     CacheRegisterRelcacheCallback(relation_changed, 0);
     CacheRegisterSyscacheCallback(PROCOID, function_changed, 0);
+    for (const int cache : {NAMESPACEOID, RELOID}) {
+        CacheRegisterSyscacheCallback(cache, name_changed, 0);
+    }
     // What a role may do also hangs on its memberships, its attributes, and the owner of the
     // database: acl.c asks anew after a change of these.
     for (const int cache : {AUTHMEMROLEMEM, AUTHOID, DATABASEOID}) {

@@ -17,6 +17,7 @@ enum class Lapse : uint8 {
     kAsk,      // no loader, but key queries: whether these hold has to be asked at every read
     kDropped,  // its relation is not there any more
     kRenamed,  // what it was declared on by name is another relation now, or none
+    kHidden,   // its name alone, as the loader resolves it, means another relation since
     kForeign   // it has a partition or child on a foreign server
 };
 
@@ -79,6 +80,7 @@ struct Definition {
     int path_count;
     const Dependency** paths;  // on the relations that they were declared on
     List* stale;               // int64*: ids of rows that have lapsed or widened
+    List* hidden;              // of those that are hidden
     // Tables it depends on, partitions and children included.
     int relation_count;
     Oid* relations;

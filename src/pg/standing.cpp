@@ -5,9 +5,14 @@ extern "C" {
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -29,7 +34,67 @@ ArrayType* numbers_of(Oid relation, ArrayType* names) {
     return construct_array(items, n, INT2OID, sizeof(int16), true, TYPALIGN_SHORT);
 }
 
+// The value of a setting in a function's list of these; nullptr: it is not there.
+char* value_in(ArrayType* settings, const char* name) {
+    Datum* items;
+    int n;
+    deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &items, nullptr, &n);
+    for (int i = 0; i < n; ++i) {
+        char* pair = TextDatumGetCString(items[i]);
+        const size_t length = strlen(name);
+        if (strncmp(pair, name, length) == 0 && pair[length] == '=') return pair + length + 1;
+    }
+    return nullptr;
+}
+
+// The search_path that the loader runs with: its own, or that of the cache. nullptr: not known.
+char* search_path_of(const Definition* d) {
+    constexpr const char* kName = "search_path";
+    HeapTuple tuple =
+        OidIsValid(d->loader) ? SearchSysCache1(PROCOID, ObjectIdGetDatum(d->loader)) : nullptr;
+    char* own = nullptr;
+    if (HeapTupleIsValid(tuple)) {
+        bool null;
+        const Datum settings = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig, &null);
+        if (!null) own = value_in(DatumGetArrayTypeP(settings), kName);
+        ReleaseSysCache(tuple);
+    }
+    for (int i = 0; own == nullptr && i < d->setting_count; ++i) {
+        if (strcmp(d->settings[i].name, kName) == 0) own = pstrdup(d->settings[i].value);
+    }
+    return own;
+}
+
 }  // namespace
+
+Oid meant_by_name(const Definition* d, Oid relation) {
+    const char* name = get_rel_name(relation);
+    char* path = search_path_of(d);
+    List* schemas;
+    if (name == nullptr || path == nullptr || !SplitIdentifierString(path, ',', &schemas)) {
+        return InvalidOid;
+    }
+    const auto is = [](const void* item, const char* text) {
+        return strcmp(static_cast<const char*>(item), text) == 0;
+    };
+    ListCell* cell;
+    bool catalog = false;
+    foreach (cell, schemas) catalog = catalog || is(lfirst(cell), "pg_catalog");
+    if (!catalog) schemas = lcons(pstrdup("pg_catalog"), schemas);
+    foreach (cell, schemas) {
+        const auto* schema = static_cast<const char*>(lfirst(cell));
+        if (is(schema, "pg_temp")) continue;
+        if (is(schema, "$user")) schema = GetUserNameFromId(d->owner, true);
+        const Oid space = schema != nullptr ? get_namespace_oid(schema, true) : InvalidOid;
+        if (!OidIsValid(space) ||
+            pg_namespace_aclcheck(space, d->owner, ACL_USAGE) != ACLCHECK_OK) {
+            continue;
+        }
+        const Oid found = get_relname_relid(name, space);
+        if (OidIsValid(found)) return found;
+    }
+    return InvalidOid;
+}
 
 ArrayType* qualified_name(Oid relation) {
     const char* name = get_rel_name(relation);
@@ -59,17 +124,20 @@ HeapTuple remember_meaning(Relation table, HeapTuple row) {
     if (null) return row;  // whoever checks the row refuses it
     ArrayType* name = qualified_name(relation);
     if (name == nullptr) name = construct_empty_array(TEXTOID);
+    const Datum cache = column("cache", &null);
+    const Definition* d = null ? nullptr : find_definition(TextDatumGetCString(cache));
     int places[] = {SPI_fnumber(desc, "declared_as"), SPI_fnumber(desc, "key_numbers"),
-                    SPI_fnumber(desc, "column_numbers")};
-    Datum values[] = {PointerGetDatum(name), 0, 0};
-    bool nulls[3] = {};
+                    SPI_fnumber(desc, "column_numbers"), SPI_fnumber(desc, "by_name")};
+    Datum values[] = {PointerGetDatum(name), 0, 0,
+                      BoolGetDatum(d == nullptr || meant_by_name(d, relation) == relation)};
+    bool nulls[4] = {};
     const char* sources[] = {nullptr, "key", "columns"};
     for (int i = 1; i < 3; ++i) {
         const Datum names = column(sources[i], &nulls[i]);
         if (nulls[i]) continue;
         values[i] = PointerGetDatum(numbers_of(relation, DatumGetArrayTypeP(names)));
     }
-    return heap_modify_tuple_by_cols(row, desc, 3, places, values, nulls);
+    return heap_modify_tuple_by_cols(row, desc, 4, places, values, nulls);
 }
 
 Lapse lapse_of(Oid relation, ArrayType* declared_as) {

@@ -23,6 +23,8 @@ ArrayType* qualified_name(Oid relation);
 // The same as SQL.
 char* name_as_sql(ArrayType* qualified_name);
 
+// What the relation's name alone means for the loader; InvalidOid: nothing.
+Oid meant_by_name(const Definition* definition, Oid relation);
 // kNone, kDropped or kRenamed.
 Lapse lapse_of(Oid relation, ArrayType* declared_as);
 // A partition or child whose rows lie on a foreign server.

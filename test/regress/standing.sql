@@ -185,6 +185,56 @@ SELECT * FROM look();
 SELECT * FROM declared;
 SELECT cache_drop(c) FROM unnest('{by_name,by_oid,by_view}'::text[]) AS c;
 
+-- A new table hides the one that a loader reads by its name alone.
+CREATE SCHEMA a;
+CREATE SCHEMA b;
+CREATE TABLE b.course (cur text, r int);
+INSERT INTO b.course VALUES ('EUR', 1);
+CREATE VIEW rates2 AS SELECT cur, r FROM b.course;
+CREATE OR REPLACE FUNCTION by_name(cur text) RETURNS int LANGUAGE plpgsql STABLE
+    AS 'BEGIN RETURN (SELECT t.r FROM course AS t WHERE t.cur = $1); END';
+CREATE OR REPLACE FUNCTION by_oid(cur text) RETURNS int LANGUAGE plpgsql STABLE
+    AS 'BEGIN RETURN (SELECT t.r FROM b.course AS t WHERE t.cur = $1); END';
+CREATE OR REPLACE FUNCTION by_view(cur text) RETURNS int LANGUAGE plpgsql STABLE SET search_path = a, b
+    AS 'BEGIN RETURN (SELECT t.r FROM course AS t WHERE t.cur = $1); END';
+SET search_path = a, b, public;
+SELECT create_all('b.course');
+SELECT * FROM look();
+CREATE TABLE a.course (cur text, r int);
+INSERT INTO a.course VALUES ('EUR', 10);
+-- Plans that are kept go on with what they have found; others do not.
+\connect :database
+SET search_path = a, b, public;
+SELECT * FROM look();
+UPDATE a.course SET r = 11;
+SELECT * FROM look();
+SELECT * FROM health;
+-- Gone again.
+ALTER TABLE a.course RENAME TO other;
+\connect :database
+SET search_path = a, b, public;
+SELECT * FROM look();
+UPDATE b.course SET r = 2;
+SELECT * FROM look();
+ALTER TABLE a.other RENAME TO course;
+\connect :database
+SET search_path = a, b, public;
+-- Declared on what hides it, or once more: then it is meant to be hidden.
+SELECT cache_invalidate_on(c, 'a.course', '{cur}', '{r}') FROM unnest('{by_name,by_view}'::text[]) AS c;
+SELECT cache_invalidate_on('by_oid', 'b.course', '{cur}', '{r}');
+SELECT * FROM declared;
+SELECT * FROM health;
+SELECT * FROM look();
+UPDATE a.course SET r = 12;
+UPDATE b.course SET r = 3;
+SELECT * FROM look();
+SET search_path = public;
+SELECT cache_drop(c) FROM unnest('{by_name,by_oid,by_view}'::text[]) AS c;
+DROP VIEW rates2;
+DROP FUNCTION by_view(text);
+CREATE FUNCTION by_view(cur text) RETURNS int LANGUAGE plpgsql STABLE
+    AS 'BEGIN RETURN (SELECT t.r FROM rates AS t WHERE t.cur = $1); END';
+
 -- Columns change places: a view, or a parsed body, goes on with the numbers.
 CREATE OR REPLACE FUNCTION by_name(cur text) RETURNS int LANGUAGE plpgsql STABLE
     AS 'BEGIN RETURN (SELECT t.r FROM shop.t AS t WHERE t.cur = $1 LIMIT 1); END';
