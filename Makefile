@@ -12,7 +12,7 @@ EXT_SQL_PARTS := $(sort $(wildcard sql/parts/*.sql))
 EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
-SCRIPT_TARGETS := check check-core soak unit lint format demo demo-stop bench bench-page help
+SCRIPT_TARGETS := check check-core check-memory fuzz soak unit lint format demo demo-stop bench bench-page help
 
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
@@ -23,6 +23,12 @@ check:
 
 check-core:
 	@scripts/check_core.sh
+
+check-memory:
+	@scripts/check_memory.sh
+
+fuzz:
+	@FUZZ_SECONDS=$(or $(SECONDS),600) scripts/check.sh fuzz
 
 soak:
 	@SECONDS_TO_RUN=$(or $(SECONDS),600) scripts/check.sh consistency
@@ -62,9 +68,13 @@ endif
 #: make               build the extension
 #: make install       install it into PostgreSQL's directories
 #: make check         install what is missing, build, run all tests on throwaway clusters
-#:                    ONLY=unit|lint|format|model|regress|isolation|pgtap|tap|consistency
+#:                    ONLY=unit|lint|format|model|regress|isolation|guarded|pgtap|tap|fuzz|consistency
 #:                    runs a part
 #: make check-core    PostgreSQL's own regression suite, with and without cache_ext, from its source package
+#: make check-memory  the same tests where memory is watched: an assert build of PostgreSQL that spoils
+#:                    what is freed, guard pages in shared memory, then valgrind; builds the server first
+#:                    ONLY=assert|valgrind runs a part
+#: make fuzz          random SQL by random roles for SECONDS=600, with SEED=1
 #: make soak          the history checker for SECONDS=600, with SEED=1
 #: make unit          the unit tests, under ASan and UBSan, then under TSan
 #: make lint          clang-format, shellcheck and clang-tidy
@@ -102,7 +112,7 @@ EXTRA_CLEAN = build $(OBJS:.o=.d) $(wildcard sql/cache_ext--*.sql)
 # -isystem: PostgreSQL's headers do not compile cleanly with -Wextra as C++.
 EXT_SERVER_HEADERS := $(shell $(PG_CONFIG) --includedir-server)
 PG_CPPFLAGS = -Isrc -isystem $(EXT_SERVER_HEADERS) \
-	-DCACHE_EXT_VERSION='"$(EXT_VERSION)"'
+	-DCACHE_EXT_VERSION='"$(EXT_VERSION)"' $(if $(filter 1,$(EXT_GUARD)),-DCACHE_EXT_GUARD)
 EXT_LANGUAGE = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -Wall -Wextra
 PG_CXXFLAGS = $(EXT_LANGUAGE) -fno-semantic-interposition $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
 

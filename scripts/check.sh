@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # check.sh [STEP...]: installs what is missing, builds, and runs the tests, all or only those named
-# (or listed in ONLY): lint format unit model regress isolation pgtap tap consistency. Goes on after a failure;
+# (or listed in ONLY): lint format unit model regress isolation guarded
+# pgtap tap fuzz consistency, and valgrind, which is run only if it is named. Goes on after a failure;
 # ends with what each step counted, and non-zero unless everything passed.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -144,8 +145,8 @@ main() {
     read -r -a wanted <<< "${*:-${ONLY:-all}}"
     for name in "${wanted[@]}"; do
         case $name in
-            all | lint | format | unit | model | regress | isolation | pgtap | tap | consistency) ;;
-            *) die "no such step: $name (lint format unit model regress isolation pgtap tap consistency)" ;;
+            all | lint | format | unit | model | regress | isolation | guarded | pgtap | tap | fuzz | consistency | valgrind) ;;
+            *) die "no such step: $name (lint format unit model regress isolation guarded pgtap tap fuzz consistency valgrind)" ;;
         esac
     done
     # wants NAME...: whether one of them is to be run.
@@ -175,7 +176,7 @@ main() {
     if wants all; then step version "Version number" "$ROOT/scripts/check_version.sh"; fi
     if wants format lint; then step format "clang-format" check_format; fi
     if wants lint; then step shellcheck "shellcheck" check_scripts; fi
-    if wants regress isolation pgtap tap consistency; then
+    if wants regress isolation guarded pgtap tap fuzz consistency valgrind; then
         step build "Build" build
         if [ "$JOB_STATUS" -ne 0 ]; then BROKEN='the build failed'; fi
     fi
@@ -187,12 +188,17 @@ main() {
     if wants model && { [ -e test/model/run.sh ] || ! wants all; }; then
         step model "Model" model_tests
     fi
-    if wants regress isolation pgtap tap consistency; then
+    if wants regress isolation guarded pgtap tap fuzz consistency valgrind; then
         if [ -z "$BROKEN" ]; then prepare_servers; fi
         if wants regress; then server_step regress "pg_regress" regress_tests; fi
         if wants isolation; then server_step isolation "pg_isolation_regress" isolation_tests; fi
+        if wants guarded; then server_step guarded "pg_regress with guard pages" guarded_tests; fi
+        case " ${wanted[*]} " in
+            *" valgrind "*) server_step valgrind "pg_regress under valgrind" valgrind_tests ;;
+        esac
         if wants pgtap; then server_step pgtap "pg_prove" pgtap_tests; fi
         if wants tap; then server_step tap "prove" tap_tests; fi
+        if wants fuzz; then server_step fuzz "Random SQL" fuzz_tests; fi
         if wants consistency; then server_step consistency "History checker" consistency_tests; fi
     fi
 

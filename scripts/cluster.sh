@@ -61,9 +61,10 @@ scratch_processes() {
             '(' -lname "$SCRATCH" -o -lname "$SCRATCH/*" ')' -printf '%h\n' 2> /dev/null || true
     } |
         while read -r link; do
-            if [ "$(readlink "$link/exe")" = "$PG_BINDIR/$1" ]; then
-                echo "${link#/proc/}"
-            fi
+            # A process under valgrind runs valgrind's program.
+            case $(readlink "$link/exe") in
+                "$PG_BINDIR/$1" | */memcheck-*) echo "${link#/proc/}" ;;
+            esac
         done
 }
 
@@ -139,7 +140,7 @@ extension_uninstall() {
 
 # cluster_start NAME [FILE]: starts a cluster with the extension preloaded and FILE's settings
 # appended. Its socket is in $SCRATCH/NAME/socket, its log is $SCRATCH/NAME/log, its superuser is
-# postgres.
+# postgres. POSTGRES_PROGRAM is what runs as the server, if it is another than PG_CONFIG's.
 cluster_start() {
     local base=$SCRATCH/$1 extra=${2:-/dev/null}
     as_server_user mkdir -p "$base/socket"
@@ -151,12 +152,13 @@ unix_socket_directories = '$base/socket'
 shared_preload_libraries = 'cache_ext'
 fsync = off
 END
-    as_server_user "$PG_BINDIR/pg_ctl" start -w -s -D "$base/data" -l "$base/log" || {
+    as_server_user "$PG_BINDIR/pg_ctl" start -w -s -t 300 -D "$base/data" -l "$base/log" \
+        ${POSTGRES_PROGRAM:+-p "$POSTGRES_PROGRAM"} || {
         cat "$base/log"
         return 1
     }
 }
 
 cluster_stop() {
-    as_server_user "$PG_BINDIR/pg_ctl" stop -w -s -m fast -D "$SCRATCH/$1/data"
+    as_server_user "$PG_BINDIR/pg_ctl" stop -w -s -t 300 -m fast -D "$SCRATCH/$1/data"
 }

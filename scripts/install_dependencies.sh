@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install_dependencies.sh demo|check|bench: installs the Debian packages that are missing, nothing
+# install_dependencies.sh demo|check|memory|bench: installs the Debian packages that are missing, nothing
 # else. No server is started or restarted on the way, none that we install starts at boot, and no
 # default cluster is made. What bench compares with is optional: what cannot be installed is left out.
 # shellcheck source=scripts/common.sh
@@ -28,7 +28,11 @@ case ${1:-} in
             libtap-parser-sourcehandler-pgtap-perl python3)
         if [ -z "${PG_CONFIG:-}" ]; then packages+=("postgresql-$PG_MAJOR-pgtap"); fi
         ;;
-    *) die "usage: $0 demo|check|bench" ;;
+    memory)
+        packages+=(libpq-dev perl libipc-run-perl python3 dpkg-dev patch pkg-config libicu-dev liblz4-dev libxml2-dev
+            zlib1g-dev valgrind)
+        ;;
+    *) die "usage: $0 demo|check|memory|bench" ;;
 esac
 
 if ! command -v dpkg-query > /dev/null; then

@@ -88,13 +88,72 @@ run_regress() {
 
 regress_tests() {
     local folder=$SCRATCH/$TREE/regress tests
-    if [ -e "$folder/schedule" ]; then
+    if [ -n "${REGRESS_TESTS:-}" ]; then
+        read -r -a tests <<< "$REGRESS_TESTS"
+    elif [ -e "$folder/schedule" ]; then
         tests=(--schedule=schedule)
     else
         mapfile -t tests < <(test_names "$folder/sql" .sql)
         if [ ${#tests[@]} -eq 0 ]; then die "test/regress has no tests"; fi
     fi
     run_regress regress/pg_regress regress --dbname=contrib_regression "${tests[@]}"
+}
+
+# The library once more, with guard pages between control blocks and in front of the allocator, which is
+# checked all the time. Built in a folder of its own, for the same server.
+guarded_tests() {
+    local build=$ROOT/build/guarded prefix=$SCRATCH/guarded_extension folder=$SCRATCH/$TREE/guarded tests name status=0
+    mkdir -p "$build/src"
+    find "$build/src" -name '*.[ch]pp' -printf '%P\n' | while read -r name; do
+        [ -e "$ROOT/src/$name" ] || rm "$build/src/$name"
+    done
+    # Not the objects: those there are of another build.
+    tar -C "$ROOT" --exclude='*.[od]' -cf - Makefile cache_ext.control src sql | tar -C "$build" --keep-newer-files -xf - 2> /dev/null
+    make -C "$build" --no-print-directory -s -j "$(nproc)" EXT_GUARD=1 all
+    if [ -s "$SCRATCH/extension.conf" ]; then
+        make -C "$build" --no-print-directory -s install EXT_GUARD=1 DESTDIR="$prefix"
+    else
+        as_root make -C "$build" --no-print-directory -s install EXT_GUARD=1 PG_CONFIG="$PG_CONFIG"
+    fi
+    cp -R "$SCRATCH/$TREE/regress" "$folder"
+    rm -rf "$folder/results"
+    sed "s|$SCRATCH/extension|$prefix|g" "$SCRATCH/extension.conf" >> "$folder/postgresql.conf"
+    echo 'huge_pages = off' >> "$folder/postgresql.conf"
+    scratch_hand_over
+    mapfile -t tests < <(test_names "$folder/sql" .sql)
+    run_regress regress/pg_regress guarded --dbname=contrib_regression "${tests[@]}" || status=1
+    if [ ! -s "$SCRATCH/extension.conf" ]; then
+        as_root make -C "$ROOT" --no-print-directory -s install PG_CONFIG="$PG_CONFIG"
+    fi
+    return "$status"
+}
+
+# The tests in REGRESS_TESTS with every server process under memcheck. What it reports fails the suite.
+valgrind_tests() {
+    local program=$SCRATCH/valgrind_postgres logs=$SCRATCH/valgrind status=0
+    as_server_user mkdir "$logs"
+    cp "$ROOT/test/memory/valgrind.supp" "$SCRATCH"
+    cat > "$program" << END
+#!/bin/sh
+exec valgrind --quiet --trace-children=yes --track-origins=yes --leak-check=no --gen-suppressions=all \\
+    --suppressions='$SCRATCH/valgrind.supp' --log-file='$logs/%p.log' '$PG_BINDIR/postgres' "\$@"
+END
+    chmod 755 "$program"
+    scratch_hand_over
+    POSTGRES_PROGRAM=$program
+    printf "statement_timeout = 0\nauthentication_timeout = 300s\n" >> "$SCRATCH/$TREE/regress/postgresql.conf"
+    regress_tests || status=1
+    unset POSTGRES_PROGRAM
+    find "$logs" -type f -size +0 -exec cat {} + > "$SCRATCH/tmp/valgrind.log"
+    if [ ! -s "$SCRATCH/tmp/valgrind.log" ]; then
+        echo "valgrind reports nothing"
+    else
+        head -n 200 "$SCRATCH/tmp/valgrind.log"
+        keep_logs valgrind "$SCRATCH/tmp/valgrind.log"
+        status=1
+    fi
+    [ -n "$(find "$logs" -type f)" ] || { echo "valgrind did not run"; status=1; }
+    return "$status"
 }
 
 isolation_tests() {
@@ -133,6 +192,24 @@ consistency_tests() {
     RESTART=$SCRATCH/restart_consistency PG_CONFIG=$PG_CONFIG PGHOST=$SCRATCH/consistency/socket PGPORT=5432 PGUSER=postgres \
         PGDATABASE=postgres "$ROOT/test/consistency/run.sh" 2>&1 || status=1
     stop_for consistency "$status"
+}
+
+# Random SQL by random roles, for FUZZ_SECONDS.
+fuzz_tests() {
+    local status=0
+    cat > "$SCRATCH/$TREE/fuzz.conf" << END
+max_prepared_transactions = 20
+fsync = off
+lock_timeout = '3s'
+cache_ext.memory = '32MB'
+cache_ext.max_caches = 30
+cache_ext.naptime = '500ms'
+cache_ext.refresh_interval = '1s'
+cache_ext.learn_interval = '2s'
+END
+    cluster_start fuzz "$SCRATCH/$TREE/fuzz.conf"
+    PGHOST=$SCRATCH/fuzz/socket PGPORT=5432 PGUSER=postgres "$ROOT/test/fuzz/run.sh" 2>&1 || status=1
+    stop_for fuzz "$status"
 }
 
 # All files share one database, which has pgtap and cache_ext.
