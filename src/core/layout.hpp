@@ -137,7 +137,7 @@ struct alignas(kBlockAlignment) CacheControl {
     std::uint64_t id;
     std::uint32_t database;
     ControlState state;
-    bool put_only;  // its values come from nobody's functions or views; atomic
+    bool put_only;             // its values come from nobody's functions or views; atomic
     std::uint32_t generation;  // attaches so far: an id can come back; atomic
     Xid unsettled;             // see kSettled; atomic to read
 
