@@ -8,6 +8,7 @@
 #include "pg/reserved_names.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/tasks.hpp"
 #include "worker/workers.hpp"
 
 extern "C" {
@@ -28,6 +29,7 @@ extern "C" void _PG_init(void) {
     pg::install_reserved_names();
     pg::install_new_owners();
     pg::install_notice_callbacks();
+    pg::install_drop_callbacks();
     pg::install_reclaim_callbacks();
     worker::register_launcher();
 }

@@ -140,6 +140,7 @@ struct alignas(kBlockAlignment) CacheControl {
     bool put_only;             // its values come from nobody's functions or views; atomic
     std::uint32_t generation;  // attaches so far: an id can come back; atomic
     Xid unsettled;             // see kSettled; atomic to read
+    std::uint32_t owner;       // a role, 0: not known; registry lock
 
     // The budget: its own, or that of another cache (same database). Budget lock of `budget` for
     // the totals and the queue; the limits are atomic.

@@ -131,24 +131,31 @@ CacheIndex Store::find(std::uint32_t database, std::uint64_t id) const {
 }
 
 CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid (*next_xid)(),
-                         bool* created, Xid unsettled) {
+                         bool* created, Xid unsettled, const Quota& quota) {
     *created = false;
     const CacheIndex known = find(database, id);
     if (known != kNoCache) return known;
 
     LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
     CacheIndex free_index = kNoCache;
+    std::uint32_t of_owner = 0, of_database = 0;
     for (CacheIndex i = 0; i < header_->max_caches; ++i) {
         const CacheControl& c = caches_[i];
         if (c.state == ControlState::kUsed && c.id == id && c.database == database) return i;
         if (c.state == ControlState::kFree && free_index == kNoCache) free_index = i;
+        if (c.state != ControlState::kUsed) continue;
+        of_owner += quota.owner != 0 && c.owner == quota.owner ? 1 : 0;
+        of_database += c.database == database ? 1 : 0;
     }
-    if (free_index == kNoCache) {
+    const bool too_many = (quota.per_owner != 0 && of_owner >= quota.per_owner) ||
+                          (quota.per_database != 0 && of_database >= quota.per_database);
+    if (free_index == kNoCache || too_many) {
         header_->exhausted = true;
         return kNoCache;
     }
     CacheControl& c = caches_[free_index];
     c.database = database;
+    c.owner = quota.owner;
     store_relaxed(c.budget, free_index);
     store_relaxed(c.max_entries, 0);
     store_relaxed(c.max_bytes, 0);
@@ -170,6 +177,12 @@ CacheIndex Store::attach(std::uint32_t database, std::uint64_t id, Tag whole_tag
     store_release(c.id, id);
     *created = true;
     return free_index;
+}
+
+void Store::set_owner(CacheIndex cache, std::uint64_t id, std::uint32_t owner) {
+    LockGuard guard(locks_, kRegistryLock, LockGuard::kExclusive);
+    CacheControl& c = *control(cache);
+    if (c.state == ControlState::kUsed && c.id == id) c.owner = owner;
 }
 
 void Store::note_exhausted() {

@@ -125,6 +125,13 @@ struct Predecessor {
     Millis ttl = kNever;
 };
 
+// Control blocks that one owner, or one database, may have; 0: as many as there are.
+struct Quota {
+    std::uint32_t owner = 0;  // whose the new one is to be; 0: not known, and not limited
+    std::uint32_t per_owner = 0;
+    std::uint32_t per_database = 0;
+};
+
 struct StoreStats {
     ArenaStats arena;
     std::uint64_t slots;
@@ -179,13 +186,16 @@ class Store {
 
     // --- registry (store.cpp) ---
 
-    // Finds or makes the control block of a cache; kNoCache when all are taken. *created: it is
+    // Finds or makes the control block of a cache; kNoCache when all are taken, or those that the
+    // quota allows. *created: it is
     // new, so it knows no writers yet and serves nobody for whom a transaction below next_xid() may
     // still be in progress, until the caller has registered those it must know of and calls
     // trust(). next_xid is asked under the registry lock, where no control block is to be had yet:
     // whoever looked for one before, in vain, lies below.
     CacheIndex attach(std::uint32_t database, std::uint64_t id, Tag whole_tag, Xid (*next_xid)(),
-                      bool* created, Xid unsettled = kSettled);
+                      bool* created, Xid unsettled = kSettled, const Quota& quota = {});
+    // Whose the cache is now; counts for the quotas of those that come.
+    void set_owner(CacheIndex cache, std::uint64_t id, std::uint32_t owner);
     void trust(CacheIndex cache);
     // For good: some transaction below next_xid has changed the cache in a way nobody can name.
     // Contradicts the entries that are there.

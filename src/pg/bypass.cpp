@@ -108,7 +108,8 @@ const char* bypass_text(Bypass reason) {
         case Bypass::kNoMemory:
             return "no memory could be evicted";
         case Bypass::kNoControlBlock:
-            return "more caches than cache_ext.max_caches";
+            return "more caches in use than cache_ext.max_caches, or its owner's or database's "
+                   "part of it, allows";
         case Bypass::kTransactionWrote:
             return "a transaction that has written never publishes";
         case Bypass::kExpiredAtOnce:

@@ -3,6 +3,7 @@
 #include "pg/definitions.hpp"
 #include "pg/paths.hpp"
 #include "pg/reclaim.hpp"
+#include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
 #include "pg/tasks.hpp"
@@ -12,6 +13,12 @@ namespace {
 
 core::Xid next_xid() {
     return U64FromFullTransactionId(ReadNextFullTransactionId());
+}
+
+// Not set: all but a tenth, which is left to others.
+uint32 quota(int setting) {
+    const int all = settings.max_caches;
+    return static_cast<uint32>(setting == 0 ? all - all / 10 : setting);
 }
 
 // Registers whoever may have changed the cache before there was a control block, and may not have
@@ -34,13 +41,14 @@ bool register_survivors(uint64 id, core::CacheIndex index, core::Tag whole) {
 
 }  // namespace
 
-core::CacheIndex attach_control_block(uint64 id) {
+core::CacheIndex attach_control_block(uint64 id, Oid owner) {
     const core::CacheIndex known = store().find(MyDatabaseId, id);
     if (known != core::kNoCache) return known;
     const core::Tag tag = whole_tag({MyDatabaseId, id});
     bool created;
-    const core::CacheIndex index =
-        store().attach(MyDatabaseId, id, tag, next_xid, &created, unsettled_until());
+    const core::CacheIndex index = store().attach(
+        MyDatabaseId, id, tag, next_xid, &created, unsettled_until(),
+        {owner, quota(settings.max_caches_per_role), quota(settings.max_caches_per_database)});
     if (index == core::kNoCache) look_for_left_blocks();
     if (created) {
         request_look(MyDatabaseId);
@@ -54,8 +62,9 @@ core::CacheIndex attach_control_block(uint64 id) {
 
 core::CacheIndex find_control_block(const Definition* d) {
     auto* definition = const_cast<Definition*>(d);  // the one field that is filled in later
-    definition->index = attach_control_block(d->id);
+    definition->index = attach_control_block(d->id, d->owner);
     if (definition->index != core::kNoCache) {
+        store().set_owner(definition->index, d->id, d->owner);
         core::Limits limits = d->limits;
         if (d->budget_id != 0) {
             const Definition* owner = find_definition_by_id(d->budget_id);

@@ -8,6 +8,7 @@
 #include "pg/options.hpp"
 #include "pg/read.hpp"
 #include "pg/shared.hpp"
+#include "pg/tasks.hpp"
 
 extern "C" {
 #include "executor/spi.h"
@@ -336,6 +337,8 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     }
     const uint64 id = d->id;
     name = pstrdup(name);  // definitions may be read again
+    // Before waiting for locks that its workers hold.
+    hold_work(id);
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     drop_triggers_only_for(id);
     run_as_owner(dependency_table(),

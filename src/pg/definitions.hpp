@@ -177,7 +177,7 @@ inline core::CacheIndex control_block(const Definition* d) {
     return store().is(d->index, d->id) ? d->index : find_control_block(d);
 }
 // The same by id alone, for a cache whose definition is not at hand.
-core::CacheIndex attach_control_block(uint64 id);
+core::CacheIndex attach_control_block(uint64 id, Oid owner = InvalidOid);
 
 // Definitions that have been invalidated, or were loaded by a snapshot that missed a hard writer of
 // the cache, are out of date; loads them again if so, and returns the one that replaces

@@ -5,6 +5,7 @@
 #include "pg/pool.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/unruly.hpp"
 #include "pg/views.hpp"
 
 extern "C" {
@@ -273,6 +274,13 @@ HealthCheck check_declarations(const Caches& caches) {
     return check;
 }
 
+HealthCheck check_suspension(const Caches& caches) {
+    auto* all = static_cast<const Definition**>(
+        palloc(sizeof(Definition*) * static_cast<Size>(std::max(caches.count, 1))));
+    for (int i = 0; i < caches.count; ++i) all[i] = caches.all[i].definition;
+    return check_suspended(all, caches.count);
+}
+
 HealthCheck check_untriggered(const Caches& caches) {
     HealthCheck check = {"untriggered"};
     Names names;
@@ -405,6 +413,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     put_row(set, check_dependencies());
     put_row(set, check_triggers());
     if (!shared_ready()) PG_RETURN_VOID();
+    put_row(set, check_suspension(caches));
     put_row(set, check_untriggered(caches));
     put_row(set, check_shares("hit_ratio", caches, h.hit_ratio, true,
                               "no cache is below the threshold", hit_share));

@@ -10,6 +10,7 @@
 #include "pg/pool.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
+#include "pg/tasks.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -155,6 +156,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
         run_rewrite(call);
         return;
     }
+    if (look) hold_work_for(node);
     const Oid changed = look ? rows_changed_for_all(node) : InvalidOid;
     collect(changed);
     run_as(call, take_own_ddl());

@@ -1,7 +1,5 @@
 #include "pg/pool.hpp"
 
-#include <csignal>
-
 #include "pg/pool_state.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -10,7 +8,6 @@ extern "C" {
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
-#include "utils/wait_event.h"
 }
 
 namespace cache_ext::pg {
@@ -20,7 +17,7 @@ WorkerSlot* my_slot = nullptr;
 namespace {
 
 constexpr core::Millis kRetryClaim = 1000;  // of refreshes that were dropped
-constexpr int kKeepOutWaitMs = 5000;
+constexpr uint64 kTurnUs = 1000000;         // of a worker, while another database has none
 // The server has no room for a worker.
 constexpr core::Backoff kRoomBackoff = {1000, 60000};
 constexpr TimestampTz kSayAgain = int64{24} * USECS_PER_HOUR;
@@ -36,14 +33,6 @@ bool in_use(const DatabaseSlot& s) {
         if (task_heads()[i].database == s.database) return true;
     }
     return false;
-}
-
-int workers_of(Oid database) {
-    int n = 0;
-    for (int i = 0; i < pool->worker_slots; ++i) {
-        n += worker_slot(i)->pid != 0 && worker_slot(i)->database == database ? 1 : 0;
-    }
-    return n;
 }
 
 bool has_values(Oid database) {
@@ -80,6 +69,7 @@ core::Millis count_needs(core::Millis now) {
         }
     }
     DatabaseSlot* s = nullptr;
+    OwnerShares shares(now);
     for (uint32 i = 0; i < pool->count; ++i) {
         const TaskHead& t = task_heads()[i];
         if (t.deadline <= now) {
@@ -91,9 +81,14 @@ core::Millis count_needs(core::Millis now) {
             continue;
         }
         if (s == nullptr || s->database != t.database) s = slot_of(t.database, true);
-        if (s != nullptr && !being_done(t, task_key(t))) ++s->needed;
+        if (s == nullptr || held(t) || being_done(t, task_key(t))) continue;
+        // Nobody may take more of one owner's.
+        OwnerShare& share = shares.of(t.database, t.owner);
+        if (share.running + share.due >= share.most) continue;
+        ++share.due;
+        ++s->needed;
     }
-    return next;
+    return std::min(next, next_unruly(now));
 }
 
 // Idle workers, and those that are about to come, have the tasks first.
@@ -110,34 +105,32 @@ void wake_idle() {
     }
 }
 
-// Takes one task of the database out of the queue; false: there are no more.
-bool drop_task(Oid database, Task* task) {
-    bool found = false;
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    for (uint32 i = 0; i < pool->count && !found; ++i) {
-        const TaskHead& head = task_heads()[i];
-        if (head.database != database) continue;
-        static_cast<TaskHead&>(*task) = head;
-        memcpy(task->key, task_key(head), head.key_bytes);
-        remove_task(i);
-        found = true;
+WorkerSlot* free_slot() {
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        if (worker_slot(i)->pid == 0) return worker_slot(i);
     }
-    LWLockRelease(tasks_lock);
-    return found;
+    return nullptr;  // they end, and wake the launcher
 }
 
-void drop_tasks(Oid database) {
-    Task task;
-    while (drop_task(database, &task)) {
-        if (task.claimed && store().is(task.index, task.cache_id)) {
-            store().release_refresh_claim(task.index, task.view(), kRetryClaim);
-        }
-    }
+// The database with fewer workers gets the next one, or that which has waited for longer.
+bool poorer(const DatabaseSlot& a, const DatabaseSlot& b) {
+    const int a_workers = workers_of(a.database), b_workers = workers_of(b.database);
+    if (a_workers != b_workers) return a_workers < b_workers;
+    return a.last_started < b.last_started;
 }
 
 }  // namespace
 
 // --- with the lock held ---
+
+int workers_of(Oid database) {
+    int n = 0;
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        const WorkerSlot* w = worker_slot(i);
+        n += w->pid != 0 && w->database == database && !w->endless ? 1 : 0;
+    }
+    return n;
+}
 
 DatabaseSlot* slot_of(Oid database, bool make) {
     DatabaseSlot* place = nullptr;
@@ -175,7 +168,7 @@ void wake_launcher() {
     wake(pool->launcher_procno);
 }
 
-void wake_somebody(Oid database) {
+bool wake_idle_worker(Oid database) {
     for (int i = 0; i < pool->worker_slots; ++i) {
         WorkerSlot* w = worker_slot(i);
         if (w->pid == 0 || w->database != database || w->busy || w->woken || !w->connected) {
@@ -183,9 +176,13 @@ void wake_somebody(Oid database) {
         }
         w->woken = true;
         wake(w->procno);
-        return;
+        return true;
     }
-    wake_launcher();
+    return false;
+}
+
+void wake_somebody(Oid database) {
+    if (!wake_idle_worker(database)) wake_launcher();
 }
 
 // --- launcher ---
@@ -217,25 +214,28 @@ bool reserve_worker(Reservation* reservation, core::Millis* next) {
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     *next = count_needs(now);
     wake_idle();
+    DatabaseSlot* poorest = nullptr;
+    WorkerSlot* place = free_slot();
     for (DatabaseSlot& s : pool->databases) {
+        s.starved = false;
         if (!OidIsValid(s.database) || s.needed == 0) continue;
         if (kept_out(&s) || workers_of(s.database) >= settings.workers) continue;
         const core::Millis earliest = std::max(s.retry_at, pool->start_retry);
         waiting_for_room = waiting_for_room || pool->start_retry > now;
+        s.starved = s.retry_at <= now && (pool->start_retry > now || place == nullptr);
         if (earliest > now) {
             *next = std::min(*next, earliest);
-            continue;
+        } else if (poorest == nullptr || poorer(s, *poorest)) {
+            poorest = &s;
         }
-        for (int i = 0; i < pool->worker_slots && found == nullptr; ++i) {
-            if (worker_slot(i)->pid == 0) found = worker_slot(i);
-        }
-        if (found == nullptr) break;  // they end, and wake the launcher
+    }
+    if (poorest != nullptr && place != nullptr) {
+        found = place;
         memset(static_cast<void*>(found), 0, sizeof(*found));
         found->pid = kStarting;
-        found->database = s.database;
+        found->database = poorest->database;
         found->number = ++pool->last_worker;
-        *reservation = {s.database, static_cast<int>(found - worker_slot(0)), found->number};
-        break;
+        *reservation = {poorest->database, static_cast<int>(found - worker_slot(0)), found->number};
     }
     if (found == nullptr && !waiting_for_room) pool->start_failures = 0;
     pool->launcher_wakes = found != nullptr ? 0 : *next;
@@ -311,8 +311,10 @@ bool worker_started(const Reservation& reservation) {
         DatabaseSlot* s = slot_of(reservation.database, true);
         allowed = s != nullptr && !kept_out(s);
         w->pid = allowed ? MyProcPid : 0;
+        if (allowed) s->last_started = w->number;
         w->procno = MyProc->pgprocno;
         w->started_at = GetCurrentTimestamp();
+        w->started_us = monotonic_us();
     }
     LWLockRelease(tasks_lock);
     if (allowed) {
@@ -339,7 +341,8 @@ void worker_stopped() {
     core::Millis next_try;
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     // A copy that outlives the slot; static, as this may be the end of a deep stack.
-    static Task task;
+    static Task task, pushed_out;
+    pushed_out.claimed = false;
     task = my_slot->task;
     const bool busy = my_slot->busy;
     DatabaseSlot* s = slot_of(my_slot->database, false);
@@ -349,16 +352,16 @@ void worker_stopped() {
     if (busy && task.kind == TaskKind::kLook) {
         if (s != nullptr) s->next_look = now_ms() + kKeyBackoff.delay(++s->failures, 0.5);
     } else if (busy) {
-        lost = !put_back(task, &next_try);
+        charge_task(*my_slot);
+        lost = !put_back(task, &next_try, &pushed_out);
     }
     my_slot->pid = 0;
     my_slot = nullptr;
     wake_launcher();  // tasks may have come in while it was ending
     LWLockRelease(tasks_lock);
     ConditionVariableBroadcast(&pool->gone);
-    if (lost && task.claimed && store().is(task.index, task.cache_id)) {
-        store().release_refresh_claim(task.index, task.view(), kRetryClaim);
-    }
+    if (lost) give_back(task, kRetryClaim);
+    give_back(pushed_out, kRetryClaim);
 }
 
 bool worker_surplus() {
@@ -369,62 +372,19 @@ bool worker_surplus() {
     return surplus;
 }
 
-// --- statements that need a database without connections ---
-
-void keep_workers_out_of(Oid database) {
-    const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kKeepOutWaitMs);
-    ConditionVariablePrepareToSleep(&pool->gone);
-    for (bool first = true;; first = false) {
-        bool present = false;
-        LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-        DatabaseSlot* s = slot_of(database, true);
-        if (s != nullptr) s->kept_out_by = MyProcPid;
-        for (int i = 0; i < pool->worker_slots; ++i) {
-            const WorkerSlot* w = worker_slot(i);
-            if (w->pid == 0 || w->database != database) continue;
-            present = true;
-            // Under the lock: the worker cannot have left its slot, so the pid is still its own.
-            if (first && w->pid != kStarting) kill(w->pid, SIGTERM);
-        }
-        LWLockRelease(tasks_lock);
-        if (first) drop_tasks(database);
-        const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-        if (!present || left <= 0) break;
-        ConditionVariableTimedSleep(&pool->gone, left, PG_WAIT_EXTENSION);
-    }
-    ConditionVariableCancelSleep();
-}
-
-void let_workers_into(Oid database) {
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    DatabaseSlot* s = slot_of(database, false);
-    if (s != nullptr && s->kept_out_by == MyProcPid) {
-        s->kept_out_by = 0;
-        // What was planned has been dropped.
-        if (s->next_look != core::kNever) {
-            s->next_look = 0;
-            wake_launcher();
-        }
-    }
-    LWLockRelease(tasks_lock);
-}
-
-void forget_database(Oid database) {
-    drop_tasks(database);
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    if (DatabaseSlot* s = slot_of(database, false)) *s = DatabaseSlot{};
-    LWLockRelease(tasks_lock);
-}
-
-List* databases_of_pool() {
-    List* all = NIL;
+bool worker_gives_way() {
+    bool gives_way = false;
+    LWLockAcquire(tasks_lock, LW_SHARED);
+    const int mine = workers_of(my_slot->database);
+    const bool had_its_turn = monotonic_us() - my_slot->started_us >= kTurnUs;
     for (const DatabaseSlot& s : pool->databases) {
-        LWLockAcquire(tasks_lock, LW_SHARED);
-        const Oid database = s.database;
-        LWLockRelease(tasks_lock);
-        if (OidIsValid(database)) all = lappend_oid(all, database);
+        if (!had_its_turn || gives_way) break;
+        if (!s.starved || s.database == my_slot->database) continue;
+        const int theirs = workers_of(s.database);
+        gives_way = theirs == 0 || theirs + 1 < mine;
     }
-    return all;
+    LWLockRelease(tasks_lock);
+    return gives_way;
 }
 
 // --- all ---

@@ -42,6 +42,9 @@ void worker_stopped();  // also in the middle of a task, which then goes to anot
 // Should a worker without a task end? There are more than cache_ext.workers allows, or others find
 // no room in the server.
 bool worker_surplus();
+// Should it end although there is work? Another database has less than its share of the workers
+// that the server has room for.
+bool worker_gives_way();
 
 // --- for statements that need a database without connections ---
 

@@ -189,7 +189,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
                 const core::Millis deadline = found.expires_at == core::kNever
                                                   ? core::kNever
                                                   : found.expires_at + d->stale_ms;
-                request_refresh(d->id, d->index, key->view, d->priority, deadline);
+                request_refresh(d, key->view, deadline);
             }
             return Left::kNothing;
         }

@@ -2,6 +2,7 @@
 
 #include "pg/definition_rows.hpp"
 #include "pg/fill.hpp"
+#include "pg/tasks.hpp"
 
 extern "C" {
 #include "access/parallel.h"
@@ -53,7 +54,10 @@ void transaction_event(XactEvent event, void*) {
 // publish any more (it would hear of it first), whatever control block it makes.
 void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
     if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level || !committed) return;
-    for (int i = 0; i < planned_count; ++i) store().release(planned[i].index, planned[i].id);
+    for (int i = 0; i < planned_count; ++i) {
+        store().release(planned[i].index, planned[i].id);
+        forget_work(planned[i].id);
+    }
     forget_releases();
 }
 
@@ -107,6 +111,7 @@ void settle(const Attached* attached, const Definitions* all) {
         core::Xid by;
         if (messages_sent(b.index, attached->snapshot, &by) || b.unsettled == core::kLeftBehind) {
             store().release(b.index, b.id, b.generation);
+            forget_work(b.id);
         } else {
             store().settle(b.index, b.id, b.generation, b.unsettled, core::kLeftBehind);
         }

@@ -127,6 +127,26 @@ void define_settings(bool preloading) {
                             "Time that a loader may take in a background worker.",
                             "Zero: no limit.", &settings.refresh_timeout_ms, 60000, 0, INT_MAX,
                             PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.max_caches_per_role", "Caches of one owner that can be in use at once.",
+        "Zero: all but a tenth of cache_ext.max_caches.", &settings.max_caches_per_role, 0, 0,
+        10000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.max_caches_per_database", "Caches of one database that can be in use at once.",
+        "Zero: all but a tenth of cache_ext.max_caches.", &settings.max_caches_per_database, 0, 0,
+        10000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("cache_ext.cancel_grace",
+                            "Time that a cancelled loader has to end in a background worker.",
+                            "After it the worker is terminated.", &settings.cancel_grace_ms, 10000,
+                            0, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.suspend_after", "Workers that a cache's loader may have terminated.",
+        "Then nothing is done for that cache in the background. Zero: any number.",
+        &settings.suspend_after, 3, 0, 1000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("cache_ext.suspend_time",
+                            "Time after which a suspended cache is tried again.", nullptr,
+                            &settings.suspend_time_ms, 3600000, 1000, INT_MAX, PGC_SIGHUP,
+                            GUC_UNIT_MS, nullptr, nullptr, nullptr);
     define_health_settings();
     MarkGUCPrefixReserved("cache_ext");
 }

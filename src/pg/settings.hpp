@@ -6,28 +6,33 @@ namespace cache_ext::pg {
 constexpr char kNoCompression = '\0';
 
 struct Settings {
-    int memory_kb;             // cache_ext.memory
-    int max_caches;            // cache_ext.max_caches
-    bool enabled;              // cache_ext.enabled
-    bool track;                // cache_ext.track
-    int max_transaction_tags;  // cache_ext.max_transaction_tags
-    int max_path_rows;         // cache_ext.max_path_rows
-    int path_timeout_ms;       // cache_ext.path_timeout
-    int load_wait_ms;          // cache_ext.load_wait
-    int compression;           // cache_ext.compression: kNoCompression, or PostgreSQL's letter
-    int compress_above_bytes;  // cache_ext.compress_above
-    int copy_up_to_bytes;      // cache_ext.copy_up_to
-    int workers;               // cache_ext.workers
-    int queue_size;            // cache_ext.queue_size
-    int refresh_interval_ms;   // cache_ext.refresh_interval
-    int warm_batch;            // cache_ext.warm_batch
-    int warm_delay_ms;         // cache_ext.warm_delay
-    int idle_below;            // cache_ext.idle_below
-    int learned_keys;          // cache_ext.learned_keys
-    int learn_interval_s;      // cache_ext.learn_interval
-    int eviction;              // cache_ext.eviction, a core::Eviction
-    int naptime_ms;            // cache_ext.naptime
-    int refresh_timeout_ms;    // cache_ext.worker_statement_timeout
+    int memory_kb;                // cache_ext.memory
+    int max_caches;               // cache_ext.max_caches
+    int max_caches_per_role;      // cache_ext.max_caches_per_role
+    int max_caches_per_database;  // cache_ext.max_caches_per_database
+    bool enabled;                 // cache_ext.enabled
+    bool track;                   // cache_ext.track
+    int max_transaction_tags;     // cache_ext.max_transaction_tags
+    int max_path_rows;            // cache_ext.max_path_rows
+    int path_timeout_ms;          // cache_ext.path_timeout
+    int load_wait_ms;             // cache_ext.load_wait
+    int compression;              // cache_ext.compression: kNoCompression, or PostgreSQL's letter
+    int compress_above_bytes;     // cache_ext.compress_above
+    int copy_up_to_bytes;         // cache_ext.copy_up_to
+    int workers;                  // cache_ext.workers
+    int queue_size;               // cache_ext.queue_size
+    int refresh_interval_ms;      // cache_ext.refresh_interval
+    int warm_batch;               // cache_ext.warm_batch
+    int warm_delay_ms;            // cache_ext.warm_delay
+    int idle_below;               // cache_ext.idle_below
+    int learned_keys;             // cache_ext.learned_keys
+    int learn_interval_s;         // cache_ext.learn_interval
+    int eviction;                 // cache_ext.eviction, a core::Eviction
+    int naptime_ms;               // cache_ext.naptime
+    int refresh_timeout_ms;       // cache_ext.worker_statement_timeout
+    int cancel_grace_ms;          // cache_ext.cancel_grace
+    int suspend_after;            // cache_ext.suspend_after
+    int suspend_time_ms;          // cache_ext.suspend_time
 };
 
 extern Settings settings;

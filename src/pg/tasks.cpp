@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "storage/shmem.h"
 }
 
@@ -16,11 +17,12 @@ LWLock* tasks_lock = nullptr;
 
 namespace {
 
-constexpr core::Millis kRetryClaim = 1000;       // after a task had no room
-constexpr core::Millis kRetryNoWorkers = 60000;  // while there are no workers
+constexpr core::Millis kRetryClaim = 1000;   // after a task had no room
+constexpr core::Millis kRetryLater = 60000;  // while there are no workers, or none for this cache
 
 // What lies behind PoolState.
 WorkerSlot* workers = nullptr;
+Conduct* conduct = nullptr;
 TaskHead* heads = nullptr;
 uint8* keys = nullptr;
 
@@ -28,26 +30,27 @@ Size aligned(Size header, Size count, Size size) {
     return add_size(MAXALIGN(header), mul_size(count, size));
 }
 
-bool more_valuable(const TaskHead& a, const TaskHead& b) {
-    if (a.priority != b.priority) return a.priority > b.priority;
-    if (a.deadline != b.deadline) return a.deadline < b.deadline;
-    return a.number < b.number;
-}
-
 // The best task of the database that may be done now; UINT32_MAX: none. Tasks whose loader has been
 // failing are put off on the way.
 uint32 best_task(Oid database, core::Millis now) {
+    OwnerShares shares(now);
     for (;;) {
         uint32 best = UINT32_MAX;
+        OwnerShare best_share = {};
         for (uint32 i = 0; i < pool->count; ++i) {
             const TaskHead& t = heads[i];
-            if (t.database != database || t.due > now) continue;
-            if (best != UINT32_MAX && !more_valuable(t, heads[best])) continue;
-            if (!being_done(t, task_key(t))) best = i;
+            if (t.database != database || t.due > now || held(t)) continue;
+            const OwnerShare& share = shares.of(database, t.owner);
+            if (share.running >= share.most) continue;
+            if (best != UINT32_MAX && !comes_first(share, t, best_share, heads[best])) continue;
+            if (being_done(t, task_key(t))) continue;
+            best = i;
+            best_share = share;
         }
         if (best == UINT32_MAX) return best;
         TaskHead& t = heads[best];
-        const core::Millis next_try = pool->retries.next_try(t.cache_id, t.hash);
+        const core::Millis next_try =
+            std::max(pool->retries.next_try(t.cache_id, t.hash), suspended_until(t, now));
         if (next_try <= now) return best;
         t.due = next_try;
     }
@@ -58,12 +61,31 @@ void begin(const Task& task) {
     my_slot->busy = true;
     my_slot->worked = my_slot->worked || task.kind != TaskKind::kLook;
     my_slot->task_started_at = GetCurrentTimestamp();
+    my_slot->begun_us = monotonic_us();
+    my_slot->overdue_us = 0;
+    my_slot->stopping = false;
     my_slot->owner = InvalidOid;
     my_slot->cache[0] = my_slot->key_text[0] = '\0';
     my_slot->done = my_slot->total = -1;
 }
 
 }  // namespace
+
+const char* name_of(TaskKind kind) {
+    switch (kind) {
+        case TaskKind::kLook:
+            return "look";
+        case TaskKind::kRefresh:
+            return "refresh";
+        case TaskKind::kSync:
+            return "sync";
+        case TaskKind::kWarm:
+            return "warm";
+        case TaskKind::kReload:
+            return "reload";
+    }
+    return "";
+}
 
 TaskHead* task_heads() {
     return heads;
@@ -77,8 +99,13 @@ WorkerSlot* worker_slot(int i) {
     return &workers[i];
 }
 
+Conduct* conducts() {
+    return conduct;
+}
+
 size_t tasks_bytes() {
     Size size = aligned(sizeof(PoolState), max_worker_processes, sizeof(WorkerSlot));
+    size = aligned(size, settings.max_caches, sizeof(Conduct));
     size = aligned(size, settings.queue_size, sizeof(TaskHead));
     return aligned(size, settings.queue_size, kMaxTaskKey);
 }
@@ -91,6 +118,8 @@ void attach_tasks(LWLock* lock) {
     Size offset = MAXALIGN(sizeof(PoolState));
     workers = reinterpret_cast<WorkerSlot*>(base + offset);
     offset = MAXALIGN(offset + sizeof(WorkerSlot) * max_worker_processes);
+    conduct = reinterpret_cast<Conduct*>(base + offset);
+    offset = MAXALIGN(offset + sizeof(Conduct) * settings.max_caches);
     heads = reinterpret_cast<TaskHead*>(base + offset);
     offset = MAXALIGN(offset + sizeof(TaskHead) * settings.queue_size);
     keys = reinterpret_cast<uint8*>(base + offset);
@@ -120,8 +149,36 @@ void remove_task(uint32 i) {
     std::swap(heads[i], heads[--pool->count]);
 }
 
-bool add_task(const Task& task) {
-    if (pool->count == pool->queue_size || task.key_bytes > kMaxTaskKey) {
+bool held(const TaskHead& t) {
+    const Conduct* c = t.cache_id == 0 ? nullptr : conduct_of(t.index, t.cache_id);
+    return c != nullptr && c->held_by != 0;
+}
+
+void charge_task(const WorkerSlot& w) {
+    if (w.task.kind == TaskKind::kLook) return;
+    const auto ms = static_cast<double>(monotonic_us() - w.begun_us) / 1000;
+    pool->turns.charge(w.database, w.task.owner, ms, now_ms());
+}
+
+void give_back(const Task& task, core::Millis delay) {
+    if (task.claimed && store().is(task.index, task.cache_id)) {
+        store().release_refresh_claim(task.index, task.view(), delay);
+    }
+}
+
+bool add_task(const Task& task, Task* pushed_out) {
+    pushed_out->claimed = false;
+    const bool fits = task.key_bytes <= kMaxTaskKey;
+    if (fits && pool->count == pool->queue_size) {
+        const uint32 i = who_gives_way(task);
+        if (i != UINT32_MAX) {
+            static_cast<TaskHead&>(*pushed_out) = heads[i];
+            memcpy(pushed_out->key, task_key(heads[i]), heads[i].key_bytes);
+            remove_task(i);
+            ++pool->dropped;
+        }
+    }
+    if (!fits || pool->count == pool->queue_size) {
         ++pool->dropped;
         return false;
     }
@@ -139,6 +196,7 @@ Task new_task(TaskKind kind, const Definition* d) {
     task.database = MyDatabaseId;
     task.kind = kind;
     task.priority = d->priority;
+    task.owner = d->owner;
     task.cache_id = d->id;
     task.index = d->index;
     task.due = now_ms();
@@ -149,12 +207,16 @@ Task new_task(TaskKind kind, const Definition* d) {
 Queued queue_task(const Task& task) {
     const core::Millis now = now_ms();
     Queued result = Queued::kFull;
+    Task pushed_out;
+    pushed_out.claimed = false;
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     DatabaseSlot* s = slot_of(task.database, true);
     if (s == nullptr) {
         ++pool->dropped;
     } else if (settings.workers == 0 || kept_out(s)) {
         result = Queued::kNoWorkers;
+    } else if (suspended_until(task, now) != 0) {
+        result = Queued::kSuspended;
     } else if (being_done(task, task.key)) {
         result = Queued::kAlready;
     } else {
@@ -167,7 +229,7 @@ Queued queue_task(const Task& task) {
             waiting->claimed = waiting->claimed || task.claimed;
             waiting->deadline = task.deadline;
             result = Queued::kAlready;
-        } else if (add_task(task)) {
+        } else if (add_task(task, &pushed_out)) {
             result = Queued::kQueued;
         }
         if (result != Queued::kFull) {
@@ -179,17 +241,17 @@ Queued queue_task(const Task& task) {
         }
     }
     LWLockRelease(tasks_lock);
+    give_back(pushed_out, kRetryClaim);
     return result;
 }
 
-void request_refresh(uint64 cache_id, core::CacheIndex index, const core::KeyView& key,
-                     int priority, core::Millis deadline) {
+void request_refresh(const Definition* d, const core::KeyView& key, core::Millis deadline) {
     Queued queued = Queued::kFull;
     core::Millis delay = kRetryClaim;
     const core::Millis now = now_ms();
     if (core::load_relaxed(pool->retries.count) > 0) {
         LWLockAcquire(tasks_lock, LW_SHARED);
-        delay = std::max(delay, pool->retries.next_try(cache_id, key.hash) - now);
+        delay = std::max(delay, pool->retries.next_try(d->id, key.hash) - now);
         LWLockRelease(tasks_lock);
     }
     if (delay == kRetryClaim) {
@@ -198,20 +260,21 @@ void request_refresh(uint64 cache_id, core::CacheIndex index, const core::KeyVie
         task.database = MyDatabaseId;
         task.kind = TaskKind::kRefresh;
         task.claimed = true;
-        task.priority = priority;
-        task.cache_id = cache_id;
-        task.index = index;
+        task.priority = d->priority;
+        task.owner = d->owner;
+        task.cache_id = d->id;
+        task.index = d->index;
         task.due = now;
         task.deadline = deadline;
         task.hash = key.hash;
         task.key_bytes = key.size;
         if (key.size <= kMaxTaskKey) memcpy(task.key, key.bytes, key.size);
         queued = queue_task(task);
-        if (queued == Queued::kNoWorkers) delay = kRetryNoWorkers;
+        if (queued == Queued::kNoWorkers || queued == Queued::kSuspended) delay = kRetryLater;
     }
     // Somebody at work on the key already may hold no claim, but then publishes a new entry.
-    if (queued == Queued::kFull || queued == Queued::kNoWorkers) {
-        store().release_refresh_claim(index, key, delay);
+    if (queued != Queued::kQueued && queued != Queued::kAlready) {
+        store().release_refresh_claim(d->index, key, delay);
     }
 }
 
@@ -248,13 +311,18 @@ bool take_task(Task* task) {
     return found;
 }
 
-bool put_back(const Task& task, core::Millis* next_try) {
-    *next_try = pool->retries.failed(task.cache_id, task.hash, now_ms());
+bool put_back(const Task& task, core::Millis* next_try, Task* pushed_out) {
+    const core::Millis now = now_ms();
+    pushed_out->claimed = false;
+    // Told to stop, it has not failed.
+    *next_try = my_slot->stopping ? now : pool->retries.failed(task.cache_id, task.hash, now);
+    *next_try = std::max(*next_try, suspended_until(task, now));
     const DatabaseSlot* s = slot_of(task.database, false);
     if (*next_try >= task.deadline || (s != nullptr && s->kept_out_by != 0)) return false;
+    if (!store().is(task.index, task.cache_id)) return false;  // dropped
     Task again = task;
     again.due = *next_try;
-    if (!add_task(again)) return false;
+    if (!add_task(again, pushed_out)) return false;
     if (again.due < pool->launcher_wakes) wake_launcher();
     return true;
 }
@@ -262,9 +330,13 @@ bool put_back(const Task& task, core::Millis* next_try) {
 void finish_task(Outcome outcome) {
     bool lost = false;
     core::Millis next_try = 0;
+    Task pushed_out;
+    pushed_out.claimed = false;
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     Task& task = my_slot->task;
     my_slot->busy = false;
+    my_slot->overdue_us = 0;
+    charge_task(*my_slot);
     if (task.kind == TaskKind::kLook) {
         // looked() was not reached.
         DatabaseSlot* s = slot_of(task.database, false);
@@ -275,15 +347,16 @@ void finish_task(Outcome outcome) {
     } else if (outcome == Outcome::kDone) {
         pool->retries.succeeded(task.cache_id, task.hash);
     } else if (outcome == Outcome::kFailed) {
-        lost = !put_back(task, &next_try);
+        lost = !put_back(task, &next_try, &pushed_out);
     }
+    // What its owner had too many of may be another's to do now, while this one goes on with more.
+    if (pool->count > 0) wake_idle_worker(task.database);
     LWLockRelease(tasks_lock);
     // The next reader may ask for it again.
-    if (task.claimed && (lost || outcome == Outcome::kNothing) &&
-        store().is(task.index, task.cache_id)) {
-        store().release_refresh_claim(task.index, task.view(),
-                                      lost ? std::max(next_try - now_ms(), kRetryClaim) : 0);
+    if (lost || outcome == Outcome::kNothing) {
+        give_back(task, lost ? std::clamp(next_try - now_ms(), kRetryClaim, kRetryLater) : 0);
     }
+    give_back(pushed_out, kRetryClaim);
 }
 
 void note_claimed() {
@@ -341,9 +414,15 @@ core::Millis scan_due() {
     return due;
 }
 
+void note_owners(int owners) {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    if (DatabaseSlot* s = slot_of(my_slot->database, false)) s->owners = owners;
+    LWLockRelease(tasks_lock);
+}
+
 uint32 queue_room() {
     LWLockAcquire(tasks_lock, LW_SHARED);
-    const uint32 room = pool->queue_size - pool->count;
+    const uint32 room = places_for(my_slot->database);
     LWLockRelease(tasks_lock);
     return room;
 }

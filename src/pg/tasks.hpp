@@ -20,11 +20,15 @@ enum class TaskKind : uint8 {
     kReload    // of a cache: what was hot when it was invalidated
 };
 
+// As the views say it.
+const char* name_of(TaskKind kind);
+
 struct TaskHead {
     Oid database;
     TaskKind kind;
     bool claimed;  // kRefresh: the entry's refresh claim is held, and given back with the task
     int32 priority;
+    Oid owner;  // of the cache
     uint64 cache_id;
     core::CacheIndex index;
     core::Millis due;       // not before
@@ -43,9 +47,10 @@ struct Task : TaskHead {
 
 enum class Queued : uint8 {
     kQueued,
-    kAlready,   // the same is waiting or being worked on
-    kFull,      // counted as dropped
-    kNoWorkers  // cache_ext.workers is 0, or a statement keeps workers out of the database
+    kAlready,    // the same is waiting or being worked on
+    kFull,       // counted as dropped
+    kSuspended,  // so is the cache
+    kNoWorkers   // cache_ext.workers is 0, or a statement keeps workers out of the database
 };
 
 // For the shared-memory hooks.
@@ -62,8 +67,7 @@ Queued queue_task(const Task& task);
 
 // Queues a refresh whose claim the caller holds. When that cannot be, or the loader has been
 // failing, the claim is given back for a while. `deadline`: until when the value may be served.
-void request_refresh(uint64 cache_id, core::CacheIndex index, const core::KeyView& key,
-                     int priority = 0, core::Millis deadline = core::kNever);
+void request_refresh(const Definition* definition, const core::KeyView& key, core::Millis deadline);
 
 // A loader has worked: what was put off because of its failures need not wait any more. Cheap while
 // nothing fails.
@@ -71,8 +75,8 @@ void note_load_success(uint64 cache_id, core::Tag key);
 
 // --- doing tasks, in a worker ---
 
-// The most valuable task that is due: by priority, then by deadline, then by arrival. It counts as
-// this worker's until finish_task(); no other worker gets one of the same key.
+// The most valuable task that is due, of the owner whose turn it is (turns.hpp). It counts as this
+// worker's until finish_task(); no other worker gets one of the same key.
 bool take_task(Task* task);
 
 enum class Outcome : uint8 {
@@ -82,12 +86,26 @@ enum class Outcome : uint8 {
 };
 void finish_task(Outcome outcome);
 
+// Has this worker been told to stop its task, as its cache is being dropped?
+bool told_to_stop();
+
 // This worker has claimed the refresh that its task is for.
 void note_claimed();
 
 // What cache_workers shows of the task at hand. done of total: progress, -1: not known.
 void show_task(const Definition* definition, const char* key);
 void show_progress(int64 done, int64 total);
+
+// --- when a cache goes ---
+
+// A cache is being dropped: stops what runs for it, and keeps more from being started until the end
+// of the transaction. Only for who may drop it.
+void hold_work(uint64 cache_id);
+// The same for all caches of this database, if the statement drops the extension.
+void hold_work_for(Node* statement);
+// It was dropped: forgets what waits for it.
+void forget_work(uint64 cache_id);
+void install_drop_callbacks();
 
 // --- when a database is looked at ---
 
@@ -98,7 +116,9 @@ void request_look(Oid database);
 void looked(core::Millis next_load, core::Millis next_scan);
 // When the entries of this worker's database are to be scanned; 0: never done.
 core::Millis scan_due();
-// Places in the queue that are free.
+// The caches of this worker's database belong to so many.
+void note_owners(int owners);
+// Places in the queue that this worker's database may still take.
 uint32 queue_room();
 
 }  // namespace cache_ext::pg

@@ -19,19 +19,9 @@ constexpr int kColumns = 10;
 const char* state_of(const WorkerSlot& w) {
     if (w.pid == kStarting || !w.connected) return "starting";
     if (!w.busy) return "idle";
-    switch (w.task.kind) {
-        case TaskKind::kLook:
-            return "look";
-        case TaskKind::kRefresh:
-            return "refresh";
-        case TaskKind::kSync:
-            return "sync";
-        case TaskKind::kReload:
-            return "reload";
-        case TaskKind::kWarm:
-            return "warm";
-    }
-    return "";
+    if (w.endless) return "endless";
+    if (w.terminated) return "terminated";
+    return name_of(w.task.kind);
 }
 
 // Names and keys of other databases may be in another encoding.

@@ -6,6 +6,7 @@
 #include "pg/memory.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/unruly.hpp"
 #include "worker/learning.hpp"
 
 extern "C" {
@@ -117,6 +118,7 @@ extern "C" void cache_ext_launcher_main(Datum) {
             ProcessConfigFile(PGC_SIGHUP);
         }
         worker::reap();
+        pg::end_unruly_workers();
         worker::scout(again);
         core::Millis next;
         pg::Reservation reservation;

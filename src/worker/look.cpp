@@ -6,6 +6,7 @@
 #include "pg/reclaim.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/unruly.hpp"
 
 extern "C" {
 #include "utils/snapmgr.h"
@@ -18,6 +19,7 @@ constexpr uint32 kMostPerScan = 256;
 
 struct Found {
     const pg::Definition* definition;
+    uint32 owner;  // see Scan
     core::CacheIndex index;
     core::Tag hash;
     uint32 hits;
@@ -33,10 +35,12 @@ struct Scan {
     core::Millis now;
     core::Millis next;                   // scan
     const pg::Definition** definitions;  // by control block
+    uint32* owners;                      // by control block: 0, 1, ...
+    uint32* found_of;                    // by owner
+    uint32 owner_count;
     Found* found;
     uint32 count;
     uint32 capacity;
-    uint32 worst;  // once it is full
 };
 
 bool more_valuable(const Found& a, const Found& b) {
@@ -47,6 +51,20 @@ bool more_valuable(const Found& a, const Found& b) {
     return a.load_us > b.load_us;
 }
 
+// The one that gives way to a value of this owner: the least valuable of whoever has most, if that
+// is two more than his own; else of his own. nullptr: he has none.
+Found* least(const Scan& scan, uint32 owner) {
+    const uint32* most = std::max_element(scan.found_of, scan.found_of + scan.owner_count);
+    const uint32 whose =
+        *most >= scan.found_of[owner] + 2 ? static_cast<uint32>(most - scan.found_of) : owner;
+    Found* worst = nullptr;
+    for (uint32 i = 0; i < scan.count; ++i) {
+        Found& f = scan.found[i];
+        if (f.owner == whose && (worst == nullptr || more_valuable(*worst, f))) worst = &f;
+    }
+    return worst;
+}
+
 void consider(const core::Candidate& c, void* context) {
     auto* scan = static_cast<Scan*>(context);
     const pg::Definition* d = scan->definitions[c.cache];
@@ -54,22 +72,20 @@ void consider(const core::Candidate& c, void* context) {
     if (c.hits == 0 && d->priority <= 0) return;
     // What is not due yet waits for the next scan, if it lives to see its refresh point then.
     if (c.refresh_at > scan->now && c.expires_at > scan->next) return;
-    Found f = {d, c.cache, c.hash, c.hits, c.load_us, c.refresh_at, c.expires_at, 0, {}};
+    const uint32 owner = scan->owners[c.cache];
+    Found f = {d, owner, c.cache, c.hash, c.hits, c.load_us, c.refresh_at, c.expires_at, 0, {}};
     Found* place = &scan->found[scan->count];
     if (scan->count < scan->capacity) {
         ++scan->count;
     } else {
-        place = &scan->found[scan->worst];
-        if (!more_valuable(f, *place)) return;
+        place = least(*scan, owner);
+        if (place == nullptr || (place->owner == owner && !more_valuable(f, *place))) return;
+        --scan->found_of[place->owner];
     }
+    ++scan->found_of[owner];
     *place = f;
     place->key_bytes = c.key_bytes;
     memcpy(place->key, c.key, c.key_bytes);
-    if (scan->count < scan->capacity) return;
-    scan->worst = 0;
-    for (uint32 i = 1; i < scan->count; ++i) {
-        if (more_valuable(scan->found[scan->worst], scan->found[i])) scan->worst = i;
-    }
 }
 
 // Queues what is past its refresh point, or will be and would expire before the next scan.
@@ -82,11 +98,22 @@ void scan_entries(core::Millis now, core::Millis next) {
     if (scan.capacity == 0) return;
     scan.found = pg::make_array<Found>(scan.capacity);
     scan.definitions = pg::make_array<const pg::Definition*>(pg::store().max_caches());
+    scan.owners = static_cast<uint32*>(palloc0(sizeof(uint32) * pg::store().max_caches()));
+    scan.found_of = static_cast<uint32*>(
+        palloc0(sizeof(uint32) * static_cast<Size>(std::max(1, pg::definition_count()))));
+    List* owners = NIL;
     for (int i = 0; i < pg::definition_count(); ++i) {
         const pg::Definition* d = pg::definition_at(i);
         const core::CacheIndex index = pg::store().find(MyDatabaseId, d->id);
-        if (index != core::kNoCache && !d->broken) scan.definitions[index] = d;
+        if (index == core::kNoCache || d->broken || pg::is_suspended(d)) continue;
+        scan.definitions[index] = d;
+        owners = list_append_unique_oid(owners, d->owner);
+        scan.owners[index] = static_cast<uint32>(list_length(owners)) - 1;
+        for (int o = 0; o < list_length(owners); ++o) {
+            if (list_nth_oid(owners, o) == d->owner) scan.owners[index] = static_cast<uint32>(o);
+        }
     }
+    scan.owner_count = static_cast<uint32>(std::max(1, list_length(owners)));
     const core::Snapshot snapshot = pg::to_core(GetActiveSnapshot());
     for (uint32 p = 0; p < core::kPartitions; ++p) {
         CHECK_FOR_INTERRUPTS();
@@ -105,6 +132,14 @@ void scan_entries(core::Millis now, core::Millis next) {
     }
 }
 
+void count_owners() {
+    List* owners = NIL;
+    for (int i = 0; i < pg::definition_count(); ++i) {
+        owners = list_append_unique_oid(owners, pg::definition_at(i)->owner);
+    }
+    pg::note_owners(list_length(owners));
+}
+
 }  // namespace
 
 void look() {
@@ -118,7 +153,8 @@ void look() {
     for (int i = 0; i < pg::definition_count(); ++i) {
         refreshable = refreshable || pg::definition_at(i)->refresh_after_ms != UINT32_MAX;
     }
-    const core::Millis next_load = schedule_loading(now);
+    count_owners();
+    const core::Millis next_load = std::min(pg::resume_changed(now), schedule_loading(now));
     if (!refreshable || interval == 0) {
         pg::looked(next_load, 0);
         return;

@@ -5,6 +5,7 @@
 #include "pg/loading_state.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/unruly.hpp"
 #include "pg/warm.hpp"
 
 extern "C" {
@@ -87,7 +88,7 @@ core::Millis schedule_loading(core::Millis now) {
     Learnt learnt = {};
     for (int i = 0; i < pg::definition_count(); ++i) {
         const pg::Definition* d = pg::definition_at(i);
-        if (!pg::can_warm(d)) continue;
+        if (!pg::can_warm(d) || pg::is_suspended(d)) continue;
         // What nobody has used since the server was started gets a control block only for a reason.
         const bool wanted =
             d->sync_every_ms > 0 || d->warm_every_ms > 0 || d->warm_keys != nullptr ||

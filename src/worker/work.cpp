@@ -4,6 +4,7 @@
 #include "pg/read.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/unruly.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -27,11 +28,12 @@ void count(const pg::Task& task, Counter counter) {
 
 // The smaller of the limits of the server and of the cache; 0: none.
 void limit_time(const pg::Definition* d) {
-    int64 limit = std::max<int64>(d->load_timeout_ms, 0);
+    int64 limit = d == nullptr ? 0 : std::max<int64>(d->load_timeout_ms, 0);
     if (pg::settings.refresh_timeout_ms > 0 &&
         (limit == 0 || pg::settings.refresh_timeout_ms < limit)) {
         limit = pg::settings.refresh_timeout_ms;
     }
+    pg::watch_task(d, limit);
     if (limit > 0) {
         enable_timeout_after(STATEMENT_TIMEOUT, static_cast<int>(std::min<int64>(limit, INT_MAX)));
     }
@@ -39,6 +41,7 @@ void limit_time(const pg::Definition* d) {
 
 void unlimit_time() {
     disable_timeout(STATEMENT_TIMEOUT, false);
+    pg::unwatch_task();
     QueryCancelPending = false;  // it may have struck after the last place that looks
 }
 
@@ -68,23 +71,8 @@ pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
     return pg::Outcome::kDone;
 }
 
-const char* name_of(pg::TaskKind kind) {
-    switch (kind) {
-        case pg::TaskKind::kLook:
-            return "look";
-        case pg::TaskKind::kRefresh:
-            return "refresh";
-        case pg::TaskKind::kSync:
-            return "sync";
-        case pg::TaskKind::kWarm:
-            return "warm";
-        case pg::TaskKind::kReload:
-            return "reload";
-    }
-    return "";
-}
-
 pg::Outcome work(const pg::Task& task) {
+    limit_time(nullptr);
     if (task.kind == pg::TaskKind::kLook) {
         pgstat_report_activity(STATE_RUNNING, "cache_ext look");
         look();
@@ -116,9 +104,22 @@ void loading_failed(const pg::Task& task, MemoryContext context) {
     ErrorData* error = CopyErrorData();
     FlushErrorState();
     AbortCurrentTransaction();
-    count(task, Counter::kErrors);
-    if (has_cache(task)) pg::store().set_last_error(task.index, error->message);
-    ereport(LOG, (errmsg("cache_ext: a %s failed: %s", name_of(task.kind), error->message)));
+    if (pg::told_to_stop()) {
+        ereport(DEBUG1, (errmsg("cache_ext: a %s was stopped", pg::name_of(task.kind))));
+    } else {
+        count(task, Counter::kErrors);
+        if (has_cache(task)) pg::store().set_last_error(task.index, error->message);
+        uint32 before;
+        if (pg::should_log(task, &before)) {
+            ereport(
+                LOG,
+                (errmsg("cache_ext: a %s failed: %s", pg::name_of(task.kind), error->message),
+                 before == 0 ? 0
+                             : errdetail("So did %u others of the cache since the last of these "
+                                         "messages.",
+                                         before)));
+        }
+    }
     FreeErrorData(error);
     RESUME_INTERRUPTS();
 }

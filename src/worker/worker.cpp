@@ -56,6 +56,8 @@ extern "C" void cache_ext_worker_main(Datum) {
 
     TimestampTz idle_since = 0;  // 0: it has only looked
     for (;;) {
+        // It was for a task that has ended meanwhile.
+        QueryCancelPending = false;
         CHECK_FOR_INTERRUPTS();
         if (ConfigReloadPending) {
             ConfigReloadPending = false;
@@ -63,6 +65,7 @@ extern "C" void cache_ext_worker_main(Datum) {
         }
         // Others would have to throw their messages away.
         if (catchupInterruptPending) ProcessCatchupInterrupt();
+        if (pg::worker_gives_way()) break;
         static pg::Task task;
         if (pg::take_task(&task)) {
             worker::do_task(task);

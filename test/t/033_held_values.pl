@@ -17,7 +17,7 @@ use Wire;
 my $node = new_node('held_values');
 preload($node);
 # No more caches than there are: those of an extension that was dropped have to make room at once.
-$node->append_conf('postgresql.conf', "cache_ext.memory = 8MB\ncache_ext.max_caches = 16\nmax_worker_processes = 4\n");
+$node->append_conf('postgresql.conf', "cache_ext.memory = 8MB\ncache_ext.max_caches = 16\ncache_ext.max_caches_per_role = 16\ncache_ext.max_caches_per_database = 16\nmax_worker_processes = 4\n");
 $node->start;
 create_values($node);
 my $other = Wire->new($node);

@@ -20,6 +20,8 @@ my $node = new_node('left_blocks');
 preload($node);
 $node->append_conf('postgresql.conf', <<"END");
 cache_ext.max_caches = $blocks
+cache_ext.max_caches_per_role = $blocks
+cache_ext.max_caches_per_database = $blocks
 cache_ext.naptime = '100ms'
 max_worker_processes = 6
 END

@@ -92,6 +92,26 @@ TEST_F(StoreRegistry, OneCacheTooManyIsRefusedAndRemembered) {
     EXPECT_TRUE(store->exhausted()) << "that writers may have been missed stays true";
 }
 
+TEST_F(StoreRegistry, OneOwnerOrDatabaseHasSoManyAndOthersStillGetTheirs) {
+    bool created;
+    const auto attach = [&](std::uint32_t database, std::uint64_t id, const Quota& quota) {
+        return store->attach(database, id, mix(id), next_is<3>, &created, kSettled, quota);
+    };
+    const CacheIndex first = attach(1, 1, {7, 1, 2});
+    EXPECT_NE(first, kNoCache);
+    EXPECT_EQ(attach(1, 1, {7, 1, 2}), first) << "what is there is there";
+    EXPECT_EQ(attach(1, 2, {7, 1, 2}), kNoCache) << "the owner has one";
+    EXPECT_EQ(attach(2, 2, {7, 1, 2}), kNoCache) << "wherever it is";
+    EXPECT_TRUE(store->exhausted());
+    EXPECT_NE(attach(1, 3, {8, 1, 2}), kNoCache);
+    EXPECT_EQ(attach(1, 4, {9, 1, 2}), kNoCache) << "the database has two";
+    EXPECT_EQ(attach(1, 4, {0, 1, 2}), kNoCache);
+    EXPECT_NE(attach(2, 4, {9, 1, 2}), kNoCache);
+    store->set_owner(first, 1, 9);
+    store->release(store->find(2, 4), 4);
+    EXPECT_NE(attach(2, 2, {7, 1, 2}), kNoCache) << "it is another's now";
+}
+
 TEST_F(StoreRegistry, AnIndexOfAReleasedCacheNeitherPublishesNorReads) {
     const TestCache old(*store, 1);
     ASSERT_EQ(old.put("k", "v", kAll), PublishResult::kPublished);

@@ -1,0 +1,118 @@
+// A cache that is dropped takes its background work along. Whoever drops it does not wait for its
+// workers: they are told to stop before the locks are asked for that their loaders may hold.
+#include <csignal>
+
+#include "pg/pool_state.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/resowner.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+bool holding = false;  // this transaction keeps workers from some cache
+
+// With the lock held. A worker that does not stop is terminated after the grace period.
+void stop_workers(uint64 cache_id) {
+    const uint64 deadline = monotonic_us() + static_cast<uint64>(settings.cancel_grace_ms) * 1000;
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        WorkerSlot* w = worker_slot(i);
+        if (w->pid <= 0 || !w->busy || w->task.cache_id != cache_id) continue;
+        if (w->database != MyDatabaseId || w->stopping) continue;
+        // The worker cannot have left its slot, nor its task, so the cancel is for this one.
+        kill(w->pid, SIGINT);
+        w->stopping = true;
+        if (w->overdue_us == 0 || w->overdue_us > deadline) w->overdue_us = deadline;
+        wake_launcher();
+    }
+}
+
+void let_go() {
+    holding = false;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    for (int i = 0; i < settings.max_caches; ++i) {
+        if (conducts()[i].held_by == MyProcPid) conducts()[i].held_by = 0;
+    }
+    wake_launcher();
+    LWLockRelease(tasks_lock);
+}
+
+// After the control blocks of what was dropped are gone, whose callback was registered later: it
+// runs before this one.
+void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
+    if (phase == RESOURCE_RELEASE_AFTER_LOCKS && top_level && holding) let_go();
+}
+
+// Does the statement drop the extension, and may it?
+bool drops_extension(Node* statement) {
+    if (!IsA(statement, DropStmt)) return false;
+    auto* drop = reinterpret_cast<DropStmt*>(statement);
+    const bool schema = drop->removeType == OBJECT_SCHEMA;
+    if (!schema && drop->removeType != OBJECT_EXTENSION) return false;
+    const Oid extension = get_extension_oid("cache_ext", true);
+    if (!OidIsValid(extension)) return false;
+    ListCell* cell;
+    foreach (cell, drop->objects) {
+        const char* name = strVal(lfirst(cell));
+        if (!schema && strcmp(name, "cache_ext") == 0) {
+            return pg_extension_ownercheck(extension, GetUserId());
+        }
+        if (schema && definitions_ready() && get_namespace_oid(name, true) == extension_schema()) {
+            return pg_namespace_ownercheck(extension_schema(), GetUserId());
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+void hold_work(uint64 cache_id) {
+    if (!shared_ready()) return;
+    const core::CacheIndex index = store().find(MyDatabaseId, cache_id);
+    if (index == core::kNoCache) return;  // nothing runs for it
+    holding = true;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    if (Conduct* c = make_conduct(index, cache_id)) c->held_by = MyProcPid;
+    stop_workers(cache_id);
+    LWLockRelease(tasks_lock);
+}
+
+void hold_work_for(Node* statement) {
+    if (!drops_extension(statement)) return;
+    for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
+        const core::CacheControl* c = store().control(i);
+        const uint64 id = core::load_acquire(c->id);
+        if (id != 0 && core::load_relaxed(c->database) == MyDatabaseId) hold_work(id);
+    }
+}
+
+void forget_work(uint64 cache_id) {
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    for (uint32 i = 0; i < pool->count; ++i) {
+        const TaskHead& t = task_heads()[i];
+        // Their claims went with the entries.
+        if (t.cache_id == cache_id && t.database == MyDatabaseId) remove_task(i--);
+    }
+    stop_workers(cache_id);
+    LWLockRelease(tasks_lock);
+}
+
+bool told_to_stop() {
+    LWLockAcquire(tasks_lock, LW_SHARED);
+    const bool told = my_slot->stopping;
+    LWLockRelease(tasks_lock);
+    return told;
+}
+
+void install_drop_callbacks() {
+    RegisterResourceReleaseCallback(resources_released, nullptr);
+}
+
+}  // namespace cache_ext::pg
