@@ -1,6 +1,7 @@
 // Loading of the library.
 #include "pg/changes.hpp"
 #include "pg/definitions.hpp"
+#include "pg/environment.hpp"
 #include "pg/hooks.hpp"
 #include "pg/new_owners.hpp"
 #include "pg/pool.hpp"
@@ -23,6 +24,7 @@ extern "C" void _PG_init(void) {
     pg::define_settings(preloading);
     pg::install_definition_callbacks();
     pg::install_transaction_callbacks();
+    pg::install_environment();
     if (!preloading) return;
     pg::install_shared_memory_hooks();
     pg::install_utility_hooks();

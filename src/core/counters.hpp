@@ -52,6 +52,10 @@ enum class Bypass : std::uint8_t {
     kLostName,          // a declared dependency's name is another relation's now, or nobody's
     kForeignPart,       // a declared dependency has a partition or child on a foreign server
     kOutdatedPath,      // a key query reads something else than it did when it was declared
+    kTemporary,         // the loader met a temporary object of the session
+    kSessionError,      // a timeout, a cancel or the like came up while the loader ran
+    kSessionSetting,    // the loader looked at a setting that only this session has
+    kCollation,         // a key argument has a collation of its own
     kCount
 };
 

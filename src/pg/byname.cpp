@@ -2,6 +2,7 @@
 // typed put, cache_invalidate*, cache_refresh.
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
+#include "pg/collations.hpp"
 #include "pg/convert.hpp"
 #include "pg/declaration.hpp"
 #include "pg/like.hpp"
@@ -31,6 +32,7 @@ ReadResult read_by_name(FunctionCallInfo fcinfo, const Definition* d, bool never
     ReadRequest request = {d, key.values, key.nulls};
     request.never_load = never_load;
     request.fresh = fresh;
+    request.own_collation = has_own_collation(fcinfo, 1, d, &request.collation);
     return read_value(request);
 }
 
@@ -156,14 +158,14 @@ extern "C" Datum cache_get_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     const ReadResult r = read_by_name(fcinfo, d, false, false);
     if (r.is_null) PG_RETURN_NULL();
-    return to_jsonb_value(d->value_type, r.value);
+    return to_jsonb_value(d, r.value);
 }
 
 extern "C" Datum cache_peek_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     const ReadResult r = read_by_name(fcinfo, d, true, false);
     if (r.is_null) PG_RETURN_NULL();
-    return to_jsonb_value(d->value_type, r.value);
+    return to_jsonb_value(d, r.value);
 }
 
 extern "C" Datum cache_get_entry_1_0(PG_FUNCTION_ARGS) {
@@ -175,7 +177,7 @@ extern "C" Datum cache_get_entry_1_0(PG_FUNCTION_ARGS) {
     Datum values[4] = {};
     bool nulls[4] = {};
     nulls[0] = r.is_null;
-    if (!r.is_null) values[0] = to_jsonb_value(d->value_type, r.value);
+    if (!r.is_null) values[0] = to_jsonb_value(d, r.value);
     values[1] = TimestampTzGetDatum(from_millis(r.calculated_at));
     // What was not published expires at once: the next read loads again.
     nulls[2] = r.expires_at == core::kNever || r.expires_at == 0;
@@ -194,7 +196,7 @@ extern "C" Datum cache_put_1_0(PG_FUNCTION_ARGS) {
     key_arguments(fcinfo, 2, d, &key);
     bool is_null = PG_ARGISNULL(1);
     Datum value = 0;
-    if (!is_null) value = from_jsonb_value(d->value_type, PG_GETARG_DATUM(1), &is_null);
+    if (!is_null) value = from_jsonb_value(d, PG_GETARG_DATUM(1), &is_null);
     put(d, key, value, is_null);
     PG_RETURN_VOID();
 }

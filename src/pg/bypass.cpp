@@ -6,6 +6,7 @@
 #include "pg/shared.hpp"
 
 extern "C" {
+#include "access/parallel.h"
 #include "utils/snapmgr.h"
 }
 
@@ -68,8 +69,9 @@ void count_bypass(const Definition* d, Bypass reason) {
 
 Bypass bypass_reason(const Definition* d, const Key& key) {
     Bypass reason = bypass_for_session();
+    // A parallel worker does not know what its leader has changed.
     if (reason == Bypass::kCount && TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
-        changed_by_this_transaction(d, key)) {
+        (IsParallelWorker() || changed_by_this_transaction(d, key))) {
         reason = Bypass::kOwnWrite;
     }
     if (reason == Bypass::kCount && d->loader_volatile) reason = Bypass::kVolatileLoader;
@@ -127,6 +129,14 @@ const char* bypass_text(Bypass reason) {
             return "a table that the cache depends on has a partition or child on a foreign server";
         case Bypass::kOutdatedPath:
             return "what a key query reads is not known to be what it read when it was declared";
+        case Bypass::kTemporary:
+            return "the loader met a temporary object of the session";
+        case Bypass::kSessionError:
+            return "a timeout, a cancel or a lack of resources came up while the loader ran";
+        case Bypass::kSessionSetting:
+            return "the loader looked at a setting that only this session has";
+        case Bypass::kCollation:
+            return "a key argument has a collation of its own";
         case Bypass::kCount:
             break;
     }

@@ -1,5 +1,6 @@
 #include "pg/call_site.hpp"
 
+#include "pg/collations.hpp"
 #include "pg/read.hpp"
 
 extern "C" {
@@ -66,6 +67,8 @@ void find_called(FunctionCallInfo fcinfo, int first_key, bool arrays, const char
                         errmsg("call does not match the declaration of cache \"%s\"", d->name),
                         errhint("Use the function %s%s.", accessor, d->name)));
     }
+    // The body of cache_get_many_<name> has a collation of its own already.
+    out->own_collation = !arrays && has_own_collation(fcinfo, first_key, d, &out->collation);
     require_execute(d);
 }
 

@@ -15,6 +15,8 @@ struct CallSite {
     uint64 generation;  // definitions_generation() of the rest; 0: to be found out in every call
     const Definition* definition;
     Oid user;
+    bool own_collation;  // with a key that has a collation of its own, this one
+    Oid collation;
 
     bool holds() const { return generation == definitions_generation() && user == GetUserId(); }
 };

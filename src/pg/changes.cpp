@@ -1,5 +1,6 @@
 #include "pg/changes.hpp"
 
+#include "pg/environment.hpp"
 #include "pg/flights.hpp"
 #include "pg/guarded.hpp"
 #include "pg/loading_state.hpp"
@@ -373,6 +374,7 @@ void transaction_event(XactEvent event, void*) {
             now.committing = shared_ready();
             break;
         case XACT_EVENT_COMMIT:
+            leave_aborted_runs(0);
             if (shared_ready()) {
                 publish_pending_puts(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
                 ask_for_reloads();
@@ -384,6 +386,7 @@ void transaction_event(XactEvent event, void*) {
         case XACT_EVENT_PREPARE:
         case XACT_EVENT_PARALLEL_COMMIT:
         case XACT_EVENT_PARALLEL_ABORT:
+            leave_aborted_runs(0);
             transaction_aborted_for_definitions();
             discard_pending_puts();
             forget_everything();
@@ -400,6 +403,7 @@ void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId
     subtransaction_ended_for_puts(level, committed);
     subtransaction_ended_for_paths(level, committed);
     if (!committed) {
+        leave_aborted_runs(level);
         transaction_aborted_for_definitions();
         subtransaction_aborted_for_ddl();
         subtransaction_aborted_for_flights(level);

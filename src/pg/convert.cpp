@@ -1,5 +1,7 @@
 #include "pg/convert.hpp"
 
+#include "pg/environment.hpp"
+
 extern "C" {
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -52,17 +54,18 @@ Datum array_from_jsonb(Oid type, Datum json, bool* is_null) {
     return value;
 }
 
-}  // namespace
+// A builtin type's input and output do what the server does, whoever calls; its casts to json are
+// nobody else's either (to_jsonb looks for casts of other types only).
+bool is_builtin(Oid type) {
+    return type < FirstNormalObjectId;
+}
 
-Datum to_jsonb_value(Oid type, Datum value) {
-    if (type == JSONBOID) return value;
+Datum to_jsonb(Oid type, Datum value) {
     bool is_null;
     return call_typed(F_TO_JSONB, JSONBOID, type, value, false, InvalidOid, 0, 1, &is_null);
 }
 
-Datum from_jsonb_value(Oid type, Datum json, bool* is_null) {
-    *is_null = false;
-    if (type == JSONBOID) return json;
+Datum from_jsonb(Oid type, Datum json, bool* is_null) {
     const char* text =
         JsonbToCString(nullptr, &DatumGetJsonbP(json)->root, VARSIZE(DatumGetJsonbP(json)));
     if (type == JSONOID) return CStringGetTextDatum(text);
@@ -83,6 +86,29 @@ Datum from_jsonb_value(Oid type, Datum json, bool* is_null) {
     Oid input, io_param;
     getTypeInputInfo(type, &input, &io_param);
     return OidInputFunctionCall(input, const_cast<char*>(text), io_param, -1);
+}
+
+}  // namespace
+
+Datum to_jsonb_value(const Definition* d, Datum value) {
+    if (d->value_type == JSONBOID) return value;
+    if (is_builtin(d->value_type)) return to_jsonb(d->value_type, value);
+    OwnerScope scope;
+    enter_owner(d, &scope);
+    const Datum json = to_jsonb(d->value_type, value);
+    leave_owner(scope);
+    return json;
+}
+
+Datum from_jsonb_value(const Definition* d, Datum json, bool* is_null) {
+    *is_null = false;
+    if (d->value_type == JSONBOID) return json;
+    if (is_builtin(d->value_type)) return from_jsonb(d->value_type, json, is_null);
+    OwnerScope scope;
+    enter_owner(d, &scope);
+    const Datum value = from_jsonb(d->value_type, json, is_null);
+    leave_owner(scope);
+    return value;
 }
 
 }  // namespace cache_ext::pg

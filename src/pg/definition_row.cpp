@@ -1,5 +1,6 @@
 #include "pg/definition_row.hpp"
 
+#include "pg/collations.hpp"
 #include "pg/declaration.hpp"
 #include "pg/definition_rows.hpp"
 #include "pg/load.hpp"
@@ -159,7 +160,7 @@ void read_accessor(Oid schema, const TrustedFunctions& remembered, bool trust, D
 
 void read_loader_name(const Row& row, const TrustedFunctions& remembered, bool trust,
                       Definition* d) {
-    d->loader_collation = DEFAULT_COLLATION_OID;
+    d->loader_collation = natural_collation(d->columns, d->key_types);
     d->loader_name = row.string(kLoader);
     if (d->loader_name == nullptr) return;
     char *schema_name, *name;

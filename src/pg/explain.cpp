@@ -2,6 +2,7 @@
 #include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
 #include "pg/changes.hpp"
+#include "pg/collations.hpp"
 #include "pg/fill.hpp"
 #include "pg/shared.hpp"
 #include "pg/views.hpp"
@@ -180,7 +181,9 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
     Key key;
     encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
 
-    core::Bypass bypass = bypass_reason(d, key);
+    Oid collation;
+    core::Bypass bypass = has_own_collation(fcinfo, 1, d, &collation) ? core::Bypass::kCollation
+                                                                      : bypass_reason(d, key);
     if (bypass == core::Bypass::kCount && control_block(d) == core::kNoCache) {
         bypass = core::Bypass::kNoControlBlock;
     }

@@ -87,7 +87,7 @@ uint32 refresh_after(const Definition* d, core::Millis lifetime) {
 
 Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const ValueBytes& bytes,
                const Load& load, const core::Snapshot& snapshot, ReadResult* result) {
-    if (!load.publishable) return Bypass::kNested;
+    if (!load.publishable) return load.because;
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return Bypass::kTransactionWrote;
     if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
     core::Fill fill;
@@ -126,6 +126,15 @@ void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* loa
     for (uint32 i = 0; i < tags.count; ++i) {
         add_tag(load, tags.tag[i], tags.is_key[i], tags.cache[i]);
     }
+}
+
+bool spoil_load(Bypass reason) {
+    if (reason == Bypass::kCount) return false;
+    if (inside_load()) {
+        innermost_load->publishable = false;
+        innermost_load->because = reason;
+    }
+    return true;
 }
 
 ReadResult not_published() {
@@ -180,7 +189,7 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
 }
 
 void enter_load(const core::Snapshot& snapshot, Load* load) {
-    *load = {innermost_load, &snapshot, {}, core::kNever, true, ++loads};
+    *load = {innermost_load, &snapshot, {}, core::kNever, true, ++loads, Bypass::kNested};
     innermost_load = load;
 }
 

@@ -15,7 +15,8 @@ struct Load {
     core::EntryTags tags;
     core::Millis expires_at;  // of what was read, the earliest
     bool publishable;
-    uint64 number;  // of the loads of this session
+    uint64 number;         // of the loads of this session
+    core::Bypass because;  // not publishable
 };
 
 // The innermost one; nullptr: no loader is running in this session.
@@ -29,6 +30,8 @@ uint64 current_load();
 inline void spoil_outer() {
     if (inside_load()) innermost_load->publishable = false;
 }
+// What ran for it holds for this session only, unless the reason is kCount. True if so.
+bool spoil_load(core::Bypass reason);
 // It depends on these tags, and lives no longer than that.
 void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load);
 inline void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {

@@ -1,23 +1,20 @@
 #include "pg/load.hpp"
 
+#include "pg/fill.hpp"
+#include "pg/temporary.hpp"
+
 extern "C" {
 #include "catalog/pg_type.h"
 #include "executor/instrument.h"
-#include "lib/stringinfo.h"
 #include "portability/instr_time.h"
 #include "utils/acl.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/varlena.h"
 }
 
 namespace cache_ext::pg {
 namespace {
-
-// A bit of the security context that the server does not use: (sub)transaction abort restores it,
-// and functions that a loader calls inherit it.
-constexpr int kInsideLoader = 1 << 16;
 
 // Everything that can change what a query over the same rows returns. docs/reference.md lists them.
 constexpr const char* kPinned[] = {
@@ -52,22 +49,6 @@ bool may_pin(const char* setting) {
     return false;
 }
 
-// Temporary objects of whoever reads must not shadow what the loader means: pg_temp comes last.
-static const char* without_temporary_schemas(const char* search_path) {
-    List* schemas;
-    if (!SplitIdentifierString(pstrdup(search_path), ',', &schemas)) return search_path;
-    StringInfoData path;
-    initStringInfo(&path);
-    ListCell* cell;
-    foreach (cell, schemas) {
-        const char* schema = static_cast<char*>(lfirst(cell));
-        if (strcmp(schema, "pg_temp") == 0) continue;
-        appendStringInfo(&path, "%s, ", quote_identifier(schema));
-    }
-    appendStringInfoString(&path, "pg_temp");
-    return path.data;
-}
-
 List* settings_to_pin() {
     List* list = NIL;
     for (const char* name : kPinned) {
@@ -81,40 +62,7 @@ List* settings_to_pin() {
     return list;
 }
 
-void enter_owner(const Definition* d, OwnerScope* scope) {
-    GetUserIdAndSecContext(&scope->user, &scope->security);
-    // Restricted: nothing of the owner's code may outlive the loader (a cursor WITH HOLD would run
-    // at the end of the transaction, as whoever it belongs to).
-    SetUserIdAndSecContext(d->owner, scope->security | SECURITY_LOCAL_USERID_CHANGE |
-                                         SECURITY_RESTRICTED_OPERATION | kInsideLoader);
-    scope->nest = NewGUCNestLevel();
-    for (int i = 0; i < d->setting_count; ++i) {
-        set_config_option(d->settings[i].name, d->settings[i].value, PGC_USERSET, PGC_S_SESSION,
-                          GUC_ACTION_SAVE, true, 0, false);
-    }
-    set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-                      true, 0, false);
-}
-
-void leave_owner(const OwnerScope& scope) {
-    AtEOXact_GUC(true, scope.nest);
-    SetUserIdAndSecContext(scope.user, scope.security);
-}
-
-bool inside_loader() {
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    return (security & kInsideLoader) != 0;
-}
-
-void forbid_in_loader(const char* what) {
-    if (!inside_loader()) return;
-    ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-                    errmsg("cannot execute %s in a loader", what)));
-}
-
-Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls) {
+Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls, Oid collation) {
     if (d->loader_taken) {
         const char* owner = GetUserNameFromId(d->owner, true);
         ereport(
@@ -151,8 +99,8 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
     FmgrInfo function;
     fmgr_info(d->loader, &function);
     LOCAL_FCINFO(call, kMaxKeyColumns);
-    InitFunctionCallInfoData(*call, &function, static_cast<short>(d->columns), d->loader_collation,
-                             nullptr, nullptr);
+    InitFunctionCallInfoData(*call, &function, static_cast<short>(d->columns), collation, nullptr,
+                             nullptr);
     bool skip = false;
     for (int i = 0; i < d->columns; ++i) {
         call->args[i].value = arguments[i];
@@ -175,7 +123,7 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
     if (!loaded.is_null && d->value_length == -1) {
         loaded.value = PointerGetDatum(PG_DETOAST_DATUM(loaded.value));
     }
-    leave_owner(scope);
+    loaded.here_only = spoil_load(leave_owner(scope));
     return loaded;
 }
 

@@ -348,7 +348,9 @@ void look_up(void* argument) {
         remember_key(d, p);
         SPI_freetuptable(SPI_tuptable);
     }
-    leave_owner(scope);
+    if (leave_owner(scope) != core::Bypass::kCount) {
+        elog(ERROR, "the key query depends on the session");
+    }
     SPI_finish();
 }
 

@@ -38,7 +38,10 @@ ReadResult load_only(const ReadRequest& request) {
         result.source = Source::kNothing;
         return result;
     }
-    const Loaded loaded = run_loader(request.definition, request.arguments, request.nulls);
+    const Definition* d = request.definition;
+    const Loaded loaded =
+        run_loader(d, request.arguments, request.nulls,
+                   request.own_collation ? request.collation : d->loader_collation);
     result.value = loaded.value;
     result.is_null = loaded.is_null;
     return result;
@@ -158,7 +161,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         return Left::kNothing;
     }
 
-    Bypass reason = bypass_reason(d, *key);
+    Bypass reason = request.own_collation ? Bypass::kCollation : bypass_reason(d, *key);
     if (reason == Bypass::kCount && control_block(d) == core::kNoCache) {
         reason = Bypass::kNoControlBlock;
     }
@@ -236,7 +239,7 @@ void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* res
     Loaded loaded;
     enter_load(snapshot, &load);
     PG_TRY();
-    { loaded = run_loader(d, request.arguments, request.nulls); }
+    { loaded = run_loader(d, request.arguments, request.nulls, d->loader_collation); }
     PG_CATCH();
     {
         leave_load(load, true);

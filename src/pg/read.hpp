@@ -18,6 +18,9 @@ struct ReadRequest {
     bool fetch_all = true;    // ask for the memory of a large value as well, not only of its entry
     bool copy = false;        // even of a large value: it is to be kept for longer than a row
     bool encoded = false;     // the key is filled in, and its memory has been asked for
+    // An argument has a collation of its own, so the loader runs for this reader, under that.
+    bool own_collation = false;
+    Oid collation = InvalidOid;
 };
 
 struct ReadResult {

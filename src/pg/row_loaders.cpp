@@ -1,6 +1,6 @@
 #include "pg/row_loaders.hpp"
 
-#include "pg/load.hpp"
+#include "pg/fill.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -246,7 +246,7 @@ uint64 run_rows(const Definition* d, const char* what, const char* sql, int argu
     INSTR_TIME_SET_CURRENT(end);
     INSTR_TIME_SUBTRACT(end, start);
     SPI_finish();
-    leave_owner(scope);
+    spoil_load(leave_owner(scope));
     return INSTR_TIME_GET_MICROSEC(end);
 }
 

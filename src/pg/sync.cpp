@@ -68,7 +68,7 @@ void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null,
     memcpy(copy, key.view.bytes, key.view.size);
     row->key = copy;
     row->key_bytes = key.view.size;
-    row->value = {0, is_null, 0};
+    row->value = {0, is_null, 0, false};
     if (!is_null) row->value.value = copy_value(d, value);
     row->next = rows->newest;
     rows->newest = row;
@@ -199,6 +199,11 @@ SyncCounts run(const Definition* declared) {
     }
     PG_END_TRY();
     leave_load(load, false);
+    if (load.because != core::Bypass::kNested) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("what function %s returned holds for this session only", call),
+                        errdetail("Reason: %s.", bypass_text(load.because))));
+    }
     const auto share =
         static_cast<uint32>(std::min<uint64>(UINT32_MAX, us / std::max<uint64>(1, rows.count)));
     for (SyncRow* r = rows.newest; r != nullptr; r = r->next) r->value.load_us = share;

@@ -47,7 +47,8 @@ uint32 take_sample(core::CacheIndex index, Sample* sample, uint32 capacity) {
     return static_cast<uint32>(std::min<uint64>(seen, capacity));
 }
 
-// Served and loaded value of one key agree; false for *checked: it is not served any more.
+// Served and loaded value of one key agree; false for *checked: it is not served any more, or what
+// was loaded is this session's own.
 bool agrees_with_loader(const Definition* d, const Sample& sample, const core::Snapshot& snapshot,
                         bool* checked) {
     Datum values[kMaxKeyColumns];
@@ -59,7 +60,9 @@ bool agrees_with_loader(const Definition* d, const Sample& sample, const core::S
     const core::Found found = peek_cached(d, key, snapshot, &cached);
     *checked = found.result == core::LookupResult::kHit;
     if (!*checked) return true;
-    const Loaded loaded = run_loader(d, values, nulls);
+    const Loaded loaded = run_loader(d, values, nulls, d->loader_collation);
+    *checked = !loaded.here_only;
+    if (!*checked) return true;
     return same_value(d, cached, found.is_null, loaded.value, loaded.is_null);
 }
 

@@ -1,0 +1,43 @@
+// The settings under which code of a cache's owner runs: those of a new session of the owner in
+// this database, and the pinned ones on top.
+#pragma once
+
+#include "pg/definitions.hpp"
+
+extern "C" {
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
+}
+
+namespace cache_ext::pg {
+
+// For the run at hand, the `depth`th: until the settings' nest level ends. Only what differs is
+// set.
+void set_environment(const Definition* definition, int depth);
+
+// Could this setting of a session change what a loader returns? Unknown ones could.
+bool harmless_setting(const char* name);
+
+// nullptr: no such setting.
+config_generic* find_setting(const char* name);
+
+// What a setting is when neither database, role nor session have a say: as the server was started,
+// as its files have it now, or nullptr if neither says anything. *known = false: the files could
+// not be read.
+const char* server_setting(const char* name, bool* known);
+// In the postmaster, once: notes what was given when the server was started.
+void note_start_settings();
+
+// What ALTER ROLE and ALTER DATABASE have set for sessions of `owner` in this database.
+struct RoleSetting {
+    const char* name;
+    const char* value;
+};
+struct RoleSettings {
+    const RoleSetting* all;
+    int count;
+};
+// As of the transaction at hand; good until asked for another one.
+RoleSettings role_settings(Oid owner);
+
+}  // namespace cache_ext::pg
