@@ -26,7 +26,7 @@ namespace {
     pg_unreachable();
 }
 
-Datum convert(const Definition* d, int column, Oid from, Datum value) {
+Datum convert_by(const Definition* d, int column, Oid from, Datum value) {
     const Oid to = d->key_types[column];
     if (from == to) return value;
     if (from == UNKNOWNOID) {
@@ -48,6 +48,13 @@ Datum convert(const Definition* d, int column, Oid from, Datum value) {
                            column + 1, d->name, format_type_be(to), format_type_be(from)),
                     errhint("Cast the argument to %s.", format_type_be(to))));
     pg_unreachable();
+}
+
+Datum convert(const Definition* d, int column, Oid from, Datum value) {
+    enter_user_code();
+    const Datum converted = convert_by(d, column, from, value);
+    leave_user_code();
+    return converted;
 }
 
 }  // namespace

@@ -55,6 +55,7 @@ void find_called(FunctionCallInfo fcinfo, int first_key, bool arrays, const char
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
     }
+    forget_unused_definitions();
     const text* name = PG_GETARG_TEXT_PP(kName);
     const Definition* d =
         require_definition(VARDATA_ANY(name), static_cast<size_t>(VARSIZE_ANY_EXHDR(name)));

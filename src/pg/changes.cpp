@@ -397,14 +397,16 @@ void transaction_event(XactEvent event, void*) {
 }
 
 void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId, void*) {
-    if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB) return;
     const int level = GetCurrentTransactionNestLevel();
+    if (event == SUBXACT_EVENT_START_SUB) subtransaction_started_for_definitions(level);
+    if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB) return;
     const bool committed = event == SUBXACT_EVENT_COMMIT_SUB;
     subtransaction_ended_for_puts(level, committed);
     subtransaction_ended_for_paths(level, committed);
     if (!committed) {
         leave_aborted_runs(level);
         transaction_aborted_for_definitions();
+        subtransaction_aborted_for_definitions(level);
         subtransaction_aborted_for_ddl();
         subtransaction_aborted_for_flights(level);
     }

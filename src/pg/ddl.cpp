@@ -39,11 +39,13 @@ bool take_own_ddl() {
 void run_sql(const char* sql) {
     int result = 0;
     own_ddl = true;
+    enter_user_code();
     PG_TRY();
     { result = SPI_execute(sql, false, 0); }
     PG_FINALLY();
     { own_ddl = false; }
     PG_END_TRY();
+    leave_user_code();
     if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
 }
 
@@ -73,11 +75,13 @@ uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* pa
                       GUC_ACTION_SAVE, true, 0, false);
     int result = 0;
     in_declaration = true;
+    enter_user_code();
     PG_TRY();
     { result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0); }
     PG_FINALLY();
     { in_declaration = false; }
     PG_END_TRY();
+    leave_user_code();
     AtEOXact_GUC(true, nest);
     SetUserIdAndSecContext(user, security);
     if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
@@ -126,7 +130,9 @@ bool depends_on_extension(Oid function) {
 void drop_object(Oid class_id, Oid object_id) {
     ObjectAddress object;
     ObjectAddressSet(object, class_id, object_id);
+    enter_user_code();
     performDeletion(&object, DROP_RESTRICT, 0);
+    leave_user_code();
 }
 
 }  // namespace cache_ext::pg

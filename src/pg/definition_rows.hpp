@@ -24,7 +24,7 @@ struct Definitions {
     RelationDependencies* relations;
     bool lapsed;           // a dependency may stand again when names change
     HTAB* by_relation;     // Oid -> RelationSlot
-    Definitions* retired;  // an older load, to be freed when the transaction ends
+    Definitions* retired;  // an older load, see definitions.cpp
 };
 
 struct RelationSlot {

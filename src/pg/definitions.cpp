@@ -42,14 +42,33 @@ struct Recent {
 constexpr size_t kRecent = 64;
 Recent recent[kRecent];
 
-// Earlier loads, freed when the transaction ends: somebody up the stack may still use one.
+// Earlier loads, the newest first. Somebody up the stack may still use one: a function of ours that
+// runs somebody's code, which has called another one.
 Definitions* retired = nullptr;
+int retired_count = 0;
+// So many are kept until the transaction ends, whatever is known of who uses them.
+constexpr int kKept = 8;
+
+// How many of our functions are running somebody's code now. After an error it may be more than
+// that; never less. By level of subtransaction, to come back to after its rollback.
+int running_user_code = 0;
+constexpr int kLevels = 64;
+int running_at[kLevels];
 
 void retire_current() {
     if (current == nullptr) return;
     current->retired = retired;
     retired = current;
+    ++retired_count;
     current = nullptr;
+}
+
+void free_retired(Definitions** list) {
+    while (*list != nullptr) {
+        MemoryContext context = (*list)->context;
+        *list = (*list)->retired;
+        MemoryContextDelete(context);
+    }
 }
 
 void out_of_date() {
@@ -328,12 +347,32 @@ void note_ddl() {
     ddl_in_transaction = true;
 }
 
+void enter_user_code() {
+    ++running_user_code;
+}
+void leave_user_code() {
+    --running_user_code;
+}
+
+void subtransaction_started_for_definitions(int level) {
+    if (level < kLevels) running_at[level] = running_user_code;
+}
+void subtransaction_aborted_for_definitions(int level) {
+    if (level < kLevels) running_user_code = running_at[level];
+}
+
+void forget_unused_definitions() {
+    if (retired_count <= kKept || running_user_code > 0) return;
+    Definitions* last = retired;
+    for (int i = 1; i < kKept; ++i) last = last->retired;
+    free_retired(&last->retired);
+    retired_count = kKept;
+}
+
 void free_retired_definitions() {
-    while (retired != nullptr) {
-        MemoryContext context = retired->context;
-        retired = retired->retired;
-        MemoryContextDelete(context);
-    }
+    free_retired(&retired);
+    retired_count = 0;
+    running_user_code = 0;
 }
 
 }  // namespace cache_ext::pg

@@ -208,6 +208,17 @@ void note_ddl();
 void transaction_ended_for_definitions();
 // At the end of a transaction: frees what reloads have left.
 void free_retired_definitions();
+
+// Around every call of somebody's code (loaders, queries, casts, input and output functions) by who
+// goes on using definitions afterwards. Errors are taken care of.
+void enter_user_code();
+void leave_user_code();
+// Where a function of ours begins, and has not got a definition yet: frees earlier loads that
+// nobody up the stack can use any more, so that a transaction that runs long beside DDL, or does
+// much of it, keeps but a few.
+void forget_unused_definitions();
+void subtransaction_started_for_definitions(int level);
+void subtransaction_aborted_for_definitions(int level);
 void invalidate_definitions();
 
 }  // namespace cache_ext::pg

@@ -85,6 +85,7 @@ void mark_run(Bypass reason) {
 }
 
 void enter_owner(const Definition* d, OwnerScope* scope) {
+    enter_user_code();
     hand_over_settings();
     GetUserIdAndSecContext(&scope->user, &scope->security);
     // Restricted: nothing of the owner's code may outlive the loader (a cursor WITH HOLD would run
@@ -107,6 +108,7 @@ Bypass leave_owner(const OwnerScope& scope) {
     show_settings_again(depth);
     AtEOXact_GUC(false, scope.nest);
     SetUserIdAndSecContext(scope.user, scope.security);
+    leave_user_code();
     hand_over_settings();
     for (size_t i = 0; i < std::size(kMarks); ++i) {
         if (marks[i] != run.marks_before[i]) return kMarks[i];

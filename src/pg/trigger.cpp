@@ -99,6 +99,7 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
     check_trigger(*trigger);
     if (!shared_ready()) return PointerGetDatum(nullptr);
+    forget_unused_definitions();
     const Oid relation = RelationGetRelid(trigger->tg_relation);
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
         collect_hard_relation(relation);
