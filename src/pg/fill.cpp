@@ -10,6 +10,8 @@
 extern "C" {
 #include "storage/lmgr.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/snapmgr.h"
 }
 
@@ -167,6 +169,28 @@ Bypass reason_not_to_fill(const Definition* d) {
     return reason;
 }
 
+// PostgreSQL tells no plan of a new name: one that was made before goes on with what the name meant
+// then, and others would be served that. So plans are made anew after DDL that concerns the cache.
+static void replan_after_ddl(const Definition* d, const core::Snapshot& snapshot) {
+    static core::Snapshot planned_under = {};
+    core::Xid hard[core::kMaxHard];
+    uint32 n;
+    const bool all = store().hard_writers(d->index, hard, &n);
+    const bool seen = std::none_of(hard, hard + n, [](core::Xid xid) {
+        return planned_under.running == nullptr || planned_under.in_progress(xid);
+    });
+    if (seen && (all || planned_under.xmax == snapshot.xmax)) return;
+    ResetPlanCache();
+    MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+    if (planned_under.running != nullptr) pfree(const_cast<uint32_t*>(planned_under.running));
+    auto* running = static_cast<uint32_t*>(
+        palloc(sizeof(uint32_t) * std::max<size_t>(1, snapshot.running_count)));
+    std::copy_n(snapshot.running, snapshot.running_count, running);
+    planned_under = snapshot;
+    planned_under.running = running;
+    MemoryContextSwitchTo(old);
+}
+
 const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,
                                       uint32 reads) {
     // Publishing needs functions and definitions as they are for this snapshot: a transaction that
@@ -183,7 +207,10 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
     const Definition* fresh = refresh_if_older(d);
     if (fresh == nullptr || control_block(fresh) == core::kNoCache) return nullptr;
     const Bypass reason = reason_not_to_fill(fresh);
-    if (reason == Bypass::kCount) return fresh;
+    if (reason == Bypass::kCount) {
+        replan_after_ddl(fresh, snapshot);
+        return fresh;
+    }
     for (uint32 i = 0; i < reads; ++i) count_bypass(fresh, reason);
     return nullptr;
 }
