@@ -426,9 +426,9 @@ Step comment(Random& r) {
     return sql(loader_sql(any_loader(r), 0, r.below(1000)));
 }
 Step meaning(Random& r) {
-    if (r.chance(200)) {
-        return sql(weigh_sql(1 + r.below(9)));
-    }
+    if (r.chance(150)) return sql(weigh_sql(1 + r.below(9)));
+    if (r.chance(150)) return sql(scale_sql(1 + r.below(9)));
+    if (r.chance(150)) return sql(swap_sql());
     return sql(loader_sql(any_loader(r), r.below(100), 0));
 }
 

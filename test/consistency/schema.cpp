@@ -178,7 +178,7 @@ std::string loader_sql(Group group, int meaning, int comment) {
         case Group::kQuote:
             body =
                 "coalesce((SELECT weigh(p.v) FROM price p WHERE p.k = $1), '-') || ' ' || "
-                "(SELECT sum(r.v) FROM rate r)";
+                "(SELECT sum(r.v) FROM rate r) || ' ' || (SELECT s.meaning FROM scale s)";
             break;
         case Group::kEvent:
             body =
@@ -219,8 +219,18 @@ std::string weigh_sql(int meaning) {
            n + " ' || v * " + n + " $$";
 }
 
+std::string scale_sql(int meaning) {
+    return "CREATE OR REPLACE VIEW scale AS SELECT 'scale " + number(meaning) +
+           "'::text AS meaning";
+}
+
+std::string swap_sql() {
+    return "ALTER FUNCTION weigh(int) RENAME TO weigh_away; ALTER FUNCTION weigh_else(int) RENAME "
+           "TO weigh; ALTER FUNCTION weigh_away(int) RENAME TO weigh_else";
+}
+
 std::vector<std::string> meanings(const std::string& value) {
-    static const std::regex kMeaning("(item|sale|lead|quote|event|both|digest|weigh) [0-9]+");
+    static const std::regex kMeaning("(item|sale|lead|quote|event|both|digest|weigh|scale) [0-9]+");
     std::vector<std::string> found;
     for (std::sregex_iterator it(value.begin(), value.end(), kMeaning), end; it != end; ++it) {
         found.push_back(it->str());
@@ -249,6 +259,9 @@ void make_schema(Connection* connection) {
     connection->must(kTables);
     connection->must(rows_sql());
     connection->must(weigh_sql(2));
+    connection->must("ALTER FUNCTION weigh(int) RENAME TO weigh_else");
+    connection->must(weigh_sql(3));
+    connection->must(scale_sql(1));
     for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
         const auto group = static_cast<Group>(i);
         if (group == Group::kBoth) continue;  // needs the caches

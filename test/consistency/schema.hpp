@@ -41,6 +41,9 @@ std::string repopulate_sql();
 std::string loader_sql(Group group, int meaning, int comment);
 // The same for a function that a loader calls.
 std::string weigh_sql(int meaning);
+// The same of a view that the loader of quote reads; and two functions that change names.
+std::string scale_sql(int meaning);
+std::string swap_sql();
 // The meanings of the functions that made a value.
 std::vector<std::string> meanings(const std::string& value);
 
