@@ -75,7 +75,7 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
         reason = Bypass::kOwnWrite;
     }
     if (reason == Bypass::kCount && d->loader_volatile) reason = Bypass::kVolatileLoader;
-    if (reason == Bypass::kCount) reason = bypass_for_lapse(d);
+    if (reason == Bypass::kCount && d->lapse != Lapse::kNone) reason = bypass_for_lapse(d);
     return reason;
 }
 

@@ -33,6 +33,7 @@ Definitions* current = nullptr;
 bool held = false;
 bool loaded_by_writer = false;
 bool ddl_in_transaction = false;
+bool names_changed = false;  // of relations or schemas, since the definitions were loaded
 
 // Where names were found last. What is of another generation may have been freed.
 struct Recent {
@@ -92,7 +93,10 @@ void function_changed(Datum, int, uint32) {
     out_of_date();
 }
 
+// By itself that moves nothing that is in use: a transaction that takes a name away is a hard
+// writer. But where a name was lost it may be back.
 void name_changed(Datum, int, uint32) {
+    names_changed = true;
     if (current != nullptr && current->lapsed) out_of_date();
 }
 
@@ -170,6 +174,7 @@ void load(bool wait) {
     all->invalidate_trigger = find_function(internals, "cache_invalidate_trigger", 0, nullptr);
     // Anything that arrives while the tables are read makes this load out of date at once.
     state = State::kLoaded;
+    names_changed = false;
     retire_current();
     current = all;
     ++generation_of_definitions;
@@ -238,6 +243,10 @@ int64 interval_ms(const Interval* i) {
     constexpr auto kYear = static_cast<int64>(DAYS_PER_YEAR * kDay);
     return i->time / 1000 + i->day * kDay + i->month % MONTHS_PER_YEAR * (DAYS_PER_MONTH * kDay) +
            i->month / MONTHS_PER_YEAR * kYear;
+}
+
+void notice_changed_names() {
+    if (names_changed) out_of_date();
 }
 
 void invalidate_definitions() {

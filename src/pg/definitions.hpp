@@ -220,5 +220,8 @@ void forget_unused_definitions();
 void subtransaction_started_for_definitions(int level);
 void subtransaction_aborted_for_definitions(int level);
 void invalidate_definitions();
+// For whoever has to know which dependencies have lost their names, without a fill that would find
+// out.
+void notice_changed_names();
 
 }  // namespace cache_ext::pg

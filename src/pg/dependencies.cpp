@@ -247,7 +247,7 @@ const char* insert_dependency(const DependencyRow& row) {
 }
 
 const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
-    invalidate_definitions();  // what does not stand any more has to be known
+    notice_changed_names();  // what does not stand any more has to be known
     if (!definitions_ready()) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("extension cache_ext is not installed in this database")));

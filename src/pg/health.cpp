@@ -396,7 +396,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     const HealthSettings& h = health_settings;
-    invalidate_definitions();  // nothing tells of a schema's new name
+    notice_changed_names();
     const bool all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
     put_row(set, check_preloaded());
     if (all && shared_ready()) {

@@ -103,7 +103,9 @@ void analyse(Analysis* a) {
     SPI_finish();
 }
 
-// A query that fails is no reason for the read to fail; a cancel is.
+// A query that fails is no reason for the read to fail; a cancel is. Rolled back either way, which
+// gives back the locks on what the query reads: a plan that is kept outlives that, and the tables
+// are none of this transaction's business until its loader reads them.
 pg_noinline void analyse_apart(Analysis* a) {
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
@@ -113,7 +115,7 @@ pg_noinline void analyse_apart(Analysis* a) {
     PG_TRY();
     {
         analyse(out);
-        ReleaseCurrentSubTransaction();
+        RollbackAndReleaseCurrentSubTransaction();
     }
     PG_CATCH();
     {

@@ -137,7 +137,8 @@ bool load_batch(const Definition* d, const KeyArray& batch, WarmProgress* progre
 }  // namespace
 
 bool can_warm(const Definition* d) {
-    return d->loader_name != nullptr && !d->broken && reason_not_to_fill(d) == core::Bypass::kCount;
+    return d->loader_name != nullptr && !d->broken && !d->loader_volatile &&
+           d->lapse == Lapse::kNone;
 }
 
 WarmKeys collect_warm_keys(const Definition* d, uint64 max_keys, MemoryContext parent) {
