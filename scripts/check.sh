@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check.sh [STEP...]: installs what is missing, builds, and runs the tests, all or only those named
-# (or listed in ONLY): lint format unit model regress isolation guarded
+# (or listed in ONLY): lint format unit model regress security isolation guarded
 # pgtap tap fuzz consistency, and valgrind, which is run only if it is named. Goes on after a failure;
 # ends with what each step counted, and non-zero unless everything passed.
 # shellcheck source=scripts/common.sh
@@ -145,8 +145,8 @@ main() {
     read -r -a wanted <<< "${*:-${ONLY:-all}}"
     for name in "${wanted[@]}"; do
         case $name in
-            all | lint | format | unit | model | regress | isolation | guarded | pgtap | tap | fuzz | consistency | valgrind) ;;
-            *) die "no such step: $name (lint format unit model regress isolation guarded pgtap tap fuzz consistency valgrind)" ;;
+            all | lint | format | unit | model | regress | security | isolation | guarded | pgtap | tap | fuzz | consistency | valgrind) ;;
+            *) die "no such step: $name (lint format unit model regress security isolation guarded pgtap tap fuzz consistency valgrind)" ;;
         esac
     done
     # wants NAME...: whether one of them is to be run.
@@ -176,7 +176,7 @@ main() {
     if wants all; then step version "Version number" "$ROOT/scripts/check_version.sh"; fi
     if wants format lint; then step format "clang-format" check_format; fi
     if wants lint; then step shellcheck "shellcheck" check_scripts; fi
-    if wants regress isolation guarded pgtap tap fuzz consistency valgrind; then
+    if wants regress security isolation guarded pgtap tap fuzz consistency valgrind; then
         step build "Build" build
         if [ "$JOB_STATUS" -ne 0 ]; then BROKEN='the build failed'; fi
     fi
@@ -188,9 +188,10 @@ main() {
     if wants model && { [ -e test/model/run.sh ] || ! wants all; }; then
         step model "Model" model_tests
     fi
-    if wants regress isolation guarded pgtap tap fuzz consistency valgrind; then
+    if wants regress security isolation guarded pgtap tap fuzz consistency valgrind; then
         if [ -z "$BROKEN" ]; then prepare_servers; fi
         if wants regress; then server_step regress "pg_regress" regress_tests; fi
+        if wants security; then server_step security "Roles" security_tests; fi
         if wants isolation; then server_step isolation "pg_isolation_regress" isolation_tests; fi
         if wants guarded; then server_step guarded "pg_regress with guard pages" guarded_tests; fi
         case " ${wanted[*]} " in

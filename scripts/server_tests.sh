@@ -14,8 +14,10 @@ copy_tests() {
     mkdir -p "$test"
     cp -R "$ROOT/examples" "$ROOT/sql" "$SCRATCH/tree"
     cp -R "$ROOT/test/." "$test"
-    mkdir -p "$test"/{regress/{sql,expected},isolation/{specs,expected},pgtap,t}
-    find "$test/regress" -maxdepth 1 -name '*.sql' -exec mv -t "$test/regress/sql" {} +
+    mkdir -p "$test"/{regress/{sql,expected},security/{sql,expected},isolation/{specs,expected},pgtap,t}
+    for suite in regress security; do
+        find "$test/$suite" -maxdepth 1 -name '*.sql' -exec mv -t "$test/$suite/sql" {} +
+    done
     find "$test/isolation" -maxdepth 1 -name '*.spec' -exec mv -t "$test/isolation/specs" {} +
     # A spec's expected file may lie beside the specs or with the others.
     for suite in regress isolation; do
@@ -154,6 +156,14 @@ END
     fi
     [ -n "$(find "$logs" -type f)" ] || { echo "valgrind did not run"; status=1; }
     return "$status"
+}
+
+# What each kind of role must not be able to do; a file each.
+security_tests() {
+    local tests
+    mapfile -t tests < <(test_names "$SCRATCH/$TREE/security/sql" .sql)
+    if [ ${#tests[@]} -eq 0 ]; then die "test/security has no tests"; fi
+    run_regress regress/pg_regress security --dbname=contrib_regression "${tests[@]}"
 }
 
 isolation_tests() {

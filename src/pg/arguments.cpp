@@ -26,6 +26,18 @@ namespace {
     pg_unreachable();
 }
 
+// A cast's function may also ask for the type's modifier and whether the cast is explicit.
+Datum call_cast(Oid function, Datum value) {
+    switch (get_func_nargs(function)) {
+        case 1:
+            return OidFunctionCall1(function, value);
+        case 2:
+            return OidFunctionCall2(function, value, Int32GetDatum(-1));
+        default:
+            return OidFunctionCall3(function, value, Int32GetDatum(-1), BoolGetDatum(false));
+    }
+}
+
 Datum convert_by(const Definition* d, int column, Oid from, Datum value) {
     const Oid to = d->key_types[column];
     if (from == to) return value;
@@ -39,7 +51,7 @@ Datum convert_by(const Definition* d, int column, Oid from, Datum value) {
         case COERCION_PATH_RELABELTYPE:
             return value;
         case COERCION_PATH_FUNC:
-            return OidFunctionCall1(function, value);
+            return call_cast(function, value);
         default:
             break;
     }

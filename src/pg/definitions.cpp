@@ -14,6 +14,7 @@ extern "C" {
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
+#include "mb/pg_wchar.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -273,7 +274,8 @@ const Definition* require_definition(const char* name, size_t size) {
     const Definition* d = find(name, size);
     if (d == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("cache \"%.*s\" does not exist", static_cast<int>(size), name),
+                        errmsg("cache \"%.*s\" does not exist",
+                               pg_mbcliplen(name, static_cast<int>(size), NAMEDATALEN - 1), name),
                         errhint("SELECT cache FROM cache_stat lists the caches of this database; "
                                 "cache_create declares one.")));
     }
