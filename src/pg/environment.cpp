@@ -1,6 +1,7 @@
 #include "pg/environment.hpp"
 
 #include "pg/loader_limits.hpp"
+#include "pg/read.hpp"
 #include "pg/session_settings.hpp"
 #include "pg/shown_settings.hpp"
 #include "pg/temporary.hpp"
@@ -85,6 +86,7 @@ void mark_run(Bypass reason) {
 }
 
 void enter_owner(const Definition* d, OwnerScope* scope) {
+    require_accessor(d);  // without it there is no owner to run as
     enter_user_code();
     hand_over_settings();
     GetUserIdAndSecContext(&scope->user, &scope->security);
