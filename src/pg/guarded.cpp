@@ -50,8 +50,27 @@ void begin_keeping_cancels() {
     QueryCancelPending = false;
 }
 
+// Our own timeouts must not outlive the work: whatever is pending of them when interrupts are
+// allowed again would cancel what the user does.
+void time_is_up() {
+    InterruptPending = true;
+    QueryCancelPending = true;
+    SetLatch(MyLatch);
+}
+
+TimeoutId work_timeout() {
+    static bool registered = false;
+    static TimeoutId timeout;
+    if (!registered) {
+        timeout = RegisterTimeout(USER_TIMEOUT, time_is_up);
+        registered = true;
+    }
+    return timeout;
+}
+
 void give_cancels_back() {
     QueryCancelPending = false;  // of a timeout of our own
+    get_timeout_indicator(LOCK_TIMEOUT, true);
     if (cancelled != 0) {
         // Our error has used the timeout up; it makes the message say why.
         if (statement_timed_out != 0) {
@@ -75,7 +94,10 @@ void note_failure(const char* failure) {
 // Two subtransactions, one in the other: a rollback into the transaction itself, which is in the
 // middle of COMMIT or PREPARE TRANSACTION, is more than RollbackAndReleaseCurrentSubTransaction()
 // is prepared for (it asserts a parent in progress). A release is not.
-bool guarded(void (*work)(void*), void* argument, const char* failure) {
+//
+// Interrupts wait from the end of the work until what is pending is the user's again: an error in
+// between would be the user's.
+bool guarded(void (*work)(void*), void* argument, const char* failure, int timeout_ms) {
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
     volatile bool ok = true;
@@ -88,20 +110,25 @@ bool guarded(void (*work)(void*), void* argument, const char* failure) {
         // The rollback undoes it.
         set_config_option("lock_timeout", "1", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                           false);
+        if (timeout_ms > 0) enable_timeout_after(work_timeout(), timeout_ms);
         work(argument);
+        HOLD_INTERRUPTS();
     }
     PG_CATCH();
     {
+        HOLD_INTERRUPTS();
         MemoryContextSwitchTo(context);
         note_failure(failure);
         ok = false;
     }
     PG_END_TRY();
+    if (timeout_ms > 0) disable_timeout(work_timeout(), false);
     RollbackAndReleaseCurrentSubTransaction();
     ReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
     give_cancels_back();
+    RESUME_INTERRUPTS();
     return ok;
 }
 

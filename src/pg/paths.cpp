@@ -29,13 +29,11 @@ extern "C" {
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "storage/latch.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 #include "utils/typcache.h"
 }
 
@@ -367,26 +365,15 @@ void collect_found(const Path& p) {
     }
 }
 
-void time_is_up() {
-    InterruptPending = true;
-    QueryCancelPending = true;
-    SetLatch(MyLatch);
-}
-
 void resolve_rows(Path* p) {
-    static bool registered = false;
-    static TimeoutId timeout;
-    if (!registered) {
-        timeout = RegisterTimeout(USER_TIMEOUT, time_is_up);
-        registered = true;
-    }
     announce(children_tag(p->id));
     CommandCounterIncrement();  // what the last statement did, too
     PushActiveSnapshot(GetLatestSnapshot());
     const core::Snapshot snapshot = copy_to_core(GetActiveSnapshot());
-    if (settings.path_timeout_ms > 0) enable_timeout_after(timeout, settings.path_timeout_ms);
-    if (!guarded(look_up, p, "a lookup failed, the whole cache is invalidated")) p->whole = true;
-    disable_timeout(timeout, false);
+    if (!guarded(look_up, p, "a lookup failed, the whole cache is invalidated",
+                 settings.path_timeout_ms)) {
+        p->whole = true;
+    }
     PopActiveSnapshot();
     if (moved_meanwhile(*p, snapshot)) p->whole = true;
     collect_found(*p);
