@@ -14,6 +14,7 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
+#include "rewrite/rewriteSupport.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 }
@@ -182,9 +183,13 @@ void judge_existing(Judge* judge, const RowPair& row) {
     judge_relatives(judge, kParents, relation);
 }
 
-// Messages about rules name their table only in a hash.
+// Messages about rules name their table only in a hash. Of a view that has come and gone there is
+// no row any more.
 void add_rules(Judge* judge, Oid relation, List** rules) {
     const Datum key = ObjectIdGetDatum(relation);
+    NameData of_view;
+    namestrcpy(&of_view, ViewSelectRuleName);
+    *rules = lappend_oid(*rules, GetSysCacheHashValue2(RULERELNAME, key, NameGetDatum(&of_view)));
     const RowChanges changes = changes_of(&judge->sides, kRules, key);
     for (const List* rows : {changes.gone, changes.come}) {
         ListCell* cell;
@@ -214,9 +219,9 @@ bool takes_relation_name(Judge* judge, HeapTuple row) {
 
 void judge_relation(Judge* judge, Oid relation, bool want_rules, List** rules) {
     const RowPair row = row_of(&judge->sides, kClasses, relation);
+    if (want_rules) add_rules(judge, relation, rules);
     if (row.before == nullptr && row.after == nullptr) return;  // came and went
     const FormData_pg_class* c = class_of(row.after != nullptr ? row.after : row.before);
-    if (want_rules) add_rules(judge, relation, rules);
     if (c->relnamespace == PG_TOAST_NAMESPACE || judge->effect.database) return;
     if (c->relpersistence == RELPERSISTENCE_TEMP || is_temporary(c->relnamespace)) return;
     if (row.before == nullptr) {

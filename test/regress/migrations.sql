@@ -82,6 +82,8 @@ CALL try('DROP TRIGGER t ON account');
 CALL try('CREATE TEMP TABLE scratch (a int PRIMARY KEY, b text)', 'INSERT INTO scratch VALUES (1, ''a'')', 'DROP TABLE scratch');
 CALL try('CREATE TEMP TABLE account (a int) ON COMMIT DROP');
 CALL try('CREATE TEMP VIEW scratch AS SELECT 1 AS one', 'CREATE OR REPLACE TEMP VIEW scratch AS SELECT 1 AS one, 2 AS two');
+CALL try('CREATE TEMP VIEW short_lived AS SELECT 1 AS one', 'DROP VIEW short_lived');
+CALL try('CREATE VIEW short_lived AS SELECT 1 AS one', 'DROP VIEW short_lived');
 CALL try('CREATE FUNCTION pg_temp.of_account(int) RETURNS int LANGUAGE sql AS ''SELECT 1''');
 CALL try('CREATE TYPE pg_temp.scratch_type AS (a int)', 'CREATE TEMP SEQUENCE scratch_sequence');
 CALL try('DISCARD TEMP');
