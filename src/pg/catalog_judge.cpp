@@ -439,7 +439,7 @@ CatalogEffect judge_messages(const SharedInvalidationMessage* messages, int coun
     MemoryContextSwitchTo(work);
     Judge judge = {};
     judge.final = final;
-    judge.roles = {&judge.sides, NIL, false, final, -1};
+    judge.roles = {&judge.sides, nullptr, final, -1};
     open_sides(&judge.sides);
     List* relations = NIL;
     bool want_rules = false;

@@ -14,6 +14,7 @@ extern "C" {
 #include "nodes/value.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 }
 
 namespace cache_ext::pg {
@@ -28,38 +29,73 @@ constexpr Catalog kByDatabase = {SharedDependRelationId, SharedDependDependerInd
                                  Anum_pg_shdepend_dbid};
 constexpr Catalog kSharedDepend = {SharedDependRelationId, InvalidOid, 0};
 
-struct Member {
-    Oid role;
-    Oid member;
+// Sets of roles, as hash tables: there may be a role for each of very many users.
+HTAB* make_set(const List* oids) {
+    HASHCTL info = {};
+    info.keysize = sizeof(Oid);
+    info.entrysize = sizeof(Oid);
+    info.hcxt = CurrentMemoryContext;
+    HTAB* set = hash_create("cache_ext roles", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    ListCell* cell;
+    foreach (cell, const_cast<List*>(oids)) {
+        const Oid oid = lfirst_oid(cell);
+        hash_search(set, &oid, HASH_ENTER, nullptr);
+    }
+    return set;
+}
+
+bool is_in(HTAB* set, Oid oid) {
+    return hash_search(set, &oid, HASH_FIND, nullptr) != nullptr;
+}
+
+struct MembersOf {
+    Oid role;  // the key
+    List* members;
 };
 
-void load_members(Roles* roles) {
-    if (roles->loaded) return;
-    roles->loaded = true;
-    TupleDesc desc;
-    // As they were, too: who has just left a role was concerned by what it had.
-    List* rows = rows_of(roles->sides, kMembers, 0, &desc);
-    rows = list_concat(rows, changes_of(roles->sides, kMembers, 0).gone);
+void add_members(HTAB* members, const List* rows) {
     ListCell* cell;
-    foreach (cell, rows) {
+    foreach (cell, const_cast<List*>(rows)) {
         const auto* form = form_of<FormData_pg_auth_members>(static_cast<HeapTuple>(lfirst(cell)));
-        auto* m = static_cast<Member*>(palloc(sizeof(Member)));
-        *m = {form->roleid, form->member};
-        roles->members = lappend(roles->members, m);
+        bool found;
+        auto* of = static_cast<MembersOf*>(hash_search(members, &form->roleid, HASH_ENTER, &found));
+        of->members = lappend_oid(found ? of->members : NIL, form->member);
     }
+}
+
+void load_members(Roles* roles) {
+    if (roles->members != nullptr) return;
+    HASHCTL info = {};
+    info.keysize = sizeof(Oid);
+    info.entrysize = sizeof(MembersOf);
+    info.hcxt = CurrentMemoryContext;
+    roles->members =
+        hash_create("cache_ext members", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    TupleDesc desc;
+    add_members(roles->members, rows_of(roles->sides, kMembers, 0, &desc));
+    // As they were, too: who has just left a role was concerned by what it had.
+    add_members(roles->members, changes_of(roles->sides, kMembers, 0).gone);
 }
 
 // The role and all who are members of it, directly or not.
 List* with_members(Roles* roles, Oid role) {
     load_members(roles);
     List* all = list_make1_oid(role);
+    HTAB* seen = make_set(all);
     for (int i = 0; i < list_length(all); ++i) {
+        CHECK_FOR_INTERRUPTS();
+        const Oid next = list_nth_oid(all, i);
+        const auto* of =
+            static_cast<MembersOf*>(hash_search(roles->members, &next, HASH_FIND, nullptr));
         ListCell* cell;
-        foreach (cell, roles->members) {
-            const auto* m = static_cast<Member*>(lfirst(cell));
-            if (m->role == list_nth_oid(all, i)) all = list_append_unique_oid(all, m->member);
+        foreach (cell, of != nullptr ? of->members : NIL) {
+            const Oid member = lfirst_oid(cell);
+            bool found;
+            hash_search(seen, &member, HASH_ENTER, &found);
+            if (!found) all = lappend_oid(all, member);
         }
     }
+    hash_destroy(seen);
     return all;
 }
 
@@ -73,7 +109,7 @@ bool is_superuser(Roles* roles, Oid role) {
 struct Owners {
     Roles* roles;
     List* superusers;  // of those that own something: who has been asked about
-    List* wanted;      // roles; NIL: any that is no superuser
+    HTAB* wanted;      // roles; nullptr: any that is no superuser
     List* databases;   // out
 };
 
@@ -93,7 +129,7 @@ bool add_database(HeapTuple row, TupleDesc, void* argument) {
     auto* owners = static_cast<Owners*>(argument);
     const auto* form = form_of<FormData_pg_shdepend>(row);
     if (form->deptype == SHARED_DEPENDENCY_OWNER && form->refclassid == AuthIdRelationId &&
-        OidIsValid(form->dbid) && list_member_oid(owners->wanted, form->refobjid)) {
+        OidIsValid(form->dbid) && is_in(owners->wanted, form->refobjid)) {
         owners->databases = list_append_unique_oid(owners->databases, form->dbid);
     }
     return false;
@@ -103,13 +139,13 @@ bool owns_here(HeapTuple row, TupleDesc, void* argument) {
     auto* owners = static_cast<Owners*>(argument);
     const auto* form = form_of<FormData_pg_shdepend>(row);
     return form->deptype == SHARED_DEPENDENCY_OWNER && form->refclassid == AuthIdRelationId &&
-           list_member_oid(owners->wanted, form->refobjid);
+           is_in(owners->wanted, form->refobjid);
 }
 
 bool plain_owner_here(Roles* roles) {
     if (roles->plain_owner_here < 0) {
         if (roles->final) announce_ddl(MyDatabaseId, DdlScope::kOwners);
-        Owners owners = {roles, NIL, NIL, NIL};
+        Owners owners = {roles, NIL, nullptr, NIL};
         roles->plain_owner_here = any_row(roles->sides, kByDatabase, ObjectIdGetDatum(MyDatabaseId),
                                           is_plain_owner, &owners)
                                       ? 1
@@ -130,9 +166,10 @@ List* without_superusers(Roles* roles, List* all) {
 bool matters_to(Roles* roles, Oid grantee) {
     if (!plain_owner_here(roles)) return false;
     if (grantee == ACL_ID_PUBLIC) return true;
-    Owners owners = {roles, NIL, without_superusers(roles, with_members(roles, grantee)), NIL};
-    return owners.wanted != NIL &&
-           any_row(roles->sides, kByDatabase, ObjectIdGetDatum(MyDatabaseId), owns_here, &owners);
+    List* plain = without_superusers(roles, with_members(roles, grantee));
+    if (plain == NIL) return false;
+    Owners owners = {roles, NIL, make_set(plain), NIL};
+    return any_row(roles->sides, kByDatabase, ObjectIdGetDatum(MyDatabaseId), owns_here, &owners);
 }
 
 const Acl* privileges(HeapTuple row, TupleDesc desc, AttrNumber column, ObjectType type,
@@ -218,7 +255,7 @@ List* databases_of_role(Roles* roles, Oid role, bool skip_superusers, bool* ever
         return NIL;
     }
     if (all == NIL) return NIL;
-    Owners owners = {roles, NIL, all, NIL};
+    Owners owners = {roles, NIL, make_set(all), NIL};
     any_row(roles->sides, kSharedDepend, 0, add_database, &owners);
     return owners.databases;
 }

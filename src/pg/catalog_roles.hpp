@@ -10,14 +10,14 @@
 
 extern "C" {
 #include "utils/acl.h"
+#include "utils/hsearch.h"
 }
 
 namespace cache_ext::pg {
 
 struct Roles {
     Sides* sides;
-    List* members;  // Member*, loaded when first needed
-    bool loaded;
+    HTAB* members;         // who is a member of which role, loaded when first needed
     bool final;            // others are told before it is asked who owns what (ddl_writers.hpp)
     int plain_owner_here;  // is there an owner in this database who is no superuser? -1: not asked
 };

@@ -3,6 +3,7 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "storage/lmgr.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -66,25 +67,21 @@ List* copies(Sides* sides, const Catalog& catalog, Datum key, Snapshot snapshot)
     return rows;
 }
 
-bool has_version(const List* rows, HeapTuple row) {
-    ListCell* cell;
-    foreach (cell, const_cast<List*>(rows)) {
-        if (ItemPointerEquals(&static_cast<HeapTuple>(lfirst(cell))->t_self, &row->t_self)) {
-            return true;
-        }
-    }
-    return false;
+// Of what the snapshot before shows: deleted by this transaction, or replaced by another version.
+bool is_gone(HeapTuple row) {
+    const HeapTupleHeader h = row->t_data;
+    return (h->t_infomask & HEAP_XMAX_INVALID) == 0 && !HEAP_XMAX_IS_LOCKED_ONLY(h->t_infomask) &&
+           TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(h));
 }
 
-List* without(const List* rows, const List* others) {
-    List* left = NIL;
-    ListCell* cell;
-    foreach (cell, const_cast<List*>(rows)) {
-        if (!has_version(others, static_cast<HeapTuple>(lfirst(cell)))) {
-            left = lappend(left, lfirst(cell));
-        }
-    }
-    return left;
+bool copy_gone(HeapTuple row, TupleDesc desc, void* list) {
+    return !is_gone(row) || copy_row(row, desc, list);
+}
+
+// Of what the snapshot after shows: a version that this transaction has made.
+bool copy_come(HeapTuple row, TupleDesc desc, void* list) {
+    return !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data)) ||
+           copy_row(row, desc, list);
 }
 
 }  // namespace
@@ -113,10 +110,11 @@ void close_sides(Sides* sides) {
 }
 
 RowChanges changes_of(Sides* sides, const Catalog& catalog, Datum key) {
-    const List* before = copies(sides, catalog, key, &sides->before);
-    const List* after = copies(sides, catalog, key, &sides->after);
-    return {without(before, after), without(after, before),
-            RelationGetDescr(open_catalog(sides, catalog.relation))};
+    RowChanges changes = {};
+    scan(sides, catalog, key, &sides->before, copy_gone, static_cast<void*>(&changes.gone));
+    scan(sides, catalog, key, &sides->after, copy_come, static_cast<void*>(&changes.come));
+    changes.desc = RelationGetDescr(open_catalog(sides, catalog.relation));
+    return changes;
 }
 
 RowPair row_of(Sides* sides, const Catalog& catalog, Oid key) {
