@@ -94,11 +94,13 @@ config_string* veiled[kMostVeiled] = {};
 int veiled_by[kMostVeiled] = {};  // the run of this depth
 int veiled_count = 0;
 bool workers_would_see = false;
+bool looked_behind = false;
 
 const char* show_veiled(int which) {
     const config_string* v = veiled[which];
     const bool own = innermost_run() == nullptr || set_in_run(&v->gen);
     if (own) return *v->variable != nullptr ? *v->variable : "";
+    looked_behind = true;
     mark_run(core::Bypass::kSessionSetting);
     return "";
 }
@@ -246,6 +248,10 @@ void hide_setting(config_generic* v, int depth) {
     veiled_by[veiled_count] = depth;
     s->show_hook = veils[veiled_count];
     ++veiled_count;
+}
+
+bool settings_cannot_be_hidden() {
+    return looked_behind;
 }
 
 bool workers_would_see_hidden() {

@@ -15,6 +15,9 @@ namespace cache_ext::pg {
 // as it is elsewhere; if it cannot be made so it looks empty, and whoever looks at it marks the
 // run. What the run itself sets is seen in it.
 void hide_setting(config_generic* setting, int depth);
+// Has a loader in this process met one that could only be made to look empty? A new process does
+// not have it.
+bool settings_cannot_be_hidden();
 // Is one hidden that parallel workers would see?
 bool workers_would_see_hidden();
 // What deeper runs have hidden.

@@ -3,6 +3,7 @@
 #include "worker/workers.hpp"
 
 #include "pg/settings.hpp"
+#include "pg/shown_settings.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -72,6 +73,8 @@ extern "C" void cache_ext_worker_main(Datum) {
             MemoryContextSwitchTo(context);
             MemoryContextReset(context);
             if (task.kind != pg::TaskKind::kLook) idle_since = GetCurrentTimestamp();
+            // What one owner's loader has set would keep another's from being published.
+            if (pg::settings_cannot_be_hidden()) break;
             continue;
         }
         const TimestampTz end =
