@@ -37,7 +37,9 @@ CREATE TABLE cache_ext_internal.cache_definition (
     settings            text[] NOT NULL,            -- name=value, pinned while the loader runs
     -- OID and owner of accessor, loader, load_many and load_all as they were declared. Set by the
     -- trigger, whoever writes.
-    functions           oid[] NOT NULL
+    functions           oid[] NOT NULL,
+    -- Rows of cache_dependency that belong to it: a restore may have lost some.
+    dependencies        int NOT NULL
 );
 
 -- What each cache depends on. A path dependency has one row of its own, and one per table that its

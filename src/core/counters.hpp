@@ -48,6 +48,7 @@ enum class Bypass : std::uint8_t {
     kExpiredAtOnce,     // older than its TTL when it was complete
     kVolatileLoader,    // ALTER FUNCTION made it take a snapshot per statement
     kLostRelation,      // a declared dependency was dropped: what replaces it has no triggers
+    kLostDependencies,  // a restore has lost some: what they would have announced is not known
     kRedefinition,      // the messages of a hard writer that the snapshot sees are not all sent yet
     kLostName,          // a declared dependency's name is another relation's now, or nobody's
     kForeignPart,       // a declared dependency has a partition or child on a foreign server

@@ -3,6 +3,7 @@
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
 #include "pg/definition_rows.hpp"
+#include "pg/leftovers.hpp"
 #include "pg/trusted_functions.hpp"
 
 extern "C" {
@@ -67,23 +68,28 @@ char* set_function_body(const Declaration& d, const char* query) {
                                       : psprintf("BEGIN ATOMIC %s; END", query);
 }
 
-// ERROR 42723 if the extension's schema has a function of that name, ours or anybody's: calls could
-// mean that one.
+// ERROR 42723 if the extension's schema has a function of that name, anybody's or another role's:
+// calls could mean that one. What is left of the caller's own goes.
 void require_free(const char* name) {
     CatCList* others = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
-    Oid taken = InvalidOid;
+    List* there = NIL;
     for (int i = 0; i < others->n_members; ++i) {
         auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&others->members[i]->tuple));
-        if (proc->pronamespace == extension_schema()) taken = proc->oid;
+        if (proc->pronamespace == extension_schema()) there = lappend_oid(there, proc->oid);
     }
     ReleaseSysCacheList(others);
+    Oid taken = InvalidOid;
+    ListCell* cell;
+    foreach (cell, there) {
+        if (!drop_left_function(lfirst_oid(cell))) taken = lfirst_oid(cell);
+    }
     if (!OidIsValid(taken)) return;
     const char* function = format_procedure_qualified(taken);
     ereport(ERROR,
             (errcode(ERRCODE_DUPLICATE_FUNCTION), errmsg("function %s already exists", function),
              depends_on_extension(taken)
-                 ? errhint("It is left from a cache that is not declared any more: DROP FUNCTION "
-                           "%s, or give the cache another name.",
+                 ? errhint("It is left from another role's cache that is not declared any more: "
+                           "have its owner DROP FUNCTION %s, or give the cache another name.",
                            function)
                  : errhint("Give the cache another name; its functions must be the only ones of "
                            "theirs in that schema.")));

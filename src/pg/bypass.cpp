@@ -43,6 +43,8 @@ Bypass bypass_for_lapse(const Definition* d) {
             return Bypass::kLostName;
         case Lapse::kForeign:
             return Bypass::kForeignPart;
+        case Lapse::kIncomplete:
+            return Bypass::kLostDependencies;
     }
     return Bypass::kCount;
 }
@@ -137,6 +139,8 @@ const char* bypass_text(Bypass reason) {
             return "the loader looked at a setting that only this session has";
         case Bypass::kCollation:
             return "a key argument has a collation of its own";
+        case Bypass::kLostDependencies:
+            return "some of its dependencies were not restored: declare the cache anew";
         case Bypass::kCount:
             break;
     }

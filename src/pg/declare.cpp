@@ -4,6 +4,7 @@
 #include "pg/ddl.hpp"
 #include "pg/declaration.hpp"
 #include "pg/dependencies.hpp"
+#include "pg/leftovers.hpp"
 #include "pg/load.hpp"
 #include "pg/options.hpp"
 #include "pg/read.hpp"
@@ -61,8 +62,9 @@ void insert_definition(const Declaration& d, const Options& options) {
     StringInfoData columns, values;
     initStringInfo(&columns);
     initStringInfo(&values);
-    appendStringInfoString(&columns, "name, id, loader, key_types, value_type, settings");
-    appendStringInfoString(&values, "$1, $2::int8, $3, $4::regtype[], $5::regtype, $6::text[]");
+    appendStringInfoString(&columns,
+                           "name, id, loader, key_types, value_type, settings, dependencies");
+    appendStringInfoString(&values, "$1, $2::int8, $3, $4::regtype[], $5::regtype, $6::text[], 0");
     for (int i = 0; i < kOptions; ++i) {
         const auto option = static_cast<Option>(i);
         parameters[6 + i] = options[option];
@@ -243,6 +245,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
 
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     create_accessors(d);
+    drop_left_dependencies(d.name);
     insert_definition(d, options);
     SPI_finish();
     PG_RETURN_VOID();

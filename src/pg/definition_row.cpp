@@ -50,6 +50,7 @@ enum {
     kWarmWhenIdle,
     kSettings,
     kFunctions,
+    kDependencies,
     kDefinitionColumns
 };
 
@@ -79,6 +80,7 @@ constexpr ExpectedColumn kColumns[] = {
     {"warm_when_idle", BOOLOID},
     {"settings", TEXTARRAYOID},
     {"functions", OIDARRAYOID},
+    {"dependencies", INT4OID},
 };
 static_assert(sizeof(kColumns) / sizeof(kColumns[0]) == kDefinitionColumns);
 
@@ -245,6 +247,8 @@ void read_times(const Row& row, Definition* d) {
 }
 
 void read_limits(const Row& row, Definition* d) {
+    d->dependencies_missing =
+        row.nulls[kDependencies] ? 0 : DatumGetInt32(row.values[kDependencies]);
     d->limits.budget = core::kNoCache;
     d->limits.stale_for = d->stale_ms;
     d->limits.put_only = d->loader_name == nullptr && d->value_is_base;

@@ -293,6 +293,7 @@ void consume_dependency(const Row& row, void* context) {
     Definition* d = find_in(loading->definitions, row.string(kDepCache));
     const Oid declared = DatumGetObjectId(row.values[kDepRelation]);
     if (d == nullptr) return;
+    --d->dependencies_missing;
     const Lapse lapse = lapse_of(declared, array_at(row, kDepDeclaredAs));
     if (lapse != Lapse::kNone) note_lapse(d, row, lapse);
     if (lapse == Lapse::kDropped) return;
@@ -359,6 +360,13 @@ void find_covered_lookups(Definitions* all) {
             }
         }
     }
+}
+
+// A restore has lost some of its dependencies.
+void note_incomplete(Definition* d) {
+    if (d->dependencies_missing <= 0 || d->lapse != Lapse::kNone) return;
+    d->lapse = Lapse::kIncomplete;
+    d->lapse_text = psprintf("%d of its dependencies were not restored", d->dependencies_missing);
 }
 
 void find_paths(Definitions* all) {
@@ -487,7 +495,11 @@ void read_definitions(Definitions* all) {
         // Whose budget is shared has one of its own.
         if (owner != nullptr && budget_of(loading, owner) == nullptr) d.budget_id = owner->id;
     }
+    // What lists them does not depend on where their rows lie.
+    std::sort(all->all, all->all + all->count,
+              [](const Definition& a, const Definition& b) { return strcmp(a.name, b.name) < 0; });
     scan_table(all->dependency_table, consume_dependency, &loading);
+    for (int i = 0; i < all->count; ++i) note_incomplete(&all->all[i]);
     build_relation_index(&loading);
     find_covered_lookups(all);
     find_paths(all);

@@ -2,6 +2,7 @@
 
 #include "pg/definition_rows.hpp"
 #include "pg/guarded.hpp"
+#include "pg/leftovers.hpp"
 #include "pg/reclaim.hpp"
 #include "pg/shared.hpp"
 
@@ -272,6 +273,16 @@ const Definition* require_definition(const char* name) {
 
 const Definition* require_definition(const char* name, size_t size) {
     const Definition* d = find(name, size);
+    if (d == nullptr && has_left_accessor(pnstrdup(name, size))) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("cache \"%.*s\" is not declared", static_cast<int>(size), name),
+                 errdetail("Its accessor is there, but not its row of cache_definition; a dump of "
+                           "the schema alone leaves that out."),
+                 errhint("Declare it with cache_create('%.*s', ...) and cache_invalidate_on, or "
+                         "restore the rows of cache_definition and cache_dependency.",
+                         static_cast<int>(size), name)));
+    }
     if (d == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("cache \"%.*s\" does not exist",

@@ -14,11 +14,12 @@ namespace cache_ext::pg {
 // Why a declared dependency does not tell any more what the loader reads: the cache is bypassed.
 enum class Lapse : uint8 {
     kNone,
-    kAsk,      // no loader, but key queries: whether these hold has to be asked at every read
-    kDropped,  // its relation is not there any more
-    kRenamed,  // what it was declared on by name is another relation now, or none
-    kHidden,   // its name alone, as the loader resolves it, means another relation since
-    kForeign   // it has a partition or child on a foreign server
+    kAsk,        // no loader, but key queries: whether these hold has to be asked at every read
+    kDropped,    // its relation is not there any more
+    kRenamed,    // what it was declared on by name is another relation now, or none
+    kHidden,     // its name alone, as the loader resolves it, means another relation since
+    kForeign,    // it has a partition or child on a foreign server
+    kIncomplete  // of the cache: dependencies that were declared are not there
 };
 
 struct PinnedSetting {
@@ -81,6 +82,7 @@ struct Definition {
     const Dependency** paths;  // on the relations that they were declared on
     List* stale;               // int64*: ids of rows that have lapsed or widened
     List* hidden;              // of those that are hidden
+    int dependencies_missing;  // declared, but not there: a restore has lost them
     // Tables it depends on, partitions and children included.
     int relation_count;
     Oid* relations;

@@ -246,6 +246,16 @@ const char* insert_dependency(const DependencyRow& row) {
     return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
+// Rows that a restore loses will be missed.
+void count_dependencies(const char* cache, int more) {
+    const char* parameters[] = {cache, psprintf("%d", more)};
+    run_as_owner(definition_table(),
+                 psprintf("UPDATE %s SET dependencies = dependencies "
+                          "OPERATOR(pg_catalog.+) $2::int4 WHERE name OPERATOR(pg_catalog.=) $1",
+                          in_internals("cache_definition")),
+                 lengthof(parameters), parameters);
+}
+
 const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
     notice_changed_names();  // what does not stand any more has to be known
     if (!definitions_ready()) {
@@ -366,7 +376,7 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     if (!PG_ARGISNULL(3)) check_columns(relation, PG_GETARG_ARRAYTYPE_P(3));
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     ensure_triggers(relation);
-    replace_stale_keys(d, insert_dependency(row));
+    count_dependencies(row.cache, 1 - replace_stale_keys(d, insert_dependency(row)));
     SPI_finish();
     PG_RETURN_VOID();
 }
@@ -405,7 +415,7 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
         lookup.inserts = shape.inserts[i];
         insert_dependency(lookup);
     }
-    replace_stale_paths(d, path);
+    count_dependencies(row.cache, 1 + shape.relation_count - replace_stale_paths(d, path));
     SPI_finish();
     PG_RETURN_VOID();
 }

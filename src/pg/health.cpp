@@ -2,6 +2,7 @@
 
 #include "pg/bypass.hpp"
 #include "pg/definitions.hpp"
+#include "pg/leftovers.hpp"
 #include "pg/pool.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -158,9 +159,10 @@ Caches visible_caches() {
 class Names {
   public:
     Names() { initStringInfo(&text_); }
-    void add(const Definition* d, const char* what) {
+    void add(const Definition* d, const char* what) { add(d->name, what); }
+    void add(const char* cache, const char* what) {
         if (++count_ > kNamedCaches) return;
-        appendStringInfo(&text_, "%s%s: %s", count_ > 1 ? ", " : "", d->name, what);
+        appendStringInfo(&text_, "%s%s: %s", count_ > 1 ? ", " : "", cache, what);
     }
     int count() const { return count_; }
     const char* text(const char* none) {
@@ -253,19 +255,23 @@ const char* declaration_fault(const Definition* d) {
     if (d->accessor_taken) return "its accessor is another function than it was declared with";
     if (d->loader_taken) return "its loader is another function than it was declared with";
     if (!OidIsValid(d->accessor)) return "its accessor was dropped";
-    if (d->lapse == Lapse::kDropped) return d->lapse_text;
+    if (d->lapse == Lapse::kDropped || d->lapse == Lapse::kIncomplete) return d->lapse_text;
     if (d->loader_name != nullptr && !OidIsValid(d->loader)) return "its loader was dropped";
     if (d->loader_changed) return "its loader returns another type than it did";
     if (d->loader_volatile) return "its loader is VOLATILE";
     return nullptr;
 }
 
-HealthCheck check_declarations(const Caches& caches) {
+HealthCheck check_declarations(const Caches& caches, List* left) {
     HealthCheck check = {"declarations"};
     Names names;
     for (int i = 0; i < caches.count; ++i) {
         const char* fault = declaration_fault(caches.all[i].definition);
         if (fault != nullptr) names.add(caches.all[i].definition, fault);
+    }
+    ListCell* cell;
+    foreach (cell, left) {
+        names.add(static_cast<char*>(lfirst(cell)), "it has an accessor, but is not declared");
     }
     check.measured = true;
     check.value = names.count();
@@ -408,8 +414,9 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     }
     if (all) put_row(set, check_prepared());
     const Caches caches = visible_caches();
-    if (caches.count == 0 && !all) PG_RETURN_VOID();
-    put_row(set, check_declarations(caches));
+    List* left = left_accessors(all);
+    if (caches.count == 0 && left == NIL && !all) PG_RETURN_VOID();
+    put_row(set, check_declarations(caches, left));
     put_row(set, check_dependencies());
     put_row(set, check_triggers());
     if (!shared_ready()) PG_RETURN_VOID();

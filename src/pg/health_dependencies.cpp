@@ -49,10 +49,10 @@ HealthCheck check_dependencies() {
     for (int i = 0; i < count; ++i) {
         const Definition* d = all[i];
         if (!may_see(d)) continue;
-        const char* fault =
-            d->lapse != Lapse::kNone && d->lapse != Lapse::kAsk && d->lapse != Lapse::kDropped
-                ? d->lapse_text
-                : nullptr;
+        const char* fault = d->lapse != Lapse::kNone && d->lapse != Lapse::kAsk &&
+                                    d->lapse != Lapse::kDropped && d->lapse != Lapse::kIncomplete
+                                ? d->lapse_text
+                                : nullptr;
         if (fault == nullptr) fault = path_fault(d);
         check.status = std::max(check.status, fault != nullptr             ? Status::kCritical
                                               : d->widened_text != nullptr ? Status::kWarning

@@ -42,10 +42,10 @@ const char* id_array(List* stale, const Definition* paths_of) {
 }  // namespace
 
 // By its key, as names or as numbers: of several that are stale each is mended by its own.
-void replace_stale_keys(const Definition* d, const char* row) {
+int replace_stale_keys(const Definition* d, const char* row) {
     const char* parameters[] = {row, id_array(d->stale, nullptr), id_array(d->hidden, nullptr)};
     const char* table = in_internals("cache_dependency");
-    run_as_owner(
+    return static_cast<int>(run_as_owner(
         dependency_table(),
         psprintf("DELETE FROM %s AS t USING %s AS n WHERE n.id = $1::int8 AND t.id <> n.id "
                  "AND t.cache = n.cache AND t.key_query IS NULL AND t.path IS NULL "
@@ -54,25 +54,26 @@ void replace_stale_keys(const Definition* d, const char* row) {
                  "AND (t.key = n.key OR t.key_numbers = n.key_numbers "
                  "OR n.key_mask = 0 AND n.columns IS NULL))",
                  table, table, kSameRelation, kSameRelation, kHides),
-        lengthof(parameters), parameters);
+        lengthof(parameters), parameters));
 }
 
 // The same query; or, since it may have to be another one now, the only one that does not hold.
-void replace_stale_paths(const Definition* d, const char* row) {
+int replace_stale_paths(const Definition* d, const char* row) {
     const char* parameters[] = {row, id_array(d->stale, d), id_array(d->hidden, nullptr)};
     const char* table = in_internals("cache_dependency");
-    run_as_owner(dependency_table(),
-                 psprintf("WITH same AS (SELECT t.id, t.key_query = n.key_query AS again, "
-                          "t.id = ANY ($2::int8[]) OR t.id = ANY ($3::int8[]) AS stale "
-                          "FROM %s AS t, %s AS n "
-                          "WHERE n.id = $1::int8 AND t.id <> n.id AND t.cache = n.cache "
-                          "AND t.key_query IS NOT NULL AND (%s OR %s)), "
-                          "gone AS (SELECT id FROM same WHERE again OR stale "
-                          "AND (SELECT count(*) FROM same WHERE stale) = 1 "
-                          "AND NOT EXISTS (SELECT 1 FROM same WHERE again)) "
-                          "DELETE FROM %s AS d USING gone AS g WHERE d.id = g.id OR d.path = g.id",
-                          table, table, kSameRelation, kHides, table),
-                 lengthof(parameters), parameters);
+    return static_cast<int>(run_as_owner(
+        dependency_table(),
+        psprintf("WITH same AS (SELECT t.id, t.key_query = n.key_query AS again, "
+                 "t.id = ANY ($2::int8[]) OR t.id = ANY ($3::int8[]) AS stale "
+                 "FROM %s AS t, %s AS n "
+                 "WHERE n.id = $1::int8 AND t.id <> n.id AND t.cache = n.cache "
+                 "AND t.key_query IS NOT NULL AND (%s OR %s)), "
+                 "gone AS (SELECT id FROM same WHERE again OR stale "
+                 "AND (SELECT count(*) FROM same WHERE stale) = 1 "
+                 "AND NOT EXISTS (SELECT 1 FROM same WHERE again)) "
+                 "DELETE FROM %s AS d USING gone AS g WHERE d.id = g.id OR d.path = g.id",
+                 table, table, kSameRelation, kHides, table),
+        lengthof(parameters), parameters));
 }
 
 }  // namespace cache_ext::pg

@@ -6,8 +6,8 @@
 namespace cache_ext::pg {
 
 // `row` is the id of the row just inserted for `definition`, which was loaded before. SPI must be
-// connected.
-void replace_stale_keys(const Definition* definition, const char* row);
-void replace_stale_paths(const Definition* definition, const char* row);
+// connected. Returns how many rows were replaced.
+int replace_stale_keys(const Definition* definition, const char* row);
+int replace_stale_paths(const Definition* definition, const char* row);
 
 }  // namespace cache_ext::pg

@@ -28,7 +28,7 @@ END
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE app; CREATE ROLE boss LOGIN; GRANT ALL ON DATABASE app TO boss');
 # What is in use all the time, in another database.
-create_counter($node, 'postgres');
+create_counter($node, 'postgres', 'ttl => NULL');
 $node->safe_psql('postgres', 'SELECT cache_get_counter(i) FROM generate_series(1, 100) AS i');
 $node->safe_psql('app', 'CREATE FUNCTION load(i int) RETURNS text LANGUAGE sql STABLE RETURN repeat($1::text, 100)');
 
