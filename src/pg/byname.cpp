@@ -94,7 +94,7 @@ bool key_matches(const uint8* key, void* context) {
     CHECK_FOR_INTERRUPTS();
     MemoryContext old = MemoryContextSwitchTo(p->scratch);
     const char* text = key_text(key, d->columns, d->key_types);
-    const bool matches = like(text, strlen(text), p->pattern);
+    const bool matches = text != nullptr && like(text, strlen(text), p->pattern);
     MemoryContextSwitchTo(old);
     MemoryContextReset(p->scratch);
     return matches;

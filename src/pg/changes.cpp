@@ -261,7 +261,7 @@ void collect_unseen_changes() {
             collect_whole(dep.definition->id, false);
             if (dep.kind == DependencyKind::kLookup) collect_path_move(dep);
             const core::CacheIndex index = control_block_of(dep.definition->id);
-            if (index != core::kNoCache) {
+            if (index != core::kNoCache && !r->has_no_triggers) {
                 store().control(index)->counters.add(stripe(), core::Counter::kUntriggered);
             }
         }
@@ -331,7 +331,7 @@ void forget_everything() {
     if (now.context != nullptr) MemoryContextDelete(now.context);
     now = Transaction{};
     hold_definitions(false);
-    land();
+    land(false);
     forget_reloads();
     forget_paths();
     forget_ddl();

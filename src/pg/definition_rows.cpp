@@ -411,6 +411,7 @@ void build_relation_index(Loading* loading) {
         if (!found) slot->index = all->relation_count++;
         RelationDependencies& r = all->relations[slot->index];
         r.relation = p->relation;
+        r.has_no_triggers = get_rel_relkind(p->relation) == RELKIND_MATVIEW;
         const size_t size = sizeof(Dependency) * (r.count + 1);
         r.dependencies =
             static_cast<Dependency*>(r.count == 0 ? palloc(size) : repalloc(r.dependencies, size));

@@ -129,6 +129,7 @@ struct Dependency {
 
 struct RelationDependencies {
     Oid relation;
+    bool has_no_triggers;  // a materialized view: REFRESH is noticed otherwise
     int count;
     Dependency* dependencies;
 };

@@ -38,7 +38,7 @@ const char* mask_text(ColumnMask mask, int columns) {
 const char* tag_text(const Definition* d, const Key& key, core::Tag tag) {
     if (tag == whole_tag(d->cache_id())) return "whole cache";
     if (tag == key.view.hash) {
-        return psprintf("key columns %s", key_text(key.view.bytes, d->columns, d->key_types));
+        return psprintf("key columns %s", shown_key(key.view.bytes, d->columns, d->key_types));
     }
     for (int i = 0; i < d->mask_count; ++i) {
         if (tag == part_tag(d->cache_id(), d->masks[i], key.column_hash)) {

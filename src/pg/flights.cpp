@@ -23,7 +23,8 @@ struct Flight {
     core::Tag key;
     int pid;  // 0: nobody loads
     int procno;
-    uint32 number;  // of loads so far
+    uint32 number;   // of loads so far
+    bool published;  // by the last one that has ended
     ConditionVariable landed;
 };
 
@@ -79,15 +80,16 @@ Role join(core::Tag key, Flight** flight, uint32* number) {
     return role;
 }
 
-// True: the load has ended.
-bool wait_for(Flight* f, uint32 number) {
+// What the load came to; kNobody: it goes on.
+Await wait_for(Flight* f, uint32 number) {
     const TimestampTz deadline =
         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), settings.load_wait_ms);
-    bool landed = false;
+    bool landed = false, published = false;
     ConditionVariablePrepareToSleep(&f->landed);
     for (long look = kShortestLookMs;; look = std::min(look * 2, kLongestLookMs)) {
         LWLockAcquire(flights_lock, LW_SHARED);
         landed = f->pid == 0 || f->number != number;
+        published = f->published;
         const int procno = f->procno;
         LWLockRelease(flights_lock);
         if (landed || waits_for_lock(procno)) break;
@@ -96,7 +98,7 @@ bool wait_for(Flight* f, uint32 number) {
         ConditionVariableTimedSleep(&f->landed, std::min(left, look), PG_WAIT_EXTENSION);
     }
     ConditionVariableCancelSleep();
-    return landed;
+    return landed && published ? Await::kLookAgain : Await::kNobody;
 }
 
 }  // namespace
@@ -132,13 +134,14 @@ Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
         return Await::kNobody;
     }
     count(d, core::Counter::kWaits);
-    return wait_for(flight, number) ? Await::kLookAgain : Await::kNobody;
+    return wait_for(flight, number);
 }
 
-void land() {
+void land(bool published) {
     if (own == nullptr) return;
     LWLockAcquire(flights_lock, LW_EXCLUSIVE);
     own->pid = 0;
+    own->published = published;
     ++own->number;
     LWLockRelease(flights_lock);
     ConditionVariableBroadcast(&own->landed);
@@ -146,7 +149,7 @@ void land() {
 }
 
 void subtransaction_aborted_for_flights(int level) {
-    if (own != nullptr && own_level >= level) land();
+    if (own != nullptr && own_level >= level) land(false);
 }
 
 }  // namespace cache_ext::pg

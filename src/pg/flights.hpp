@@ -7,6 +7,11 @@
 // session that queues for an exclusive lock before the loader does: nobody waits on for a load that
 // is itself waiting for a lock. And no wait is longer than cache_ext.load_wait.
 //
+// A load that has failed, or whose value could not be published, leaves nothing to share: why it
+// failed, or what it saw, is its own session's affair (another snapshot, a cancel, a timeout). Then
+// those who waited load at once, all of them, and do not queue behind one of them again: two loads
+// take the place of as many as there are sessions.
+//
 // Locking: one LWLock protects the table; it is held for a few instructions at a time.
 #pragma once
 
@@ -22,13 +27,13 @@ enum class Await : uint8 {
     kNobody,      // load, on your own
     kOthersWait,  // load; others may wait for it until land(), or until the subtransaction is
                   // rolled back
-    kLookAgain    // somebody else's load of the key has ended
+    kLookAgain    // somebody else has loaded the key and published it
 };
 
 // To be called before a load. `may_wait`: else it only lets others wait.
 Await await_load(const Definition* definition, const core::KeyView& key, bool may_wait);
 // Ends the wait of others.
-void land();
+void land(bool published);
 
 void subtransaction_aborted_for_flights(int level);
 

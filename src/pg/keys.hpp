@@ -45,8 +45,12 @@ void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values
 // The end of an encoded key that begins at `bytes`; nullptr if it is not one, or goes beyond `end`.
 const uint8* skip_key(const uint8* bytes, const uint8* end, int columns, const Oid* types);
 
-// Text for cache_entries: "(a,b)" by the types' output functions; one column without parentheses.
+// Text for cache_entries, different for different keys: one column as its type prints it, nullptr
+// for NULL; several as a row of them prints, "(a,b)", with nothing for NULL and quotes where need
+// be.
 char* key_text(const uint8* bytes, int columns, const Oid* types);
+// For messages: never nullptr.
+char* shown_key(const uint8* bytes, int columns, const Oid* types);
 
 uint64 hash_column(Oid type, Datum value, bool null);
 

@@ -262,7 +262,7 @@ ReadResult read_value(const ReadRequest& request) {
         left = look_up(request, &key, &result);
     }
     if (left != Left::kNothing) load_alone(request, left, &key, &result);
-    if (others == Await::kOthersWait) land();
+    if (others == Await::kOthersWait) land(result.published);
     return result;
 }
 

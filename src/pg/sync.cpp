@@ -59,7 +59,7 @@ void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null,
              errmsg("function %s returned more than one row for a key",
                     row_loader_call(d, d->load_all_name, false)),
              errdetail("Key %s of cache \"%s\".",
-                       key_text(key.view.bytes, d->columns, d->key_types), d->name),
+                       shown_key(key.view.bytes, d->columns, d->key_types), d->name),
              errhint("It must return one row per key, with the value that the loader returns.")));
     }
     MemoryContext old = MemoryContextSwitchTo(rows->context);

@@ -205,7 +205,9 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
             Datum values[8] = {};
             bool nulls[8] = {};
             values[0] = CStringGetTextDatum(d->name);
-            values[1] = CStringGetTextDatum(key_text(key, d->columns, d->key_types));
+            const char* text = key_text(key, d->columns, d->key_types);
+            nulls[1] = text == nullptr;
+            if (!nulls[1]) values[1] = CStringGetTextDatum(text);
             values[2] = Int64GetDatum(e.gross_bytes);
             values[3] = Int64GetDatum(e.hits);
             values[4] = TimestampTzGetDatum(from_millis(e.calculated_at));

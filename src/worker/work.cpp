@@ -63,7 +63,7 @@ pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
     Datum values[pg::kMaxKeyColumns];
     bool nulls[pg::kMaxKeyColumns];
     pg::decode_key(task.key, d->columns, d->key_types, values, nulls);
-    announce("refresh", d, pg::key_text(task.key, d->columns, d->key_types));
+    announce("refresh", d, pg::shown_key(task.key, d->columns, d->key_types));
     pg::ReadRequest request = {d, values, nulls};
     request.fresh = true;
     if (!pg::read_value(request).published) return pg::Outcome::kFailed;

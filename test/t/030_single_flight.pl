@@ -241,5 +241,42 @@ $node->safe_psql('postgres',
 	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO%'");
 finish($owner);
 
+# A load that fails or whose value cannot be published leaves nothing to share: those who waited load at
+# once, and do not queue behind each other.
+$node->safe_psql('postgres', <<"END");
+CREATE FUNCTION load_short(id int) RETURNS int LANGUAGE plpgsql STABLE AS \$\$
+BEGIN
+	WHILE (pg_stat_file('gate', true)).size IS NULL AND (pg_stat_file('pass_' || pg_backend_pid(), true)).size IS NULL LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+	RETURN id;
+END \$\$;
+SELECT cache_create('short', 'load_short(int)', ttl => '1 ms');
+END
+my $in_loader = q{FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND application_name = 'reader'};
+for my $case ('item', 'short')
+{
+	close_gate();
+	$node->safe_psql('postgres', 'SELECT cache_stat_reset()');
+	local $ENV{PGAPPNAME} = 'reader';
+	my @readers = map { start("SELECT cache_get_$case(-5)") } 1 .. 8;
+	$ENV{PGAPPNAME} = 'test';
+	$node->poll_query_until('postgres', "SELECT waits = 7 FROM cache_stat WHERE cache = '$case'") or die "$case: nobody waits";
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 $in_loader") or die "$case: nobody loads";
+	my $leader = $node->safe_psql('postgres', "SELECT pid $in_loader");
+	if ($case eq 'item') { $node->safe_psql('postgres', "SELECT pg_cancel_backend($leader)") }
+	else { append_to_file($node->data_dir . "/pass_$leader", '') }
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 7 $in_loader AND pid <> $leader"),
+		"$case: the seven who waited load at the same time");
+	is(stat_of($node, 'postgres', $case, 'waits'), '7', "$case: each has waited once");
+	open_gate();
+	my @out = map { finish($_) } @readers;
+	my @errors = map { $_->{err} =~ /ERROR:  (.*)/ ? $1 : '' } @readers;
+	is_deeply([ sort @errors ],
+		$case eq 'item' ? [ 'canceling statement due to user request', ('no item -5') x 7 ] : [ ('') x 8 ],
+		"$case: each has its own outcome");
+	is_deeply(\@out, [ ($case eq 'item' ? '' : '-5') x 8 ], "$case: and value");
+}
+
 $node->stop;
 done_testing();
