@@ -68,9 +68,21 @@ char* set_function_body(const Declaration& d, const char* query) {
                                       : psprintf("BEGIN ATOMIC %s; END", query);
 }
 
+// What looks like a call of a function with one literal means a type of that name first.
+void require_no_type(const char* name) {
+    const Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+                                     ObjectIdGetDatum(extension_schema()));
+    if (!OidIsValid(type) || OidIsValid(get_typ_typrelid(type))) return;
+    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+                    errmsg("type %s already exists", format_type_be_qualified(type)),
+                    errhint("Give the cache another name: calls of its function would be taken for "
+                            "casts to that type.")));
+}
+
 // ERROR 42723 if the extension's schema has a function of that name, anybody's or another role's:
 // calls could mean that one. What is left of the caller's own goes.
 void require_free(const char* name) {
+    require_no_type(name);
     CatCList* others = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
     List* there = NIL;
     for (int i = 0; i < others->n_members; ++i) {

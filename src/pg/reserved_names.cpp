@@ -1,7 +1,8 @@
 // Whoever declares caches can create functions in the extension's schema. One that has the name of
 // ours, or of an accessor of somebody else, could fit a call better than the one that was meant:
 // cache_create('a', 'f(int)') means cache_create(text, text) as soon as there is one. So there are
-// no overloads of these names, whoever tries.
+// no overloads of these names, whoever tries. Nor are there types: cache_drop('a') means a cast of
+// the literal to a domain of that name, whose checks would run as the caller.
 #include "pg/reserved_names.hpp"
 
 #include "pg/definition_rows.hpp"
@@ -15,6 +16,7 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
@@ -30,55 +32,71 @@ namespace {
 
 object_access_hook_type previous_hook = nullptr;
 
-// A function as the hook finds it: the catalog has it, but this command does not see it yet.
-struct NewFunction {
+// A function or a type as the hook finds it: the catalog has it, but this command does not see it
+// yet.
+struct NewName {
     Oid oid;
     Oid schema;
-    Oid owner;
     char name[NAMEDATALEN];
+    bool is_type;
+    // Of a function:
+    Oid owner;
     int count;
     Oid types[FUNC_MAX_ARGS];
 };
 
-bool read_function(Oid oid, NewFunction* out) {
-    Relation catalog = table_open(ProcedureRelationId, AccessShareLock);
+void take_function(HeapTuple tuple, NewName* out) {
+    auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    out->schema = proc->pronamespace;
+    out->owner = proc->proowner;
+    strlcpy(out->name, NameStr(proc->proname), NAMEDATALEN);
+    out->count = proc->pronargs;
+    std::copy_n(proc->proargtypes.values, proc->pronargs, out->types);
+}
+
+// A row type is never meant by what looks like a call. Every table has one.
+void take_type(HeapTuple tuple, NewName* out) {
+    auto* type = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
+    if (OidIsValid(type->typrelid)) return;
+    out->schema = type->typnamespace;
+    strlcpy(out->name, NameStr(type->typname), NAMEDATALEN);
+}
+
+// What is not to be looked at further has no name.
+void read_new(Oid class_id, Oid oid, NewName* out) {
+    out->oid = oid;
+    out->schema = InvalidOid;
+    out->name[0] = '\0';
+    out->is_type = class_id == TypeRelationId;
+    Relation catalog = table_open(class_id, AccessShareLock);
     ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_proc_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
-    SysScanDesc scan =
-        systable_beginscan(catalog, ProcedureOidIndexId, true, SnapshotSelf, 1, &key);
+    ScanKeyInit(&key, static_cast<AttrNumber>(out->is_type ? Anum_pg_type_oid : Anum_pg_proc_oid),
+                BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+    SysScanDesc scan = systable_beginscan(
+        catalog, out->is_type ? TypeOidIndexId : ProcedureOidIndexId, true, SnapshotSelf, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
-    const bool found = HeapTupleIsValid(tuple);
-    if (found) {
-        auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-        out->oid = oid;
-        out->schema = proc->pronamespace;
-        out->owner = proc->proowner;
-        strlcpy(out->name, NameStr(proc->proname), NAMEDATALEN);
-        out->count = proc->pronargs;
-        std::copy_n(proc->proargtypes.values, proc->pronargs, out->types);
-    }
+    if (HeapTupleIsValid(tuple)) (out->is_type ? take_type : take_function)(tuple, out);
     systable_endscan(scan);
     table_close(catalog, AccessShareLock);
-    return found;
 }
 
 // The caches of the catalogs still have what there was before the command.
-bool was_called_so(const NewFunction& f) {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(f.oid));
+bool was_called_so(const NewName& n) {
+    HeapTuple tuple = SearchSysCache1(n.is_type ? TYPEOID : PROCOID, ObjectIdGetDatum(n.oid));
     if (!HeapTupleIsValid(tuple)) return false;
-    auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    const bool same = proc->pronamespace == f.schema && strcmp(NameStr(proc->proname), f.name) == 0;
+    NewName before = {};
+    (n.is_type ? take_type : take_function)(tuple, &before);
     ReleaseSysCache(tuple);
-    return same;
+    return before.schema == n.schema && strcmp(before.name, n.name) == 0;
 }
 
 // Is there a member of the extension of that name in its schema?
-bool is_ours(const NewFunction& f) {
-    CatCList* list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(f.name));
+bool is_ours(const NewName& n) {
+    CatCList* list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(n.name));
     bool ours = false;
     for (int i = 0; !ours && i < list->n_members; ++i) {
         auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple));
-        ours = proc->oid != f.oid && proc->pronamespace == f.schema &&
+        ours = (n.is_type || proc->oid != n.oid) && proc->pronamespace == n.schema &&
                getExtensionOfObject(ProcedureRelationId, proc->oid) == extension_oid();
     }
     ReleaseSysCacheList(list);
@@ -95,32 +113,41 @@ const Definition* cache_of(const char* name) {
     return nullptr;
 }
 
-// The accessor itself may be made again, or renamed back, by the role that it was declared by.
-bool is_accessor_again(const NewFunction& f, const Definition* d) {
-    return f.count == d->columns && std::equal(f.types, f.types + f.count, d->key_types) &&
-           f.owner == d->declared_owner;
+// The accessor itself, or one that is made again, or renamed back, by the role that it was declared
+// by.
+bool is_accessor(const NewName& n, const Definition* d) {
+    if (n.is_type) return false;
+    return n.oid == d->accessor ||
+           (n.count == d->columns && std::equal(n.types, n.types + n.count, d->key_types) &&
+            n.owner == d->declared_owner);
 }
 
-void check(Oid oid) {
-    NewFunction f;
-    // Nothing of ours is called otherwise, and most functions are not.
-    if (!read_function(oid, &f) || strncmp(f.name, "cache_", 6) != 0) return;
-    if (!definitions_ready() || f.schema != extension_schema() || was_called_so(f)) return;
-    const bool ours = is_ours(f);
-    const Definition* d = ours ? nullptr : cache_of(f.name);
-    if (!ours && (d == nullptr || oid == d->accessor || is_accessor_again(f, d))) return;
-    ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
-                    errmsg("function name \"%s\" is reserved in the schema of cache_ext", f.name),
-                    ours ? errdetail("It is a function of the extension.")
-                         : errdetail("It belongs to cache \"%s\".", d->name),
-                    errhint("Give the function another name, or create it in another schema.")));
+void check(Oid class_id, Oid oid) {
+    NewName n;
+    read_new(class_id, oid, &n);
+    // Nothing of ours is called otherwise, and most names are not.
+    if (strncmp(n.name, "cache_", 6) != 0) return;
+    if (!definitions_ready() || n.schema != extension_schema() || was_called_so(n)) return;
+    const bool ours = is_ours(n);
+    const Definition* d = ours ? nullptr : cache_of(n.name);
+    if (!ours && (d == nullptr || is_accessor(n, d))) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_RESERVED_NAME),
+             errmsg("function name \"%s\" is reserved in the schema of cache_ext", n.name),
+             ours ? errdetail("It is a function of the extension.")
+                  : errdetail("It belongs to cache \"%s\".", d->name),
+             n.is_type ? errhint("Give the type another name, or create it in another schema: "
+                                 "calls could be taken for a cast to it.")
+                       : errhint("Give the function another name, or create it in another "
+                                 "schema.")));
 }
 
 void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
                    void* argument) {
     if (previous_hook != nullptr) previous_hook(access, class_id, object_id, sub_id, argument);
-    if (class_id != ProcedureRelationId || creating_extension) return;
-    if (access == OAT_POST_CREATE || access == OAT_POST_ALTER) check(object_id);
+    if ((class_id != ProcedureRelationId && class_id != TypeRelationId) || creating_extension)
+        return;
+    if (access == OAT_POST_CREATE || access == OAT_POST_ALTER) check(class_id, object_id);
 }
 
 }  // namespace
