@@ -376,7 +376,8 @@ void find_paths(Definitions* all) {
             const Dependency& dep = r.dependencies[k];
             if (dep.kind != DependencyKind::kPath || dep.declared != r.relation) continue;
             Definition& d = all->all[dep.definition - all->all];
-            const size_t size = sizeof(Dependency*) * (d.path_count + 1);
+            // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers it is
+            const size_t size = sizeof(const Dependency*) * (d.path_count + 1);
             d.paths = static_cast<const Dependency**>(d.path_count == 0 ? palloc(size)
                                                                         : repalloc(d.paths, size));
             d.paths[d.path_count++] = &dep;

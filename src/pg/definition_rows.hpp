@@ -13,6 +13,7 @@ namespace cache_ext::pg {
 // Everything that one load produced, in one memory context.
 struct Definitions {
     MemoryContext context;
+    MemoryContextCallback gone;
     Oid extension;
     Oid schema;
     Oid definition_table;

@@ -74,6 +74,24 @@ void free_retired(Definitions** list) {
     }
 }
 
+// The memory of a load has gone. Mostly it was freed here; but a process that is terminated while
+// it reads the definitions frees everything that its transaction has, catches nothing, and may
+// still run one more transaction to drop its temporary tables.
+void memory_gone(void* argument) {
+    auto* all = static_cast<Definitions*>(argument);
+    if (current == all) {
+        current = nullptr;
+        state = State::kUnknown;
+        ++generation_of_definitions;
+    }
+    for (Definitions** list = &retired; *list != nullptr; list = &(*list)->retired) {
+        if (*list != all) continue;
+        *list = all->retired;
+        --retired_count;
+        break;
+    }
+}
+
 void out_of_date() {
     state = State::kUnknown;
     ++generation_of_definitions;
@@ -169,6 +187,8 @@ void load(bool wait) {
     auto* all = static_cast<Definitions*>(palloc0(sizeof(Definitions)));
     *all = {};
     all->context = context;
+    all->gone = {memory_gone, all, nullptr};
+    MemoryContextRegisterResetCallback(context, &all->gone);
     all->extension = extension;
     all->schema = schema;
     all->definition_table = definition_table;
@@ -185,8 +205,6 @@ void load(bool wait) {
     { read_definitions(all); }
     PG_CATCH();
     {
-        current = nullptr;
-        out_of_date();
         MemoryContextSwitchTo(old_context);
         MemoryContextDelete(context);
         PG_RE_THROW();

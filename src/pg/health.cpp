@@ -3,6 +3,7 @@
 #include "pg/bypass.hpp"
 #include "pg/definitions.hpp"
 #include "pg/leftovers.hpp"
+#include "pg/memory.hpp"
 #include "pg/pool.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -281,8 +282,7 @@ HealthCheck check_declarations(const Caches& caches, List* left) {
 }
 
 HealthCheck check_suspension(const Caches& caches) {
-    auto* all = static_cast<const Definition**>(
-        palloc(sizeof(Definition*) * static_cast<Size>(std::max(caches.count, 1))));
+    auto* all = make_array<const Definition*>(static_cast<size_t>(caches.count));
     for (int i = 0; i < caches.count; ++i) all[i] = caches.all[i].definition;
     return check_suspended(all, caches.count);
 }

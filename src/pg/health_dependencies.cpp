@@ -1,5 +1,6 @@
 // cache_health, the check of what caches depend on: do the dependencies still mean what they did?
 #include "pg/health.hpp"
+#include "pg/memory.hpp"
 #include "pg/path_checks.hpp"
 #include "pg/standing.hpp"
 #include "pg/views.hpp"
@@ -41,7 +42,7 @@ HealthCheck check_dependencies() {
     initStringInfo(&detail);
     // Names and numbers of now: looking may make definitions out of date.
     const int count = definition_count();
-    const auto** all = static_cast<const Definition**>(palloc(sizeof(Definition*) * (count + 1)));
+    auto* all = make_array<const Definition*>(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) all[i] = definition_at(i);
     const int nest = NewGUCNestLevel();
     set_config_option("lock_timeout", kLockTimeout, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,

@@ -12,8 +12,9 @@ namespace cache_ext::pg {
 template <class T>
 T* make_array(size_t count) {
     static_assert(std::is_trivially_destructible_v<T>);
-    auto* all =
-        static_cast<T*>(palloc_extended(sizeof(T) * std::max<size_t>(count, 1), MCXT_ALLOC_HUGE));
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer
+    const size_t bytes = sizeof(T) * std::max<size_t>(count, 1);
+    auto* all = static_cast<T*>(palloc_extended(bytes, MCXT_ALLOC_HUGE));
     for (size_t i = 0; i < count; ++i) new (all + i) T{};
     return all;
 }

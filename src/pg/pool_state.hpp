@@ -106,7 +106,7 @@ bool same_work(const TaskHead& a, const uint8* a_key, const TaskHead& b, const u
 bool being_done(const TaskHead& head, const uint8* key);
 int workers_of(Oid database);
 // Its cache is just being dropped.
-bool held(const TaskHead& head);
+bool held(const TaskHead& t);
 void remove_task(uint32 i);
 // False: there is no room. Another task may have to give way for it: give_back(*pushed_out) once
 // the lock is released.

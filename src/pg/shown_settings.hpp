@@ -14,7 +14,7 @@ namespace cache_ext::pg {
 // A custom setting that only this session has. For the run at hand, the `depth`th, it is unknown,
 // as it is elsewhere; if it cannot be made so it looks empty, and whoever looks at it marks the
 // run. What the run itself sets is seen in it.
-void hide_setting(config_generic* setting, int depth);
+void hide_setting(config_generic* v, int depth);
 // Has a loader in this process met one that could only be made to look empty? A new process does
 // not have it.
 bool settings_cannot_be_hidden();
@@ -28,7 +28,7 @@ bool settings_still_hidden();
 // After show_settings_again(), where settings may be set: a library that was loaded meanwhile may
 // have defined a setting that was hidden, and gets what the session has set.
 void hand_over_settings();
-bool is_hidden_setting(const config_generic* setting);
+bool is_hidden_setting(const config_generic* v);
 
 // Once, in _PG_init.
 void install_shown_settings();

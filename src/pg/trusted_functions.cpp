@@ -32,7 +32,7 @@ bool may_run_as(Oid function, const TrustedFunction& remembered, Oid owner) {
 
 Datum trusted_to_array(const TrustedFunctions& functions) {
     Datum oids[kTrusted * 2];
-    for (int i = 0; i < kTrusted; ++i) {
+    for (size_t i = 0; i < kTrusted; ++i) {
         oids[i * 2] = ObjectIdGetDatum(functions.of[i].function);
         oids[i * 2 + 1] = ObjectIdGetDatum(functions.of[i].owner);
     }
@@ -48,7 +48,7 @@ bool trusted_from_array(Datum array, TrustedFunctions* out) {
                       &nulls, &count);
     *out = {};
     if (count != kTrusted * 2) return false;
-    for (int i = 0; i < kTrusted; ++i) {
+    for (size_t i = 0; i < kTrusted; ++i) {
         if (nulls[i * 2] || nulls[i * 2 + 1]) return false;
         out->of[i] = {DatumGetObjectId(oids[i * 2]), DatumGetObjectId(oids[i * 2 + 1])};
     }
