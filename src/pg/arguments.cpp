@@ -3,9 +3,12 @@
 #include "pg/read.hpp"
 
 extern "C" {
+#include "catalog/objectaccess.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 }
@@ -26,19 +29,26 @@ namespace {
     pg_unreachable();
 }
 
-// A cast's function may also ask for the type's modifier and whether the cast is explicit.
-Datum call_cast(Oid function, Datum value) {
-    switch (get_func_nargs(function)) {
-        case 1:
-            return OidFunctionCall1(function, value);
-        case 2:
-            return OidFunctionCall2(function, value, Int32GetDatum(-1));
-        default:
-            return OidFunctionCall3(function, value, Int32GetDatum(-1), BoolGetDatum(false));
+// As an expression would call it: a cast's function may also ask for the type's modifier and
+// whether the cast is explicit, it may be closed to the caller, and it may return NULL.
+Datum call_cast(Oid function, Datum value, bool* is_null) {
+    if (pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
     }
+    InvokeFunctionExecuteHook(function);
+    FmgrInfo info;
+    fmgr_info(function, &info);
+    LOCAL_FCINFO(call, 3);
+    InitFunctionCallInfoData(*call, &info, info.fn_nargs, InvalidOid, nullptr, nullptr);
+    call->args[0] = {value, false};
+    call->args[1] = {Int32GetDatum(-1), false};
+    call->args[2] = {BoolGetDatum(false), false};
+    const Datum converted = FunctionCallInvoke(call);
+    *is_null = call->isnull;
+    return converted;
 }
 
-Datum convert_by(const Definition* d, int column, Oid from, Datum value) {
+Datum convert_by(const Definition* d, int column, Oid from, Datum value, bool* is_null) {
     const Oid to = d->key_types[column];
     if (from == to) return value;
     if (from == UNKNOWNOID) {
@@ -51,7 +61,7 @@ Datum convert_by(const Definition* d, int column, Oid from, Datum value) {
         case COERCION_PATH_RELABELTYPE:
             return value;
         case COERCION_PATH_FUNC:
-            return call_cast(function, value);
+            return call_cast(function, value, is_null);
         default:
             break;
     }
@@ -62,11 +72,15 @@ Datum convert_by(const Definition* d, int column, Oid from, Datum value) {
     pg_unreachable();
 }
 
-Datum convert(const Definition* d, int column, Oid from, Datum value) {
+// One key column from an argument of another type.
+void convert(const Definition* d, int column, Oid from, Datum value, bool is_null,
+             KeyArguments* out) {
+    out->nulls[column] = is_null;
+    out->values[column] = 0;
+    if (is_null) return;
     enter_user_code();
-    const Datum converted = convert_by(d, column, from, value);
+    out->values[column] = convert_by(d, column, from, value, &out->nulls[column]);
     leave_user_code();
-    return converted;
 }
 
 }  // namespace
@@ -118,8 +132,7 @@ void key_arguments(FunctionCallInfo fcinfo, int first, const Definition* d, KeyA
                           &nulls, &n);
         if (n != d->columns) wrong_number(d, n);
         for (int i = 0; i < n; ++i) {
-            out->nulls[i] = nulls[i];
-            out->values[i] = nulls[i] ? 0 : convert(d, i, element, values[i]);
+            convert(d, i, element, values[i], nulls[i], out);
         }
         return;
     }
@@ -128,8 +141,7 @@ void key_arguments(FunctionCallInfo fcinfo, int first, const Definition* d, KeyA
     for (int i = 0; i < given; ++i) {
         const Oid type = get_fn_expr_argtype(fcinfo->flinfo, first + i);
         if (!OidIsValid(type)) elog(ERROR, "could not determine the type of key column %d", i + 1);
-        out->nulls[i] = PG_ARGISNULL(first + i);
-        out->values[i] = out->nulls[i] ? 0 : convert(d, i, type, PG_GETARG_DATUM(first + i));
+        convert(d, i, type, PG_GETARG_DATUM(first + i), PG_ARGISNULL(first + i), out);
     }
 }
 

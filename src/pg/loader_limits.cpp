@@ -1,10 +1,12 @@
 #include "pg/loader_limits.hpp"
 
 #include "pg/environment.hpp"
+#include "pg/session_settings.hpp"
 
 #include <iterator>
 
 extern "C" {
+#include "access/parallel.h"
 #include "catalog/objectaccess.h"
 #include "tcop/utility.h"
 #include "utils/fmgroids.h"
@@ -16,6 +18,7 @@ namespace {
 
 ProcessUtility_hook_type previous_utility = nullptr;
 object_access_hook_type previous_object_access = nullptr;
+GucRealCheckHook previous_seed_check = nullptr;
 
 // Of the server's functions that a read-only transaction may call: messages, the sequence of random
 // numbers, and large objects (which are writable until PostgreSQL 16).
@@ -37,12 +40,43 @@ constexpr Oid kForbidden[] = {
     F_LOWRITE,
 };
 
+// What is not for a loader although it writes no row: because it would leave something behind in
+// the reader's transaction, or because it reads or moves what only the reader's session has.
+const char* not_for_loaders(const Node* statement) {
+    switch (nodeTag(statement)) {
+        case T_NotifyStmt:
+            return "NOTIFY";
+        case T_LoadStmt:
+            return "LOAD";
+        case T_ConstraintsSetStmt:
+            return "SET CONSTRAINTS";
+        case T_DeclareCursorStmt:
+            return "DECLARE CURSOR";
+        case T_FetchStmt:
+            return reinterpret_cast<const FetchStmt*>(statement)->ismove ? "MOVE" : "FETCH";
+        case T_ExecuteStmt:
+            return "EXECUTE";
+        case T_VacuumStmt:
+            return reinterpret_cast<const VacuumStmt*>(statement)->is_vacuumcmd ? "VACUUM"
+                                                                                : "ANALYZE";
+        case T_ReindexStmt:
+            return "REINDEX";
+        case T_ExplainStmt: {
+            const auto* query = reinterpret_cast<const Query*>(
+                reinterpret_cast<const ExplainStmt*>(statement)->query);
+            return query->utilityStmt != nullptr ? not_for_loaders(query->utilityStmt) : nullptr;
+        }
+        default:
+            return nullptr;
+    }
+}
+
 // LISTEN, PREPARE and the like are refused by the server in the context that loaders run in.
 void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
              ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
              DestReceiver* receiver, QueryCompletion* completion) {
-    if (IsA(statement->utilityStmt, NotifyStmt)) forbid_in_loader("NOTIFY");
-    if (IsA(statement->utilityStmt, LoadStmt)) forbid_in_loader("LOAD");
+    const char* what = not_for_loaders(statement->utilityStmt);
+    if (what != nullptr) forbid_in_loader(what);
     if (previous_utility != nullptr) {
         previous_utility(statement, query, read_only_tree, context, parameters, environment,
                          receiver, completion);
@@ -67,9 +101,22 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     }
 }
 
+// What setseed() does, as a setting: giving the setting its value back does not give the session
+// its sequence back.
+bool check_seed(double* value, void** extra, GucSource source) {
+    if (source >= PGC_S_INTERACTIVE && !InitializingParallelWorker) forbid_in_loader("SET seed");
+    return previous_seed_check == nullptr || previous_seed_check(value, extra, source);
+}
+
 }  // namespace
 
 void install_loader_limits() {
+    config_generic* seed = find_setting("seed");
+    if (seed != nullptr && seed->vartype == PGC_REAL) {
+        auto* real = reinterpret_cast<config_real*>(seed);
+        previous_seed_check = real->check_hook;
+        real->check_hook = check_seed;
+    }
     previous_utility = ProcessUtility_hook;
     ProcessUtility_hook = utility;
     previous_object_access = object_access_hook;

@@ -208,6 +208,9 @@ SELECT cache_create('does', 'does(text)');
 SELECT statement, error_of(format('SELECT cache_get_does(%L)', statement))
 FROM unnest(ARRAY['NOTIFY channel', 'SELECT pg_notify(''channel'', '''')', 'LISTEN channel', 'LOAD ''plpgsql''',
                   'SELECT lo_create(0)', 'SELECT lo_from_bytea(0, ''x'')', 'SELECT setseed(0.5)',
+                  'SET seed = 0.5', 'SELECT set_config(''seed'', ''0.5'', false)',
+                  'SET CONSTRAINTS ALL DEFERRED', 'DECLARE c CURSOR FOR SELECT 1', 'FETCH mine', 'MOVE mine',
+                  'EXECUTE mine', 'EXPLAIN EXECUTE mine', 'ANALYZE', 'REINDEX TABLE t',
                   'PREPARE p AS SELECT 1', 'DISCARD ALL', 'SELECT pg_logical_emit_message(false, ''a'', ''b'')',
                   'CREATE TEMP TABLE t (a int)', 'SET ROLE regress_env_reader', 'SELECT 1']) AS statement;
 SELECT count(*) FROM pg_largeobject_metadata;
