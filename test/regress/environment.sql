@@ -215,6 +215,42 @@ FROM unnest(ARRAY['NOTIFY channel', 'SELECT pg_notify(''channel'', '''')', 'LIST
                   'CREATE TEMP TABLE t (a int)', 'SET ROLE regress_env_reader', 'SELECT 1']) AS statement;
 SELECT count(*) FROM pg_largeobject_metadata;
 
+-- Advisory locks that a loader takes are the reader's: those of the transaction end with it, also after an error;
+-- those of the session stay until it ends or unlocks them. A hit takes none.
+CREATE FUNCTION locks(statement text, fail bool) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM do_it(statement);
+    IF fail THEN RAISE EXCEPTION 'fails'; END IF;
+    RETURN 'locked';
+END $$;
+SELECT cache_create('locks', 'locks(text,bool)');
+GRANT EXECUTE ON FUNCTION cache_get_locks(text, bool) TO regress_env_reader;
+\connect - regress_env_reader
+CREATE TEMP VIEW held AS SELECT objid AS key, mode FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND pid = pg_backend_pid() ORDER BY objid;
+BEGIN;
+SELECT cache_get_locks('SELECT pg_advisory_xact_lock(8)', false);
+SELECT * FROM held;
+COMMIT;
+SELECT * FROM held;
+SELECT error_of('SELECT cache_get_locks(''SELECT pg_advisory_xact_lock(8)'', true)');
+SELECT * FROM held;
+SELECT cache_get_locks('SELECT pg_advisory_lock(7)', false);
+SELECT cache_get_locks('SELECT pg_advisory_lock(7)', false);
+SELECT error_of('SELECT cache_get_locks(''SELECT pg_advisory_lock(9)'', true)');
+SELECT * FROM held;
+-- The second one finds nothing to unlock any more, and says so.
+SELECT pg_advisory_unlock(7), pg_advisory_unlock(7);
+SELECT * FROM held;
+SELECT pg_backend_pid() AS former \gset
+\connect - postgres
+SET lock_timeout = '60 s';
+SELECT pg_advisory_lock(9);
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND pid = :former;
+SELECT pg_advisory_unlock(9);
+RESET lock_timeout;
+SET ROLE regress_env_owner;
+
 -- Functions of types run as the owner of the cache, whoever asks by name.
 CREATE FUNCTION checked(int) RETURNS bool LANGUAGE plpgsql AS $$
 BEGIN
