@@ -146,6 +146,13 @@ void require_owned(const char* cache, Oid accessor) {
     not_yours(psprintf("cache_get_%s", cache), OidIsValid(accessor));
 }
 
+// Whoever shares a cache's budget evicts its values, and keeps it from being dropped. (A restore
+// may load the row of the other cache later.)
+void require_own_budget(const char* budget) {
+    const Definition* d = budget != nullptr ? find_definition(budget) : nullptr;
+    if (d != nullptr) require_owned(budget, d->accessor);
+}
+
 // The row as it is stored: with the functions that it trusts. An update trusts no function that the
 // cache does not trust already.
 HeapTuple checked_definition(const Change& c) {
@@ -158,7 +165,10 @@ HeapTuple checked_definition(const Change& c) {
                         errmsg("this is not the definition of a cache: %s", d.broken),
                         errhint("Declare caches with cache_create.")));
     }
-    if (!declaring()) require_owned(d.name, d.accessor);
+    if (!declaring()) {
+        require_owned(d.name, d.accessor);
+        require_own_budget(row.string(kDefinitionBudget));
+    }
     const Oid found[kTrusted] = {d.accessor, d.loader, d.load_many, d.load_all};
     TrustedFunctions now = {};
     for (int i = 0; i < kTrusted; ++i) now.of[i] = {found[i], owner_of_function(found[i])};

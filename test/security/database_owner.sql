@@ -37,7 +37,7 @@ SELECT change, pg_temp.row_with(change) FROM unnest(ARRAY[
     '{"key_types": "{4294967295}"}', '{"key_types": null}', '{"value_type": "internal"}', '{"value_type": "999999999"}',
     '{"value_type": "record"}', '{"ttl": "-1 day"}', '{"ttl": "178000000 years"}', '{"ttl": "0"}',
     '{"refresh_at": "NaN"}', '{"refresh_at": -1e300}', '{"refresh_at": 1}', '{"refresh_at": "Infinity"}', '{"max_entries": -5}', '{"max_entries": 0}',
-    '{"max_memory": "-1"}', '{"max_memory": "garbage"}', '{"max_memory": "99999999999999999999999999 TB"}', '{"budget": "spare"}',
+    '{"max_memory": "-1"}', '{"max_memory": "garbage"}', '{"max_memory": "99999999999999999999999999 TB"}', '{"budget": "spare"}', '{"budget": "total"}',
     '{"stale_for": "-1 day"}', '{"load_many": "\""}', '{"load_all": "a.b.c.d"}', '{"load_all": "\"\"\"\";;"}',
     '{"sync_every": "-5 s"}', '{"warm_every": "1 ms"}', '{"null_ttl": "-1 s"}', '{"ttl_min": "1 day"}', '{"ttl_max": "1 s"}',
     '{"load_timeout": "1 year"}', '{"settings": "{role=postgres}"}', '{"settings": "{NULL}"}', '{"settings": "{search_path}"}',
@@ -84,6 +84,8 @@ ALTER SCHEMA store RENAME TO cache;
 SELECT * FROM public.victims_world();
 -- Whoever may execute the trigger function, a superuser, gets nowhere with it on other tables.
 SELECT * FROM public.attempts_by_trigger() WHERE statement ~ '^(INSERT|UPDATE|DELETE)';
+-- What this session leaves to its end would depend on the extension a moment longer.
+DISCARD TEMP;
 \connect - security_dbo
 DROP EXTENSION cache_ext;
 SELECT count(*) FROM pg_proc WHERE proname LIKE 'cache\_%';
