@@ -31,7 +31,6 @@ extern "C" void _PG_init(void) {
     pg::install_reserved_names();
     pg::install_new_owners();
     pg::install_notice_callbacks();
-    pg::install_drop_callbacks();
     pg::install_reclaim_callbacks();
     worker::register_launcher();
 }

@@ -2,6 +2,7 @@
 // workers: they are told to stop before the locks are asked for that their loaders may hold.
 #include <csignal>
 
+#include "pg/after_locks.hpp"
 #include "pg/pool_state.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -11,7 +12,6 @@ extern "C" {
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/resowner.h"
 }
 
 namespace cache_ext::pg {
@@ -32,22 +32,6 @@ void stop_workers(uint64 cache_id) {
         if (w->overdue_us == 0 || w->overdue_us > deadline) w->overdue_us = deadline;
         wake_launcher();
     }
-}
-
-void let_go() {
-    holding = false;
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    for (int i = 0; i < settings.max_caches; ++i) {
-        if (conducts()[i].held_by == MyProcPid) conducts()[i].held_by = 0;
-    }
-    wake_launcher();
-    LWLockRelease(tasks_lock);
-}
-
-// After the control blocks of what was dropped are gone, whose callback was registered later: it
-// runs before this one.
-void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
-    if (phase == RESOURCE_RELEASE_AFTER_LOCKS && top_level && holding) let_go();
 }
 
 // Does the statement drop the extension, and may it?
@@ -73,11 +57,23 @@ bool drops_extension(Node* statement) {
 
 }  // namespace
 
+void let_work_go_on() {
+    if (!holding) return;
+    holding = false;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    for (int i = 0; i < settings.max_caches; ++i) {
+        if (conducts()[i].held_by == MyProcPid) conducts()[i].held_by = 0;
+    }
+    wake_launcher();
+    LWLockRelease(tasks_lock);
+}
+
 void hold_work(uint64 cache_id) {
     if (!shared_ready()) return;
     const core::CacheIndex index = store().find(MyDatabaseId, cache_id);
     if (index == core::kNoCache) return;  // nothing runs for it
     holding = true;
+    call_after_locks();
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     if (Conduct* c = make_conduct(index, cache_id)) c->held_by = MyProcPid;
     stop_workers(cache_id);
@@ -109,10 +105,6 @@ bool told_to_stop() {
     const bool told = my_slot->stopping;
     LWLockRelease(tasks_lock);
     return told;
-}
-
-void install_drop_callbacks() {
-    RegisterResourceReleaseCallback(resources_released, nullptr);
 }
 
 }  // namespace cache_ext::pg

@@ -175,6 +175,8 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     if (previous_object_access != nullptr) {
         previous_object_access(access, class_id, object_id, sub_id, argument);
     }
+    // Every call of a function in a query is one; it changes nothing.
+    if (access == OAT_FUNCTION_EXECUTE || access == OAT_NAMESPACE_SEARCH) return;
     if (!shared_ready() || RecoveryInProgress()) return;
     // Whatever takes the extension along, and whether or not its tables can still be read: it goes
     // after its members, which are locked by then.

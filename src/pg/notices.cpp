@@ -1,11 +1,8 @@
 // What a transaction changes about the workers' work is announced when it has committed and its
 // invalidation messages are sent: before that a worker would look at what it knows already.
+#include "pg/after_locks.hpp"
 #include "pg/pool_state.hpp"
 #include "pg/shared.hpp"
-
-extern "C" {
-#include "utils/resowner.h"
-}
 
 namespace cache_ext::pg {
 namespace {
@@ -30,9 +27,10 @@ void transaction_event(XactEvent event, void*) {
     }
 }
 
-// Transaction callbacks run before the messages are sent, this phase follows them.
-void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
-    if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level || !committed) return;
+}  // namespace
+
+void send_notices() {
+    if (!committed) return;
     committed = false;
     if (schedule_changed) request_look(MyDatabaseId);
     if (databases_changed) {
@@ -44,19 +42,18 @@ void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*)
     schedule_changed = databases_changed = false;
 }
 
-}  // namespace
-
 void install_notice_callbacks() {
     RegisterXactCallback(transaction_event, nullptr);
-    RegisterResourceReleaseCallback(resources_released, nullptr);
 }
 
 void note_schedule_change() {
     schedule_changed = shared_ready();
+    call_after_locks();
 }
 
 void note_databases_changed() {
     databases_changed = shared_ready();
+    call_after_locks();
 }
 
 }  // namespace cache_ext::pg

@@ -60,6 +60,7 @@ List* databases_of_pool();
 // --- what happens in this transaction, announced when it commits ---
 
 void install_notice_callbacks();
+void send_notices();  // see after_locks.hpp
 void note_schedule_change();
 void note_databases_changed();
 

@@ -1,5 +1,6 @@
 #include "pg/reclaim.hpp"
 
+#include "pg/after_locks.hpp"
 #include "pg/definition_rows.hpp"
 #include "pg/fill.hpp"
 #include "pg/tasks.hpp"
@@ -7,7 +8,6 @@
 extern "C" {
 #include "access/parallel.h"
 #include "catalog/pg_extension.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 }
 
@@ -48,17 +48,6 @@ void transaction_event(XactEvent event, void*) {
     }
     if (event == XACT_EVENT_COMMIT) committed = planned_count > 0;
     if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) forget_releases();
-}
-
-// After the invalidation messages were sent: a session that has not heard of the drop cannot
-// publish any more (it would hear of it first), whatever control block it makes.
-void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
-    if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level || !committed) return;
-    for (int i = 0; i < planned_count; ++i) {
-        store().release(planned[i].index, planned[i].id);
-        forget_work(planned[i].id);
-    }
-    forget_releases();
 }
 
 }  // namespace
@@ -125,6 +114,7 @@ core::Xid unsettled_until() {
 
 void release_after_commit(core::CacheIndex index, uint64 id) {
     store().unsettle(index, id, unsettled_until());
+    call_after_locks();
     if (planned_count == planned_room) {
         const int room = std::max(16, 2 * planned_room);
         const Size bytes = sizeof(Block) * static_cast<Size>(room);
@@ -136,6 +126,14 @@ void release_after_commit(core::CacheIndex index, uint64 id) {
     planned[planned_count++] = {index, id, 0, core::kSettled};
 }
 
+// After the invalidation messages were sent: a session that has not heard of the drop cannot
+// publish any more (it would hear of it first), whatever control block it makes.
+void release_planned() {
+    if (!committed) return;
+    for (int i = 0; i < planned_count; ++i) store().release(planned[i].index, planned[i].id);
+    forget_releases();
+}
+
 void forget_releases() {
     if (planned != nullptr) pfree(planned);
     planned = nullptr;
@@ -145,7 +143,6 @@ void forget_releases() {
 
 void install_reclaim_callbacks() {
     RegisterXactCallback(transaction_event, nullptr);
-    RegisterResourceReleaseCallback(resources_released, nullptr);
 }
 
 bool unsettled_here(const core::Snapshot& snapshot) {

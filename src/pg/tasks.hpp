@@ -105,7 +105,8 @@ void hold_work(uint64 cache_id);
 void hold_work_for(Node* statement);
 // It was dropped: forgets what waits for it.
 void forget_work(uint64 cache_id);
-void install_drop_callbacks();
+// See after_locks.hpp.
+void let_work_go_on();
 
 // --- when a database is looked at ---
 
