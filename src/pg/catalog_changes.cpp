@@ -40,9 +40,9 @@ CatalogEffect effect_of_catalog_changes(bool final) {
     Work work = {nullptr, 0, final, {}};
     work.count = xactGetCommittedInvalidationMessages(&messages, &init_file);
     work.messages = messages;
-    if (work.count > 0 && !guarded(judge, &work,
-                                   "a change of the catalogs cannot be told, "
-                                   "all caches are invalidated")) {
+    if ((work.count > 0 || inheritance_changed()) &&
+        !guarded(judge, &work,
+                 "a change of the catalogs cannot be told, all caches are invalidated")) {
         work.effect = {};
         work.effect.database = true;
         work.effect.everywhere = std::any_of(messages, messages + work.count, is_shared);

@@ -25,6 +25,7 @@ extern "C" {
 #include "catalog/pg_shdescription.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 }
@@ -474,6 +475,8 @@ CatalogEffect judge_messages(const SharedInvalidationMessage* messages, int coun
             fear(&judge, m.cat.dbId);
         }
     }
+    // Without counts it has to be looked at whenever there was DDL.
+    if (inheritance_changed() || !pgstat_track_counts) judge_inheritance(&judge);
     close_sides(&judge.sides);
     MemoryContextSwitchTo(caller);
     CatalogEffect effect = judge.effect;

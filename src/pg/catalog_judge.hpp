@@ -21,6 +21,11 @@ CatalogEffect judge_messages(const SharedInvalidationMessage* messages, int coun
 // about these need no other explanation.
 void judge_relation(Judge* judge, Oid relation, bool want_rules, List** rules);
 
+// PostgreSQL sends no messages about pg_inherits, and about a table that leaves a parent with which
+// it shares no column it sends none at all: its counts of changed rows tell.
+bool inheritance_changed();
+void judge_inheritance(Judge* judge);
+
 // Has a relation, type or function that is new a name that others have, or make at the same time?
 // Then what that name means may have changed. Announces the transaction before it looks.
 bool takes_relation_name(Judge* judge, HeapTuple pg_class_row);

@@ -2,8 +2,10 @@
 #include "pg/catalog_judge.hpp"
 
 #include "pg/ddl_writers.hpp"
+#include "pg/row_counts.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
@@ -14,8 +16,10 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
+#include "pgstat.h"
 #include "rewrite/rewriteSupport.h"
 #include "utils/builtins.h"
+#include "utils/pgstat_internal.h"
 #include "utils/syscache.h"
 }
 
@@ -35,6 +39,7 @@ constexpr Catalog kParents = {InheritsRelationId, InheritsRelidSeqnoIndexId,
                               Anum_pg_inherits_inhrelid};
 constexpr Catalog kChildren = {InheritsRelationId, InheritsParentIndexId,
                                Anum_pg_inherits_inhparent};
+constexpr Catalog kAllLinks = {InheritsRelationId, InvalidOid, InvalidAttrNumber};
 
 // Columns of pg_class that say nothing about what a query returns, or nothing that other catalogs
 // do not say as well.
@@ -113,8 +118,7 @@ void judge_columns(Judge* judge, Oid relation, Oid owner) {
     }
 }
 
-void judge_relatives(Judge* judge, const Catalog& catalog, Oid relation) {
-    const RowChanges links = changes_of(&judge->sides, catalog, ObjectIdGetDatum(relation));
+void add_links(Judge* judge, const RowChanges& links) {
     for (const List* rows : {links.gone, links.come}) {
         ListCell* cell;
         foreach (cell, const_cast<List*>(rows)) {
@@ -123,6 +127,10 @@ void judge_relatives(Judge* judge, const Catalog& catalog, Oid relation) {
             add_relation(judge, form->inhrelid);
         }
     }
+}
+
+void judge_relatives(Judge* judge, const Catalog& catalog, Oid relation) {
+    add_links(judge, changes_of(&judge->sides, catalog, ObjectIdGetDatum(relation)));
 }
 
 // Ours, dropped or disabled, has not seen all rows. That one was made is no harm.
@@ -234,6 +242,23 @@ void judge_relation(Judge* judge, Oid relation, bool want_rules, List** rules) {
     } else {
         judge->effect.database = true;  // whatever named it means something else now
     }
+}
+
+// The list of what this transaction has changed is short, and the session's own.
+bool inheritance_changed() {
+    const PgStat_SubXactStatus* level =
+        pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
+    for (; level != nullptr; level = level->prev) {
+        for (const PgStat_TableXactStatus* t = level->first; t != nullptr; t = t->next) {
+            if (t->parent->t_id == InheritsRelationId) return has_changed_rows(InheritsRelationId);
+        }
+    }
+    return false;
+}
+
+void judge_inheritance(Judge* judge) {
+    if (judge->effect.database) return;  // it could not get worse
+    add_links(judge, changes_of(&judge->sides, kAllLinks, Datum{0}));
 }
 
 }  // namespace cache_ext::pg

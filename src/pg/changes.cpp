@@ -10,6 +10,7 @@
 #include "pg/puts.hpp"
 #include "pg/reclaim.hpp"
 #include "pg/reloads.hpp"
+#include "pg/row_counts.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
@@ -184,20 +185,6 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
 
 bool collected_tag(core::Tag tag) {
     return now.count > 0 && hash_search(now.by_tag, &tag, HASH_FIND, nullptr) != nullptr;
-}
-
-// Row changes of this transaction that are still alive, by PostgreSQL's own counts.
-bool has_changed_rows(Oid relation) {
-    const PgStat_TableStatus* status = find_tabstat_entry(relation);
-    if (status == nullptr) return false;
-    for (const PgStat_TableXactStatus* t = status->trans; t != nullptr; t = t->upper) {
-        if (t->tuples_inserted != 0 || t->tuples_updated != 0 || t->tuples_deleted != 0 ||
-            t->truncdropped || t->inserted_pre_truncdrop != 0 || t->updated_pre_truncdrop != 0 ||
-            t->deleted_pre_truncdrop != 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 bool noted(const List* list, uint64 id) {

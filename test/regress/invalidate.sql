@@ -456,6 +456,61 @@ ALTER TABLE late INHERIT thing;
 SELECT * FROM look('things');
 SELECT cache_drop('things');
 
+-- A parent without columns: pg_inherits alone tells that a child has left. (Not even plans of the session are made
+-- anew, so the loaders have none.)
+CREATE TABLE root ();
+CREATE TABLE branch () INHERITS (root);
+CREATE TABLE leaf (x int) INHERITS (branch);
+CREATE TABLE leaf_2 (x int) INHERITS (branch);
+INSERT INTO leaf VALUES (1), (2);
+INSERT INTO leaf_2 VALUES (3);
+CREATE FUNCTION roots(k int) RETURNS bigint LANGUAGE plpgsql STABLE
+    AS 'DECLARE n bigint; BEGIN EXECUTE ''SELECT count(*) FROM root'' INTO n; RETURN n; END';
+CREATE FUNCTION branches(k int) RETURNS bigint LANGUAGE plpgsql STABLE
+    AS 'DECLARE n bigint; BEGIN EXECUTE ''SELECT count(*) FROM branch'' INTO n; RETURN n; END';
+SELECT cache_create('roots', 'roots(int)'), cache_create('branches', 'branches(int)');
+SELECT cache_invalidate_on('roots', 'root'), cache_invalidate_on('branches', 'branch');
+\set trees 'SELECT c, t.*, (SELECT value FROM cache_get_entry(c, 1)) FROM unnest(\'{roots,branches}\'::text[]) AS c, changed(c) AS t;'
+:trees
+-- In the transaction itself, which has no other changes, and after it was rolled back.
+BEGIN;
+ALTER TABLE leaf NO INHERIT branch;
+SELECT c, bool_and(l.is_right), bool_or(l.first = 'cache') AS hits FROM unnest('{roots,branches}'::text[]) AS c, look(c) AS l
+GROUP BY c ORDER BY c;
+ROLLBACK;
+:trees
+BEGIN;
+SAVEPOINT s;
+ALTER TABLE leaf NO INHERIT branch;
+ROLLBACK TO s;
+COMMIT;
+:trees
+ALTER TABLE leaf NO INHERIT branch;
+:trees
+BEGIN;
+SAVEPOINT s;
+ALTER TABLE leaf_2 NO INHERIT branch;
+RELEASE s;
+COMMIT;
+:trees
+ALTER TABLE leaf INHERIT branch;
+:trees
+-- Not counted.
+BEGIN;
+SET LOCAL track_counts = off;
+ALTER TABLE leaf NO INHERIT branch;
+COMMIT;
+:trees
+ALTER TABLE leaf INHERIT branch;
+:trees
+BEGIN;
+SET LOCAL allow_system_table_mods = on;
+DELETE FROM pg_inherits WHERE inhrelid = 'leaf'::regclass;
+COMMIT;
+:trees
+SELECT cache_drop('roots'), cache_drop('branches');
+DROP TABLE root CASCADE;
+
 -- Materialized views and unlogged tables.
 CREATE MATERIALIZED VIEW sums AS SELECT owner, sum(n) AS n FROM thing GROUP BY owner;
 CREATE FUNCTION sums(owner int) RETURNS numeric LANGUAGE sql STABLE
