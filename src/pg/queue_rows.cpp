@@ -42,8 +42,10 @@ extern "C" Datum cache_queue_rows_1_0(PG_FUNCTION_ARGS) {
                            TimestampTzGetDatum(from_millis(t.due)),
                            TimestampTzGetDatum(from_millis(t.deadline))};
         bool nulls[6] = {};
-        nulls[2] = t.kind != TaskKind::kRefresh;
-        if (!nulls[2]) values[2] = CStringGetTextDatum(key_text(t.key, d->columns, d->key_types));
+        const char* key =
+            t.kind == TaskKind::kRefresh ? key_text(t.key, d->columns, d->key_types) : nullptr;
+        nulls[2] = key == nullptr;
+        if (!nulls[2]) values[2] = CStringGetTextDatum(key);
         nulls[5] = t.deadline == core::kNever;
         tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
     }
