@@ -318,7 +318,7 @@ void forget_everything() {
     if (now.context != nullptr) MemoryContextDelete(now.context);
     now = Transaction{};
     hold_definitions(false);
-    land(false);
+    transaction_ended_for_flights();
     forget_reloads();
     forget_paths();
     forget_ddl();

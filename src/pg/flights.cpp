@@ -23,8 +23,9 @@ struct Flight {
     core::Tag key;
     int pid;  // 0: nobody loads
     int procno;
-    uint32 number;   // of loads so far
-    bool published;  // by the last one that has ended
+    uint32 number;  // of loads so far
+    bool gone;      // the last one was not ended by what it loads: somebody else may try
+    bool published;
     ConditionVariable landed;
 };
 
@@ -33,6 +34,7 @@ LWLock* flights_lock = nullptr;
 
 Flight* own = nullptr;  // the load of this session that others may wait for
 int own_level = 0;
+bool own_failed = false;  // by an error of the loader
 
 // Does this session hold a lock that somebody could be waiting for while holding up the load that
 // this session would wait for? Its own virtual transaction does not count.
@@ -84,12 +86,12 @@ Role join(core::Tag key, Flight** flight, uint32* number) {
 Await wait_for(Flight* f, uint32 number) {
     const TimestampTz deadline =
         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), settings.load_wait_ms);
-    bool landed = false, published = false;
+    bool landed = false, again = false;
     ConditionVariablePrepareToSleep(&f->landed);
     for (long look = kShortestLookMs;; look = std::min(look * 2, kLongestLookMs)) {
         LWLockAcquire(flights_lock, LW_SHARED);
         landed = f->pid == 0 || f->number != number;
-        published = f->published;
+        again = f->published || f->gone;
         const int procno = f->procno;
         LWLockRelease(flights_lock);
         if (landed || waits_for_lock(procno)) break;
@@ -98,7 +100,19 @@ Await wait_for(Flight* f, uint32 number) {
         ConditionVariableTimedSleep(&f->landed, std::min(left, look), PG_WAIT_EXTENSION);
     }
     ConditionVariableCancelSleep();
-    return landed && published ? Await::kLookAgain : Await::kNobody;
+    return landed && again ? Await::kLookAgain : Await::kNobody;
+}
+
+void end_flight(bool published, bool gone) {
+    if (own == nullptr) return;
+    LWLockAcquire(flights_lock, LW_EXCLUSIVE);
+    own->pid = 0;
+    own->published = published;
+    own->gone = gone;
+    ++own->number;
+    LWLockRelease(flights_lock);
+    ConditionVariableBroadcast(&own->landed);
+    own = nullptr;
 }
 
 }  // namespace
@@ -128,6 +142,7 @@ Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
     if (role == Role::kLoads) {
         own = flight;
         own_level = GetCurrentTransactionNestLevel();
+        own_failed = false;
         return Await::kOthersWait;
     }
     if (role != Role::kWaits || !may_wait || inside_loader() || holds_strong_lock()) {
@@ -138,18 +153,19 @@ Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
 }
 
 void land(bool published) {
-    if (own == nullptr) return;
-    LWLockAcquire(flights_lock, LW_EXCLUSIVE);
-    own->pid = 0;
-    own->published = published;
-    ++own->number;
-    LWLockRelease(flights_lock);
-    ConditionVariableBroadcast(&own->landed);
-    own = nullptr;
+    end_flight(published, false);
+}
+
+void note_failed_load(int code) {
+    own_failed = ERRCODE_TO_CATEGORY(code) != ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION);
+}
+
+void transaction_ended_for_flights() {
+    end_flight(false, !own_failed);
 }
 
 void subtransaction_aborted_for_flights(int level) {
-    if (own != nullptr && own_level >= level) land(false);
+    if (own != nullptr && own_level >= level) end_flight(false, !own_failed);
 }
 
 }  // namespace cache_ext::pg

@@ -243,6 +243,7 @@ void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* res
     PG_CATCH();
     {
         leave_load(load, true);
+        note_failed_load(geterrcode());
         PG_RE_THROW();
     }
     PG_END_TRY();
