@@ -226,6 +226,8 @@ class Store {
     // Copies the hard writers on record (room for kMaxHard). False: there are others that it has
     // forgotten the names of.
     bool hard_writers(CacheIndex cache, Xid* out, std::uint32_t* count) const;
+    // Those that it does not name any more lie below this; 0: it names them all.
+    Xid lost_hard_below(CacheIndex cache) const;
     void set_last_error(CacheIndex cache, const char* message);
     void last_error(CacheIndex cache, char* out) const;  // kMaxErrorBytes
     void reset_stats(CacheIndex cache);

@@ -108,6 +108,13 @@ bool Store::hard_writers(CacheIndex cache, Xid* out, std::uint32_t* count) const
     return !c.whole.hard_lost;
 }
 
+Xid Store::lost_hard_below(CacheIndex cache) const {
+    const CacheControl& c = *control(cache);
+    LockGuard guard(locks_, partition_lock(c.whole_tag), LockGuard::kShared);
+    if (!c.whole.hard_lost) return 0;
+    return c.whole.horizon != 0 ? c.whole.horizon : c.whole.largest + 1;
+}
+
 bool Store::agree(const WrittenTag& written, Xid self, const Snapshot& f, const Snapshot& s) const {
     const Tag tag = written.tag;
     LockGuard guard(locks_, partition_lock(tag), LockGuard::kShared);

@@ -335,7 +335,11 @@ const RelationDependencies& dependency_relation_at(int i) {
 const Definition* refresh_if_older(const Definition* definition) {
     core::Xid hard[core::kMaxHard];
     uint32 count;
-    bool older = !store().hard_writers(definition->index, hard, &count);
+    bool older = false;
+    if (!store().hard_writers(definition->index, hard, &count)) {
+        const core::Xid lost = store().lost_hard_below(definition->index);
+        older = lost == 0 || definition->loaded_under.xmin < lost;
+    }
     for (uint32 i = 0; i < count; ++i) {
         older = older || definition->loaded_under.in_progress(hard[i]);
     }

@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -148,11 +149,30 @@ ReadResult not_published() {
 }
 
 // A commit becomes visible before its invalidation messages are sent, and its locks go after them.
+// The same for those that the cache cannot name any more. They are rare, many at once; so all locks
+// are looked at: none of an XID below theirs is held.
+static bool lost_have_sent(core::CacheIndex index, const core::Snapshot& snapshot) {
+    const core::Xid below = store().lost_hard_below(index);
+    if (below == 0 || snapshot.xmin < below) return false;
+    LockData* locks = GetLockStatusData();
+    bool held = false;
+    for (int i = 0; i < locks->nelements && !held; ++i) {
+        const LockInstanceData& lock = locks->locks[i];
+        held =
+            lock.locktag.locktag_type == LOCKTAG_TRANSACTION &&
+            (lock.holdMask & LOCKBIT_ON(ExclusiveLock)) != 0 &&
+            TransactionIdPrecedes(lock.locktag.locktag_field1, static_cast<TransactionId>(below));
+    }
+    pfree(locks->locks);
+    pfree(locks);
+    return !held;
+}
+
 bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core::Xid* by) {
     core::Xid hard[core::kMaxHard];
     uint32 n;
     *by = 0;
-    if (!store().hard_writers(index, hard, &n)) return false;
+    if (!store().hard_writers(index, hard, &n) && !lost_have_sent(index, snapshot)) return false;
     for (uint32 i = 0; i < n; ++i) {
         if (snapshot.in_progress(hard[i]) || hard[i] + kLongAgo < snapshot.xmax) continue;
         const auto xid = static_cast<TransactionId>(hard[i]);
@@ -176,10 +196,14 @@ static void replan_after_ddl(const Definition* d, const core::Snapshot& snapshot
     core::Xid hard[core::kMaxHard];
     uint32 n;
     const bool all = store().hard_writers(d->index, hard, &n);
+    const core::Xid lost = store().lost_hard_below(d->index);
     const bool seen = std::none_of(hard, hard + n, [](core::Xid xid) {
         return planned_under.running == nullptr || planned_under.in_progress(xid);
     });
-    if (seen && (all || planned_under.xmax == snapshot.xmax)) return;
+    if (seen &&
+        (all || planned_under.xmax == snapshot.xmax || (lost != 0 && planned_under.xmin >= lost))) {
+        return;
+    }
     ResetPlanCache();
     MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
     if (planned_under.running != nullptr) pfree(const_cast<uint32_t*>(planned_under.running));
