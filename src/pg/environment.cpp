@@ -1,6 +1,7 @@
 #include "pg/environment.hpp"
 
 #include "pg/loader_limits.hpp"
+#include "pg/run_queries.hpp"
 #include "pg/read.hpp"
 #include "pg/session_settings.hpp"
 #include "pg/shown_settings.hpp"
@@ -66,7 +67,9 @@ void push_run(const Definition* d, int nest) {
                                                  : repalloc(runs, size));
         capacity = more;
     }
+    static uint64 entered = 0;
     Run& run = runs[depth++];
+    run.number = ++entered;
     run.owner = d->owner;
     run.nest = nest;
     run.level = GetCurrentTransactionNestLevel();
@@ -144,6 +147,7 @@ void install_environment() {
     install_shown_settings();
     install_temporary_hooks();
     install_loader_limits();
+    install_run_queries();
 }
 
 }  // namespace cache_ext::pg

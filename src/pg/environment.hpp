@@ -30,6 +30,7 @@ void forbid_in_loader(const char* what);
 
 // The innermost run.
 struct Run {
+    uint64 number;  // of the runs of this session, from 1 on
     Oid owner;
     int nest;   // level of the settings made in it, and for it
     int level;  // of the transaction
