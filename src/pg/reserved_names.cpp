@@ -64,14 +64,13 @@ void take_type(HeapTuple tuple, NewName* out) {
 
 // What is not to be looked at further has no name.
 void read_new(Oid class_id, Oid oid, NewName* out) {
+    *out = {};
     out->oid = oid;
-    out->schema = InvalidOid;
-    out->name[0] = '\0';
     out->is_type = class_id == TypeRelationId;
     Relation catalog = table_open(class_id, AccessShareLock);
     ScanKeyData key;
-    ScanKeyInit(&key, static_cast<AttrNumber>(out->is_type ? Anum_pg_type_oid : Anum_pg_proc_oid),
-                BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+    static_assert(Anum_pg_type_oid == Anum_pg_proc_oid);
+    ScanKeyInit(&key, Anum_pg_proc_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
     SysScanDesc scan = systable_beginscan(
         catalog, out->is_type ? TypeOidIndexId : ProcedureOidIndexId, true, SnapshotSelf, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
