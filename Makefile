@@ -69,7 +69,7 @@ endif
 #: make install       install it into PostgreSQL's directories
 #: make check         install what is missing, build, run all tests on throwaway clusters
 #:                    ONLY=unit|lint|format|model|regress|security|isolation|guarded|pgtap|tap|fuzz|consistency
-#:                    runs a part
+#:                    runs a part; with it, TESTS="names" runs some tests of that part
 #: make check-core    PostgreSQL's own regression suite, with and without cache_ext, from its source package
 #: make check-memory  the same tests where memory is watched: an assert build of PostgreSQL that spoils
 #:                    what is freed, guard pages in shared memory, then valgrind; builds the server first

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # check.sh [STEP...]: installs what is missing, builds, and runs the tests, all or only those named
 # (or listed in ONLY): lint format unit model regress security isolation guarded
-# pgtap tap fuzz consistency, and valgrind, which is run only if it is named. Goes on after a failure;
-# ends with what each step counted, and non-zero unless everything passed.
+# pgtap tap fuzz consistency, and valgrind, which is run only if it is named. TESTS names the tests of a step
+# that runs on a server: all, if it is empty. Goes on after a failure; ends with what each step counted, and
+# non-zero unless everything passed.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # shellcheck source=scripts/jobs.sh

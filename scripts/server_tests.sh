@@ -72,6 +72,17 @@ test_names() {
     find "$1" -maxdepth 1 -name "*$2" -printf '%f\n' | sed "s/\\$2\$//" | LC_ALL=C sort
 }
 
+# chosen_tests FOLDER ENDING: sets TESTS_TO_RUN to those in TESTS, or to all that there are.
+chosen_tests() {
+    local name
+    read -r -a TESTS_TO_RUN <<< "${TESTS:-}"
+    if [ ${#TESTS_TO_RUN[@]} -eq 0 ]; then mapfile -t TESTS_TO_RUN < <(test_names "$1" "$2"); fi
+    if [ ${#TESTS_TO_RUN[@]} -eq 0 ]; then die "no tests in ${1#"$SCRATCH/"}"; fi
+    for name in "${TESTS_TO_RUN[@]}"; do
+        [ -e "$1/$name$2" ] || die "no test $name in ${1#"$SCRATCH/"}"
+    done
+}
+
 # run_regress RUNNER SUITE OPTION...: pg_regress or its sibling for isolation specs.
 run_regress() {
     local runner=$1 suite=$2 folder=$SCRATCH/$TREE/$2 status=0
@@ -89,22 +100,14 @@ run_regress() {
 }
 
 regress_tests() {
-    local folder=$SCRATCH/$TREE/regress tests
-    if [ -n "${REGRESS_TESTS:-}" ]; then
-        read -r -a tests <<< "$REGRESS_TESTS"
-    elif [ -e "$folder/schedule" ]; then
-        tests=(--schedule=schedule)
-    else
-        mapfile -t tests < <(test_names "$folder/sql" .sql)
-        if [ ${#tests[@]} -eq 0 ]; then die "test/regress has no tests"; fi
-    fi
-    run_regress regress/pg_regress regress --dbname=contrib_regression "${tests[@]}"
+    chosen_tests "$SCRATCH/$TREE/regress/sql" .sql
+    run_regress regress/pg_regress regress --dbname=contrib_regression "${TESTS_TO_RUN[@]}"
 }
 
 # The library once more, with guard pages between control blocks and in front of the allocator, which is
 # checked all the time. Built in a folder of its own, for the same server.
 guarded_tests() {
-    local build=$ROOT/build/guarded prefix=$SCRATCH/guarded_extension folder=$SCRATCH/$TREE/guarded tests name status=0
+    local build=$ROOT/build/guarded prefix=$SCRATCH/guarded_extension folder=$SCRATCH/$TREE/guarded name status=0
     mkdir -p "$build/src"
     find "$build/src" -name '*.[ch]pp' -printf '%P\n' | while read -r name; do
         [ -e "$ROOT/src/$name" ] || rm "$build/src/$name"
@@ -122,15 +125,15 @@ guarded_tests() {
     sed "s|$SCRATCH/extension|$prefix|g" "$SCRATCH/extension.conf" >> "$folder/postgresql.conf"
     echo 'huge_pages = off' >> "$folder/postgresql.conf"
     scratch_hand_over
-    mapfile -t tests < <(test_names "$folder/sql" .sql)
-    run_regress regress/pg_regress guarded --dbname=contrib_regression "${tests[@]}" || status=1
+    chosen_tests "$folder/sql" .sql
+    run_regress regress/pg_regress guarded --dbname=contrib_regression "${TESTS_TO_RUN[@]}" || status=1
     if [ ! -s "$SCRATCH/extension.conf" ]; then
         as_root make -C "$ROOT" --no-print-directory -s install PG_CONFIG="$PG_CONFIG"
     fi
     return "$status"
 }
 
-# The tests in REGRESS_TESTS with every server process under memcheck. What it reports fails the suite.
+# pg_regress with every server process under memcheck. What it reports fails the suite.
 valgrind_tests() {
     local program=$SCRATCH/valgrind_postgres logs=$SCRATCH/valgrind status=0
     as_server_user mkdir "$logs"
@@ -160,21 +163,18 @@ END
 
 # What each kind of role must not be able to do; a file each.
 security_tests() {
-    local tests
-    mapfile -t tests < <(test_names "$SCRATCH/$TREE/security/sql" .sql)
-    if [ ${#tests[@]} -eq 0 ]; then die "test/security has no tests"; fi
-    run_regress regress/pg_regress security --dbname=contrib_regression "${tests[@]}"
+    chosen_tests "$SCRATCH/$TREE/security/sql" .sql
+    run_regress regress/pg_regress security --dbname=contrib_regression "${TESTS_TO_RUN[@]}"
 }
 
 isolation_tests() {
-    local folder=$SCRATCH/$TREE/isolation tests name
-    mapfile -t tests < <(test_names "$folder/specs" .spec)
-    if [ ${#tests[@]} -eq 0 ]; then die "test/isolation has no specs"; fi
-    for name in "${tests[@]}"; do
+    local folder=$SCRATCH/$TREE/isolation name
+    chosen_tests "$folder/specs" .spec
+    for name in "${TESTS_TO_RUN[@]}"; do
         [ -e "$folder/expected/$name.out" ] || die "$name.spec has no expected file"
     done
     printf '\nmax_prepared_transactions = 10\n' >> "$folder/postgresql.conf"
-    run_regress isolation/pg_isolation_regress isolation --dbname=isolation_regression "${tests[@]}"
+    run_regress isolation/pg_isolation_regress isolation --dbname=isolation_regression "${TESTS_TO_RUN[@]}"
 }
 
 # restart_script NAME: a command, for whatever user runs us, that lets that cluster crash and starts it
@@ -224,9 +224,8 @@ END
 
 # All files share one database, which has pgtap and cache_ext.
 pgtap_tests() {
-    local folder=$SCRATCH/$TREE/pgtap tests status=0
-    mapfile -t tests < <(test_names "$folder" .sql)
-    if [ ${#tests[@]} -eq 0 ]; then die "test/pgtap has no tests"; fi
+    local folder=$SCRATCH/$TREE/pgtap status=0
+    chosen_tests "$folder" .sql
     start_for pgtap
     cd "$folder"
     as_server_user mkdir "$SCRATCH/pgtap/tap"
@@ -236,7 +235,7 @@ pgtap_tests() {
             -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION cache_ext' &&
             as_server_user env PERL_TEST_HARNESS_DUMP_TAP="$SCRATCH/pgtap/tap" \
                 PATH="$PG_BINDIR:$PATH" pg_prove -h "$SCRATCH/pgtap/socket" -U postgres -d pgtap \
-                "${tests[@]/%/.sql}"
+                "${TESTS_TO_RUN[@]/%/.sql}"
     } 2>&1 || status=1
     tally_tap "$SCRATCH/pgtap/tap"
     stop_for pgtap "$status"
@@ -245,12 +244,11 @@ pgtap_tests() {
 # These start clusters themselves, with PostgreSQL::Test::Cluster; the environment is what PGXS's
 # installcheck gives them. TEMP_CONFIG is added to each cluster's settings.
 tap_tests() {
-    local folder=$SCRATCH/$TREE tests status=0 name tap log
-    mapfile -t tests < <(test_names "$folder/t" .pl)
-    if [ ${#tests[@]} -eq 0 ]; then die "test/t has no tests"; fi
+    local folder=$SCRATCH/$TREE status=0 tests name tap log
+    chosen_tests "$folder/t" .pl
+    tests=("${TESTS_TO_RUN[@]/#/t/}")
     cd "$folder"
     as_server_user mkdir -p tmp_check "$SCRATCH/tap"
-    tests=("${tests[@]/#/t/}")
     as_server_user env PERL_TEST_HARNESS_DUMP_TAP="$SCRATCH/tap" PATH="$PG_BINDIR:$folder:$PATH" \
         TESTDIR="$folder" TESTDATADIR="$folder/tmp_check" TESTLOGDIR="$folder/tmp_check/log" \
         PGPORT=65432 PG_REGRESS="$PG_TEST/regress/pg_regress" \
@@ -258,7 +256,7 @@ tap_tests() {
         prove --failures --comments "${tests[@]/%/.pl}" 2>&1 || status=1
     tally_tap "$SCRATCH/tap"
     if [ "$status" -ne 0 ]; then
-        for name in "${tests[@]#t/}"; do
+        for name in "${TESTS_TO_RUN[@]}"; do
             tap=$SCRATCH/tap/t/$name.pl
             log=tmp_check/log/regress_log_$name
             # Failed, or ended before its plan.

@@ -1,6 +1,6 @@
 # What happens to large values while queries use them where they lie in shared memory: whatever becomes
 # of the entry, the cache or the extension, a cursor goes on reading what its snapshot shows, and when it
-# ends, in whatever way, the memory comes back. 033_held_queries.pl has what queries do with them.
+# ends, in whatever way, the memory comes back. held_queries.pl has what queries do with them.
 use strict;
 use warnings;
 

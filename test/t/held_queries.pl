@@ -1,5 +1,5 @@
 # Large values are used where they lie in shared memory, without a copy: whatever a query does with
-# them, they are right, and once it is over nothing keeps their memory. 033_held_values.pl has what
+# them, they are right, and once it is over nothing keeps their memory. held_values.pl has what
 # happens to values while they are used.
 use strict;
 use warnings;
