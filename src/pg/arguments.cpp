@@ -1,6 +1,6 @@
 #include "pg/arguments.hpp"
 
-#include "pg/read.hpp"
+#include "pg/rights.hpp"
 
 extern "C" {
 #include "catalog/objectaccess.h"

@@ -9,6 +9,7 @@
 #include "pg/load.hpp"
 #include "pg/puts.hpp"
 #include "pg/read.hpp"
+#include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
 #include "pg/views.hpp"
@@ -131,16 +132,6 @@ int64 remove_all_entries(core::CacheIndex index) {
 }
 
 }  // namespace
-
-void require_owner(const Definition* d) {
-    require_accessor(d);
-    if (!pg_proc_ownercheck(d->accessor, GetUserId())) {
-        ereport(ERROR,
-                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                 errmsg("must be owner of cache \"%s\"", d->name),
-                 errhint("The owner of a cache is the owner of function cache_get_%s.", d->name)));
-    }
-}
 
 extern "C" {
 PG_FUNCTION_INFO_V1(cache_get_1_0);

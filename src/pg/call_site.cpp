@@ -1,7 +1,7 @@
 #include "pg/call_site.hpp"
 
 #include "pg/collations.hpp"
-#include "pg/read.hpp"
+#include "pg/rights.hpp"
 
 extern "C" {
 #include "nodes/nodeFuncs.h"

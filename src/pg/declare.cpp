@@ -7,7 +7,7 @@
 #include "pg/leftovers.hpp"
 #include "pg/load.hpp"
 #include "pg/options.hpp"
-#include "pg/read.hpp"
+#include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/tasks.hpp"
 

@@ -7,7 +7,7 @@
 #include "pg/mending.hpp"
 #include "pg/paths.hpp"
 #include "pg/pool.hpp"
-#include "pg/read.hpp"
+#include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/standing.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "pg/loader_limits.hpp"
 #include "pg/run_queries.hpp"
-#include "pg/read.hpp"
+#include "pg/rights.hpp"
 #include "pg/session_settings.hpp"
 #include "pg/shown_settings.hpp"
 #include "pg/temporary.hpp"

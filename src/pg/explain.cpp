@@ -5,6 +5,7 @@
 #include "pg/collations.hpp"
 #include "pg/fill.hpp"
 #include "pg/shared.hpp"
+#include "pg/rights.hpp"
 #include "pg/views.hpp"
 
 extern "C" {

@@ -9,6 +9,7 @@
 #include "pg/shared.hpp"
 #include "pg/unruly.hpp"
 #include "pg/views.hpp"
+#include "pg/rights.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"

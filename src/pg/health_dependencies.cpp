@@ -3,7 +3,7 @@
 #include "pg/memory.hpp"
 #include "pg/path_checks.hpp"
 #include "pg/standing.hpp"
-#include "pg/views.hpp"
+#include "pg/rights.hpp"
 
 extern "C" {
 #include "lib/stringinfo.h"

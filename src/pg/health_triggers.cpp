@@ -1,7 +1,7 @@
 // cache_health, the check of our triggers: are they all there, enabled, and ENABLE ALWAYS?
 #include "pg/definitions.hpp"
 #include "pg/health.hpp"
-#include "pg/views.hpp"
+#include "pg/rights.hpp"
 
 extern "C" {
 #include "access/genam.h"

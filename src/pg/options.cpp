@@ -1,7 +1,7 @@
 #include "pg/options.hpp"
 
 #include "pg/definitions.hpp"
-#include "pg/read.hpp"
+#include "pg/rights.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
 

@@ -1,7 +1,7 @@
 // Behind the view cache_queue: what waits for the workers, of this database.
 #include "pg/pool_state.hpp"
 #include "pg/shared.hpp"
-#include "pg/views.hpp"
+#include "pg/rights.hpp"
 
 extern "C" {
 #include "funcapi.h"

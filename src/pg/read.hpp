@@ -36,15 +36,6 @@ struct ReadResult {
 // Inside a loader, what the value depends on is added to what the outer value depends on.
 ReadResult read_value(const ReadRequest& request);
 
-// ERROR 42883 if the accessor was dropped or renamed; the two below check that first.
-void require_accessor(const Definition* definition);
-// ERROR 42501 unless the current user may execute the accessor.
-void require_execute(const Definition* definition);
-// ERROR 42704 for a definition that can only be dropped.
-void require_intact(const Definition* definition);
-// ERROR 42501 unless the current user owns the accessor.
-void require_owner(const Definition* definition);
-
 // --- a read in its parts, for who reads many keys at once ---
 
 // What a read still needs.

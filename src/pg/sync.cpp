@@ -4,6 +4,7 @@
 #include "pg/bypass.hpp"
 #include "pg/fill.hpp"
 #include "pg/load_many.hpp"
+#include "pg/rights.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"

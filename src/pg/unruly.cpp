@@ -5,9 +5,8 @@
 
 #include "pg/arguments.hpp"
 #include "pg/pool_state.hpp"
-#include "pg/read.hpp"
+#include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "pg/views.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

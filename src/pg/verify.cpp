@@ -4,6 +4,7 @@
 #include "pg/load.hpp"
 #include "pg/memory.hpp"
 #include "pg/read.hpp"
+#include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
 #include "pg/views.hpp"

@@ -5,7 +5,7 @@
 #include "pg/changes.hpp"
 #include "pg/bypass.hpp"
 #include "pg/loading_state.hpp"
-#include "pg/read.hpp"
+#include "pg/rights.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -62,13 +62,6 @@ const Definition* definition_by_index(core::CacheIndex index) {
 }
 
 }  // namespace
-
-bool may_see(const Definition* d) {
-    // Without its accessor it is still the business of whoever declared it.
-    const Oid owner = OidIsValid(d->accessor) ? d->owner : d->declared_owner;
-    return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
-           (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner));
-}
 
 void find_control_blocks() {
     for (int i = 0; i < definition_count(); ++i) {

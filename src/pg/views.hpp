@@ -6,9 +6,6 @@
 
 namespace cache_ext::pg {
 
-// May the current user see this cache's keys and what only its owner should know?
-bool may_see(const Definition* definition);
-
 // Control blocks of all definitions that have one, without making any. Needs shared memory.
 void find_control_blocks();
 

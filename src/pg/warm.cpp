@@ -6,6 +6,7 @@
 #include "pg/load_many.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/memory.hpp"
+#include "pg/rights.hpp"
 #include "pg/row_loaders.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
