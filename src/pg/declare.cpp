@@ -22,13 +22,6 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-void require_extension() {
-    if (definitions_ready()) return;
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("extension cache_ext is not installed in this database"),
-                    errhint("CREATE EXTENSION cache_ext;")));
-}
-
 const char* array_of_types(const Declaration& d) {
     StringInfoData s;
     initStringInfo(&s);

@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "mb/pg_wchar.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -237,6 +238,16 @@ const Definition* find(const char* name, size_t size) {
     return nullptr;
 }
 
+// DROP EXTENSION may come between two steps of whoever uses these.
+const Definitions* installed() {
+    if (!definitions_ready()) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("extension cache_ext is not installed in this database"),
+                        errhint("CREATE EXTENSION cache_ext;")));
+    }
+    return current;
+}
+
 }  // namespace
 
 bool definitions_ready() {
@@ -349,20 +360,29 @@ const Definition* refresh_if_older(const Definition* definition) {
     return find_definition_by_id(id);
 }
 
+void require_extension() {
+    // Who waited for the lock may find another extension, or none.
+    for (Oid locked = InvalidOid; definitions_ready() && locked != current->extension;) {
+        locked = current->extension;
+        LockDatabaseObject(ExtensionRelationId, locked, 0, AccessShareLock);
+    }
+    installed();
+}
+
 Oid extension_schema() {
-    return current->schema;
+    return installed()->schema;
 }
 Oid extension_oid() {
-    return current->extension;
+    return installed()->extension;
 }
 Oid definition_table() {
-    return current->definition_table;
+    return installed()->definition_table;
 }
 Oid dependency_table() {
-    return current->dependency_table;
+    return installed()->dependency_table;
 }
 Oid invalidate_trigger() {
-    return current->invalidate_trigger;
+    return installed()->invalidate_trigger;
 }
 
 void install_definition_callbacks() {

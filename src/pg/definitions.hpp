@@ -195,7 +195,12 @@ int64 interval_ms(const Interval* interval);
 // create anything.
 constexpr const char* kInternalSchema = "cache_ext_internal";
 
-// The schema of the extension, its tables and its trigger function; only if definitions_ready().
+// Whoever declares keeps the extension until the transaction ends: DROP EXTENSION waits for it, and
+// it for that. ERROR 42704 if the extension is not installed in this database.
+void require_extension();
+
+// The schema of the extension, its tables and its trigger function. ERROR 42704 as above; none
+// where definitions_ready() is true.
 Oid extension_schema();
 Oid extension_oid();
 Oid definition_table();

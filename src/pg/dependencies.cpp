@@ -258,10 +258,7 @@ void count_dependencies(const char* cache, int more) {
 
 const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
     notice_changed_names();  // what does not stand any more has to be known
-    if (!definitions_ready()) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("extension cache_ext is not installed in this database")));
-    }
+    require_extension();
     require_shared(what);
     for (int i = 0; i < 2; ++i) {
         if (PG_ARGISNULL(i)) {

@@ -37,6 +37,7 @@ void remember_owners() {
         }
     }
     if (names == NIL) return;
+    require_extension();
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     ListCell* cell;
     foreach (cell, names) {
