@@ -2,6 +2,7 @@
 
 #include "pg/bypass.hpp"
 #include "pg/path_checks.hpp"
+#include "pg/session_settings.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/tasks.hpp"
@@ -190,8 +191,9 @@ Bypass reason_not_to_fill(const Definition* d) {
 }
 
 // PostgreSQL tells no plan of a new name: one that was made before goes on with what the name meant
-// then, and others would be served that. So plans are made anew after DDL that concerns the cache.
-static void replan_after_ddl(const Definition* d, const core::Snapshot& snapshot) {
+// then, and others would be served that. So plans are made anew after DDL that concerns the cache;
+// and settings of roles, of whose changes no session is told, are looked up anew.
+static void renew_after_ddl(const Definition* d, const core::Snapshot& snapshot) {
     static core::Snapshot planned_under = {};
     core::Xid hard[core::kMaxHard];
     uint32 n;
@@ -205,6 +207,7 @@ static void replan_after_ddl(const Definition* d, const core::Snapshot& snapshot
         return;
     }
     ResetPlanCache();
+    forget_role_settings();
     MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
     if (planned_under.running != nullptr) pfree(const_cast<uint32_t*>(planned_under.running));
     auto* running = static_cast<uint32_t*>(
@@ -232,7 +235,7 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
     if (fresh == nullptr || control_block(fresh) == core::kNoCache) return nullptr;
     const Bypass reason = reason_not_to_fill(fresh);
     if (reason == Bypass::kCount) {
-        replan_after_ddl(fresh, snapshot);
+        renew_after_ddl(fresh, snapshot);
         return fresh;
     }
     for (uint32 i = 0; i < reads; ++i) count_bypass(fresh, reason);

@@ -6,6 +6,7 @@ extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type.h"
 #include "storage/bufmgr.h"
@@ -21,8 +22,17 @@ namespace {
 // --- of roles and databases ---
 
 MemoryContext roles_context = nullptr;
-Oid known_owner = InvalidOid;
-LocalTransactionId known_in = InvalidLocalTransactionId;
+// Whose they are, and as of when: a transaction may change them itself, and take that back. For
+// what others change see forget_role_settings.
+struct AsOf {
+    Oid owner;
+    LocalTransactionId transaction;
+    SubTransactionId subtransaction;
+    CommandId command;
+
+    bool operator==(const AsOf&) const = default;
+};
+AsOf known_as_of = {};
 List* known = NIL;  // RoleSetting*
 RoleSetting* known_array = nullptr;
 
@@ -102,13 +112,15 @@ void read_files() {
 }  // namespace
 
 RoleSettings role_settings(Oid owner) {
-    if (owner != known_owner || known_in != MyProc->lxid) {
+    const AsOf now = {owner, MyProc->lxid, GetCurrentSubTransactionId(),
+                      GetCurrentCommandId(false)};
+    if (now != known_as_of) {
         if (roles_context == nullptr)
             roles_context = AllocSetContextCreate(TopMemoryContext, "cache_ext settings of roles",
                                                   ALLOCSET_SMALL_SIZES);
         MemoryContextReset(roles_context);
         known = NIL;
-        known_owner = InvalidOid;
+        known_as_of = {};
         Relation table = table_open(DbRoleSettingRelationId, AccessShareLock);
         // Most servers have none.
         if (RelationGetNumberOfBlocks(table) > 0) {
@@ -125,10 +137,13 @@ RoleSettings role_settings(Oid owner) {
             MemoryContextSwitchTo(old);
         }
         table_close(table, AccessShareLock);
-        known_owner = owner;
-        known_in = MyProc->lxid;
+        known_as_of = now;
     }
     return {known_array, list_length(known)};
+}
+
+void forget_role_settings() {
+    known_as_of = {};
 }
 
 void note_start_settings() {

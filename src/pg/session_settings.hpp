@@ -37,7 +37,9 @@ struct RoleSettings {
     const RoleSetting* all;
     int count;
 };
-// As of the transaction at hand; good until asked for another one.
+// Looked up once in a transaction, unless it changes them itself; good until asked for another one.
 RoleSettings role_settings(Oid owner);
+// Somebody may have changed them: they are looked up again.
+void forget_role_settings();
 
 }  // namespace cache_ext::pg
