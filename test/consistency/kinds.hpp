@@ -2,6 +2,8 @@
 // `--only` and the shrinker choose among them.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
@@ -46,16 +48,41 @@ enum class Kind : std::uint8_t {
     kDetach,  // CONCURRENTLY
     kHold,
     kSweep,  // many keys of several caches at once
+    kOperator,
+    kOpclass,
+    kCast,
+    kBehind,  // the function behind an operator, a cast or an operator class
+    kGrant,
+    kColumnGrant,
+    kSchemaGrant,
+    kAllGrant,  // on all tables, or sequences, of a schema
+    kMember,
+    kRoleName,
+    kSetting,  // of a role or a database
+    kPolicy,
+    kRowSecurity,
+    kSwapTable,
+    kSwapSchema,
+    kSwapColumn,
+    kMend,       // a dependency is declared again, on what has the name now
+    kRedeclare,  // a cache is dropped and declared again
+    kAlterCache,
+    kBeside,  // the same while a transaction with DDL is prepared
+    kUndo,    // DDL that a savepoint takes back
     kCount
 };
 
 inline constexpr const char* kKindNames[] = {
-    "insert",     "multirow", "update",      "keymove",   "delete",     "cascade",
-    "upsert",     "merge",    "copy",        "truncate",  "returning",  "cte",
-    "replica",    "rewrite",  "triggers",    "attach",    "comment",    "meaning",
-    "invalidate", "refresh",  "put",         "savepoint", "exception",  "subtransactions",
-    "cursor",     "deferred", "prepared",    "rollback",  "repeatable", "longwriter",
-    "orphan",     "freeze",   "refreshview", "detach",    "hold",       "sweep"};
+    "insert",      "multirow",  "update",      "keymove",    "delete",     "cascade",
+    "upsert",      "merge",     "copy",        "truncate",   "returning",  "cte",
+    "replica",     "rewrite",   "triggers",    "attach",     "comment",    "meaning",
+    "invalidate",  "refresh",   "put",         "savepoint",  "exception",  "subtransactions",
+    "cursor",      "deferred",  "prepared",    "rollback",   "repeatable", "longwriter",
+    "orphan",      "freeze",    "refreshview", "detach",     "hold",       "sweep",
+    "operator",    "opclass",   "cast",        "behind",     "grant",      "columngrant",
+    "schemagrant", "allgrant",  "member",      "rolename",   "setting",    "policy",
+    "rowsecurity", "swaptable", "swapschema",  "swapcolumn", "mend",       "redeclare",
+    "altercache",  "beside",    "undo"};
 static_assert(std::size(kKindNames) == static_cast<std::size_t>(Kind::kCount));
 
 // Tables that belong together, and the cache over them.
@@ -69,14 +96,22 @@ enum class Group : std::uint8_t {
     kNote,     // put, no loader
     kVersion,  // a counter per key that only grows
     kDigest,   // a materialized view
+    // From here on the catalogs decide, see schema_catalog.hpp.
+    kOper,   // operators, casts, an operator class
+    kRight,  // privileges of its owner
+    kRole,   // policies; name, memberships and settings of its owner
+    kSwap,   // tables, schemas and columns that swap names
+    kFresh,  // declared again and again
     kCount
 };
 
-inline constexpr const char* kGroupNames[] = {"item", "sale", "lead",    "quote", "event",
-                                              "both", "note", "version", "digest"};
+inline constexpr const char* kGroupNames[] = {"item",  "sale", "lead",    "quote",  "event",
+                                              "both",  "note", "version", "digest", "oper",
+                                              "right", "role", "swap",    "fresh"};
 static_assert(std::size(kGroupNames) == static_cast<std::size_t>(Group::kCount));
 
 using KindSet = std::bitset<static_cast<std::size_t>(Kind::kCount)>;
+using KindCounts = std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Kind::kCount)>;
 using GroupSet = std::bitset<static_cast<std::size_t>(Group::kCount)>;
 
 inline const char* name_of(Kind kind) {

@@ -20,7 +20,9 @@ struct Wrong {
     std::string cache;
     int key;
     std::string what;
-    bool other_loader;  // the value is of a function that was, or has been, replaced
+    // It differs in what DDL decides: the functions that made the value, or anything in a cache
+    // whose values are decided by catalogs.
+    bool by_definition;
 };
 
 class Oracle {
@@ -33,17 +35,19 @@ class Oracle {
     // floors: as they were before the snapshot was taken; nullptr: unknown.
     std::optional<Wrong> check(const Reply& reply, const Floors* floors);
 
-    // It was wrong only because the session had not heard of a new function yet.
-    void not_counted() { ++moved_; }
+    // It was wrong only while DDL was being committed.
+    void settled() { ++settled_; }
 
     std::uint64_t comparisons() const { return comparisons_; }
     // Comparisons that do not count, since the database itself was between two states.
     std::uint64_t moved() const { return moved_; }
+    std::uint64_t settlings() const { return settled_; }
 
   private:
     std::array<std::atomic<std::int64_t>, kKeys> floors_ = {};
     std::atomic<std::uint64_t> comparisons_ = 0;
     std::atomic<std::uint64_t> moved_ = 0;
+    std::atomic<std::uint64_t> settled_ = 0;
 };
 
 }  // namespace consistency

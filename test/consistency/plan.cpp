@@ -1,29 +1,53 @@
 // How a plan is put together; the single statements are in plan_changes.cpp.
 #include "plan.hpp"
 
+#include <algorithm>
+
 #include "schema.hpp"
+#include "schema_catalog.hpp"
 
 namespace consistency {
+namespace {
 
-Planner::Planner(std::uint64_t seed, int session, KindSet kinds, GroupSet groups)
+Step made(const Choice& choice, Random& random) {
+    Step step = choice.make(random);
+    step.kind = choice.kind;
+    return step;
+}
+
+void shuffle(std::vector<Choice>* list, Random& random) {
+    for (std::size_t i = list->size(); i > 1; --i) {
+        std::swap((*list)[i - 1],
+                  (*list)[static_cast<std::size_t>(random.below(static_cast<int>(i)))]);
+    }
+}
+
+}  // namespace
+
+Planner::Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, GroupSet groups)
     : random_(seed * 1000003 + static_cast<std::uint64_t>(session)),
       kinds_(kinds),
       groups_(groups) {
     // A run for one group of tables is to find what happens seldom in the mix of all.
     random_.narrow = groups.count() == 1;
-    changes_ = choose(all_changes());
-    definitions_ = choose(all_definitions());
+    only_catalogs_ = true;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (groups[i] && !decided_by_catalogs(static_cast<Group>(i))) only_catalogs_ = false;
+    }
+    choose(all_changes(), &changes_);
+    choose(all_catalog_changes(), &changes_);
+    choose(all_definitions(), &definitions_);
+    choose(all_catalog_definitions(), &definitions_);
+    deal_tour(seed, session, sessions);
 }
 
-std::vector<Choice> Planner::choose(std::span<const Choice> from) const {
-    std::vector<Choice> list;
+void Planner::choose(std::span<const Choice> from, std::vector<Choice>* list) const {
     for (const Choice& c : from) {
         // Nested and put caches change with the tables of item and event.
         const bool item = c.group == Group::kItem && (on(Group::kBoth) || on(Group::kNote));
         const bool event = c.group == Group::kEvent && on(Group::kBoth);
-        if (on(c.kind) && (on(c.group) || item || event)) list.push_back(c);
+        if (on(c.kind) && (on(c.group) || item || event)) list->push_back(c);
     }
-    return list;
 }
 
 Step Planner::pick(const std::vector<Choice>& list) {
@@ -33,15 +57,44 @@ Step Planner::pick(const std::vector<Choice>& list) {
     int n = random_.below(total);
     for (const Choice& c : list) {
         n -= c.weight;
-        if (n < 0) return c.make(random_);
+        if (n < 0) return made(c, random_);
     }
     return read();
+}
+
+// Between them, all sessions begin with all definitions, twice; so a short run has had them all.
+void Planner::deal_tour(std::uint64_t seed, int session, int sessions) {
+    std::vector<Choice> all = definitions_;
+    Random same_for_all(seed);
+    shuffle(&all, same_for_all);
+    for (const int turn : {session, session + sessions / 2}) {
+        for (std::size_t i = static_cast<std::size_t>(turn % sessions); i < all.size();
+             i += static_cast<std::size_t>(sessions)) {
+            deck_.push_back(all[i]);
+        }
+    }
+    tour_ = deck_.size();
+}
+
+Step Planner::definition() {
+    if (definitions_.empty()) return read();
+    if (deck_.empty()) {
+        for (const Choice& c : definitions_) {
+            deck_.insert(deck_.end(), static_cast<std::size_t>(c.weight), c);
+        }
+        shuffle(&deck_, random_);
+    }
+    const Choice chosen = deck_.back();
+    deck_.pop_back();
+    tour_ = std::min(tour_, deck_.size());
+    return made(chosen, random_);
 }
 
 Group Planner::any_group() {
     // An entry of the nested cache lives no longer than what it was made of, so it is asked less
     // often.
-    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6};
+    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6, 6, 6, 6, 6, 8};
+    static_assert(std::size(kWeights) == static_cast<std::size_t>(Group::kCount));
     int total = 0;
     for (std::size_t i = 0; i < std::size(kWeights); ++i) total += groups_[i] ? kWeights[i] : 0;
     int n = random_.below(total);
@@ -52,10 +105,9 @@ Group Planner::any_group() {
     return Group::kItem;
 }
 
-Step Planner::read() {
+Step Planner::read(Group group) {
     Step step;
     step.compares = step.only_reads = step.floor = true;
-    const Group group = any_group();
     const int way = random_.below(10);
     if (way < 4) {
         step.sql = "EXECUTE compare_" + std::string(name_of(group)) + "(" + any_key() + ")";
@@ -76,8 +128,11 @@ Step Planner::read() {
 
 Plan Planner::next() {
     const int n = random_.below(1000);
-    if (n < 3 && !definitions_.empty()) return defining();
-    if (n == 3 && on(Kind::kDetach) && on(Group::kEvent)) return detaching();
+    const int definitions = tour_ > 0 || only_catalogs_ ? 20 : 4;
+    const int besides = only_catalogs_ ? 5 : 1;
+    if (n < definitions && !definitions_.empty()) return defining();
+    if (n >= 20 && n < 20 + besides && on(Kind::kBeside) && on(Group::kFresh)) return beside();
+    if (n == 25 && on(Kind::kDetach) && on(Group::kEvent)) return detaching();
     if (n < 190 && !changes_.empty()) return writing();
     return reading();
 }
@@ -166,6 +221,7 @@ void Planner::add_block(std::vector<Step>* steps, int depth) {
     Step begin;
     begin.sql = "SAVEPOINT " + name;
     begin.effect = Step::Effect::kSavepoint;
+    begin.kind = Kind::kSavepoint;
     steps->push_back(begin);
     add_changes(steps, depth);
     Step end;
@@ -186,6 +242,7 @@ void Planner::add_cursor(std::vector<Step>* steps) {
     Step step;
     step.sql = "DECLARE " + name + " CURSOR FOR SELECT " + comparison(group, "k") +
                " FROM generate_series(0, 7) AS k";
+    step.kind = Kind::kCursor;
     steps->push_back(step);
     for (int n = 0; n < 3; ++n) {
         if (random_.chance(400)) steps->push_back(change());
@@ -208,18 +265,22 @@ void Planner::add_held_cursor(Plan* plan) {
     if (random_.chance(500)) plan->steps.push_back(change());
     step.sql = "FETCH ALL FROM " + name;
     step.compares = step.only_reads = true;
+    step.kind = Kind::kHold;
     plan->after.push_back(step);
     step.sql = "CLOSE " + name;
     step.compares = false;
+    step.kind.reset();
     plan->after.push_back(step);
 }
 
 void Planner::add_replica(std::vector<Step>* steps) {
     Step step;
     step.sql = "SET LOCAL session_replication_role = replica";
+    step.kind = Kind::kReplica;
     steps->push_back(step);
     for (int n = 1 + random_.below(2); n > 0; --n) steps->push_back(change());
     step.sql = "SET LOCAL session_replication_role = origin";
+    step.kind.reset();
     steps->push_back(step);
 }
 
@@ -227,14 +288,62 @@ Plan Planner::defining() {
     Plan plan;
     if (random_.chance(300) && !changes_.empty()) plan.steps.push_back(change());
     Step timeout;
-    timeout.sql = "SET LOCAL lock_timeout = '40ms'";
+    // Mostly nobody has to wait behind it for long; but some tables are hardly ever free.
+    timeout.sql =
+        "SET LOCAL lock_timeout = '" + std::string(random_.chance(250) ? "400" : "40") + "ms'";
     plan.steps.push_back(timeout);
-    plan.steps.push_back(pick(definitions_));
+    add_definition(&plan.steps);
     if (random_.chance(300)) plan.steps.push_back(read());
     if (random_.chance(300) && !changes_.empty()) plan.steps.push_back(change());
     const int end = random_.below(100);
     if (end < 15 && on(Kind::kRollback)) plan.end = Plan::End::kRollback;
     if (end >= 85 && on(Kind::kPrepared)) plan.end = Plan::End::kPrepare;
+    plan.prepared_for_ms = random_.below(20);
+    return plan;
+}
+
+// One; or one in a savepoint, that is kept or taken back, and then perhaps another.
+void Planner::add_definition(std::vector<Step>* steps) {
+    const int way = on(Kind::kUndo) ? random_.below(100) : 100;
+    if (way >= 30) {
+        steps->push_back(definition());
+        return;
+    }
+    const bool back = way < 20;
+    Step step;
+    step.sql = "SAVEPOINT definition";
+    step.effect = Step::Effect::kSavepoint;
+    steps->push_back(step);
+    steps->push_back(definition());
+    if (random_.chance(400)) steps->push_back(read());
+    step.sql = back ? "ROLLBACK TO definition" : "RELEASE definition";
+    step.effect = back ? Step::Effect::kRollbackTo : Step::Effect::kRelease;
+    step.kind = Kind::kUndo;
+    steps->push_back(step);
+    if (random_.chance(400)) steps->push_back(read());
+    if (back && random_.chance(500)) steps->push_back(definition());
+}
+
+// Caches that are declared, and first used, while a transaction that changes what they call is
+// prepared: none of them was there when that transaction said what it changes.
+Plan Planner::beside() {
+    static constexpr Group kGroups[] = {Group::kFresh, Group::kFresh, Group::kOper, Group::kRight,
+                                        Group::kRole};
+    const Group group = kGroups[random_.below(static_cast<int>(std::size(kGroups)))];
+    std::vector<Choice> list;
+    for (const Choice& c : definitions_) {
+        if (c.light && c.group == group) list.push_back(c);
+    }
+    Plan plan;
+    plan.steps.push_back(pick(list));
+    plan.end = Plan::End::kPrepare;
+    plan.commit_prepared = random_.chance(800);
+    plan.prepared_for_ms = 20 + random_.below(100);
+    Step step;
+    step.sql = redeclare_sql(group);
+    step.kind = Kind::kBeside;
+    plan.after.push_back(step);
+    for (int n = 2 + random_.below(3); n > 0; --n) plan.after.push_back(read(group));
     return plan;
 }
 
@@ -251,6 +360,7 @@ Plan Planner::detaching() {
     };
     add("SET lock_timeout = '300ms'");
     add("ALTER TABLE event DETACH PARTITION event_1 CONCURRENTLY");
+    plan.steps.back().kind = Kind::kDetach;
     plan.steps.push_back(read());
     add("ALTER TABLE event DETACH PARTITION event_1 FINALIZE");
     add("UPDATE event_1 SET v = v + 7");

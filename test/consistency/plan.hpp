@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -36,6 +37,7 @@ struct Step {
     bool floor = false;           // its comparisons see all that is committed
     bool may_fail = false;        // and what follows is done all the same
     Effect effect = Effect::kNone;
+    std::optional<Kind> kind;  // counted once it is done
 };
 
 struct Plan {
@@ -48,7 +50,7 @@ struct Plan {
     int prepared_for_ms = 0;
     End end = End::kCommit;
     std::vector<Step> steps;
-    std::vector<Step> after;  // once it has been committed
+    std::vector<Step> after;  // once it has been committed or prepared
 };
 
 // One way to write a statement, how often it is wanted, and which kind and tables it is of.
@@ -57,45 +59,59 @@ struct Choice {
     Group group;
     int weight;
     Step (*make)(Random&);
+    bool light = false;  // keeps nobody waiting while it is prepared
 };
 std::span<const Choice> all_changes();
 // Statements that need the tables, or all caches, for themselves; rare.
 std::span<const Choice> all_definitions();
+// The same of what the catalogs decide.
+std::span<const Choice> all_catalog_changes();
+std::span<const Choice> all_catalog_definitions();
 
 class Planner {
   public:
-    Planner(std::uint64_t seed, int session, KindSet kinds, GroupSet groups);
+    Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, GroupSet groups);
 
     Plan next();
 
   private:
     bool on(Kind kind) const { return kinds_[static_cast<std::size_t>(kind)]; }
     bool on(Group group) const { return groups_[static_cast<std::size_t>(group)]; }
-    int key() { return random_.id(24); }
+    // A quarter of the keys are asked for more often, or there would hardly be hits between two
+    // changes of a catalog.
+    int key() { return random_.chance(500) ? random_.id(6) : random_.id(24); }
     std::string any_key() { return std::to_string(key()); }
     Group any_group();
 
-    std::vector<Choice> choose(std::span<const Choice> from) const;
+    void choose(std::span<const Choice> from, std::vector<Choice>* list) const;
     Step pick(const std::vector<Choice>& list);
     Step change() { return pick(changes_); }
 
     Plan reading();
     Plan writing();
     Plan overlapping();
+    void deal_tour(std::uint64_t seed, int session, int sessions);
+    Step definition();
     Plan defining();
+    void add_definition(std::vector<Step>* steps);
+    Plan beside();
     Plan detaching();
     void add_changes(std::vector<Step>* steps, int depth);
     void add_block(std::vector<Step>* steps, int depth);
     void add_cursor(std::vector<Step>* steps);
     void add_held_cursor(Plan* plan);
     void add_replica(std::vector<Step>* steps);
-    Step read();
+    Step read() { return read(any_group()); }
+    Step read(Group group);
 
     Random random_;
     KindSet kinds_;
     GroupSet groups_;
     std::vector<Choice> changes_;
     std::vector<Choice> definitions_;
+    std::vector<Choice> deck_;  // those that are still to come, so that each has its turn
+    std::size_t tour_ = 0;      // of them, how many are of the tour
+    bool only_catalogs_;        // then it may be mostly DDL
     int savepoints_ = 0;
 };
 

@@ -75,9 +75,12 @@ void crash(Run* run) {
     if (status != 0) run->fail({"the server could not be restarted", "", run->config.restart});
 }
 
+// Without the caches that are dropped and declared again, counters and all.
 Share counted(Connection* connection) {
     const Reply reply = connection->must(
-        "SELECT sum(hits)::bigint, sum(hits + misses + bypasses)::bigint FROM cache_stat");
+        "SELECT sum(hits)::bigint, sum(hits + misses + bypasses)::bigint FROM cache_stat WHERE "
+        "cache <> "
+        "ALL ('{oper,right,role,swap,fresh,mood}')");
     return {std::stoll(reply.rows[0][0].value_or("0")), std::stoll(reply.rows[0][1].value_or("0"))};
 }
 
@@ -156,6 +159,8 @@ Verdict run(const Config& config, bool quiet) {
             }
             wait_until(run, end);
             burden.end();
+            if (long_writer) run.count(Kind::kLongWriter);
+            if (orphan) run.count(Kind::kOrphan);
             const Share after = counted(admin.get());
             add(after);
             if (config.verbose) {
@@ -175,6 +180,9 @@ Verdict run(const Config& config, bool quiet) {
     verdict.failure = run.failure;
     verdict.comparisons = run.oracle.comparisons();
     verdict.moved = run.oracle.moved();
+    verdict.settled = run.oracle.settlings();
+    std::copy(run.tried.begin(), run.tried.end(), verdict.tried.begin());
+    std::copy(run.done.begin(), run.done.end(), verdict.done.begin());
     verdict.statements = run.statements;
     verdict.errors = run.errors;
     try {

@@ -55,6 +55,11 @@ struct Run {
     std::atomic<int> life = 0;
     std::atomic<std::uint64_t> statements = 0;
     std::atomic<std::uint64_t> errors = 0;  // that were to be expected
+    // A definition that meets a lock gives up.
+    KindCounts tried = {};
+    KindCounts done = {};
+
+    void count(Kind kind) { ++done[static_cast<std::size_t>(kind)]; }
 
     std::mutex mutex;  // of what follows
     std::optional<Failure> failure;
@@ -85,9 +90,12 @@ struct Verdict {
     double seconds = 0;
     std::uint64_t comparisons = 0;
     std::uint64_t moved = 0;
+    std::uint64_t settled = 0;
     std::uint64_t statements = 0;
     std::uint64_t errors = 0;
     std::vector<std::pair<std::string, Share>> phases;
+    std::array<std::uint64_t, static_cast<std::size_t>(Kind::kCount)> tried = {};
+    std::array<std::uint64_t, static_cast<std::size_t>(Kind::kCount)> done = {};
     std::string by_cache;  // table: hits, misses, bypasses and their reasons
 };
 

@@ -2,6 +2,8 @@
 
 #include <regex>
 
+#include "schema_catalog.hpp"
+
 namespace consistency {
 namespace {
 
@@ -36,6 +38,7 @@ CREATE TABLE ledger (id int PRIMARY KEY, k int NOT NULL, v int NOT NULL);
 CREATE MATERIALIZED VIEW digest AS SELECT k, count(*) AS rows, sum(v) AS v FROM ledger GROUP BY k;
 CREATE UNIQUE INDEX ON digest (k);
 CREATE TABLE other (id int);
+CREATE TABLE hearing ();
 )";
 
 // A deferred trigger that writes what another cache reads; and triggers that compare in the middle
@@ -125,6 +128,33 @@ std::string rows_sql() {
     return sql + repopulate_sql();
 }
 
+// The two direct calls of a comparison. The second one first listens for what others have changed
+// in the catalogs: a relation is locked that nobody keeps locked, and that is when a session hears.
+// And, where plans may be out of date, what this session's own plan gives.
+std::vector<std::string> calls_sql(Group group) {
+    const std::string name = name_of(group);
+    std::string query = direct_query(group);
+    if (query.empty()) {
+        query = "SELECT load_" + name + (group == Group::kSale ? "($1 / 6, $1 % 6)" : "($1)");
+    }
+    const auto head = [&](const char* kind) {
+        return "CREATE FUNCTION " + std::string(kind) + "_" + name +
+               "(k int) RETURNS text STABLE LANGUAGE plpgsql AS $f$ ";
+    };
+    std::vector<std::string> all = {
+        head("call") + "DECLARE value text; BEGIN EXECUTE $q$" + query +
+            "$q$ INTO value USING k; RETURN value; END $f$",
+        head("heard") + "BEGIN PERFORM pg_relation_size('history.hearing'); RETURN call_" + name +
+            "(k); END $f$"};
+    if (decided_by_catalogs(group)) {
+        all.push_back("CREATE FUNCTION kept_" + name +
+                      "(k int) RETURNS text STABLE LANGUAGE plpgsql SET cache_ext.enabled = off AS "
+                      "$f$ BEGIN RETURN cache_get_" +
+                      name + "(k); END $f$");
+    }
+    return all;
+}
+
 std::string signature(Group group) {
     return group == Group::kSale ? "(region int, day int)" : "(k int)";
 }
@@ -140,7 +170,14 @@ std::string comparison(Group group, const std::string& key) {
     const std::string name = name_of(group);
     const std::string call = "call_" + name + "(" + key + ")";
     return "'" + name + "', " + key + ", " + call + ", cache_get_" + name + "(" +
-           arguments(group, key) + ")::text, " + call;
+           arguments(group, key) + ")::text, heard_" + name + "(" + key + ")";
+}
+
+std::string kept_comparison(Group group, const std::string& key) {
+    const std::string name = name_of(group);
+    const std::string call = "kept_" + name + "(" + key + ")";
+    return "'" + name + "', " + key + ", " + call + ", cache_get_" + name + "(" + key +
+           ")::text, " + call;
 }
 
 std::string repopulate_sql() {
@@ -252,6 +289,7 @@ void make_schema(Connection* connection) {
     for (const auto& row : left.rows) connection->must("ROLLBACK PREPARED '" + *row[0] + "'");
     connection->must("DROP EXTENSION IF EXISTS cache_ext CASCADE");
     connection->must("DROP SCHEMA IF EXISTS history CASCADE");
+    drop_catalog_objects(connection);
     connection->must("CREATE SCHEMA history");
     prepare_session(connection);
     connection->must("SET lock_timeout = 0");
@@ -267,18 +305,14 @@ void make_schema(Connection* connection) {
         if (group == Group::kBoth) continue;  // needs the caches
         connection->must(loader_sql(group, 0, 0));
     }
+    make_catalog_tables(connection);
     // load_both is checked only when it runs, so it may name accessors that there are not yet.
     connection->must(loader_sql(Group::kBoth, 0, 0));
     for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
-        const auto group = static_cast<Group>(i);
-        const std::string args = group == Group::kSale ? "$1 / 6, $1 % 6" : "$1";
-        connection->must("CREATE FUNCTION call_" + std::string(name_of(group)) +
-                         "(k int) RETURNS text STABLE LANGUAGE plpgsql AS $f$ DECLARE value text; "
-                         "BEGIN EXECUTE 'SELECT load_" +
-                         name_of(group) + "(" + args +
-                         ")' INTO value USING k; RETURN value; END $f$");
+        for (const std::string& sql : calls_sql(static_cast<Group>(i))) connection->must(sql);
     }
     connection->must(kCaches);
+    declare_catalog_caches(connection);
     connection->must(kTriggers);
 }
 

@@ -28,8 +28,14 @@ void make_schema(Connection* connection);
 void prepare_session(Connection* connection);
 
 // Select list for the comparison of one key: cache, key, loader, cache, loader. The functions
-// call_* run the loader by EXECUTE, so that each call sees the function as it is by then.
+// call_* run the loader by EXECUTE, so that each call sees the function as it is by then; heard_*
+// do, once the session has heard of all that has been committed.
 std::string comparison(Group group, const std::string& key);
+
+// The same with the loader that this session's reads run when they are bypasses, for groups that
+// are decided by catalogs: PostgreSQL tells a plan that a session has kept nothing of a new cast or
+// of a membership, and a bypass goes by it, as a call of the loader does.
+std::string kept_comparison(Group group, const std::string& key);
 
 // Arguments of the group's accessor for one key.
 std::string arguments(Group group, const std::string& key);
