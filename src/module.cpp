@@ -7,8 +7,8 @@
 #include "pg/pool.hpp"
 #include "pg/reclaim.hpp"
 #include "pg/reserved_names.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared.hpp"
+#include "pg/gucs.hpp"
+#include "pg/shmem.hpp"
 #include "pg/tasks.hpp"
 #include "worker/workers.hpp"
 

@@ -4,26 +4,15 @@
 #include "pg/clock.hpp"
 
 #include "core/atomic.hpp"
-#include "pg/pool.hpp"
 
 extern "C" {
 #include "storage/shmem.h"
-#include "utils/guc.h"
 }
 
 namespace cache_ext::pg {
 namespace {
 
-bool test_clock = false;
-int setting = 0;
 core::Millis* offset = nullptr;  // shared, atomic; nullptr: no test
-
-// Not called when a process starts, so a new session leaves the shift as it is.
-void assign(int value, void*) {
-    if (offset == nullptr || !IsUnderPostmaster) return;
-    core::store_relaxed(*offset, core::Millis{value});
-    wake_all();
-}
 
 core::Millis shift() {
     return offset == nullptr ? 0 : core::load_relaxed(*offset);
@@ -31,12 +20,14 @@ core::Millis shift() {
 
 }  // namespace
 
-void define_test_clock() {
-    if (getenv("CACHE_EXT_TEST_CLOCK") == nullptr) return;
-    test_clock = true;
-    DefineCustomIntVariable("cache_ext.clock_offset", "Shifts the clock of the caches, for tests.",
-                            "Of all sessions, until it is set again.", &setting, 0, INT_MIN,
-                            INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, assign, nullptr);
+bool clock_can_be_shifted() {
+    return getenv("CACHE_EXT_TEST_CLOCK") != nullptr;
+}
+
+bool shift_clock(core::Millis by) {
+    if (offset == nullptr) return false;
+    core::store_relaxed(*offset, by);
+    return true;
 }
 
 size_t clock_bytes() {
@@ -44,7 +35,7 @@ size_t clock_bytes() {
 }
 
 void attach_clock() {
-    if (!test_clock) return;
+    if (!clock_can_be_shifted()) return;
     bool found;
     offset = static_cast<core::Millis*>(
         ShmemInitStruct("cache_ext clock", sizeof(core::Millis), &found));

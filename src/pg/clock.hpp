@@ -12,10 +12,21 @@ core::Millis now_ms();
 // When this transaction began, by the same clock: what now() says in it.
 core::Millis transaction_start_ms();
 
-// Defines cache_ext.clock_offset if CACHE_EXT_TEST_CLOCK is in the postmaster's environment. The
-// shift is in shared memory, so it holds for every process from the moment of the SET until the
-// next one, also after the session that set it.
-void define_test_clock();
+// Between PostgreSQL's timestamps and the times of the core.
+inline core::Millis to_millis(TimestampTz t) {
+    return t / 1000;
+}
+inline TimestampTz from_millis(core::Millis ms) {
+    return ms * 1000;
+}
+
+// --- in tests ---
+
+// Is CACHE_EXT_TEST_CLOCK in the postmaster's environment?
+bool clock_can_be_shifted();
+// The shift is in shared memory, so it holds for every process from now until the next one. False:
+// this clock cannot be shifted, or not yet.
+bool shift_clock(core::Millis by);
 
 // For the shared-memory hooks.
 size_t clock_bytes();

@@ -17,13 +17,10 @@ extern "C" {
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/acl.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 }
 
 namespace cache_ext::pg {
-
-HealthSettings health_settings = {};
 
 namespace {
 
@@ -357,41 +354,7 @@ void put_row(ReturnSetInfo* set, const HealthCheck& check) {
     tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
 }
 
-void define_threshold(const char* name, const char* what, const char* more, int* variable,
-                      int initial, int most, int flags = 0) {
-    DefineCustomIntVariable(name, what, more, variable, initial, 0, most, PGC_USERSET, flags,
-                            nullptr, nullptr, nullptr);
-}
-
 }  // namespace
-
-void define_health_settings() {
-    HealthSettings& h = health_settings;
-    define_threshold("cache_ext.health_memory", "Use of memory from which cache_health warns.",
-                     "Percent of cache_ext.memory. Zero: never.", &h.memory, 95, 100);
-    define_threshold("cache_ext.health_max_caches", "Caches in use from which cache_health warns.",
-                     "Percent of cache_ext.max_caches. Zero: never.", &h.max_caches, 90, 100);
-    define_threshold("cache_ext.health_min_reads",
-                     "Reads or fills of a cache before cache_health judges its shares.", nullptr,
-                     &h.min_reads, 1000, INT_MAX);
-    define_threshold("cache_ext.health_hit_ratio", "Hit ratio below which cache_health warns.",
-                     "Percent of the reads of a cache. Zero: never.", &h.hit_ratio, 50, 100);
-    define_threshold("cache_ext.health_evictions", "Evictions from which cache_health warns.",
-                     "Percent of the fills of a cache. Zero: never.", &h.evictions, 50, 100);
-    define_threshold("cache_ext.health_bypasses", "Bypasses from which cache_health warns.",
-                     "Percent of the reads of a cache. Zero: never.", &h.bypasses, 20, 100);
-    define_threshold("cache_ext.health_writer_rings",
-                     "Bypasses because of writers from which cache_health warns.",
-                     "Percent of the reads of a cache. Zero: never.", &h.writer_rings, 5, 100);
-    define_threshold("cache_ext.health_errors", "Failed refreshes from which cache_health warns.",
-                     "Percent of the refreshes of a cache. Zero: never.", &h.errors, 5, 100);
-    define_threshold("cache_ext.health_queue", "Waiting tasks from which cache_health warns.",
-                     "Percent of cache_ext.queue_size. Zero: never.", &h.queue, 50, 100);
-    define_threshold("cache_ext.health_prepared_age",
-                     "Age of a prepared transaction from which cache_health warns.",
-                     "Ten times as old: critical. Zero: never.", &h.prepared_age_ms, 300000,
-                     INT_MAX, GUC_UNIT_MS);
-}
 
 extern "C" {
 PG_FUNCTION_INFO_V1(cache_health_rows_1_0);

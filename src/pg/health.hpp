@@ -17,23 +17,6 @@ struct HealthCheck {
     const char* detail = nullptr;
 };
 
-// Thresholds, all of them settings `cache_ext.health_...`; 0 switches the check off.
-struct HealthSettings {
-    int memory;           // percent of cache_ext.memory
-    int max_caches;       // percent of cache_ext.max_caches
-    int min_reads;        // reads, fills or loads of a cache below which its shares say nothing
-    int hit_ratio;        // percent of reads
-    int evictions;        // percent of fills
-    int bypasses;         // percent of reads
-    int writer_rings;     // percent of reads
-    int errors;           // percent of refreshes
-    int queue;            // percent of cache_ext.queue_size
-    int prepared_age_ms;  // of a prepared transaction
-};
-
-extern HealthSettings health_settings;
-void define_health_settings();
-
 // --- parts of the view ---
 
 // Triggers of the tables that caches of the current user depend on, as they are and as they were

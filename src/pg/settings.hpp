@@ -1,4 +1,4 @@
-// The settings of postgresql.conf and SET, as docs/reference.md lists them.
+// The values of the settings, as docs/reference.md lists them. gucs.cpp defines them.
 #pragma once
 
 namespace cache_ext::pg {
@@ -37,7 +37,21 @@ struct Settings {
 
 extern Settings settings;
 
-// preloading: called while the postmaster starts, so settings fixed at start can be defined.
-void define_settings(bool preloading);
+// Thresholds of cache_health, all of them settings `cache_ext.health_...`; 0 switches the check
+// off.
+struct HealthSettings {
+    int memory;           // percent of cache_ext.memory
+    int max_caches;       // percent of cache_ext.max_caches
+    int min_reads;        // reads, fills or loads of a cache below which its shares say nothing
+    int hit_ratio;        // percent of reads
+    int evictions;        // percent of fills
+    int bypasses;         // percent of reads
+    int writer_rings;     // percent of reads
+    int errors;           // percent of refreshes
+    int queue;            // percent of cache_ext.queue_size
+    int prepared_age_ms;  // of a prepared transaction
+};
+
+extern HealthSettings health_settings;
 
 }  // namespace cache_ext::pg

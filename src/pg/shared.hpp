@@ -1,4 +1,4 @@
-// Shared memory of the extension and the process-local handle on it.
+// The process's handle on the store in shared memory.
 #pragma once
 
 #include "core/store.hpp"
@@ -6,9 +6,6 @@
 #include "pg/postgres.hpp"
 
 namespace cache_ext::pg {
-
-// Installs the request and startup hooks. Only while shared_preload_libraries are being loaded.
-void install_shared_memory_hooks();
 
 // What the two functions below give; nobody else uses it.
 struct Shared {
@@ -32,15 +29,16 @@ inline uint32 stripe() {
     return static_cast<uint32>(MyBackendId);
 }
 
-// Between PostgreSQL's timestamps and the times of the core (clock.hpp).
-inline core::Millis to_millis(TimestampTz t) {
-    return t / 1000;
-}
-inline TimestampTz from_millis(core::Millis ms) {
-    return ms * 1000;
-}
-
 // ERROR 55000 unless shared_ready(); `what` completes "... needs".
 void require_shared(const char* what);
+
+// --- for the shared-memory hooks ---
+
+size_t store_bytes();
+// So many locks, the first of `locks`.
+int store_locks();
+void attach_store(LWLockPadded* locks);
+// Without a lock: if cache_ext.memory was less than the store needs at least.
+void warn_of_small_memory();
 
 }  // namespace cache_ext::pg
