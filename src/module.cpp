@@ -4,12 +4,11 @@
 #include "pg/environment.hpp"
 #include "pg/hooks.hpp"
 #include "pg/new_owners.hpp"
-#include "pg/pool.hpp"
+#include "pg/notices.hpp"
 #include "pg/reclaim.hpp"
 #include "pg/reserved_names.hpp"
 #include "pg/gucs.hpp"
 #include "pg/shmem.hpp"
-#include "pg/tasks.hpp"
 #include "worker/workers.hpp"
 
 extern "C" {

@@ -1,9 +1,5 @@
 #include "pg/after_locks.hpp"
 
-#include "pg/pool.hpp"
-#include "pg/reclaim.hpp"
-#include "pg/tasks.hpp"
-
 extern "C" {
 #include "utils/resowner.h"
 }
@@ -11,17 +7,20 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
+void (*steps[3])() = {};  // by AfterLocks
+
 void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
     if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level) return;
-    release_planned();  // before work goes on for what is not dropped after all
-    let_work_go_on();
-    send_notices();
+    for (auto* step : steps) {
+        if (step != nullptr) step();
+    }
 }
 
 }  // namespace
 
-void call_after_locks() {
+void call_after_locks(AfterLocks when, void (*step)()) {
     static bool registered = false;
+    steps[static_cast<int>(when)] = step;
     if (registered) return;
     registered = true;
     RegisterResourceReleaseCallback(resources_released, nullptr);

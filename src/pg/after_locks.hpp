@@ -2,9 +2,19 @@
 // messages: transaction callbacks run before that.
 #pragma once
 
+#include "pg/postgres.hpp"
+
 namespace cache_ext::pg {
 
-// This transaction has something for it. Most have not, so nothing is called for them.
-void call_after_locks();
+// In this order.
+enum class AfterLocks : uint8 {
+    kControlBlocks,  // of dropped caches are released
+    kWork,           // goes on for what was not dropped after all
+    kNotices         // for the workers
+};
+
+// Calls `step` after this transaction, and after each one that follows; it must not raise an error.
+// Most sessions have nothing for it, so nothing is called for them.
+void call_after_locks(AfterLocks when, void (*step)());
 
 }  // namespace cache_ext::pg

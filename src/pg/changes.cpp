@@ -14,7 +14,6 @@
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
-#include "pg/tasks.hpp"
 
 extern "C" {
 #include "pgstat.h"

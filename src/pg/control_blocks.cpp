@@ -6,7 +6,7 @@
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
-#include "pg/tasks.hpp"
+#include "pg/looks.hpp"
 
 namespace cache_ext::pg {
 namespace {

@@ -9,7 +9,7 @@
 #include "pg/options.hpp"
 #include "pg/rights.hpp"
 #include "pg/shared.hpp"
-#include "pg/tasks.hpp"
+#include "pg/dropped_work.hpp"
 
 extern "C" {
 #include "executor/spi.h"

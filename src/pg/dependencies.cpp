@@ -6,7 +6,6 @@
 #include "pg/load.hpp"
 #include "pg/mending.hpp"
 #include "pg/paths.hpp"
-#include "pg/pool.hpp"
 #include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/standing.hpp"

@@ -1,23 +1,28 @@
-// A cache that is dropped takes its background work along. Whoever drops it does not wait for its
-// workers: they are told to stop before the locks are asked for that their loaders may hold.
+#include "pg/dropped_work.hpp"
+
 #include <csignal>
 
 #include "pg/after_locks.hpp"
-#include "pg/pool_state.hpp"
+#include "pg/conduct.hpp"
+#include "pg/queue.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
-
-extern "C" {
-#include "catalog/namespace.h"
-#include "commands/extension.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
-}
 
 namespace cache_ext::pg {
 namespace {
 
 bool holding = false;  // this transaction keeps workers from some cache
+
+void let_work_go_on() {
+    if (!holding) return;
+    holding = false;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    for (int i = 0; i < settings.max_caches; ++i) {
+        if (conducts()[i].held_by == MyProcPid) conducts()[i].held_by = 0;
+    }
+    wake_launcher();
+    LWLockRelease(tasks_lock);
+}
 
 // With the lock held. A worker that does not stop is terminated after the grace period.
 void stop_workers(uint64 cache_id) {
@@ -34,54 +39,22 @@ void stop_workers(uint64 cache_id) {
     }
 }
 
-// Does the statement drop the extension, and may it?
-bool drops_extension(Node* statement) {
-    if (!IsA(statement, DropStmt)) return false;
-    auto* drop = reinterpret_cast<DropStmt*>(statement);
-    const bool schema = drop->removeType == OBJECT_SCHEMA;
-    if (!schema && drop->removeType != OBJECT_EXTENSION) return false;
-    const Oid extension = get_extension_oid("cache_ext", true);
-    if (!OidIsValid(extension)) return false;
-    ListCell* cell;
-    foreach (cell, drop->objects) {
-        const char* name = strVal(lfirst(cell));
-        if (!schema && strcmp(name, "cache_ext") == 0) {
-            return pg_extension_ownercheck(extension, GetUserId());
-        }
-        if (schema && definitions_ready() && get_namespace_oid(name, true) == extension_schema()) {
-            return pg_namespace_ownercheck(extension_schema(), GetUserId());
-        }
-    }
-    return false;
-}
-
 }  // namespace
-
-void let_work_go_on() {
-    if (!holding) return;
-    holding = false;
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    for (int i = 0; i < settings.max_caches; ++i) {
-        if (conducts()[i].held_by == MyProcPid) conducts()[i].held_by = 0;
-    }
-    wake_launcher();
-    LWLockRelease(tasks_lock);
-}
 
 void hold_work(uint64 cache_id) {
     if (!shared_ready()) return;
     const core::CacheIndex index = store().find(MyDatabaseId, cache_id);
     if (index == core::kNoCache) return;  // nothing runs for it
     holding = true;
-    call_after_locks();
+    call_after_locks(AfterLocks::kWork, let_work_go_on);
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     if (Conduct* c = make_conduct(index, cache_id)) c->held_by = MyProcPid;
     stop_workers(cache_id);
     LWLockRelease(tasks_lock);
 }
 
-void hold_work_for(Node* statement) {
-    if (!drops_extension(statement)) return;
+void hold_all_work() {
+    if (!shared_ready()) return;
     for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
         const core::CacheControl* c = store().control(i);
         const uint64 id = core::load_acquire(c->id);

@@ -7,7 +7,6 @@
 #include "pg/pool.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
-#include "pg/unruly.hpp"
 #include "pg/views.hpp"
 #include "pg/rights.hpp"
 

@@ -1,7 +1,7 @@
 // cache_health: what needs attention, and from when on.
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "pg/definitions.hpp"
 
 namespace cache_ext::pg {
 
@@ -24,5 +24,7 @@ struct HealthCheck {
 HealthCheck check_triggers();
 // What these caches depend on: does it still mean what it did (health_dependencies.cpp)?
 HealthCheck check_dependencies();
+// Caches for which nothing is done in the background (suspended.cpp).
+HealthCheck check_suspended(const Definition* const* definitions, int count);
 
 }  // namespace cache_ext::pg

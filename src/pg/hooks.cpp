@@ -7,10 +7,12 @@
 #include "pg/ddl.hpp"
 #include "pg/leave_database.hpp"
 #include "pg/own_ddl.hpp"
-#include "pg/pool.hpp"
+#include "pg/keep_out.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
-#include "pg/tasks.hpp"
+#include "pg/drop_extension.hpp"
+#include "pg/dropped_work.hpp"
+#include "pg/notices.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -156,7 +158,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
         run_rewrite(call);
         return;
     }
-    if (look) hold_work_for(node);
+    if (look && drops_extension(node)) hold_all_work();
     const Oid changed = look ? rows_changed_for_all(node) : InvalidOid;
     collect(changed);
     run_as(call, take_own_ddl());

@@ -1,8 +1,8 @@
-// Statements that need a database without connections: its workers leave, and its tasks are
-// dropped.
+#include "pg/keep_out.hpp"
+
 #include <csignal>
 
-#include "pg/pool_state.hpp"
+#include "pg/queue.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
@@ -12,7 +12,6 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-constexpr core::Millis kRetryClaim = 1000;  // of refreshes that were dropped
 constexpr int kKeepOutWaitMs = 5000;
 
 // Takes one task of the database out of the queue; false: there are no more.
@@ -20,12 +19,8 @@ bool drop_task(Oid database, Task* task) {
     bool found = false;
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     for (uint32 i = 0; i < pool->count && !found; ++i) {
-        const TaskHead& head = task_heads()[i];
-        if (head.database != database) continue;
-        static_cast<TaskHead&>(*task) = head;
-        memcpy(task->key, task_key(head), head.key_bytes);
-        remove_task(i);
-        found = true;
+        found = task_heads()[i].database == database;
+        if (found) take_out(i, task);
     }
     LWLockRelease(tasks_lock);
     return found;

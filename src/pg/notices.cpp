@@ -1,7 +1,7 @@
-// What a transaction changes about the workers' work is announced when it has committed and its
-// invalidation messages are sent: before that a worker would look at what it knows already.
+#include "pg/notices.hpp"
+
 #include "pg/after_locks.hpp"
-#include "pg/pool_state.hpp"
+#include "pg/looks.hpp"
 #include "pg/shared.hpp"
 
 namespace cache_ext::pg {
@@ -27,20 +27,15 @@ void transaction_event(XactEvent event, void*) {
     }
 }
 
-}  // namespace
-
-void send_notices() {
+void send() {
     if (!committed) return;
     committed = false;
     if (schedule_changed) request_look(MyDatabaseId);
-    if (databases_changed) {
-        LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-        pool->databases_changed = true;
-        wake_launcher();
-        LWLockRelease(tasks_lock);
-    }
+    if (databases_changed) request_list_of_databases();
     schedule_changed = databases_changed = false;
 }
+
+}  // namespace
 
 void install_notice_callbacks() {
     RegisterXactCallback(transaction_event, nullptr);
@@ -48,12 +43,12 @@ void install_notice_callbacks() {
 
 void note_schedule_change() {
     schedule_changed = shared_ready();
-    call_after_locks();
+    call_after_locks(AfterLocks::kNotices, send);
 }
 
 void note_databases_changed() {
     databases_changed = shared_ready();
-    call_after_locks();
+    call_after_locks(AfterLocks::kNotices, send);
 }
 
 }  // namespace cache_ext::pg

@@ -1,39 +1,27 @@
 #include "pg/pool.hpp"
 
-#include "pg/pool_state.hpp"
+#include "pg/clock.hpp"
+#include "pg/conduct.hpp"
+#include "pg/queue.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/turns.hpp"
+#include "pg/unruly.hpp"
 
 extern "C" {
-#include "storage/latch.h"
 #include "storage/proc.h"
-#include "storage/procarray.h"
 }
 
 namespace cache_ext::pg {
 
-WorkerSlot* my_slot = nullptr;
-
 namespace {
 
-constexpr core::Millis kRetryClaim = 1000;  // of refreshes that were dropped
-constexpr uint64 kTurnUs = 1000000;         // of a worker, while another database has none
+constexpr uint64 kTurnUs = 1000000;  // of a worker, while another database has none
 // The server has no room for a worker.
 constexpr core::Backoff kRoomBackoff = {1000, 60000};
 constexpr TimestampTz kSayAgain = int64{24} * USECS_PER_HOUR;
 // Workers that do not get to work: the database refuses connections, say.
 constexpr core::Backoff kDatabaseBackoff = {1000, 300000};
-
-bool in_use(const DatabaseSlot& s) {
-    if (s.kept_out_by != 0 || s.next_look != core::kNever) return true;
-    for (int i = 0; i < pool->worker_slots; ++i) {
-        if (worker_slot(i)->pid != 0 && worker_slot(i)->database == s.database) return true;
-    }
-    for (uint32 i = 0; i < pool->count; ++i) {
-        if (task_heads()[i].database == s.database) return true;
-    }
-    return false;
-}
 
 bool has_values(Oid database) {
     for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
@@ -120,70 +108,6 @@ bool poorer(const DatabaseSlot& a, const DatabaseSlot& b) {
 }
 
 }  // namespace
-
-// --- with the lock held ---
-
-int workers_of(Oid database) {
-    int n = 0;
-    for (int i = 0; i < pool->worker_slots; ++i) {
-        const WorkerSlot* w = worker_slot(i);
-        n += w->pid != 0 && w->database == database && !w->endless ? 1 : 0;
-    }
-    return n;
-}
-
-DatabaseSlot* slot_of(Oid database, bool make) {
-    DatabaseSlot* place = nullptr;
-    for (DatabaseSlot& s : pool->databases) {
-        if (s.database == database) return &s;
-        if (place == nullptr && !OidIsValid(s.database)) place = &s;
-    }
-    if (!make || !OidIsValid(database)) return nullptr;
-    for (DatabaseSlot& s : pool->databases) {
-        if (place != nullptr) break;
-        if (!in_use(s)) place = &s;
-    }
-    if (place == nullptr) return nullptr;
-    *place = DatabaseSlot{};
-    place->database = database;
-    place->next_look = core::kNever;
-    place->next_load = core::kNever;
-    return place;
-}
-
-bool kept_out(DatabaseSlot* s) {
-    // Its holder may have been terminated in the middle.
-    if (s->kept_out_by != 0 && BackendPidGetProc(s->kept_out_by) == nullptr) {
-        s->kept_out_by = 0;
-        if (s->next_look != core::kNever) s->next_look = 0;
-    }
-    return s->kept_out_by != 0;
-}
-
-void wake(int procno) {
-    if (procno >= 0) SetLatch(&ProcGlobal->allProcs[procno].procLatch);
-}
-
-void wake_launcher() {
-    wake(pool->launcher_procno);
-}
-
-bool wake_idle_worker(Oid database) {
-    for (int i = 0; i < pool->worker_slots; ++i) {
-        WorkerSlot* w = worker_slot(i);
-        if (w->pid == 0 || w->database != database || w->busy || w->woken || !w->connected) {
-            continue;
-        }
-        w->woken = true;
-        wake(w->procno);
-        return true;
-    }
-    return false;
-}
-
-void wake_somebody(Oid database) {
-    if (!wake_idle_worker(database)) wake_launcher();
-}
 
 // --- launcher ---
 

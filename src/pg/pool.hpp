@@ -1,5 +1,5 @@
 // The pool: which workers there are, in which databases more are wanted, and what keeps them out.
-// docs/architecture.md has the states. Same lock as tasks.hpp.
+// docs/architecture.md has the states. Locks tasks_lock for a short scan (pool_state.hpp).
 #pragma once
 
 #include "core/clock.hpp"
@@ -45,24 +45,6 @@ bool worker_surplus();
 // Should it end although there is work? Another database has less than its share of the workers
 // that the server has room for.
 bool worker_gives_way();
-
-// --- for statements that need a database without connections ---
-
-// Ends the workers of the database and keeps others from starting; waits a few seconds at most. The
-// database's tasks are dropped.
-void keep_workers_out_of(Oid database);
-void let_workers_into(Oid database);
-// It was dropped.
-void forget_database(Oid database);
-// Those that anything is known of here, as Oids.
-List* databases_of_pool();
-
-// --- what happens in this transaction, announced when it commits ---
-
-void install_notice_callbacks();
-void send_notices();  // see after_locks.hpp
-void note_schedule_change();
-void note_databases_changed();
 
 // Wakes the launcher and all workers: the clock was set.
 void wake_all();

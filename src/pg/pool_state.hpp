@@ -1,12 +1,13 @@
-// The shared memory of tasks.hpp and pool.hpp, for their implementations only. Lock: tasks_lock for
-// every field, unless it says otherwise.
+// The shared memory of the pool: the queue, the workers, the databases, and what is known of the
+// caches; and the little that everybody asks of it. For the pool and for the views that show it.
+//
+// One LWLock, tasks_lock, protects every field, unless it says otherwise. It is held for a short
+// scan at a time; of PostgreSQL's locks ProcArrayLock is taken under it (kept_out()), of ours none.
 #pragma once
 
-#include "pg/pool.hpp"
+#include "pg/owner_times.hpp"
 #include "pg/retries.hpp"
-#include "pg/tasks.hpp"
-#include "pg/turns.hpp"
-#include "pg/unruly.hpp"
+#include "pg/task.hpp"
 
 extern "C" {
 #include "storage/condition_variable.h"
@@ -60,6 +61,20 @@ struct WorkerSlot {
     Task task;
 };
 
+// What the workers have seen of a cache, by control block (conduct.hpp).
+struct Conduct {
+    uint64 cache_id;       // whose this is; that of another cache is forgotten
+    int held_by;           // pid of a backend that is dropping the cache, 0: nobody
+    uint32 terminations;   // in a row, each within suspend_time of the one before
+    core::Millis last;     // of them
+    core::Millis resumes;  // when it is tried again; 0: not suspended
+    TimestampTz since;
+    bool endless;         // a worker went on although it was terminated
+    uint64 fingerprint;   // of the definition that was at work
+    core::Millis logged;  // when a failure was last logged, 0: never
+    uint32 unlogged;      // failures since
+};
+
 struct PoolState {
     int launcher_pid;
     int launcher_procno;  // -1: none
@@ -79,44 +94,41 @@ struct PoolState {
     int worker_slots;
     ConditionVariable gone;    // a worker
     core::Millis last_resume;  // of all suspended caches; atomic to read
-    Turns turns;
+    OwnerTimes owner_times;
     RetryTable retries;
     DatabaseSlot databases[kMaxDatabases];
 };
 
 extern PoolState* pool;
 extern LWLock* tasks_lock;
+extern WorkerSlot* my_slot;  // nullptr: not a worker
 TaskHead* task_heads();
 uint8* task_key(const TaskHead& head);
 WorkerSlot* worker_slot(int i);
-Conduct* conducts();         // by control block
-uint64 monotonic_us();       // a clock that nobody sets, the same for all processes
-extern WorkerSlot* my_slot;  // nullptr: not a worker
+Conduct* conducts();  // by control block
 
-// All with the lock held.
+// A clock that nobody sets, the same for all processes.
+uint64 monotonic_us();
+
+// For the shared-memory hooks.
+size_t pool_bytes();
+void attach_pool(LWLock* lock);
+
+// --- all with the lock held ---
+
 DatabaseSlot* slot_of(Oid database, bool make);
+// By a statement that needs the database without workers.
 bool kept_out(DatabaseSlot* slot);
+int workers_of(Oid database);
+// Is a worker at the same?
+bool being_done(const TaskHead& head, const uint8* key);
+bool same_work(const TaskHead& a, const uint8* a_key, const TaskHead& b, const uint8* b_key);
+
 void wake(int procno);
 void wake_launcher();
 // False: there is none in that database.
 bool wake_idle_worker(Oid database);
 // Somebody for a task that is due now: an idle worker, else the launcher.
 void wake_somebody(Oid database);
-bool same_work(const TaskHead& a, const uint8* a_key, const TaskHead& b, const uint8* b_key);
-bool being_done(const TaskHead& head, const uint8* key);
-int workers_of(Oid database);
-// Its cache is just being dropped.
-bool held(const TaskHead& t);
-void remove_task(uint32 i);
-// False: there is no room. Another task may have to give way for it: give_back(*pushed_out) once
-// the lock is released.
-bool add_task(const Task& task, Task* pushed_out);
-// Puts a task back that a worker has not finished, for later; false: it is lost.
-bool put_back(const Task& task, core::Millis* next_try, Task* pushed_out);
-// What the worker at `w` has spent on its task is its owner's.
-void charge_task(const WorkerSlot& w);
-
-// Without the lock: the claim of a task that will not be done, to be had again after a while.
-void give_back(const Task& task, core::Millis delay);
 
 }  // namespace cache_ext::pg

@@ -192,7 +192,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
                 const core::Millis deadline = found.expires_at == core::kNever
                                                   ? core::kNever
                                                   : found.expires_at + d->stale_ms;
-                request_refresh(d, key->view, deadline);
+                request_refresh({d->id, d->index, d->owner, d->priority}, key->view, deadline);
             }
             return Left::kNothing;
         }

@@ -3,7 +3,7 @@
 #include "pg/after_locks.hpp"
 #include "pg/definition_rows.hpp"
 #include "pg/fill.hpp"
-#include "pg/tasks.hpp"
+#include "pg/dropped_work.hpp"
 
 extern "C" {
 #include "access/parallel.h"
@@ -40,6 +40,14 @@ int planned_room = 0;
 bool committed = false;
 
 bool left_blocks = false;
+
+// After the invalidation messages were sent: a session that has not heard of the drop cannot
+// publish any more (it would hear of it first), whatever control block it makes.
+void release_planned() {
+    if (!committed) return;
+    for (int i = 0; i < planned_count; ++i) store().release(planned[i].index, planned[i].id);
+    forget_releases();
+}
 
 void transaction_event(XactEvent event, void*) {
     if (left_blocks && event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE) {
@@ -114,7 +122,7 @@ core::Xid unsettled_until() {
 
 void release_after_commit(core::CacheIndex index, uint64 id) {
     store().unsettle(index, id, unsettled_until());
-    call_after_locks();
+    call_after_locks(AfterLocks::kControlBlocks, release_planned);
     if (planned_count == planned_room) {
         const int room = std::max(16, 2 * planned_room);
         const Size bytes = sizeof(Block) * static_cast<Size>(room);
@@ -124,14 +132,6 @@ void release_after_commit(core::CacheIndex index, uint64 id) {
         planned_room = room;
     }
     planned[planned_count++] = {index, id, 0, core::kSettled};
-}
-
-// After the invalidation messages were sent: a session that has not heard of the drop cannot
-// publish any more (it would hear of it first), whatever control block it makes.
-void release_planned() {
-    if (!committed) return;
-    for (int i = 0; i < planned_count; ++i) store().release(planned[i].index, planned[i].id);
-    forget_releases();
 }
 
 void forget_releases() {

@@ -32,7 +32,6 @@ core::Xid unsettled_until();
 void release_after_commit(core::CacheIndex index, uint64 id);
 // It was rolled back, or prepared.
 void forget_releases();
-void release_planned();  // see after_locks.hpp
 void install_reclaim_callbacks();
 
 // Could reading the definitions settle something in this database?

@@ -2,7 +2,7 @@
 
 #include "pg/definitions.hpp"
 #include "pg/loading_state.hpp"
-#include "pg/tasks.hpp"
+#include "pg/looks.hpp"
 
 namespace cache_ext::pg {
 namespace {

@@ -11,7 +11,7 @@
 #include "pg/dependencies.hpp"
 #include "pg/load.hpp"
 #include "pg/paths.hpp"
-#include "pg/pool.hpp"
+#include "pg/notices.hpp"
 #include "pg/shared.hpp"
 #include "pg/standing.hpp"
 

@@ -1,13 +1,15 @@
 #include "pg/shmem.hpp"
 
+#include <iterator>
+
 #include "pg/clear.hpp"
 #include "pg/clock.hpp"
 #include "pg/ddl_writers.hpp"
 #include "pg/flights.hpp"
 #include "pg/loading_state.hpp"
+#include "pg/pool_state.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
-#include "pg/tasks.hpp"
 
 extern "C" {
 #include "storage/ipc.h"
@@ -25,7 +27,7 @@ struct Locked {
     void (*attach)(LWLock* lock);
 };
 constexpr Locked kLocked[] = {
-    {tasks_bytes, attach_tasks},
+    {pool_bytes, attach_pool},
     {survivors_bytes, attach_survivors},
     {flights_bytes, attach_flights},
     {loading_state_bytes, attach_loading_state},

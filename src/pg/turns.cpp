@@ -1,19 +1,10 @@
 #include "pg/turns.hpp"
 
-#include <cmath>
-
 #include "pg/pool_state.hpp"
 #include "pg/settings.hpp"
 
 namespace cache_ext::pg {
 namespace {
-
-constexpr double kHalfLifeMs = 60000;
-
-double faded(const Turns::Turn& t, core::Millis now) {
-    const auto age = static_cast<double>(std::max<core::Millis>(0, now - t.as_of));
-    return t.ms * std::exp2(-age / kHalfLifeMs);
-}
 
 // Where the caches belong to several, one of them leaves a worker to the others.
 int most_workers(Oid database) {
@@ -95,26 +86,6 @@ uint64 cache_of(const TaskHead& t) {
 
 }  // namespace
 
-double Turns::recent_ms(Oid database, Oid owner, core::Millis now) const {
-    for (const Turn& t : entries) {
-        if (t.owner == owner && t.database == database) return faded(t, now);
-    }
-    return 0;
-}
-
-void Turns::charge(Oid database, Oid owner, double ms, core::Millis now) {
-    Turn* place = &entries[0];
-    for (Turn& t : entries) {
-        if (t.owner == owner && t.database == database) {
-            t.ms = faded(t, now) + ms;
-            t.as_of = now;
-            return;
-        }
-        if (faded(t, now) < faded(*place, now)) place = &t;
-    }
-    *place = {database, owner, ms, now};
-}
-
 OwnerShare& OwnerShares::of(Oid database, Oid owner) {
     const auto is = [&](const OwnerShare& s) { return s.owner == owner && s.database == database; };
     if (count_ > 0 && is(all_[last_])) return all_[last_];
@@ -130,7 +101,7 @@ OwnerShare& OwnerShares::of(Oid database, Oid owner) {
         const WorkerSlot* w = worker_slot(i);
         if (w->pid > 0 && w->busy && w->task.owner == owner && w->database == database) ++s.running;
     }
-    s.recent_ms = pool->turns.recent_ms(database, owner, now_);
+    s.recent_ms = pool->owner_times.recent_ms(database, owner, now_);
     return s;
 }
 

@@ -6,27 +6,9 @@
 // tasks_lock.
 #pragma once
 
-#include "core/clock.hpp"
-#include "pg/postgres.hpp"
+#include "pg/task.hpp"
 
 namespace cache_ext::pg {
-
-struct TaskHead;
-
-// How much of the workers' time each owner has had of late: what was a minute ago counts half.
-struct Turns {
-    static constexpr uint32 kCapacity = 256;
-    struct Turn {
-        Oid database;
-        Oid owner;
-        double ms;
-        core::Millis as_of;
-    };
-    Turn entries[kCapacity];  // the one with the least time gives way
-
-    double recent_ms(Oid database, Oid owner, core::Millis now) const;
-    void charge(Oid database, Oid owner, double ms, core::Millis now);
-};
 
 // What one look at the queue knows of the owners that it meets.
 struct OwnerShare {
@@ -35,7 +17,7 @@ struct OwnerShare {
     int running;       // workers at tasks of his
     int due;           // counted by the caller
     int most;          // workers that he may keep busy
-    double recent_ms;  // see Turns
+    double recent_ms;  // see OwnerTimes
 };
 
 class OwnerShares {

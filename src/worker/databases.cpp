@@ -3,6 +3,8 @@
 // gone at once.
 #include "worker/workers.hpp"
 
+#include "pg/keep_out.hpp"
+#include "pg/looks.hpp"
 #include "pg/shared.hpp"
 #include "pg/snapshots.hpp"
 

@@ -1,6 +1,7 @@
 // Synchronising and warming in a worker. A sync is one transaction; warming takes a transaction per
 // batch, so it holds no snapshot for long, and gives up on a batch whose loader fails.
 #include "pg/loading_state.hpp"
+#include "pg/looks.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/sync.hpp"
@@ -71,7 +72,7 @@ bool load_batches(const char* what, const pg::Task& task, const pg::Definition**
         }
         PG_CATCH();
         {
-            loading_failed(task, keys.context);
+            task_failed(task, keys.context);
             failed = true;
         }
         PG_END_TRY();
@@ -117,7 +118,7 @@ MemoryContext keys_context() {
 
 pg::Outcome sync(const pg::Task&, const pg::Definition* d) {
     if (!OidIsValid(d->load_all)) return pg::Outcome::kNothing;
-    pg::show_task(d, "");
+    show_task(d, "");
     pgstat_report_activity(STATE_RUNNING, psprintf("cache_ext sync: %s", d->name));
     pg::sync_cache(d);
     return pg::Outcome::kDone;
@@ -125,7 +126,7 @@ pg::Outcome sync(const pg::Task&, const pg::Definition* d) {
 
 pg::Outcome warm(const pg::Task& task, const pg::Definition* d) {
     if (!pg::can_warm(d)) return pg::Outcome::kNothing;
-    pg::show_task(d, "");
+    show_task(d, "");
     if (d->warm_when_idle && active_sessions() >= pg::settings.idle_below) {
         pg::set_next_warm(d, pg::now_ms() + kLookAgainMs);
         pg::request_look(MyDatabaseId);
@@ -136,7 +137,7 @@ pg::Outcome warm(const pg::Task& task, const pg::Definition* d) {
 
 pg::Outcome reload(const pg::Task& task, const pg::Definition* d) {
     if (!pg::can_warm(d)) return pg::Outcome::kNothing;
-    pg::show_task(d, "");
+    show_task(d, "");
     // What is invalidated from here on asks for another reload; what was before is seen.
     pg::reload_begins(d);
     PopActiveSnapshot();

@@ -2,11 +2,12 @@
 // them just now.
 #include "worker/workers.hpp"
 
+#include "pg/conduct.hpp"
+#include "pg/looks.hpp"
 #include "pg/memory.hpp"
 #include "pg/reclaim.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
-#include "pg/unruly.hpp"
 
 extern "C" {
 #include "utils/snapmgr.h"
@@ -105,7 +106,7 @@ void scan_entries(core::Millis now, core::Millis next) {
     for (int i = 0; i < pg::definition_count(); ++i) {
         const pg::Definition* d = pg::definition_at(i);
         const core::CacheIndex index = pg::store().find(MyDatabaseId, d->id);
-        if (index == core::kNoCache || d->broken || pg::is_suspended(d)) continue;
+        if (index == core::kNoCache || d->broken || pg::is_suspended(d->id)) continue;
         scan.definitions[index] = d;
         owners = list_append_unique_oid(owners, d->owner);
         scan.owners[index] = static_cast<uint32>(list_length(owners)) - 1;
@@ -121,7 +122,7 @@ void scan_entries(core::Millis now, core::Millis next) {
     }
     for (uint32 i = 0; i < scan.count; ++i) {
         const Found& f = scan.found[i];
-        pg::Task task = pg::new_task(pg::TaskKind::kRefresh, f.definition);
+        pg::Task task = pg::new_task(pg::TaskKind::kRefresh, task_cache(f.definition));
         task.index = f.index;
         task.due = std::max(now, f.refresh_at);
         task.deadline = f.expires_at;
@@ -154,7 +155,7 @@ void look() {
         refreshable = refreshable || pg::definition_at(i)->refresh_after_ms != UINT32_MAX;
     }
     count_owners();
-    const core::Millis next_load = std::min(pg::resume_changed(now), schedule_loading(now));
+    const core::Millis next_load = std::min(resume_changed(now), schedule_loading(now));
     if (!refreshable || interval == 0) {
         pg::looked(next_load, 0);
         return;

@@ -5,7 +5,7 @@
 #include "pg/loading_state.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
-#include "pg/unruly.hpp"
+#include "pg/conduct.hpp"
 #include "pg/warm.hpp"
 
 extern "C" {
@@ -37,7 +37,7 @@ core::Millis jittered(int64 period) {
 
 // Queues a task for now; false: there is no room.
 bool queue(pg::TaskKind kind, const pg::Definition* d) {
-    return pg::queue_task(pg::new_task(kind, d)) != pg::Queued::kFull;
+    return pg::queue_task(pg::new_task(kind, task_cache(d))) != pg::Queued::kFull;
 }
 
 core::Millis schedule_sync(const pg::Definition* d, const pg::LoadingState& s, core::Millis now) {
@@ -88,7 +88,7 @@ core::Millis schedule_loading(core::Millis now) {
     Learnt learnt = {};
     for (int i = 0; i < pg::definition_count(); ++i) {
         const pg::Definition* d = pg::definition_at(i);
-        if (!pg::can_warm(d) || pg::is_suspended(d)) continue;
+        if (!pg::can_warm(d) || pg::is_suspended(d->id)) continue;
         // What nobody has used since the server was started gets a control block only for a reason.
         const bool wanted =
             d->sync_every_ms > 0 || d->warm_every_ms > 0 || d->warm_keys != nullptr ||

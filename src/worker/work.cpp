@@ -4,52 +4,20 @@
 #include "pg/read.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
-#include "pg/unruly.hpp"
 
 extern "C" {
 #include "pgstat.h"
 #include "utils/backend_status.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 }
 
 namespace cache_ext::worker {
-
-using core::Counter;
-
-// Of a cache that is still there; a look is of none.
-static bool has_cache(const pg::Task& task) {
-    return task.cache_id != 0 && pg::store().is(task.index, task.cache_id);
-}
-
-void count(const pg::Task& task, Counter counter) {
-    if (has_cache(task)) pg::store().control(task.index)->counters.add(pg::stripe(), counter);
-}
-
-// The smaller of the limits of the server and of the cache; 0: none.
-void limit_time(const pg::Definition* d) {
-    int64 limit = d == nullptr ? 0 : std::max<int64>(d->load_timeout_ms, 0);
-    if (pg::settings.refresh_timeout_ms > 0 &&
-        (limit == 0 || pg::settings.refresh_timeout_ms < limit)) {
-        limit = pg::settings.refresh_timeout_ms;
-    }
-    pg::watch_task(d, limit);
-    if (limit > 0) {
-        enable_timeout_after(STATEMENT_TIMEOUT, static_cast<int>(std::min<int64>(limit, INT_MAX)));
-    }
-}
-
-void unlimit_time() {
-    disable_timeout(STATEMENT_TIMEOUT, false);
-    pg::unwatch_task();
-    QueryCancelPending = false;  // it may have struck after the last place that looks
-}
 
 namespace {
 
 // Shows what is being done, in pg_stat_activity and in cache_workers.
 void announce(const char* what, const pg::Definition* d, const char* key) {
-    pg::show_task(d, key);
+    show_task(d, key);
     pgstat_report_activity(STATE_RUNNING, psprintf("cache_ext %s: %s %s", what, d->name, key));
 }
 
@@ -67,7 +35,7 @@ pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
     pg::ReadRequest request = {d, values, nulls};
     request.fresh = true;
     if (!pg::read_value(request).published) return pg::Outcome::kFailed;
-    count(task, Counter::kRefreshes);
+    count(task, core::Counter::kRefreshes);
     return pg::Outcome::kDone;
 }
 
@@ -97,33 +65,6 @@ pg::Outcome work(const pg::Task& task) {
 
 }  // namespace
 
-void loading_failed(const pg::Task& task, MemoryContext context) {
-    unlimit_time();
-    MemoryContextSwitchTo(context);
-    HOLD_INTERRUPTS();
-    ErrorData* error = CopyErrorData();
-    FlushErrorState();
-    AbortCurrentTransaction();
-    if (pg::told_to_stop()) {
-        ereport(DEBUG1, (errmsg("cache_ext: a %s was stopped", pg::name_of(task.kind))));
-    } else {
-        count(task, Counter::kErrors);
-        if (has_cache(task)) pg::store().set_last_error(task.index, error->message);
-        uint32 before;
-        if (pg::should_log(task, &before)) {
-            ereport(
-                LOG,
-                (errmsg("cache_ext: a %s failed: %s", pg::name_of(task.kind), error->message),
-                 before == 0 ? 0
-                             : errdetail("So did %u others of the cache since the last of these "
-                                         "messages.",
-                                         before)));
-        }
-    }
-    FreeErrorData(error);
-    RESUME_INTERRUPTS();
-}
-
 void do_task(const pg::Task& task) {
     MemoryContext context = CurrentMemoryContext;
     volatile pg::Outcome outcome = pg::Outcome::kFailed;
@@ -139,7 +80,7 @@ void do_task(const pg::Task& task) {
     }
     PG_CATCH();
     {
-        loading_failed(task, context);
+        task_failed(task, context);
         outcome = pg::Outcome::kFailed;
     }
     PG_END_TRY();

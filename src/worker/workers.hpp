@@ -2,6 +2,7 @@
 // database. docs/architecture.md has their states.
 #pragma once
 
+#include "pg/definitions.hpp"
 #include "pg/pool.hpp"
 #include "pg/tasks.hpp"
 
@@ -37,13 +38,25 @@ pg::Outcome sync(const pg::Task& task, const pg::Definition* definition);
 pg::Outcome warm(const pg::Task& task, const pg::Definition* definition);
 pg::Outcome reload(const pg::Task& task, const pg::Definition* definition);
 
-// Counts for the cache of a task, if it is still there (work.cpp).
+// What all of them use (task.cpp). Is the cache of the task still there? A look is of none.
+bool has_cache(const pg::Task& task);
+pg::TaskCache task_cache(const pg::Definition* definition);
+// Shown by cache_workers as what is being done.
+void show_task(const pg::Definition* definition, const char* key);
+// Counts for the cache, if it is still there.
 void count(const pg::Task& task, core::Counter counter);
-// Begins the time that a loader may take.
+// Begins the time that a loader may take; nullptr: only the server limits it.
 void limit_time(const pg::Definition* definition);
 void unlimit_time();
-// A loader has failed: for the log, cache_stat, and readers of last_error. Inside PG_CATCH; ends
-// the transaction.
-void loading_failed(const pg::Task& task, MemoryContext context);
+// A task has failed: for the log, cache_stat, and readers of last_error. Inside PG_CATCH; ends the
+// transaction.
+void task_failed(const pg::Task& task, MemoryContext context);
+
+// What a worker does for a cache, in so far as a change of it is worth another attempt
+// (changed_loaders.cpp).
+uint64 fingerprint_of(const pg::Definition* definition);
+// Ends suspensions of caches of this database whose fingerprint is another one now. Returns when to
+// look again, kNever: there are none.
+core::Millis resume_changed(core::Millis now);
 
 }  // namespace cache_ext::worker

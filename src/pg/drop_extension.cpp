@@ -1,0 +1,34 @@
+#include "pg/drop_extension.hpp"
+
+#include "pg/definitions.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+#include "commands/extension.h"
+#include "nodes/parsenodes.h"
+#include "utils/acl.h"
+}
+
+namespace cache_ext::pg {
+
+bool drops_extension(Node* statement) {
+    if (!IsA(statement, DropStmt)) return false;
+    auto* drop = reinterpret_cast<DropStmt*>(statement);
+    const bool schema = drop->removeType == OBJECT_SCHEMA;
+    if (!schema && drop->removeType != OBJECT_EXTENSION) return false;
+    const Oid extension = get_extension_oid("cache_ext", true);
+    if (!OidIsValid(extension)) return false;
+    ListCell* cell;
+    foreach (cell, drop->objects) {
+        const char* name = strVal(lfirst(cell));
+        if (!schema && strcmp(name, "cache_ext") == 0) {
+            return pg_extension_ownercheck(extension, GetUserId());
+        }
+        if (schema && definitions_ready() && get_namespace_oid(name, true) == extension_schema()) {
+            return pg_namespace_ownercheck(extension_schema(), GetUserId());
+        }
+    }
+    return false;
+}
+
+}  // namespace cache_ext::pg
