@@ -5,6 +5,7 @@
 #include "pg/collations.hpp"
 #include "pg/convert.hpp"
 #include "pg/declaration.hpp"
+#include "pg/entries.hpp"
 #include "pg/like.hpp"
 #include "pg/load.hpp"
 #include "pg/puts.hpp"
@@ -12,7 +13,6 @@
 #include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
-#include "pg/views.hpp"
 
 extern "C" {
 #include "catalog/pg_proc.h"
@@ -20,6 +20,7 @@ extern "C" {
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
 
@@ -118,17 +119,6 @@ bool invalidate_key(const Definition* d, core::CacheIndex index, const uint8* by
     MemoryContextSwitchTo(old);
     MemoryContextReset(scratch);
     return removed;
-}
-
-// The same as remove_all, but between two partitions the process may be interrupted. What is gone
-// then stays gone: values may be missing at any time.
-int64 remove_all_entries(core::CacheIndex index) {
-    uint64 n = 0;
-    for (uint32 p = 0; index != core::kNoCache && p < core::kPartitions; ++p) {
-        CHECK_FOR_INTERRUPTS();
-        n += store().remove_partition(index, p);
-    }
-    return static_cast<int64>(n);
 }
 
 }  // namespace
@@ -239,7 +229,7 @@ extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
     const core::CacheIndex index = control_block(d);
     drop_pending_puts(d->id, nullptr);
     collect_whole(d->id, false);
-    PG_RETURN_INT64(remove_all_entries(index));
+    PG_RETURN_INT64(remove_entries(index));
 }
 
 // Keys are listed first and compared outside of any lock; an entry that is filled meanwhile is safe
@@ -265,17 +255,10 @@ extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
     if (index == core::kNoCache) PG_RETURN_INT64(0);
     int64 n = 0;
     GetTopTransactionId();
-    for (uint32 p = 0; p < core::kPartitions; ++p) {
-        const EntryListing listing = list_entries(p);
-        const uint8* bytes = listing.keys;
-        for (uint32 i = 0; i < listing.count; bytes += listing.entries[i++].key_bytes) {
-            const core::EntryInfo& e = listing.entries[i];
-            if (e.cache != index || !key_matches(bytes, &pattern)) continue;
-            if (invalidate_key(d, index, bytes, pattern.scratch)) ++n;
-        }
-        pfree(listing.entries);
-        pfree(listing.keys);
-    }
+    for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* bytes) {
+        if (e.cache != index || !key_matches(bytes, &pattern)) return;
+        if (invalidate_key(d, index, bytes, pattern.scratch)) ++n;
+    });
     PG_RETURN_INT64(n);
 }
 

@@ -1,6 +1,7 @@
 #include "pg/clear.hpp"
 
 #include "pg/changes.hpp"
+#include "pg/entries.hpp"
 #include "pg/load.hpp"
 #include "pg/puts.hpp"
 #include "pg/read.hpp"
@@ -158,10 +159,7 @@ extern "C" Datum cache_clear_1_0(PG_FUNCTION_ARGS) {
         const core::CacheIndex index = control_block(d);
         drop_pending_puts(d->id, nullptr);
         collect_whole(d->id, false);
-        for (uint32 p = 0; index != core::kNoCache && p < core::kPartitions; ++p) {
-            CHECK_FOR_INTERRUPTS();
-            removed += static_cast<int64>(store().remove_partition(index, p));
-        }
+        removed += remove_entries(index);
     }
     PG_RETURN_INT64(removed);
 }

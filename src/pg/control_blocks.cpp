@@ -75,4 +75,15 @@ core::CacheIndex find_control_block(const Definition* d) {
     return definition->index;
 }
 
+void find_control_blocks() {
+    for (int i = 0; i < definition_count(); ++i) {
+        auto* d = const_cast<Definition*>(definition_at(i));
+        if (d->index == core::kNoCache || !store().is(d->index, d->id)) {
+            d->index = store().find(MyDatabaseId, d->id);
+            // Without the limits that control_block() sets: nobody has used it here yet.
+            if (d->index != core::kNoCache) control_block(d);
+        }
+    }
+}
+
 }  // namespace cache_ext::pg

@@ -1,10 +1,10 @@
 #include "pg/convert.hpp"
 
 #include "pg/environment.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "nodes/makefuncs.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -38,7 +38,7 @@ Datum call_typed(Oid function, Oid result, Oid type1, Datum value1, bool null1, 
 
 // A JSON array as an SQL array: what jsonb_to_record does with a column of that type.
 Datum array_from_jsonb(Oid type, Datum json, bool* is_null) {
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     Oid argument = JSONBOID;
     const char* sql = psprintf(
         "SELECT r.value FROM pg_catalog.jsonb_to_record("

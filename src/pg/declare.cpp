@@ -10,9 +10,9 @@
 #include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/dropped_work.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
-#include "executor/spi.h"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -236,7 +236,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     // Refresh-ahead is a default that makes sense only where there is a loader and a deadline.
     if (!OidIsValid(d.loader) || PG_ARGISNULL(kTtl)) options[Option::kRefreshAt] = nullptr;
 
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     create_accessors(d);
     drop_left_dependencies(d.name);
     insert_definition(d, options);
@@ -260,7 +260,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
                  errhint("For example '{\"ttl\": \"1 min\", \"refresh_at\": null}'.")));
     }
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     Options options = current_options(name);
     bool given[kOptions] = {};
     JsonbIterator* it = JsonbIteratorInit(&json->root);
@@ -335,7 +335,7 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     name = pstrdup(name);  // definitions may be read again
     // Before waiting for locks that its workers hold.
     hold_work(id);
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     drop_triggers_only_for(id);
     run_as_owner(dependency_table(),
                  psprintf("DELETE FROM %s WHERE cache OPERATOR(pg_catalog.=) $1",

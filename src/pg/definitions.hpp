@@ -179,6 +179,8 @@ core::CacheIndex find_control_block(const Definition* definition);
 inline core::CacheIndex control_block(const Definition* d) {
     return store().is(d->index, d->id) ? d->index : find_control_block(d);
 }
+// Control blocks of all definitions that have one, without making any. Needs shared memory.
+void find_control_blocks();
 // The same by id alone, for a cache whose definition is not at hand.
 core::CacheIndex attach_control_block(uint64 id, Oid owner = InvalidOid);
 

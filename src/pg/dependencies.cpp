@@ -9,6 +9,7 @@
 #include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/standing.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -23,7 +24,6 @@ extern "C" {
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -370,7 +370,7 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     check_mask_room(d, row.mask);
     row.columns = array_text(fcinfo, 3);
     if (!PG_ARGISNULL(3)) check_columns(relation, PG_GETARG_ARRAYTYPE_P(3));
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     ensure_triggers(relation);
     count_dependencies(row.cache, 1 - replace_stale_keys(d, insert_dependency(row)));
     SPI_finish();
@@ -386,7 +386,7 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("key_query must not be null")));
     }
     const char* query = text_to_cstring(PG_GETARG_TEXT_PP(2));
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     const PathShape shape = check_path_query(d, relation, query);
     check_mask_room(d, shape.mask);
     ensure_triggers(relation);

@@ -6,7 +6,6 @@
 #include "pg/fill.hpp"
 #include "pg/shared.hpp"
 #include "pg/rights.hpp"
-#include "pg/views.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

@@ -7,12 +7,11 @@
 #include "pg/pool.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
-#include "pg/views.hpp"
+#include "pg/spi.hpp"
 #include "pg/rights.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/acl.h"
@@ -305,7 +304,7 @@ HealthCheck check_prepared() {
     check.measured = true;
     check.detail = "none";
     MemoryContext mine = CurrentMemoryContext;
-    SPI_connect();
+    connect_spi();
     if (SPI_execute("SELECT pg_catalog.min(x.prepared), pg_catalog.count(*) "
                     "FROM pg_catalog.pg_prepared_xacts AS x "
                     "WHERE x.database OPERATOR(pg_catalog.=) pg_catalog.current_database()",

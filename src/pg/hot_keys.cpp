@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pg/entries.hpp"
 #include "pg/memory.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -214,37 +215,20 @@ core::Snapshot any_snapshot() {
     return s;
 }
 
-void collect_partition(Collection* all, uint32 partition) {
-    const core::Snapshot snapshot = any_snapshot();
-    uint32 capacity = 1024, key_room = 64 * 1024;
-    core::EntryInfo* entries;
-    uint8* keys;
-    uint32 count;
-    for (;;) {
-        entries = static_cast<core::EntryInfo*>(
-            MemoryContextAllocHuge(CurrentMemoryContext, capacity * sizeof(core::EntryInfo)));
-        keys = static_cast<uint8*>(MemoryContextAllocHuge(CurrentMemoryContext, key_room));
-        uint32 needed;
-        count = store().list(partition, snapshot, entries, capacity, keys, key_room, &needed);
-        if (count <= capacity && needed <= key_room) break;
-        capacity = std::max(capacity, count + count / 4);
-        key_room = std::max(key_room, needed + needed / 4);
-        pfree(entries);
-        pfree(keys);
+void collect_entry(Collection* all, const core::EntryInfo& e, const uint8* bytes) {
+    Collected* c = &all->caches[e.cache];
+    if (c->cache_id == 0) return;
+    uint32 score = e.hits;
+    const uint64 hash = score_hash(c->cache_id, bytes, e.key_bytes);
+    auto* old = static_cast<OldScore*>(hash_search(all->old_scores, &hash, HASH_FIND, nullptr));
+    if (old != nullptr) {
+        old->seen = true;
+        score += old->score / 2;
     }
-    for (uint32 i = 0; i < count; keys += entries[i++].key_bytes) {
-        const core::EntryInfo& e = entries[i];
-        Collected* c = &all->caches[e.cache];
-        if (c->cache_id == 0) continue;
-        HotKey key = {e.hits, e.key_bytes, keys};
-        const uint64 hash = score_hash(c->cache_id, keys, e.key_bytes);
-        auto* old = static_cast<OldScore*>(hash_search(all->old_scores, &hash, HASH_FIND, nullptr));
-        if (old != nullptr) {
-            old->seen = true;
-            key.score += old->score / 2;
-        }
-        if (key.score > 0) add_key(c, key, all->most);
-    }
+    if (score == 0) return;
+    auto* copy = static_cast<uint8*>(palloc(std::max<uint32>(1, e.key_bytes)));
+    memcpy(copy, bytes, e.key_bytes);
+    add_key(c, {score, e.key_bytes, copy}, all->most);
 }
 
 // Keys that were hot and are not in the cache just now.
@@ -303,7 +287,9 @@ Collection collect() {
     for (uint32 i = 0; i < store().max_caches(); ++i) {
         generations[i] = core::load_relaxed(store().control(i)->generation);
     }
-    for (uint32 p = 0; p < core::kPartitions; ++p) collect_partition(&all, p);
+    for_each_entry(any_snapshot(), [&](const core::EntryInfo& e, const uint8* key) {
+        collect_entry(&all, e, key);
+    });
     // A control block that went to another cache meanwhile: whose keys these are nobody knows.
     for (uint32 i = 0; i < store().max_caches(); ++i) {
         const core::CacheControl* c = store().control(i);

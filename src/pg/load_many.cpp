@@ -3,7 +3,7 @@
 #include "pg/bypass.hpp"
 #include "pg/fill.hpp"
 #include "pg/memory.hpp"
-#include "pg/row_loaders.hpp"
+#include "pg/run_rows.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
 

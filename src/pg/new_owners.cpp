@@ -5,10 +5,10 @@
 
 #include "pg/ddl.hpp"
 #include "pg/definitions.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
@@ -38,7 +38,7 @@ void remember_owners() {
     }
     if (names == NIL) return;
     require_extension();
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     ListCell* cell;
     foreach (cell, names) {
         const char* name = static_cast<char*>(lfirst(cell));

@@ -1,11 +1,11 @@
 #include "pg/path_checks.hpp"
 
 #include "pg/paths.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "access/parallel.h"
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -94,7 +94,7 @@ struct Analysis {
 
 void analyse(Analysis* a) {
     const Dependency& path = *a->path;
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     a->plan = prepare_key_query(path.definition, path.declared, path.key_query);
     // At once: only a plan that is kept hears of changes.
     SPI_keepplan(a->plan);

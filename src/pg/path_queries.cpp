@@ -1,6 +1,7 @@
 // What a key query of cache_invalidate_on_path reads, found out when it is declared.
 #include "pg/load.hpp"
 #include "pg/paths.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -12,7 +13,6 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -286,8 +286,7 @@ SPIPlanPtr prepare_key_query(const Definition* d, Oid relation, const char* text
     // As it will run: what names mean, and which policies apply, is the owner's.
     OwnerScope scope;
     enter_owner(d, &scope);
-    SPIPlanPtr plan = SPI_prepare(text, 1, &row_type);
-    if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    SPIPlanPtr plan = prepare_spi(text, 1, &row_type);
     leave_owner(scope);
     return plan;
 }

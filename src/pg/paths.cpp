@@ -21,13 +21,13 @@
 #include "pg/memory.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_inherits.h"
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -244,8 +244,7 @@ SPIPlanPtr prepare(const Path& p, const Dependency& dep) {
         known->plan = nullptr;
     }
     Oid type = get_rel_type_id(p.declared);
-    SPIPlanPtr plan = SPI_prepare(dep.key_query, 1, &type);
-    if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    SPIPlanPtr plan = prepare_spi(dep.key_query, 1, &type);
     SPI_keepplan(plan);
     known->plan = plan;
     known->generation = definitions_generation();
@@ -327,7 +326,7 @@ void look_up(void* argument) {
     const Dependency* dep = dependency_of(*p);
     if (dep == nullptr) elog(ERROR, "the declaration has changed");
     const Definition* d = dep->definition;
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     OwnerScope scope;
     enter_owner(d, &scope);
     lock_known_tables(*p);

@@ -14,12 +14,12 @@
 #include "pg/notices.hpp"
 #include "pg/shared.hpp"
 #include "pg/standing.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -215,7 +215,7 @@ void check_dependency(const Change& c) {
     }
     const char* query = row.string(kDependencyQuery);
     if (d == nullptr || query == nullptr) return;
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    connect_spi();
     check_path_query(d, table, query);
     SPI_finish();
 }

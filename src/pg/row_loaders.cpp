@@ -1,18 +1,15 @@
 #include "pg/row_loaders.hpp"
 
-#include "pg/fill.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_func.h"
-#include "portability/instr_time.h"
-#include "tcop/dest.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
@@ -57,7 +54,15 @@ char* wanted_arguments(const RowShape& shape, bool takes_keys) {
     return s.data;
 }
 
-bool same_types(TupleDesc rows, const RowShape& shape) {
+[[noreturn]] void unfit_query(const char* option, const char* why, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s cannot be used: %s", option, why), errhint("%s", hint)));
+    pg_unreachable();
+}
+
+}  // namespace
+
+bool has_shape(TupleDesc rows, const RowShape& shape) {
     const int wanted = shape.columns + (OidIsValid(shape.value_type) ? 1 : 0);
     int live = 0;
     for (int i = 0; i < rows->natts; ++i) {
@@ -70,43 +75,6 @@ bool same_types(TupleDesc rows, const RowShape& shape) {
     }
     return live == wanted;
 }
-
-// Hands each row of a query to a consumer.
-struct RowReceiver {
-    DestReceiver receiver;  // first: it is what the executor knows
-    RowShape shape;
-    const char* what;
-    RowConsumer consume;
-    void* context;
-};
-
-void check_rows(DestReceiver* self, int, TupleDesc rows) {
-    const auto* r = reinterpret_cast<RowReceiver*>(self);
-    if (same_types(rows, r->shape)) return;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-                    errmsg("%s no longer returns the columns that the cache needs", r->what),
-                    errhint("Declare it as it was, or change the cache with cache_alter.")));
-}
-
-bool receive_row(TupleTableSlot* slot, DestReceiver* self) {
-    const auto* r = reinterpret_cast<RowReceiver*>(self);
-    slot_getallattrs(slot);
-    const int value = r->shape.columns;
-    const bool has_value = OidIsValid(r->shape.value_type);
-    r->consume(slot->tts_values, slot->tts_isnull, has_value ? slot->tts_values[value] : 0,
-               !has_value || slot->tts_isnull[value], r->context);
-    return true;
-}
-
-void nothing(DestReceiver*) {}
-
-[[noreturn]] void unfit_query(const char* option, const char* why, const char* hint) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("%s cannot be used: %s", option, why), errhint("%s", hint)));
-    pg_unreachable();
-}
-
-}  // namespace
 
 const char* unfit_row_loader(Oid function, const RowShape& shape, bool takes_keys) {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
@@ -132,7 +100,7 @@ const char* unfit_row_loader(Oid function, const RowShape& shape, bool takes_key
     const TypeFuncClass kind = get_func_result_type(function, &type, &rows);
     // A cache without key columns may have a load_all of one column.
     if (kind == TYPEFUNC_SCALAR && shape.columns == 0 && type == shape.value_type) return nullptr;
-    if (kind != TYPEFUNC_COMPOSITE || !same_types(rows, shape)) {
+    if (kind != TYPEFUNC_COMPOSITE || !has_shape(rows, shape)) {
         return "its result is not the key's columns followed by the value";
     }
     return nullptr;
@@ -184,9 +152,8 @@ char* row_loader_call(const Definition* d, const char* name, bool takes_keys) {
 }
 
 void check_key_query(const char* option, const char* text, const RowShape& shape) {
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-    SPIPlanPtr plan = SPI_prepare(text, 0, nullptr);
-    if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+    connect_spi();
+    SPIPlanPtr plan = prepare_spi(text, 0, nullptr);
     List* sources = SPI_plan_get_plan_sources(plan);
     auto* source =
         list_length(sources) == 1 ? static_cast<CachedPlanSource*>(linitial(sources)) : nullptr;
@@ -197,7 +164,7 @@ void check_key_query(const char* option, const char* text, const RowShape& shape
         query->rowMarks != NIL) {
         unfit_query(option, "it is not one plain SELECT", "It may neither write nor lock rows.");
     }
-    if (!same_types(source->resultDesc, shape)) {
+    if (!has_shape(source->resultDesc, shape)) {
         StringInfoData types;
         initStringInfo(&types);
         for (int i = 0; i < shape.columns; ++i) {
@@ -208,46 +175,6 @@ void check_key_query(const char* option, const char* text, const RowShape& shape
                         errhint("They are of types: %s. Cast in the query.", types.data)));
     }
     SPI_finish();
-}
-
-uint64 run_rows(const Definition* d, const char* what, const char* sql, int arguments,
-                const Oid* types, const Datum* values, bool with_value, uint64 limit,
-                RowConsumer consume, void* context) {
-    RowReceiver r = {};
-    r.receiver.receiveSlot = receive_row;
-    r.receiver.rStartup = check_rows;
-    r.receiver.rShutdown = nothing;
-    r.receiver.rDestroy = nothing;
-    r.receiver.mydest = DestTuplestore;
-    r.shape = row_shape(d);
-    if (!with_value) r.shape.value_type = InvalidOid;
-    r.what = what;
-    r.consume = consume;
-    r.context = context;
-
-    OwnerScope scope;
-    enter_owner(d, &scope);
-    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-    instr_time start, end;
-    INSTR_TIME_SET_CURRENT(start);
-    SPIPlanPtr plan = SPI_prepare(sql, arguments, const_cast<Oid*>(types));
-    if (plan == nullptr) elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
-    ParamListInfo parameters = makeParamList(arguments);
-    for (int i = 0; i < arguments; ++i) {
-        parameters->params[i] = {values[i], false, PARAM_FLAG_CONST, types[i]};
-    }
-    SPIExecuteOptions options = {};
-    options.params = parameters;
-    options.read_only = true;  // under the active snapshot
-    options.tcount = limit;
-    options.dest = &r.receiver;
-    const int result = SPI_execute_plan_extended(plan, &options);
-    if (result != SPI_OK_SELECT) elog(ERROR, "%s: %s", what, SPI_result_code_string(result));
-    INSTR_TIME_SET_CURRENT(end);
-    INSTR_TIME_SUBTRACT(end, start);
-    SPI_finish();
-    spoil_load(leave_owner(scope));
-    return INSTR_TIME_GET_MICROSEC(end);
 }
 
 }  // namespace cache_ext::pg

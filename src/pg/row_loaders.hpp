@@ -1,9 +1,12 @@
-// Functions and queries that give many keys at once: load_many(keys), load_all(), warm_keys. They
-// run as loaders do: as the cache's owner, read-only, with the pinned settings, under the active
-// snapshot.
+// Functions and queries that give many keys at once: load_many(keys), load_all(), warm_keys.
+// run_rows.hpp runs them.
 #pragma once
 
 #include "pg/definitions.hpp"
+
+extern "C" {
+#include "access/tupdesc.h"
+}
 
 namespace cache_ext::pg {
 
@@ -16,6 +19,8 @@ struct RowShape {
 inline RowShape row_shape(const Definition* d) {
     return {d->columns, d->key_types, d->value_type};
 }
+
+bool has_shape(TupleDesc rows, const RowShape& shape);
 
 // Why the function cannot be a load_many (takes_keys) or load_all of such a cache; nullptr: it can.
 const char* unfit_row_loader(Oid function, const RowShape& shape, bool takes_keys);
@@ -31,18 +36,6 @@ void check_key_query(const char* option, const char* text, const RowShape& shape
 
 // Finds a function by its stored name; InvalidOid if there is none any more, or it does not fit.
 Oid find_row_loader(const char* name, const RowShape& shape, bool takes_keys);
-
-// One row, as the cache's owner, in memory that goes with the query: what must last is to be
-// copied.
-using RowConsumer = void (*)(const Datum* key, const bool* nulls, Datum value, bool is_null,
-                             void* context);
-
-// Runs a query once and hands over each row, at most `limit` (0: all). `what` names it in errors.
-// Returns the microseconds that it took. The query's own errors pass unchanged; ERROR 42P13 if its
-// rows are of another shape.
-uint64 run_rows(const Definition* definition, const char* what, const char* sql, int arguments,
-                const Oid* types, const Datum* values, bool with_value, uint64 limit,
-                RowConsumer consume, void* context);
 
 // "public.load_totals(integer[])", for messages and queries.
 char* row_loader_call(const Definition* definition, const char* name, bool takes_keys);

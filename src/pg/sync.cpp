@@ -1,17 +1,14 @@
 #include "pg/sync.hpp"
 
-#include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
+#include "pg/entries.hpp"
 #include "pg/fill.hpp"
 #include "pg/load_many.hpp"
-#include "pg/rights.hpp"
-#include "pg/row_loaders.hpp"
+#include "pg/run_rows.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
-#include "pg/views.hpp"
 
 extern "C" {
-#include "funcapi.h"
 #include "utils/hsearch.h"
 #include "utils/snapmgr.h"
 }
@@ -138,19 +135,10 @@ bool gone(const AllRows& rows, const core::EntryInfo& e, const uint8* key,
 void remove_others(const Definition* d, const AllRows& rows, const core::Snapshot& snapshot,
                    SyncCounts* counts) {
     const core::Millis started = transaction_start_ms();
-    for (uint32 p = 0; p < core::kPartitions; ++p) {
-        CHECK_FOR_INTERRUPTS();
-        const EntryListing listing = list_entries(p);
-        const uint8* key = listing.keys;
-        for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
-            CHECK_FOR_INTERRUPTS();
-            const core::EntryInfo& e = listing.entries[i];
-            if (e.cache != d->index || !gone(rows, e, key, snapshot, started)) continue;
-            if (store().remove(e.cache, {e.hash, key, e.key_bytes})) ++counts->removed;
-        }
-        pfree(listing.entries);
-        pfree(listing.keys);
-    }
+    for_each_entry(snapshot, [&](const core::EntryInfo& e, const uint8* key) {
+        if (e.cache != d->index || !gone(rows, e, key, snapshot, started)) return;
+        if (store().remove(e.cache, {e.hash, key, e.key_bytes})) ++counts->removed;
+    });
 }
 
 const Definition* definition_to_sync(const Definition* d, const core::Snapshot& snapshot) {
@@ -234,33 +222,6 @@ SyncCounts sync_cache(const Definition* d) {
     MemoryContextDelete(context);
     note_sync(d, counts);
     return counts;
-}
-
-extern "C" {
-PG_FUNCTION_INFO_V1(cache_sync_1_0);
-}
-
-// cache_sync(name text) RETURNS TABLE (added, replaced, removed, unchanged)
-extern "C" Datum cache_sync_1_0(PG_FUNCTION_ARGS) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    const Definition* d = named_cache(fcinfo);
-    require_owner(d);
-    if (d->load_all_name == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("cache \"%s\" has no load_all", d->name),
-                        errhint("Give it a function that returns all its keys and values: "
-                                "cache_alter('%s', '{\"load_all\": \"...\"}').",
-                                d->name)));
-    }
-    const SyncCounts counts = sync_cache(d);
-    Datum values[4] = {Int64GetDatum(static_cast<int64>(counts.added)),
-                       Int64GetDatum(static_cast<int64>(counts.replaced)),
-                       Int64GetDatum(static_cast<int64>(counts.removed)),
-                       Int64GetDatum(static_cast<int64>(counts.unchanged))};
-    bool nulls[4] = {};
-    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
-    PG_RETURN_VOID();
 }
 
 }  // namespace cache_ext::pg

@@ -1,13 +1,13 @@
 // cache_verify: live entries against their loader, under one snapshot.
 #include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
+#include "pg/entries.hpp"
 #include "pg/load.hpp"
 #include "pg/memory.hpp"
 #include "pg/read.hpp"
 #include "pg/rights.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
-#include "pg/views.hpp"
 
 extern "C" {
 #include "common/pg_prng.h"
@@ -25,26 +25,19 @@ struct Sample {
 
 // A uniform sample of the entries of one cache that this snapshot would be served (reservoir
 // sampling, Vitter's algorithm R).
-uint32 take_sample(core::CacheIndex index, Sample* sample, uint32 capacity) {
+uint32 take_sample(core::CacheIndex index, const core::Snapshot& snapshot, Sample* sample,
+                   uint32 capacity) {
     uint64 seen = 0;
-    for (uint32 p = 0; p < core::kPartitions; ++p) {
-        CHECK_FOR_INTERRUPTS();
-        const EntryListing listing = list_entries(p);
-        const uint8* key = listing.keys;
-        for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
-            const core::EntryInfo& e = listing.entries[i];
-            if (e.cache != index || e.result != core::LookupResult::kHit) continue;
-            const uint64 place =
-                seen < capacity ? seen : pg_prng_uint64_range(&pg_global_prng_state, 0, seen);
-            ++seen;
-            if (place >= capacity) continue;
-            auto* copy = static_cast<uint8*>(palloc(std::max<uint32>(1, e.key_bytes)));
-            memcpy(copy, key, e.key_bytes);
-            sample[place] = {copy, e.key_bytes};
-        }
-        pfree(listing.entries);
-        pfree(listing.keys);
-    }
+    for_each_entry(snapshot, [&](const core::EntryInfo& e, const uint8* key) {
+        if (e.cache != index || e.result != core::LookupResult::kHit) return;
+        const uint64 place =
+            seen < capacity ? seen : pg_prng_uint64_range(&pg_global_prng_state, 0, seen);
+        ++seen;
+        if (place >= capacity) return;
+        auto* copy = static_cast<uint8*>(palloc(std::max<uint32>(1, e.key_bytes)));
+        memcpy(copy, key, e.key_bytes);
+        sample[place] = {copy, e.key_bytes};
+    });
     return static_cast<uint32>(std::min<uint64>(seen, capacity));
 }
 
@@ -94,7 +87,7 @@ extern "C" Datum cache_verify_1_0(PG_FUNCTION_ARGS) {
     if (may_serve) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         auto* sample = make_array<Sample>(static_cast<size_t>(size));
-        const uint32 n = take_sample(index, sample, static_cast<uint32>(size));
+        const uint32 n = take_sample(index, snapshot, sample, static_cast<uint32>(size));
         MemoryContext scratch =
             AllocSetContextCreate(CurrentMemoryContext, "cache_ext verify", ALLOCSET_DEFAULT_SIZES);
         for (uint32 i = 0; i < n; ++i) {

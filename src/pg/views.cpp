@@ -1,5 +1,5 @@
-// Behind the views: cache_stat, cache_entries, cache_explain, cache_stat_reset.
-#include "pg/views.hpp"
+// Behind the views cache_stat, cache_bypass_stat and cache_entries; cache_stat_reset.
+#include "pg/entries.hpp"
 
 #include "pg/arguments.hpp"
 #include "pg/changes.hpp"
@@ -61,39 +61,27 @@ const Definition* definition_by_index(core::CacheIndex index) {
     return nullptr;
 }
 
+void put_entry(const ReturnSetInfo* set, const core::EntryInfo& e, const uint8* key) {
+    const Definition* d = definition_by_index(e.cache);
+    if (d == nullptr || d->broken || !may_see(d)) return;
+    Datum values[8] = {};
+    bool nulls[8] = {};
+    values[0] = CStringGetTextDatum(d->name);
+    const char* text = key_text(key, d->columns, d->key_types);
+    nulls[1] = text == nullptr;
+    if (!nulls[1]) values[1] = CStringGetTextDatum(text);
+    values[2] = Int64GetDatum(e.gross_bytes);
+    values[3] = Int64GetDatum(e.hits);
+    values[4] = TimestampTzGetDatum(from_millis(e.calculated_at));
+    nulls[5] = e.expires_at == core::kNever;
+    values[5] = TimestampTzGetDatum(from_millis(e.expires_at));
+    values[6] = CStringGetTextDatum(state_text(e.result));
+    nulls[7] = nulls[5];
+    if (!nulls[7]) values[7] = interval_of(e.expires_at - e.calculated_at);
+    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+}
+
 }  // namespace
-
-void find_control_blocks() {
-    for (int i = 0; i < definition_count(); ++i) {
-        auto* d = const_cast<Definition*>(definition_at(i));
-        if (d->index == core::kNoCache || !store().is(d->index, d->id)) {
-            d->index = store().find(MyDatabaseId, d->id);
-            // Without the limits that control_block() sets: nobody has used it here yet.
-            if (d->index != core::kNoCache) control_block(d);
-        }
-    }
-}
-
-EntryListing list_entries(uint32 p) {
-    const Snapshot active = GetActiveSnapshot();
-    const core::Snapshot snapshot = to_core(active);
-    uint32 capacity = 1024, key_room = 64 * 1024;
-    for (;;) {
-        EntryListing listing;
-        listing.entries = static_cast<core::EntryInfo*>(
-            MemoryContextAllocHuge(CurrentMemoryContext, capacity * sizeof(core::EntryInfo)));
-        listing.keys = static_cast<uint8*>(MemoryContextAllocHuge(CurrentMemoryContext, key_room));
-        uint32 needed;
-        listing.count =
-            store().list(p, snapshot, listing.entries, capacity, listing.keys, key_room, &needed);
-        if (listing.count <= capacity && needed <= key_room) return listing;
-        // More may arrive before the next attempt.
-        capacity = std::max(capacity, listing.count + listing.count / 4);
-        key_room = std::max(key_room, needed + needed / 4);
-        pfree(listing.entries);
-        pfree(listing.keys);
-    }
-}
 
 extern "C" {
 PG_FUNCTION_INFO_V1(cache_stat_rows_1_0);
@@ -185,35 +173,13 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
     if (!shared_ready() || definition_count() == 0) PG_RETURN_VOID();
     find_control_blocks();
     MemoryContext scratch =
-        AllocSetContextCreate(CurrentMemoryContext, "cache_ext entries", ALLOCSET_DEFAULT_SIZES);
-    for (uint32 p = 0; p < core::kPartitions; ++p) {
+        AllocSetContextCreate(CurrentMemoryContext, "cache_ext entry", ALLOCSET_DEFAULT_SIZES);
+    for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* key) {
         MemoryContext old = MemoryContextSwitchTo(scratch);
-        const EntryListing listing = list_entries(p);
-        const uint8* key = listing.keys;
-        for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
-            CHECK_FOR_INTERRUPTS();
-            const core::EntryInfo& e = listing.entries[i];
-            const Definition* d = definition_by_index(e.cache);
-            if (d == nullptr || d->broken || !may_see(d)) continue;
-            Datum values[8] = {};
-            bool nulls[8] = {};
-            values[0] = CStringGetTextDatum(d->name);
-            const char* text = key_text(key, d->columns, d->key_types);
-            nulls[1] = text == nullptr;
-            if (!nulls[1]) values[1] = CStringGetTextDatum(text);
-            values[2] = Int64GetDatum(e.gross_bytes);
-            values[3] = Int64GetDatum(e.hits);
-            values[4] = TimestampTzGetDatum(from_millis(e.calculated_at));
-            nulls[5] = e.expires_at == core::kNever;
-            values[5] = TimestampTzGetDatum(from_millis(e.expires_at));
-            values[6] = CStringGetTextDatum(state_text(e.result));
-            nulls[7] = nulls[5];
-            if (!nulls[7]) values[7] = interval_of(e.expires_at - e.calculated_at);
-            tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
-        }
+        put_entry(set, e, key);
         MemoryContextSwitchTo(old);
         MemoryContextReset(scratch);
-    }
+    });
     PG_RETURN_VOID();
 }
 

@@ -1,22 +1,16 @@
 #include "pg/warm.hpp"
 
-#include "pg/arguments.hpp"
+#include "pg/entries.hpp"
 #include "pg/fill.hpp"
 #include "pg/hot_keys.hpp"
 #include "pg/load_many.hpp"
-#include "pg/loading_state.hpp"
 #include "pg/memory.hpp"
-#include "pg/rights.hpp"
-#include "pg/row_loaders.hpp"
+#include "pg/run_rows.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
-#include "pg/views.hpp"
 
 extern "C" {
-#include "pgstat.h"
-#include "tcop/tcopprot.h"
-#include "utils/backend_status.h"
 #include "utils/snapmgr.h"
 }
 
@@ -161,20 +155,11 @@ WarmKeys collect_warm_keys(const Definition* d, uint64 max_keys, MemoryContext p
 WarmKeys collect_invalidated_keys(const Definition* d, MemoryContext parent) {
     WarmKeys keys = new_keys(parent);
     if (control_block(d) == core::kNoCache) return keys;
-    for (uint32 p = 0; p < core::kPartitions; ++p) {
-        CHECK_FOR_INTERRUPTS();
-        const EntryListing listing = list_entries(p);
-        const uint8* key = listing.keys;
-        for (uint32 i = 0; i < listing.count; key += listing.entries[i++].key_bytes) {
-            const core::EntryInfo& e = listing.entries[i];
-            if (e.cache == d->index && e.hits > 0 &&
-                e.result == core::LookupResult::kContradicted) {
-                add_key(&keys, key, e.key_bytes);
-            }
+    for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* key) {
+        if (e.cache == d->index && e.hits > 0 && e.result == core::LookupResult::kContradicted) {
+            add_key(&keys, key, e.key_bytes);
         }
-        pfree(listing.entries);
-        pfree(listing.keys);
-    }
+    });
     return keys;
 }
 
@@ -207,76 +192,6 @@ bool warm_batch(const Definition* definition, const WarmKeys& keys, WarmProgress
     const uint64 most = limit != 0 ? limit : store().stats().arena.capacity;
     progress->full = progress->bytes >= most;
     return progress->next < keys.count && !progress->full && !progress->blocked;
-}
-
-namespace {
-
-// The statement's text with what has been done so far in front.
-void report_progress(const WarmKeys& keys, const WarmProgress& progress) {
-    pgstat_report_activity(STATE_RUNNING,
-                           psprintf("/* %u of %u keys */ %s", progress.next, keys.count,
-                                    debug_query_string != nullptr ? debug_query_string : ""));
-}
-
-uint64 warm_now(const Definition* d, uint64 max_keys) {
-    WarmKeys keys = collect_warm_keys(d, max_keys, CurrentMemoryContext);
-    if (keys.count == 0 && d->warm_keys == nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("no keys are known to warm cache \"%s\" with", d->name),
-                 errhint("Give it a query that lists them: cache_alter('%s', '{\"warm_keys\": "
-                         "\"SELECT ...\"}'). Keys that are read are learnt every "
-                         "cache_ext.learn_interval.",
-                         d->name)));
-    }
-    WarmProgress progress = {};
-    report_progress(keys, progress);
-    while (warm_batch(d, keys, &progress)) {
-        CHECK_FOR_INTERRUPTS();
-        report_progress(keys, progress);
-    }
-    pgstat_report_activity(STATE_RUNNING, debug_query_string);
-    if (progress.blocked) {
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("cache \"%s\" is just being changed", d->name), errhint("Try again.")));
-    }
-    return progress.loaded;
-}
-
-}  // namespace
-
-extern "C" {
-PG_FUNCTION_INFO_V1(cache_warm_1_0);
-}
-
-// cache_warm(name text, max_keys int) RETURNS bigint: the number of values loaded.
-extern "C" Datum cache_warm_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = named_cache(fcinfo);
-    require_owner(d);
-    if (d->loader_name == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("cache \"%s\" has no loader", d->name),
-                        errhint("Put values with cache_put_%s.", d->name)));
-    }
-    const int64 max_keys = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
-    if (!PG_ARGISNULL(1) && max_keys <= 0) {
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_keys must be positive"),
-                 errhint("Give NULL for all keys that the cache has room for.")));
-    }
-    require_publishing(d, "cache_warm");
-    uint64 loaded = 0;
-    PG_TRY();
-    { loaded = warm_now(d, static_cast<uint64>(max_keys)); }
-    PG_CATCH();
-    {
-        note_warm_error(d, 0);
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
-    note_warm(d, loaded);
-    PG_RETURN_INT64(static_cast<int64>(loaded));
 }
 
 }  // namespace cache_ext::pg
