@@ -27,7 +27,6 @@ using core::Counter;
 
 constexpr int kNamedCaches = 5;
 constexpr int kCriticalAge = 10;  // times the threshold
-// A worker that could not be started is tried again much sooner than that.
 
 double percent(uint64 part, uint64 whole) {
     return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);

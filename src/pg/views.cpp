@@ -1,12 +1,10 @@
 // Behind the views cache_stat, cache_bypass_stat and cache_entries; cache_stat_reset.
-#include "pg/entries.hpp"
-
-#include "pg/arguments.hpp"
-#include "pg/changes.hpp"
 #include "pg/bypass.hpp"
+#include "pg/entries.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/rights.hpp"
 #include "pg/shared.hpp"
+#include "pg/snapshots.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
