@@ -12,6 +12,7 @@ namespace {
 Step made(const Choice& choice, Random& random) {
     Step step = choice.make(random);
     step.kind = choice.kind;
+    step.group = choice.group;
     return step;
 }
 
@@ -128,7 +129,7 @@ Step Planner::read(Group group) {
 
 Plan Planner::next() {
     const int n = random_.below(1000);
-    const int definitions = tour_ > 0 || only_catalogs_ ? 20 : 4;
+    const int definitions = tour_ > 0 ? 20 : only_catalogs_ ? 10 : 4;
     const int besides = only_catalogs_ ? 5 : 1;
     if (n < definitions && !definitions_.empty()) return defining();
     if (n >= 20 && n < 20 + besides && on(Kind::kBeside) && on(Group::kFresh)) return beside();
@@ -293,13 +294,33 @@ Plan Planner::defining() {
         "SET LOCAL lock_timeout = '" + std::string(random_.chance(250) ? "400" : "40") + "ms'";
     plan.steps.push_back(timeout);
     add_definition(&plan.steps);
+    look_after(plan.steps.back(), &plan);
     if (random_.chance(300)) plan.steps.push_back(read());
     if (random_.chance(300) && !changes_.empty()) plan.steps.push_back(change());
     const int end = random_.below(100);
     if (end < 15 && on(Kind::kRollback)) plan.end = Plan::End::kRollback;
     if (end >= 85 && on(Kind::kPrepared)) plan.end = Plan::End::kPrepare;
     plan.prepared_for_ms = random_.below(20);
+    // It may hold locks as long as it is prepared.
+    if (plan.end == Plan::End::kPrepare) plan.after.clear();
     return plan;
+}
+
+// What it may have left unnoticed shows in a change of a row between two reads.
+void Planner::look_after(const Step& definition, Plan* plan) {
+    if (!definition.group || !decided_by_catalogs(*definition.group) || random_.chance(300)) return;
+    const Group group = *definition.group;
+    plan->after.push_back(read(group));
+    for (int i = 0; i < 2; ++i) plan->after.push_back(change(group));
+    for (int i = 0; i < 3; ++i) plan->after.push_back(read(group));
+}
+
+Step Planner::change(Group group) {
+    std::vector<Choice> list;
+    for (const Choice& c : changes_) {
+        if (c.group == group) list.push_back(c);
+    }
+    return pick(list);
 }
 
 // One; or one in a savepoint, that is kept or taken back, and then perhaps another.

@@ -38,6 +38,7 @@ struct Step {
     bool may_fail = false;        // and what follows is done all the same
     Effect effect = Effect::kNone;
     std::optional<Kind> kind;  // counted once it is done
+    std::optional<Group> group;
 };
 
 struct Plan {
@@ -86,6 +87,7 @@ class Planner {
     void choose(std::span<const Choice> from, std::vector<Choice>* list) const;
     Step pick(const std::vector<Choice>& list);
     Step change() { return pick(changes_); }
+    Step change(Group group);
 
     Plan reading();
     Plan writing();
@@ -94,6 +96,7 @@ class Planner {
     Step definition();
     Plan defining();
     void add_definition(std::vector<Step>* steps);
+    void look_after(const Step& definition, Plan* plan);
     Plan beside();
     Plan detaching();
     void add_changes(std::vector<Step>* steps, int depth);

@@ -168,13 +168,13 @@ std::string depend_again(const std::string& table) {
 // Without the dependency, which somebody declares again later, all reads are bypasses.
 Step swap_tables(Random& r) {
     std::string text = swap_names("TABLE", "", "twin_a", "twin_b");
-    if (r.chance(400)) text += "; " + depend_again("twin_a");
+    if (r.chance(300)) text += "; " + depend_again("twin_a");
     if (r.chance(300)) text += "; " + change_of(r, "twin_a");
     return sql(text);
 }
 Step swap_schemas(Random& r) {
     std::string text = swap_names("SCHEMA", "", "history_near", "history_far");
-    if (r.chance(400)) text += "; " + depend_again("history_near.dot");
+    if (r.chance(300)) text += "; " + depend_again("history_near.dot");
     return sql(text);
 }
 Step swap_column(Random& r) {
@@ -234,14 +234,14 @@ constexpr Choice kDefinitions[] = {
     {Kind::kMember, Group::kRight, 2, keeper_member, kLight},
     {Kind::kMember, Group::kRole, 1, clerk_member, kLight},
     {Kind::kRoleName, Group::kRole, 2, role_name, kLight},
-    {Kind::kSetting, Group::kRole, 3, setting, kLight},
+    {Kind::kSetting, Group::kRole, 5, setting, kLight},
     {Kind::kPolicy, Group::kRole, 3, policy},
     {Kind::kRowSecurity, Group::kRole, 2, row_security},
     {Kind::kSwapTable, Group::kSwap, 3, swap_tables},
     {Kind::kSwapTable, Group::kFresh, 2, swap_leaves},
     {Kind::kSwapSchema, Group::kSwap, 2, swap_schemas},
     {Kind::kSwapColumn, Group::kSwap, 2, swap_column},
-    {Kind::kMend, Group::kSwap, 9, mend},
+    {Kind::kMend, Group::kSwap, 6, mend},
     {Kind::kRedeclare, Group::kFresh, 5, redeclare},
     {Kind::kAlterCache, Group::kFresh, 2, alter_cache},
     {Kind::kMeaning, Group::kFresh, 3, fresh_meaning, kLight},

@@ -126,6 +126,8 @@ Verdict run(const Config& config, bool quiet) {
     int life;
     auto admin = run.connect(&life);
     make_schema(admin.get());
+    // That may have taken its time.
+    const double last = run.history.now() + config.seconds;
 
     std::vector<std::thread> threads;
     for (int i = 0; i < config.sessions; ++i) threads.emplace_back(run_session, &run, i);
@@ -136,12 +138,12 @@ Verdict run(const Config& config, bool quiet) {
     const bool orphans = config.kinds[static_cast<std::size_t>(Kind::kOrphan)];
     const double length = std::clamp(config.seconds / 4, 1.0, 15.0);
     Share before = counted(admin.get());
-    for (int phase = 0; !run.stop && run.history.now() < config.seconds; ++phase) {
+    for (int phase = 0; !run.stop && run.history.now() < last; ++phase) {
         const bool long_writer = long_writers && phase % 2 == 1;
         const bool orphan = orphans && phase % 4 >= 2;
         try {
             Burden burden(&run, long_writer, orphan, phase);
-            const double end = std::min(config.seconds, run.history.now() + length);
+            const double end = std::min(last, run.history.now() + length);
             const std::string name = phase_name(long_writer, orphan);
             const auto add = [&](const Share& after) {
                 auto it = std::find_if(verdict.phases.begin(), verdict.phases.end(),
