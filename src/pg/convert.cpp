@@ -93,10 +93,8 @@ Datum from_jsonb(Oid type, Datum json, bool* is_null) {
 Datum to_jsonb_value(const Definition* d, Datum value) {
     if (d->value_type == JSONBOID) return value;
     if (is_builtin(d->value_type)) return to_jsonb(d->value_type, value);
-    OwnerScope scope;
-    enter_owner(d, &scope);
-    const Datum json = to_jsonb(d->value_type, value);
-    leave_owner(scope);
+    Datum json;
+    as_owner_of(d, [&] { json = to_jsonb(d->value_type, value); });
     return json;
 }
 
@@ -104,10 +102,8 @@ Datum from_jsonb_value(const Definition* d, Datum json, bool* is_null) {
     *is_null = false;
     if (d->value_type == JSONBOID) return json;
     if (is_builtin(d->value_type)) return from_jsonb(d->value_type, json, is_null);
-    OwnerScope scope;
-    enter_owner(d, &scope);
-    const Datum value = from_jsonb(d->value_type, json, is_null);
-    leave_owner(scope);
+    Datum value;
+    as_owner_of(d, [&] { value = from_jsonb(d->value_type, json, is_null); });
     return value;
 }
 

@@ -1,7 +1,7 @@
 #include "pg/environment.hpp"
 
+#include "pg/hidden_portals.hpp"
 #include "pg/loader_limits.hpp"
-#include "pg/run_queries.hpp"
 #include "pg/rights.hpp"
 #include "pg/session_settings.hpp"
 #include "pg/shown_settings.hpp"
@@ -47,10 +47,12 @@ bool made_by_session(int code) {
         case ERRCODE_TO_CATEGORY(ERRCODE_CONFIG_FILE_ERROR):
         case ERRCODE_TO_CATEGORY(ERRCODE_FDW_ERROR):
         case ERRCODE_TO_CATEGORY(ERRCODE_INTERNAL_ERROR):
+        case ERRCODE_TO_CATEGORY(ERRCODE_INVALID_CURSOR_STATE):
             return true;
         default:
-            // How deep the stack is depends on who calls, and on max_stack_depth.
-            return code == ERRCODE_STATEMENT_TOO_COMPLEX;
+            // How deep the stack is depends on who calls, and on max_stack_depth. Which names of
+            // cursors are taken, on what the session has open.
+            return code == ERRCODE_STATEMENT_TOO_COMPLEX || code == ERRCODE_DUPLICATE_CURSOR;
     }
 }
 
@@ -67,9 +69,7 @@ void push_run(const Definition* d, int nest) {
                                                  : repalloc(runs, size));
         capacity = more;
     }
-    static uint64 entered = 0;
     Run& run = runs[depth++];
-    run.number = ++entered;
     run.owner = d->owner;
     run.nest = nest;
     run.level = GetCurrentTransactionNestLevel();
@@ -87,6 +87,16 @@ void mark_run(Bypass reason) {
         if (kMarks[i] == reason) ++marks[i];
     }
 }
+
+namespace {
+
+// Such a run. It links itself into error_context_stack, so it stays where it was entered.
+struct OwnerScope {
+    Oid user;
+    int security;
+    int nest;
+    ErrorContextCallback errors;
+};
 
 void enter_owner(const Definition* d, OwnerScope* scope) {
     require_accessor(d);  // without it there is no owner to run as
@@ -121,6 +131,23 @@ Bypass leave_owner(const OwnerScope& scope) {
     return Bypass::kCount;
 }
 
+}  // namespace
+
+Bypass as_owner_of(const Definition* d, void (*work)(void*), void* argument) {
+    OwnerScope scope;
+    enter_owner(d, &scope);
+    const HiddenPortals hidden = hide_portals();
+    PG_TRY();
+    {
+        work(argument);
+        drop_new_portals();
+    }
+    PG_FINALLY();
+    { show_portals(hidden); }
+    PG_END_TRY();
+    return leave_owner(scope);
+}
+
 bool inside_loader() {
     Oid user;
     int security;
@@ -147,7 +174,6 @@ void install_environment() {
     install_shown_settings();
     install_temporary_hooks();
     install_loader_limits();
-    install_run_queries();
 }
 
 }  // namespace cache_ext::pg

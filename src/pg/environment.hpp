@@ -2,35 +2,33 @@
 //
 // As the owner, read-only, and in an environment that is the same whoever reads: the settings that
 // were pinned when the cache was declared, everything else as a new session of the owner in this
-// database has it, no temporary objects. What that code sets is undone when it ends.
+// database has it, no temporary objects, no cursors of the session's. What that code sets is undone
+// when it ends, and what it has opened is closed.
 #pragma once
 
 #include "pg/definitions.hpp"
 
 namespace cache_ext::pg {
 
-// Such a run. It links itself into error_context_stack, so it stays where it was entered. An error
-// between enter and leave needs no care: (sub)transaction abort restores what has to be.
-struct OwnerScope {
-    Oid user;
-    int security;
-    int nest;
-    ErrorContextCallback errors;
-};
-void enter_owner(const Definition* definition, OwnerScope* scope);
-// Why what was computed in there holds for this session only; kCount: it holds for all.
-core::Bypass leave_owner(const OwnerScope& scope);
+// Runs `work` so, once. What it raises passes through: (sub)transaction abort restores what has to
+// be. Returns why what was computed holds for this session only; kCount: it holds for all.
+core::Bypass as_owner_of(const Definition* definition, void (*work)(void*), void* argument);
+// The same for a lambda; as for all code that may raise an error, nothing in it has a destructor.
+template <class Work>
+core::Bypass as_owner_of(const Definition* definition, Work work) {
+    return as_owner_of(
+        definition, [](void* w) { (*static_cast<Work*>(w))(); }, &work);
+}
 
-// Does such a scope surround us, whether what is loaded there will be published or not?
+// Does such a run surround us, whether what is loaded there will be published or not?
 bool inside_loader();
-// ERROR 25006 in such a scope: `what` writes, and a loader only reads.
+// ERROR 25006 in such a run: `what` writes, and a loader only reads.
 void forbid_in_loader(const char* what);
 
 // --- for the parts of the environment ---
 
 // The innermost run.
 struct Run {
-    uint64 number;  // of the runs of this session, from 1 on
     Oid owner;
     int nest;   // level of the settings made in it, and for it
     int level;  // of the transaction

@@ -110,20 +110,19 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
     Loaded loaded;
     if (skip) return loaded;  // as the executor does
 
-    OwnerScope scope;
-    enter_owner(d, &scope);
-    instr_time start, end;
-    INSTR_TIME_SET_CURRENT(start);
-    loaded.value = FunctionCallInvoke(call);
-    INSTR_TIME_SET_CURRENT(end);
-    INSTR_TIME_SUBTRACT(end, start);
-    loaded.load_us =
-        static_cast<uint32>(std::min<uint64>(UINT32_MAX, INSTR_TIME_GET_MICROSEC(end)));
-    loaded.is_null = call->isnull;
-    if (!loaded.is_null && d->value_length == -1) {
-        loaded.value = PointerGetDatum(PG_DETOAST_DATUM(loaded.value));
-    }
-    loaded.here_only = spoil_load(leave_owner(scope));
+    loaded.here_only = spoil_load(as_owner_of(d, [&] {
+        instr_time start, end;
+        INSTR_TIME_SET_CURRENT(start);
+        loaded.value = FunctionCallInvoke(call);
+        INSTR_TIME_SET_CURRENT(end);
+        INSTR_TIME_SUBTRACT(end, start);
+        loaded.load_us =
+            static_cast<uint32>(std::min<uint64>(UINT32_MAX, INSTR_TIME_GET_MICROSEC(end)));
+        loaded.is_null = call->isnull;
+        if (!loaded.is_null && d->value_length == -1) {
+            loaded.value = PointerGetDatum(PG_DETOAST_DATUM(loaded.value));
+        }
+    }));
     return loaded;
 }
 

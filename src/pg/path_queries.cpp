@@ -284,10 +284,8 @@ List* returned_keys(const Query* query, Oid relation) {
 SPIPlanPtr prepare_key_query(const Definition* d, Oid relation, const char* text) {
     Oid row_type = get_rel_type_id(relation);
     // As it will run: what names mean, and which policies apply, is the owner's.
-    OwnerScope scope;
-    enter_owner(d, &scope);
-    SPIPlanPtr plan = prepare_spi(text, 1, &row_type);
-    leave_owner(scope);
+    SPIPlanPtr plan;
+    as_owner_of(d, [&] { plan = prepare_spi(text, 1, &row_type); });
     return plan;
 }
 

@@ -320,17 +320,10 @@ void remember_key(const Definition* d, Path* p) {
     }
 }
 
-// Looks up the keys of every row. ERROR for any trouble: the caller widens.
-void look_up(void* argument) {
-    auto* p = static_cast<Path*>(argument);
-    const Dependency* dep = dependency_of(*p);
-    if (dep == nullptr) elog(ERROR, "the declaration has changed");
-    const Definition* d = dep->definition;
-    connect_spi();
-    OwnerScope scope;
-    enter_owner(d, &scope);
+// Looks up the keys of every row, as the cache's owner.
+void look_up_rows(Path* p, const Dependency& dep) {
     lock_known_tables(*p);
-    SPIPlanPtr plan = prepare(*p, *dep);
+    SPIPlanPtr plan = prepare(*p, dep);
     lock_planned_tables(plan);
     TupleDesc desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(p->declared), -1);
     for (int i = 0; i < p->count && !p->whole; ++i) {
@@ -341,11 +334,19 @@ void look_up(void* argument) {
         // A row that exists and reaches no key now may reach one once a concurrent transaction has
         // committed, unless that has to announce itself. One that has gone reaches none any more,
         // or its path went with it, and that has a trigger of its own.
-        if (SPI_processed == 0 && p->rows[i].is_new && !dep->inserts) p->whole = true;
-        remember_key(d, p);
+        if (SPI_processed == 0 && p->rows[i].is_new && !dep.inserts) p->whole = true;
+        remember_key(dep.definition, p);
         SPI_freetuptable(SPI_tuptable);
     }
-    if (leave_owner(scope) != core::Bypass::kCount) {
+}
+
+// ERROR for any trouble: the caller widens.
+void look_up(void* argument) {
+    auto* p = static_cast<Path*>(argument);
+    const Dependency* dep = dependency_of(*p);
+    if (dep == nullptr) elog(ERROR, "the declaration has changed");
+    connect_spi();
+    if (as_owner_of(dep->definition, [&] { look_up_rows(p, *dep); }) != core::Bypass::kCount) {
         elog(ERROR, "the key query depends on the session");
     }
     SPI_finish();

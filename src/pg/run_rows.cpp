@@ -40,6 +40,26 @@ bool receive_row(TupleTableSlot* slot, DestReceiver* self) {
 
 void nothing(DestReceiver*) {}
 
+// Runs the query into the receiver. Returns how long it took, in microseconds.
+uint64 run_query(const char* what, const char* sql, ParamListInfo parameters, const Oid* types,
+                 uint64 limit, DestReceiver* receiver) {
+    connect_spi();
+    instr_time start, end;
+    INSTR_TIME_SET_CURRENT(start);
+    SPIPlanPtr plan = prepare_spi(sql, parameters->numParams, types);
+    SPIExecuteOptions options = {};
+    options.params = parameters;
+    options.read_only = true;  // under the active snapshot
+    options.tcount = limit;
+    options.dest = receiver;
+    const int result = SPI_execute_plan_extended(plan, &options);
+    if (result != SPI_OK_SELECT) elog(ERROR, "%s: %s", what, SPI_result_code_string(result));
+    INSTR_TIME_SET_CURRENT(end);
+    INSTR_TIME_SUBTRACT(end, start);
+    SPI_finish();
+    return INSTR_TIME_GET_MICROSEC(end);
+}
+
 }  // namespace
 
 uint64 run_rows(const Definition* d, const char* what, const char* sql, int arguments,
@@ -56,29 +76,14 @@ uint64 run_rows(const Definition* d, const char* what, const char* sql, int argu
     r.what = what;
     r.consume = consume;
     r.context = context;
-
-    OwnerScope scope;
-    enter_owner(d, &scope);
-    connect_spi();
-    instr_time start, end;
-    INSTR_TIME_SET_CURRENT(start);
-    SPIPlanPtr plan = prepare_spi(sql, arguments, types);
     ParamListInfo parameters = makeParamList(arguments);
     for (int i = 0; i < arguments; ++i) {
         parameters->params[i] = {values[i], false, PARAM_FLAG_CONST, types[i]};
     }
-    SPIExecuteOptions options = {};
-    options.params = parameters;
-    options.read_only = true;  // under the active snapshot
-    options.tcount = limit;
-    options.dest = &r.receiver;
-    const int result = SPI_execute_plan_extended(plan, &options);
-    if (result != SPI_OK_SELECT) elog(ERROR, "%s: %s", what, SPI_result_code_string(result));
-    INSTR_TIME_SET_CURRENT(end);
-    INSTR_TIME_SUBTRACT(end, start);
-    SPI_finish();
-    spoil_load(leave_owner(scope));
-    return INSTR_TIME_GET_MICROSEC(end);
+    uint64 took;
+    spoil_load(as_owner_of(
+        d, [&] { took = run_query(what, sql, parameters, types, limit, &r.receiver); }));
+    return took;
 }
 
 }  // namespace cache_ext::pg

@@ -232,7 +232,7 @@ BEGIN
     RETURN i + COALESCE(found, 0);
 END $$;
 SELECT cache_create('few_outer', 'few_outer(int)');
--- The first row has both loaded; the second one cannot be read inside a load: the cursor is not the loader's.
+-- The first row has both loaded; the second one cannot be read inside a load, which does not see the cursor.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 DECLARE reader CURSOR FOR SELECT value FROM cache_get_many_few('{1,2}');
 FETCH reader;
