@@ -4,6 +4,7 @@
 #include "pg/ddl.hpp"
 #include "pg/definition_rows.hpp"
 #include "pg/leftovers.hpp"
+#include "pg/reserved_names.hpp"
 #include "pg/trusted_functions.hpp"
 
 extern "C" {
@@ -115,6 +116,7 @@ void create_function(const char* name, const char* signature, const char* types,
     run_sql(psprintf("REVOKE ALL ON FUNCTION %s%s FROM PUBLIC", in_extension(name), types));
     const Datum oid = DirectFunctionCall1(
         regprocedurein, CStringGetDatum(psprintf("%s%s", in_extension(name), types)));
+    require_only_one(DatumGetObjectId(oid));
     depend_on_extension(ProcedureRelationId, DatumGetObjectId(oid));
 }
 

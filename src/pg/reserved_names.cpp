@@ -6,20 +6,20 @@
 #include "pg/reserved_names.hpp"
 
 #include "pg/definition_rows.hpp"
+#include "pg/rivals.hpp"
 #include "pg/trusted_functions.hpp"
 
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/dependency.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "utils/acl.h"
-#include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -89,19 +89,6 @@ bool was_called_so(const NewName& n) {
     return before.schema == n.schema && strcmp(before.name, n.name) == 0;
 }
 
-// Is there a member of the extension of that name in its schema?
-bool is_ours(const NewName& n) {
-    CatCList* list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(n.name));
-    bool ours = false;
-    for (int i = 0; !ours && i < list->n_members; ++i) {
-        auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple));
-        ours = (n.is_type || proc->oid != n.oid) && proc->pronamespace == n.schema &&
-               getExtensionOfObject(ProcedureRelationId, proc->oid) == extension_oid();
-    }
-    ReleaseSysCacheList(list);
-    return ours;
-}
-
 // The cache that has a function of that name; nullptr: none.
 const Definition* cache_of(const char* name) {
     for (const char* prefix : {"cache_get_many_", "cache_get_", "cache_put_"}) {
@@ -121,35 +108,64 @@ bool is_accessor(const NewName& n, const Definition* d) {
             n.owner == d->declared_owner);
 }
 
-void check(Oid class_id, Oid oid) {
-    NewName n;
-    read_new(class_id, oid, &n);
-    // Nothing of ours is called otherwise, and most names are not.
-    if (strncmp(n.name, "cache_", 6) != 0) return;
-    if (!definitions_ready() || n.schema != extension_schema() || was_called_so(n)) return;
-    const bool ours = is_ours(n);
-    const Definition* d = ours ? nullptr : cache_of(n.name);
-    if (!ours && (d == nullptr || is_accessor(n, d))) return;
+Rivals rivals_of(const NewName& n) {
+    return {n.name, n.schema, n.oid, n.is_type};
+}
+
+void refuse_name(const NewName& n, const char* detail) {
     ereport(ERROR,
             (errcode(ERRCODE_RESERVED_NAME),
              errmsg("function name \"%s\" is reserved in the schema of cache_ext", n.name),
-             ours ? errdetail("It is a function of the extension.")
-                  : errdetail("It belongs to cache \"%s\".", d->name),
+             errdetail_internal("%s", detail),
              n.is_type ? errhint("Give the type another name, or create it in another schema: "
                                  "calls could be taken for a cast to it.")
                        : errhint("Give the function another name, or create it in another "
                                  "schema.")));
 }
 
+void check(Oid class_id, Oid oid) {
+    NewName n;
+    read_new(class_id, oid, &n);
+    // Nothing of ours is called otherwise, and most names are not.
+    if (strncmp(n.name, "cache_", 6) != 0 || was_called_so(n) || IsBinaryUpgrade) return;
+    const Oid extension = extension_in(n.schema);
+    if (!OidIsValid(extension)) return;
+    const bool script = creating_extension && CurrentExtensionObject == extension;
+    if (creating_extension && !script) return;
+    require_no_rival_in_progress(rivals_of(n));
+    if (script) {
+        // What is committed its last part finds, unless by an old snapshot.
+        if (IsolationUsesXactSnapshot()) require_no_rival(rivals_of(n), extension);
+        return;
+    }
+    const Definition* d = definitions_ready() ? cache_of(n.name) : nullptr;
+    if (d != nullptr && is_accessor(n, d)) return;
+    switch (find_rival(rivals_of(n), extension).of) {
+        case RivalOf::kExtension:
+            refuse_name(n, "It is a function of the extension.");
+            break;
+        case RivalOf::kCache:
+            if (d == nullptr) refuse_name(n, "It is a function of a cache.");
+            [[fallthrough]];
+        default:
+            if (d != nullptr) refuse_name(n, psprintf("It belongs to cache \"%s\".", d->name));
+    }
+}
+
 void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
                    void* argument) {
     if (previous_hook != nullptr) previous_hook(access, class_id, object_id, sub_id, argument);
-    if ((class_id != ProcedureRelationId && class_id != TypeRelationId) || creating_extension)
-        return;
+    if (class_id != ProcedureRelationId && class_id != TypeRelationId) return;
     if (access == OAT_POST_CREATE || access == OAT_POST_ALTER) check(class_id, object_id);
 }
 
 }  // namespace
+
+void require_only_one(Oid function) {
+    NewName n;
+    read_new(ProcedureRelationId, function, &n);
+    require_no_rival(rivals_of(n), InvalidOid);
+}
 
 void install_reserved_names() {
     previous_hook = object_access_hook;
