@@ -26,10 +26,10 @@ const std::vector<Role>& roles() {
 // What PostgreSQL itself answers when two change the same catalog row at the same time, or when
 // what was found by name has been dropped meanwhile: it locks no function that it plans a call of.
 bool is_race_of_the_server(const Reply& reply) {
-    for (const char* where : {"heapam.c simple_heap_update", "heapam.c simple_heap_delete",
-                              "heapam.c heap_update", "functioncmds.c RemoveFunctionById",
-                              "funcapi.c internal_get_result_type", "plancat.c add_function_cost",
-                              "clauses.c simplify_function"}) {
+    for (const char* where :
+         {"heapam.c simple_heap_update", "heapam.c simple_heap_delete", "heapam.c heap_update",
+          "functioncmds.c RemoveFunctionById", "funcapi.c internal_get_result_type",
+          "plancat.c add_function_cost", "clauses.c simplify_function"}) {
         if (reply.source == where) return true;
     }
     return false;
