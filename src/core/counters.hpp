@@ -57,11 +57,11 @@ enum class Bypass : std::uint8_t {
     kSessionError,      // a timeout, a cancel or the like came up while the loader ran
     kSessionSetting,    // the loader looked at a setting that only this session has
     kCollation,         // a key argument has a collation of its own
-    kCount
+    kNone               // there is no reason; the last one, so also the number of reasons
 };
 
 inline constexpr std::uint32_t kCounters = static_cast<std::uint32_t>(Counter::kCount);
-inline constexpr std::uint32_t kBypassReasons = static_cast<std::uint32_t>(Bypass::kCount);
+inline constexpr std::uint32_t kBypassReasons = static_cast<std::uint32_t>(Bypass::kNone);
 inline constexpr std::uint32_t kStripes = 8;
 
 // One stripe; all fields atomic, relaxed.

@@ -1,11 +1,11 @@
-// Why a read runs the loader although the cache might have had the value, and what is counted.
+// Why a read runs the loader although the cache might have had the value.
 #pragma once
 
 #include "pg/definitions.hpp"
 
 namespace cache_ext::pg {
 
-// Why a read of this cache by this transaction, now, would not look into the cache; kCount: it
+// Why a read of this cache by this transaction, now, would not look into the cache; kNone: it
 // would.
 core::Bypass bypass_reason(const Definition* definition, const Key& key);
 
@@ -19,16 +19,7 @@ inline bool own_write_below(const Definition* d, const core::EntryTags& tags) {
     return tags.count > static_cast<uint32>(d->mask_count) + 2 && own_write_anywhere();
 }
 
-// Because of a dependency that does not stand any more; kCount: none, as far as it was looked at.
+// Because of a dependency that does not stand any more; kNone: none, as far as it was looked at.
 core::Bypass bypass_for_lapse(const Definition* definition);
-
-// English for the reasons, as cache_explain prints them.
-const char* bypass_text(core::Bypass reason);
-
-// Into the cache's counters, unless cache_ext.track is off; no error and no lock.
-void count(const Definition* definition, core::Counter counter, uint64 n = 1);
-// A value was served that had taken load_us to load.
-void count_hit(const Definition* definition, bool stale, uint32 load_us);
-void count_bypass(const Definition* definition, core::Bypass reason);
 
 }  // namespace cache_ext::pg

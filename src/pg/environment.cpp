@@ -128,7 +128,7 @@ Bypass leave_owner(const OwnerScope& scope) {
     for (size_t i = 0; i < std::size(kMarks); ++i) {
         if (marks[i] != run.marks_before[i]) return kMarks[i];
     }
-    return Bypass::kCount;
+    return Bypass::kNone;
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace cache_ext::pg {
 
 // Runs `work` so, once. What it raises passes through: (sub)transaction abort restores what has to
-// be. Returns why what was computed holds for this session only; kCount: it holds for all.
+// be. Returns why what was computed holds for this session only; kNone: it holds for all.
 core::Bypass as_owner_of(const Definition* definition, void (*work)(void*), void* argument);
 // The same for a lambda; as for all code that may raise an error, nothing in it has a destructor.
 template <class Work>

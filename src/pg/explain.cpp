@@ -1,6 +1,7 @@
 // cache_explain: what a read would do now, and the rule or the writer behind it.
 #include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
+#include "pg/counters.hpp"
 #include "pg/changes.hpp"
 #include "pg/collations.hpp"
 #include "pg/fill.hpp"
@@ -89,15 +90,15 @@ Explanation miss(const Definition* d, const Key& key, const core::Snapshot& snap
         return {"bypass", bypass_text(core::Bypass::kRedefinition), redefines};
     }
     const core::Bypass never = reason_not_to_fill(d);
-    if (never != core::Bypass::kCount) return {"bypass", bypass_text(never), 0};
-    core::Bypass not_published = core::Bypass::kCount;
+    if (never != core::Bypass::kNone) return {"bypass", bypass_text(never), 0};
+    core::Bypass not_published = core::Bypass::kNone;
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
         not_published = core::Bypass::kTransactionWrote;
     } else if (fill.rule == core::Rule::kBlind) {
         not_published = core::Bypass::kUnseenWriters;
         writer = fill.xid;
     }
-    if (not_published != core::Bypass::kCount) {
+    if (not_published != core::Bypass::kNone) {
         reason = psprintf("%s; not to be published: %s", reason, bypass_text(not_published));
     }
     return {"miss", reason, writer};
@@ -184,7 +185,7 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
     Oid collation;
     core::Bypass bypass = has_own_collation(fcinfo, 1, d, &collation) ? core::Bypass::kCollation
                                                                       : bypass_reason(d, key);
-    if (bypass == core::Bypass::kCount && control_block(d) == core::kNoCache) {
+    if (bypass == core::Bypass::kNone && control_block(d) == core::kNoCache) {
         bypass = core::Bypass::kNoControlBlock;
     }
     core::Found found;
@@ -199,7 +200,7 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
         core::EntryTags served;
         found = store().lookup(d->index, key.view, snapshot, nullptr, UINT32_MAX,
                                core::Detail::kInspect, &served, d->stale_ms > 0);
-        if (bypass == core::Bypass::kCount) e = explain(d, key, snapshot, found, tags);
+        if (bypass == core::Bypass::kNone) e = explain(d, key, snapshot, found, tags);
     }
 
     Datum values[8] = {};

@@ -1,6 +1,7 @@
 #include "pg/fill.hpp"
 
 #include "pg/bypass.hpp"
+#include "pg/counters.hpp"
 #include "pg/path_checks.hpp"
 #include "pg/session_settings.hpp"
 #include "pg/settings.hpp"
@@ -58,7 +59,7 @@ Bypass reason_of(core::PublishResult result) {
         case core::PublishResult::kSuperseded:
             break;
     }
-    return Bypass::kCount;
+    return Bypass::kNone;
 }
 
 // now() as the loader saw it: what it computed was right then, so its time to live begins there.
@@ -133,7 +134,7 @@ void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* loa
 }
 
 bool spoil_load(Bypass reason) {
-    if (reason == Bypass::kCount) return false;
+    if (reason == Bypass::kNone) return false;
     if (inside_load()) {
         innermost_load->publishable = false;
         innermost_load->because = reason;
@@ -186,7 +187,7 @@ bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core:
 Bypass reason_not_to_fill(const Definition* d) {
     if (d->loader_volatile) return Bypass::kVolatileLoader;
     const Bypass reason = bypass_for_lapse(d);
-    if (reason == Bypass::kCount && !key_queries_hold(d)) return Bypass::kOutdatedPath;
+    if (reason == Bypass::kNone && !key_queries_hold(d)) return Bypass::kOutdatedPath;
     return reason;
 }
 
@@ -234,7 +235,7 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
     const Definition* fresh = refresh_if_older(d);
     if (fresh == nullptr || control_block(fresh) == core::kNoCache) return nullptr;
     const Bypass reason = reason_not_to_fill(fresh);
-    if (reason == Bypass::kCount) {
+    if (reason == Bypass::kNone) {
         renew_after_ddl(fresh, snapshot);
         return fresh;
     }
@@ -282,7 +283,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
 
     count(d, Counter::kLoadMicros, loaded.load_us);
     const Bypass reason = publish(d, key, loaded, bytes, own, snapshot, result);
-    if (reason == Bypass::kCount) {
+    if (reason == Bypass::kNone) {
         if (!fresh) count(d, Counter::kMisses);
         count(d, Counter::kFills);
         note_load_success(d->id, key.view.hash);

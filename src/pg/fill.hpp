@@ -30,7 +30,7 @@ uint64 current_load();
 inline void spoil_outer() {
     if (inside_load()) innermost_load->publishable = false;
 }
-// What ran for it holds for this session only, unless the reason is kCount. True if so.
+// What ran for it holds for this session only, unless the reason is kNone. True if so.
 bool spoil_load(core::Bypass reason);
 // It depends on these tags, and lives no longer than that.
 void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load);
@@ -49,7 +49,7 @@ inline void check_outer_snapshot(const core::Snapshot& s) {
 // Have all hard writers of the cache that the snapshot sees sent their invalidation messages? If
 // not, *by is one that has not, 0 if that is not known.
 bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core::Xid* by);
-// What keeps all values of the cache, as it is declared, from being published; kCount: nothing.
+// What keeps all values of the cache, as it is declared, from being published; kNone: nothing.
 core::Bypass reason_not_to_fill(const Definition* definition);
 // The definition whose loader may fill the cache under this snapshot, which is the active one;
 // nullptr: load for the reader alone. Counts `reads` bypasses then.

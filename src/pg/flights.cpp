@@ -1,6 +1,6 @@
 #include "pg/flights.hpp"
 
-#include "pg/bypass.hpp"
+#include "pg/counters.hpp"
 #include "pg/load.hpp"
 #include "pg/settings.hpp"
 

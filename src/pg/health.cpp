@@ -1,6 +1,6 @@
 #include "pg/health.hpp"
 
-#include "pg/bypass.hpp"
+#include "pg/counters.hpp"
 #include "pg/definitions.hpp"
 #include "pg/leftovers.hpp"
 #include "pg/memory.hpp"

@@ -1,6 +1,7 @@
 #include "pg/load_many.hpp"
 
 #include "pg/bypass.hpp"
+#include "pg/counters.hpp"
 #include "pg/fill.hpp"
 #include "pg/memory.hpp"
 #include "pg/run_rows.hpp"
@@ -280,10 +281,10 @@ void require_publishing(const Definition* d, const char* what) {
     }
     const Key any = {};
     Bypass reason = bypass_reason(d, any);
-    if (reason == Bypass::kCount && control_block(d) == core::kNoCache) {
+    if (reason == Bypass::kNone && control_block(d) == core::kNoCache) {
         reason = Bypass::kNoControlBlock;
     }
-    if (reason == Bypass::kCount) return;
+    if (reason == Bypass::kNone) return;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("%s can publish nothing in cache \"%s\"", what, d->name),
                     errdetail("Reason: %s.", bypass_text(reason))));

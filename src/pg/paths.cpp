@@ -346,7 +346,7 @@ void look_up(void* argument) {
     const Dependency* dep = dependency_of(*p);
     if (dep == nullptr) elog(ERROR, "the declaration has changed");
     connect_spi();
-    if (as_owner_of(dep->definition, [&] { look_up_rows(p, *dep); }) != core::Bypass::kCount) {
+    if (as_owner_of(dep->definition, [&] { look_up_rows(p, *dep); }) != core::Bypass::kNone) {
         elog(ERROR, "the key query depends on the session");
     }
     SPI_finish();

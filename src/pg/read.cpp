@@ -1,6 +1,7 @@
 #include "pg/read.hpp"
 
 #include "pg/bypass.hpp"
+#include "pg/counters.hpp"
 #include "pg/fill.hpp"
 #include "pg/flights.hpp"
 #include "pg/held.hpp"
@@ -162,10 +163,10 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     }
 
     Bypass reason = request.own_collation ? Bypass::kCollation : bypass_reason(d, *key);
-    if (reason == Bypass::kCount && control_block(d) == core::kNoCache) {
+    if (reason == Bypass::kNone && control_block(d) == core::kNoCache) {
         reason = Bypass::kNoControlBlock;
     }
-    if (reason != Bypass::kCount) {
+    if (reason != Bypass::kNone) {
         if (request.never_load) spoil_outer();
         count_bypass(d, reason);
         return load;
@@ -213,7 +214,7 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
     uint32 put_size;
     bool put_null;
     if (find_pending_put(d, key, &put, &put_size, &put_null)) return true;
-    if (bypass_reason(d, key) != Bypass::kCount || control_block(d) == core::kNoCache) return false;
+    if (bypass_reason(d, key) != Bypass::kNone || control_block(d) == core::kNoCache) return false;
     core::EntryTags tags;
     const core::Found found =
         store().lookup(d->index, key.view, to_core(GetActiveSnapshot()), nullptr, UINT32_MAX,

@@ -1,6 +1,7 @@
 #include "pg/sync.hpp"
 
 #include "pg/bypass.hpp"
+#include "pg/counters.hpp"
 #include "pg/entries.hpp"
 #include "pg/fill.hpp"
 #include "pg/load_many.hpp"
@@ -144,8 +145,8 @@ void remove_others(const Definition* d, const AllRows& rows, const core::Snapsho
 const Definition* definition_to_sync(const Definition* d, const core::Snapshot& snapshot) {
     const Definition* fresh = definition_for_fill(d, snapshot, 0);
     if (fresh != nullptr && OidIsValid(fresh->load_all)) return fresh;
-    const core::Bypass reason = fresh == nullptr ? reason_not_to_fill(d) : core::Bypass::kCount;
-    if (reason != core::Bypass::kCount) {
+    const core::Bypass reason = fresh == nullptr ? reason_not_to_fill(d) : core::Bypass::kNone;
+    if (reason != core::Bypass::kNone) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("cache \"%s\" cannot be filled: %s", d->name, bypass_text(reason)),
                         errhint("cache_health says what mends that.")));

@@ -82,7 +82,7 @@ extern "C" Datum cache_verify_1_0(PG_FUNCTION_ARGS) {
     Key any_key = {};
     const core::CacheIndex index = control_block(d);
     const bool may_serve = index != core::kNoCache && d->loader_name != nullptr &&
-                           bypass_reason(d, any_key) == core::Bypass::kCount &&
+                           bypass_reason(d, any_key) == core::Bypass::kNone &&
                            !TransactionIdIsValid(GetTopTransactionIdIfAny());
     if (may_serve) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());

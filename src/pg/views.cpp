@@ -1,5 +1,5 @@
 // Behind the views cache_stat, cache_bypass_stat and cache_entries; cache_stat_reset.
-#include "pg/bypass.hpp"
+#include "pg/counters.hpp"
 #include "pg/entries.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/rights.hpp"

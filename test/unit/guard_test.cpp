@@ -31,7 +31,7 @@ TEST(Counters, CountWhatIsACounterOnly) {
         for (const std::uint64_t v : t.value) counted += v;
         for (const std::uint64_t v : t.bypass) bypassed += v;
         const bool counter = number < static_cast<int>(Counter::kCount);
-        const bool reason = number < static_cast<int>(Bypass::kCount);
+        const bool reason = number < static_cast<int>(Bypass::kNone);
         EXPECT_EQ(counted, (counter ? 7U : 0U) + (reason ? 1U : 0U)) << number;
         EXPECT_EQ(bypassed, reason ? 1U : 0U) << number;
         for (const std::uint64_t v : s.before) EXPECT_EQ(v, 0U) << number;
