@@ -1,14 +1,12 @@
 // Loading of the library.
-#include "pg/changes.hpp"
 #include "pg/definitions.hpp"
 #include "pg/environment.hpp"
 #include "pg/hooks.hpp"
 #include "pg/new_owners.hpp"
-#include "pg/notices.hpp"
-#include "pg/reclaim.hpp"
 #include "pg/reserved_names.hpp"
 #include "pg/gucs.hpp"
 #include "pg/shmem.hpp"
+#include "pg/transaction.hpp"
 #include "worker/workers.hpp"
 
 extern "C" {
@@ -29,7 +27,5 @@ extern "C" void _PG_init(void) {
     pg::install_utility_hooks();
     pg::install_reserved_names();
     pg::install_new_owners();
-    pg::install_notice_callbacks();
-    pg::install_reclaim_callbacks();
     worker::register_launcher();
 }

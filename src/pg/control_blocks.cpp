@@ -1,7 +1,7 @@
 // Definitions meet shared memory: the control block of each cache.
 #include "pg/ddl_writers.hpp"
 #include "pg/definitions.hpp"
-#include "pg/paths.hpp"
+#include "pg/path_announcements.hpp"
 #include "pg/reclaim.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"

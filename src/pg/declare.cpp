@@ -1,6 +1,6 @@
 // cache_create, cache_alter, cache_drop.
 #include "pg/arguments.hpp"
-#include "pg/changes.hpp"
+#include "pg/releases.hpp"
 #include "pg/ddl.hpp"
 #include "pg/declaration.hpp"
 #include "pg/dependencies.hpp"

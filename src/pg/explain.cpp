@@ -2,7 +2,7 @@
 #include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
 #include "pg/counters.hpp"
-#include "pg/changes.hpp"
+#include "pg/own_writes.hpp"
 #include "pg/collations.hpp"
 #include "pg/fill.hpp"
 #include "pg/shared.hpp"

@@ -8,6 +8,8 @@
 #include "pg/leave_database.hpp"
 #include "pg/own_ddl.hpp"
 #include "pg/keep_out.hpp"
+#include "pg/relation_changes.hpp"
+#include "pg/releases.hpp"
 #include "pg/shared.hpp"
 #include "pg/survivors.hpp"
 #include "pg/drop_extension.hpp"

@@ -11,22 +11,6 @@ bool schedule_changed = false;
 bool databases_changed = false;
 bool committed = false;
 
-void transaction_event(XactEvent event, void*) {
-    switch (event) {
-        case XACT_EVENT_COMMIT:
-        // Too early, but nobody else will: the callbacks of COMMIT PREPARED are not ours. The look
-        // after the first use of a cache makes up for it.
-        case XACT_EVENT_PREPARE:
-            committed = true;
-            break;
-        case XACT_EVENT_ABORT:
-            schedule_changed = databases_changed = false;
-            break;
-        default:
-            break;
-    }
-}
-
 void send() {
     if (!committed) return;
     committed = false;
@@ -37,8 +21,12 @@ void send() {
 
 }  // namespace
 
-void install_notice_callbacks() {
-    RegisterXactCallback(transaction_event, nullptr);
+void transaction_committed_for_notices() {
+    committed = true;
+}
+
+void transaction_aborted_for_notices() {
+    schedule_changed = databases_changed = false;
 }
 
 void note_schedule_change() {

@@ -4,10 +4,13 @@
 
 namespace cache_ext::pg {
 
-void install_notice_callbacks();
-
 // What happens in this transaction.
 void note_schedule_change();
 void note_databases_changed();
+
+// --- for transaction.cpp ---
+
+void transaction_committed_for_notices();
+void transaction_aborted_for_notices();
 
 }  // namespace cache_ext::pg

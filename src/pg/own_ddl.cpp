@@ -1,10 +1,11 @@
 #include "pg/own_ddl.hpp"
 
 #include "pg/catalog_changes.hpp"
-#include "pg/changes.hpp"
 #include "pg/ddl_writers.hpp"
-#include "pg/paths.hpp"
+#include "pg/path_rows.hpp"
 #include "pg/puts.hpp"
+#include "pg/registration.hpp"
+#include "pg/relation_changes.hpp"
 #include "pg/settings.hpp"
 #include "pg/survivors.hpp"
 

@@ -16,9 +16,12 @@
 #include "pg/paths.hpp"
 
 #include "pg/changes.hpp"
+#include "pg/environment.hpp"
 #include "pg/guarded.hpp"
-#include "pg/load.hpp"
 #include "pg/memory.hpp"
+#include "pg/path_announcements.hpp"
+#include "pg/path_rows.hpp"
+#include "pg/registration.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/spi.hpp"
@@ -40,38 +43,6 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-// The columns of a changed row that its key query reads.
-struct PathRow {
-    uint64 hash;
-    int level;
-    bool is_new;
-    Datum* values;
-    bool* nulls;
-};
-
-// Of one path dependency, in this transaction.
-struct Path {
-    int64 id;
-    uint64 cache_id;
-    int moved_at;    // level of the outermost one that moved keys, 0: none
-    int widened_at;  // level of the one that widened to the whole cache, 0: none
-    int count;
-    int capacity;
-    PathRow* rows;
-    // What the lookups of these rows have found: the hashes of each key's columns, one after the
-    // other. whole: a row reaches no key now.
-    uint64* found;
-    int found_count;
-    int found_capacity;
-    bool whole;
-    Oid declared;
-    int column_count;
-    char** column_names;
-};
-
-MemoryContext context = nullptr;
-List* paths = NIL;
-
 // Prepared key queries of this session.
 struct PreparedPath {
     int64 id;
@@ -79,81 +50,6 @@ struct PreparedPath {
     SPIPlanPtr plan;
 };
 List* prepared = NIL;
-
-void begin() {
-    if (context != nullptr) return;
-    context =
-        AllocSetContextCreate(TopTransactionContext, "cache_ext paths", ALLOCSET_DEFAULT_SIZES);
-}
-
-Path* path_of(const Dependency& dep) {
-    ListCell* cell;
-    foreach (cell, paths) {
-        auto* p = static_cast<Path*>(lfirst(cell));
-        if (p->id == dep.path) return p;
-    }
-    begin();
-    MemoryContext old = MemoryContextSwitchTo(context);
-    auto* p = make<Path>();
-    p->id = dep.path;
-    p->cache_id = dep.definition->id;
-    paths = lappend(paths, p);
-    MemoryContextSwitchTo(old);
-    return p;
-}
-
-// Names, since partitions number their columns in their own way.
-void remember_shape(Path* p, const Dependency& dep, Oid relation) {
-    if (p->column_names != nullptr) return;
-    // Complete or not at all: a savepoint may live on after an error in here.
-    auto** names = make_array<char*>(static_cast<size_t>(dep.row_column_count));
-    for (int i = 0; i < dep.row_column_count; ++i) {
-        names[i] = get_attname(relation, dep.row_columns[i], false);
-    }
-    p->declared = dep.declared;
-    p->column_count = dep.row_column_count;
-    p->column_names = names;
-}
-
-bool same_row(const PathRow& row, const Dependency& dep, TupleTableSlot* slot) {
-    for (int i = 0; i < dep.row_column_count; ++i) {
-        bool null;
-        const Datum value = slot_getattr(slot, dep.row_columns[i], &null);
-        if (null != row.nulls[i]) return false;
-        if (null) continue;
-        const Form_pg_attribute a =
-            TupleDescAttr(slot->tts_tupleDescriptor, dep.row_columns[i] - 1);
-        if (!datum_image_eq(value, row.values[i], a->attbyval, a->attlen)) return false;
-    }
-    return true;
-}
-
-uint64 hash_row(const Dependency& dep, TupleTableSlot* slot) {
-    uint64 h = 0;
-    for (int i = 0; i < dep.row_column_count; ++i) {
-        bool null;
-        const Datum value = slot_getattr(slot, dep.row_columns[i], &null);
-        const Form_pg_attribute a =
-            TupleDescAttr(slot->tts_tupleDescriptor, dep.row_columns[i] - 1);
-        h = hash_combine64(h, null ? 0 : datum_image_hash(value, a->attbyval, a->attlen));
-    }
-    return h;
-}
-
-core::Tag announcement_tag(int64 path, uint64 kind) {
-    const uint64 parts[] = {MyDatabaseId, static_cast<uint64>(path), kind};
-    return hash_bytes_extended(reinterpret_cast<const uint8*>(parts), sizeof(parts), kind);
-}
-core::Tag children_tag(int64 path) {
-    return announcement_tag(path, 'c');
-}
-core::Tag movers_tag(int64 path) {
-    return announcement_tag(path, 'm');
-}
-
-core::Xid own_xid() {
-    return U64FromFullTransactionId(GetTopFullTransactionId());
-}
 
 constexpr uint32 kMaxUnseenAnnouncements = core::kRingCapacity;
 
@@ -306,9 +202,9 @@ void remember_key(const Definition* d, Path* p) {
             p->found_capacity = std::max(16, p->found_capacity * 2);
             const size_t size =
                 sizeof(uint64) * static_cast<size_t>(d->columns * p->found_capacity);
-            p->found =
-                static_cast<uint64*>(p->found == nullptr ? MemoryContextAllocHuge(context, size)
-                                                         : repalloc_huge(p->found, size));
+            p->found = static_cast<uint64*>(p->found == nullptr
+                                                ? MemoryContextAllocHuge(path_memory(), size)
+                                                : repalloc_huge(p->found, size));
         }
         uint64* hashes = p->found + static_cast<size_t>(d->columns) * p->found_count++;
         for (int k = 0; k < d->columns; ++k) {
@@ -321,7 +217,7 @@ void remember_key(const Definition* d, Path* p) {
 }
 
 // Looks up the keys of every row, as the cache's owner.
-void look_up_rows(Path* p, const Dependency& dep) {
+void find_keys_of_rows(Path* p, const Dependency& dep) {
     lock_known_tables(*p);
     SPIPlanPtr plan = prepare(*p, dep);
     lock_planned_tables(plan);
@@ -341,12 +237,12 @@ void look_up_rows(Path* p, const Dependency& dep) {
 }
 
 // ERROR for any trouble: the caller widens.
-void look_up(void* argument) {
+void find_keys(void* argument) {
     auto* p = static_cast<Path*>(argument);
     const Dependency* dep = dependency_of(*p);
     if (dep == nullptr) elog(ERROR, "the declaration has changed");
     connect_spi();
-    if (as_owner_of(dep->definition, [&] { look_up_rows(p, *dep); }) != core::Bypass::kNone) {
+    if (as_owner_of(dep->definition, [&] { find_keys_of_rows(p, *dep); }) != core::Bypass::kNone) {
         elog(ERROR, "the key query depends on the session");
     }
     SPI_finish();
@@ -370,7 +266,7 @@ void resolve_rows(Path* p) {
     CommandCounterIncrement();  // what the last statement did, too
     PushActiveSnapshot(GetLatestSnapshot());
     const core::Snapshot snapshot = copy_to_core(GetActiveSnapshot());
-    if (!guarded(look_up, p, "a lookup failed, the whole cache is invalidated",
+    if (!guarded(find_keys, p, "a lookup failed, the whole cache is invalidated",
                  settings.path_timeout_ms)) {
         p->whole = true;
     }
@@ -381,88 +277,18 @@ void resolve_rows(Path* p) {
 
 }  // namespace
 
-void collect_path_row(const Dependency& dep, TupleTableSlot* slot, bool is_new) {
-    const Oid relation = slot->tts_tableOid;
-    Path* p = committing() ? nullptr : path_of(dep);
-    if (p == nullptr) {
-        collect_whole(dep.definition->id, false);  // too late to look anything up
-        return;
-    }
-    if (p->widened_at != 0) return;
-    const uint64 hash = hash_row(dep, slot);
-    for (int i = p->count - 1; i >= 0; --i) {
-        if (p->rows[i].hash != hash || !same_row(p->rows[i], dep, slot)) continue;
-        p->rows[i].is_new |= is_new;
-        return;
-    }
-    if (p->count >= settings.max_path_rows) {
-        p->widened_at = GetCurrentTransactionNestLevel();
-        collect_whole(p->cache_id, false);
-        return;
-    }
-    MemoryContext old = MemoryContextSwitchTo(context);
-    remember_shape(p, dep, relation);
-    if (p->count == p->capacity) {
-        const int capacity = std::max(16, p->capacity * 2);
-        const size_t size = sizeof(PathRow) * static_cast<size_t>(capacity);
-        p->rows =
-            static_cast<PathRow*>(p->rows == nullptr ? palloc(size) : repalloc(p->rows, size));
-        p->capacity = capacity;
-    }
-    const auto columns = static_cast<size_t>(dep.row_column_count);
-    PathRow row = {};
-    row.hash = hash;
-    row.level = GetCurrentTransactionNestLevel();
-    row.is_new = is_new;
-    row.values = make_array<Datum>(columns);
-    row.nulls = make_array<bool>(columns);
-    for (int i = 0; i < dep.row_column_count; ++i) {
-        const Datum value = slot_getattr(slot, dep.row_columns[i], &row.nulls[i]);
-        const Form_pg_attribute a =
-            TupleDescAttr(slot->tts_tupleDescriptor, dep.row_columns[i] - 1);
-        row.values[i] = row.nulls[i] ? 0 : datumCopy(value, a->attbyval, a->attlen);
-    }
-    p->rows[p->count++] = row;
-    MemoryContextSwitchTo(old);
-}
-
-void collect_path_move(const Dependency& dep) {
-    if (committing()) {
-        // Children that look from now on see neither the announcement nor the move in time.
-        collect_whole(dep.definition->id, true);
-        return;
-    }
-    Path* p = path_of(dep);
-    if (p->moved_at == 0) p->moved_at = GetCurrentTransactionNestLevel();
-}
-
-bool announce_prepared(uint64 cache_id, core::Xid xid) {
-    const Definition* d = definitions_loaded() ? find_definition_by_id(cache_id) : nullptr;
-    for (int i = 0; d != nullptr && i < d->relation_count; ++i) {
-        const RelationDependencies* r = dependencies_of(d->relations[i]);
-        for (int k = 0; r != nullptr && k < r->count; ++k) {
-            const Dependency& dep = r->dependencies[k];
-            if (dep.kind != DependencyKind::kPath || dep.declared != r->relation) continue;
-            for (core::Tag tag : {movers_tag(dep.path), children_tag(dep.path)}) {
-                store().register_writer({tag, core::TagKind::kPart, false, core::kNoCache, true},
-                                        xid, core::Ended{});
-            }
-        }
-    }
-    return d != nullptr;
-}
-
 void resolve_paths() {
     ListCell* cell;
     // Making a control block announces who was prepared before the server started.
-    foreach (cell, paths) attach_control_block(static_cast<Path*>(lfirst(cell))->cache_id);
-    foreach (cell, paths) {
+    foreach (cell, changed_paths())
+        attach_control_block(static_cast<Path*>(lfirst(cell))->cache_id);
+    foreach (cell, changed_paths()) {
         const auto* p = static_cast<Path*>(lfirst(cell));
         if (p->moved_at == 0) continue;
         announce(movers_tag(p->id));
         catch_children(*p, copy_to_core(GetLatestSnapshot()));
     }
-    foreach (cell, paths) {
+    foreach (cell, changed_paths()) {
         auto* p = static_cast<Path*>(lfirst(cell));
         if (p->count == 0 || p->widened_at != 0) continue;
         // What a lookup reads would be read by this transaction, for the conflicts that let
@@ -472,28 +298,6 @@ void resolve_paths() {
         } else {
             resolve_rows(p);
         }
-    }
-}
-
-void forget_paths() {
-    if (context != nullptr) MemoryContextDelete(context);
-    context = nullptr;
-    paths = NIL;
-}
-
-void subtransaction_ended_for_paths(int level, bool committed) {
-    ListCell* cell;
-    foreach (cell, paths) {
-        auto* p = static_cast<Path*>(lfirst(cell));
-        if (p->moved_at >= level) p->moved_at = committed ? level - 1 : 0;
-        for (int i = p->count - 1; i >= 0 && p->rows[i].level >= level; --i) {
-            if (committed) {
-                p->rows[i].level = level - 1;
-            } else {
-                --p->count;
-            }
-        }
-        if (p->widened_at >= level) p->widened_at = committed ? level - 1 : 0;
     }
 }
 

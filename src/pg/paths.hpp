@@ -8,27 +8,13 @@
 
 extern "C" {
 #include "executor/spi.h"
-#include "executor/tuptable.h"
 }
 
 namespace cache_ext::pg {
 
-// A changed row of a path dependency's relation. is_new: it exists after the change, so the query
-// has to find a key for it.
-void collect_path_row(const Dependency& dep, TupleTableSlot* slot, bool is_new);
-// A row that the path dependency's query may read was changed in a way that can move keys.
-void collect_path_move(const Dependency& dep);
-
-// At PRE_COMMIT: turns what was collected into tags. Never fails; widens to the whole cache
-// instead.
+// At PRE_COMMIT: turns what was collected (path_rows.hpp) into tags. Never fails; widens to the
+// whole cache instead.
 void resolve_paths();
-void forget_paths();
-void subtransaction_ended_for_paths(int level, bool committed);
-
-// For a transaction that was prepared before the server started: what it had announced is lost, so
-// it counts as having changed every path of the cache, and as having looked every path up. False:
-// the paths are not known now.
-bool announce_prepared(uint64 cache_id, core::Xid xid);
 
 // What a key query is made of.
 constexpr int kMaxPathRelations = 16;

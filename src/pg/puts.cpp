@@ -1,6 +1,6 @@
 #include "pg/puts.hpp"
 
-#include "pg/changes.hpp"
+#include "pg/levels.hpp"
 #include "pg/shared.hpp"
 #include "pg/values.hpp"
 
@@ -210,14 +210,9 @@ void publish_pending_puts(core::Xid self) {
     }
 }
 
-void collect_pending_puts() {
-    for (PendingPut* p = newest; p != nullptr; p = p->next) {
-        if (p->dropped_at != 0) continue;
-        if (p->key.size == 0) {
-            collect_whole(p->cache_id, false);
-        } else {
-            collect_key(p->cache_id, p->key.hash);
-        }
+void visit_pending_puts(void (*visit)(uint64 cache_id, const core::KeyView& key)) {
+    for (const PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->dropped_at == 0) visit(p->cache_id, p->key);
     }
 }
 
@@ -230,12 +225,8 @@ void discard_pending_puts() {
 
 void subtransaction_ended_for_puts(int level, bool committed) {
     for (PendingPut* p = newest; p != nullptr; p = p->next) {
-        if (p->level >= level && !committed) {
-            p->dropped_at = 1;
-            continue;
-        }
-        if (p->level >= level) p->level = level - 1;
-        if (p->dropped_at >= level) p->dropped_at = committed ? level - 1 : 0;
+        p->level = level_after(p->level, level, committed);
+        p->dropped_at = p->level == 0 ? 1 : level_after(p->dropped_at, level, committed);
     }
 }
 

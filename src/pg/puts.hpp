@@ -28,8 +28,8 @@ void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag);
 using KeyFilter = bool (*)(const uint8* key, void* context);
 void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* argument);
 
-// Before PREPARE TRANSACTION, which no put survives: what they were to replace does not, either.
-void collect_pending_puts();
+// Those that still count, newest first. `visit` may drop them.
+void visit_pending_puts(void (*visit)(uint64 cache_id, const core::KeyView& key));
 
 // After the commit of `self` (0: no XID); cannot fail.
 void publish_pending_puts(core::Xid self);

@@ -49,15 +49,6 @@ void release_planned() {
     forget_releases();
 }
 
-void transaction_event(XactEvent event, void*) {
-    if (left_blocks && event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE) {
-        left_blocks = false;
-        invalidate_definitions();
-    }
-    if (event == XACT_EVENT_COMMIT) committed = planned_count > 0;
-    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) forget_releases();
-}
-
 }  // namespace
 
 struct Attached {
@@ -141,8 +132,14 @@ void forget_releases() {
     committed = false;
 }
 
-void install_reclaim_callbacks() {
-    RegisterXactCallback(transaction_event, nullptr);
+void transaction_committed_for_reclaim() {
+    committed = planned_count > 0;
+}
+
+void look_again_for_left_blocks() {
+    if (!left_blocks) return;
+    left_blocks = false;
+    invalidate_definitions();
 }
 
 bool unsettled_here(const core::Snapshot& snapshot) {

@@ -32,12 +32,14 @@ core::Xid unsettled_until();
 void release_after_commit(core::CacheIndex index, uint64 id);
 // It was rolled back, or prepared.
 void forget_releases();
-void install_reclaim_callbacks();
+void transaction_committed_for_reclaim();
 
 // Could reading the definitions settle something in this database?
 bool unsettled_here(const core::Snapshot& snapshot);
 // There was no free control block: the next transaction reads the definitions again if that may
 // free one. (Not this one: somebody up the stack walks through the definitions.)
 void look_for_left_blocks();
+// At the end of a transaction, whatever its outcome.
+void look_again_for_left_blocks();
 
 }  // namespace cache_ext::pg

@@ -1,6 +1,7 @@
 // The trigger that cache_invalidate_on puts on a relation: one per relation, for all caches.
 #include "pg/changes.hpp"
-#include "pg/paths.hpp"
+#include "pg/path_rows.hpp"
+#include "pg/relation_changes.hpp"
 #include "pg/shared.hpp"
 
 extern "C" {
