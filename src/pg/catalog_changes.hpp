@@ -29,15 +29,4 @@ struct CatalogEffect {
 // the worst. final: the transaction is about to commit, so others are told (ddl_writers.hpp).
 CatalogEffect effect_of_catalog_changes(bool final);
 
-// CLUSTER and VACUUM give tables new storage with the same rows, for all snapshots. To be called by
-// the utility hook before, after, and, if it was one table inside a transaction, after success.
-void begin_harmless_rewrite(Oid relation);
-void end_harmless_rewrite();
-void note_harmless_rewrite(Oid relation);
-
-// Functions that the extension makes for a cache: not anybody's DDL.
-void note_own_function(Oid function);
-
-void forget_catalog_changes();
-
 }  // namespace cache_ext::pg

@@ -26,15 +26,11 @@ void judge_relation(Judge* judge, Oid relation, bool want_rules, List** rules);
 bool inheritance_changed();
 void judge_inheritance(Judge* judge);
 
-// Has a relation, type or function that is new a name that others have, or make at the same time?
-// Then what that name means may have changed. Announces the transaction before it looks.
+// Has a relation that is new a name that others have, or make at the same time? Then what that name
+// means may have changed. Announces the transaction before it looks.
 bool takes_relation_name(Judge* judge, HeapTuple pg_class_row);
-bool takes_name(Judge* judge, const Catalog& catalog, const char* name, Oid self);
 
 // Nobody but the session that made it finds what is in there.
 bool is_temporary(Oid schema);
-
-bool rewritten_harmlessly(Oid relation, Oid from, Oid to);
-bool is_own_function(Oid function);
 
 }  // namespace cache_ext::pg

@@ -2,6 +2,7 @@
 #include "pg/catalog_judge.hpp"
 
 #include "pg/ddl_writers.hpp"
+#include "pg/harmless_ddl.hpp"
 #include "pg/row_counts.hpp"
 
 extern "C" {

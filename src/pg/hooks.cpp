@@ -2,9 +2,9 @@
 // of the catalogs tells (catalog_changes.hpp has those), and what else has to be known in time.
 #include "pg/hooks.hpp"
 
-#include "pg/catalog_changes.hpp"
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
+#include "pg/harmless_ddl.hpp"
 #include "pg/leave_database.hpp"
 #include "pg/own_ddl.hpp"
 #include "pg/keep_out.hpp"

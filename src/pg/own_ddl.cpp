@@ -2,6 +2,7 @@
 
 #include "pg/catalog_changes.hpp"
 #include "pg/ddl_writers.hpp"
+#include "pg/harmless_ddl.hpp"
 #include "pg/path_rows.hpp"
 #include "pg/puts.hpp"
 #include "pg/registration.hpp"
@@ -203,7 +204,7 @@ void subtransaction_aborted_for_ddl() {
 
 void forget_ddl() {
     known = {};
-    forget_catalog_changes();
+    forget_harmless_ddl();
 }
 
 }  // namespace cache_ext::pg
