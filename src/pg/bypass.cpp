@@ -1,8 +1,10 @@
 #include "pg/bypass.hpp"
 
 #include "pg/changes.hpp"
+#include "pg/counters.hpp"
 #include "pg/own_writes.hpp"
 #include "pg/path_checks.hpp"
+#include "pg/run.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -60,6 +62,26 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
     if (reason == Bypass::kNone && d->loader_volatile) reason = Bypass::kVolatileLoader;
     if (reason == Bypass::kNone && d->lapse != Lapse::kNone) reason = bypass_for_lapse(d);
     return reason;
+}
+
+void require_publishing(const Definition* d, const char* what) {
+    require_shared(what);
+    forbid_in_loader(what);
+    PreventCommandDuringRecovery(what);
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                        errmsg("%s cannot run in a transaction that has written", what),
+                        errhint("What it loads would be this transaction's own.")));
+    }
+    const Key any = {};
+    Bypass reason = bypass_reason(d, any);
+    if (reason == Bypass::kNone && control_block(d) == core::kNoCache) {
+        reason = Bypass::kNoControlBlock;
+    }
+    if (reason == Bypass::kNone) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("%s can publish nothing in cache \"%s\"", what, d->name),
+                    errdetail("Reason: %s.", bypass_text(reason))));
 }
 
 bool own_write_anywhere() {

@@ -3,8 +3,8 @@
 #include "pg/collations.hpp"
 #include "pg/declaration.hpp"
 #include "pg/definition_rows.hpp"
-#include "pg/load.hpp"
 #include "pg/memory.hpp"
+#include "pg/pinned_settings.hpp"
 #include "pg/row_loaders.hpp"
 
 extern "C" {
@@ -148,7 +148,7 @@ bool split_name(const char* stored, char** schema, char** name) {
 
 void read_accessor(Oid schema, const TrustedFunctions& remembered, bool trust, Definition* d) {
     char name[NAMEDATALEN];
-    snprintf(name, sizeof(name), "cache_get_%s", d->name);
+    snprintf(name, sizeof(name), "cache_get_%.*s", NAMEDATALEN - 11, d->name);
     d->declared_owner = trust ? remembered[Trusted::kAccessor].owner : InvalidOid;
     const Oid function = find_function(schema, name, d->columns, d->key_types);
     if (!OidIsValid(function)) return;

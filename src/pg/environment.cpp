@@ -7,8 +7,6 @@
 #include "pg/shown_settings.hpp"
 #include "pg/temporary.hpp"
 
-#include <iterator>
-
 extern "C" {
 #include "utils/guc.h"
 }
@@ -17,22 +15,6 @@ namespace cache_ext::pg {
 namespace {
 
 using core::Bypass;
-
-// A bit of the security context that the server does not use: (sub)transaction abort restores it,
-// and functions that a loader calls inherit it.
-constexpr int kInsideLoader = 1 << 16;
-
-// Runs that have been entered and not left, the innermost last. They are looked up by index: what
-// an error has left behind is found by leave_aborted_runs.
-Run* runs = nullptr;
-int depth = 0;
-int capacity = 0;
-
-// How often each reason has come up in this session. Growing numbers need no restoring: a run
-// compares them with what they were when it was entered.
-constexpr Bypass kMarks[] = {Bypass::kTemporary, Bypass::kSessionError, Bypass::kSessionSetting};
-uint64 marks[std::size(kMarks)] = {};
-static_assert(std::size(kMarks) == std::size(Run{}.marks_before));
 
 // Errors that come from the session, the machine or the moment, not from rows and arguments. A
 // loader that catches one returns what it would not have returned elsewhere.
@@ -61,35 +43,6 @@ void message_raised(void*) {
     if (made_by_session(geterrcode())) mark_run(Bypass::kSessionError);
 }
 
-void push_run(const Definition* d, int nest) {
-    if (depth == capacity) {
-        const int more = std::max(4, capacity * 2);
-        const size_t size = sizeof(Run) * static_cast<size_t>(more);
-        runs = static_cast<Run*>(runs == nullptr ? MemoryContextAlloc(TopMemoryContext, size)
-                                                 : repalloc(runs, size));
-        capacity = more;
-    }
-    Run& run = runs[depth++];
-    run.owner = d->owner;
-    run.nest = nest;
-    run.level = GetCurrentTransactionNestLevel();
-    std::copy_n(marks, std::size(marks), run.marks_before);
-}
-
-}  // namespace
-
-const Run* innermost_run() {
-    return depth > 0 ? &runs[depth - 1] : nullptr;
-}
-
-void mark_run(Bypass reason) {
-    for (size_t i = 0; i < std::size(kMarks); ++i) {
-        if (kMarks[i] == reason) ++marks[i];
-    }
-}
-
-namespace {
-
 // Such a run. It links itself into error_context_stack, so it stays where it was entered.
 struct OwnerScope {
     Oid user;
@@ -108,9 +61,9 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
     SetUserIdAndSecContext(d->owner, scope->security | SECURITY_LOCAL_USERID_CHANGE |
                                          SECURITY_RESTRICTED_OPERATION | kInsideLoader);
     scope->nest = NewGUCNestLevel();
-    forget_temporary_access(depth > 0);
+    forget_temporary_access(run_depth() > 0);
     push_run(d, scope->nest);
-    set_environment(d, depth);
+    set_environment(d, run_depth());
     scope->errors = {error_context_stack, message_raised, nullptr};
     error_context_stack = &scope->errors;
 }
@@ -118,17 +71,14 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
 Bypass leave_owner(const OwnerScope& scope) {
     error_context_stack = scope.errors.previous;
     if (!settings_still_hidden()) mark_run(Bypass::kSessionSetting);
-    const Run run = runs[--depth];
-    if (touched_temporary(depth > 0)) mark_run(Bypass::kTemporary);
-    show_settings_again(depth);
+    const Run run = pop_run();
+    if (touched_temporary(run_depth() > 0)) mark_run(Bypass::kTemporary);
+    show_settings_again(run_depth());
     AtEOXact_GUC(false, scope.nest);
     SetUserIdAndSecContext(scope.user, scope.security);
     leave_user_code();
     hand_over_settings();
-    for (size_t i = 0; i < std::size(kMarks); ++i) {
-        if (marks[i] != run.marks_before[i]) return kMarks[i];
-    }
-    return Bypass::kNone;
+    return mark_of(run);
 }
 
 }  // namespace
@@ -148,25 +98,12 @@ Bypass as_owner_of(const Definition* d, void (*work)(void*), void* argument) {
     return leave_owner(scope);
 }
 
-bool inside_loader() {
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    return (security & kInsideLoader) != 0;
-}
-
-void forbid_in_loader(const char* what) {
-    if (!inside_loader()) return;
-    ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-                    errmsg("cannot execute %s in a loader", what)));
-}
-
 void leave_aborted_runs(int level) {
-    if (depth > 0) {
-        while (depth > 0 && runs[depth - 1].level >= level) --depth;
-        show_settings_again(depth);
+    if (run_depth() > 0) {
+        drop_runs(level);
+        show_settings_again(run_depth());
     }
-    temporary_access_after_abort(level, depth > 0);
+    temporary_access_after_abort(level, run_depth() > 0);
 }
 
 void install_environment() {

@@ -6,7 +6,7 @@
 // when it ends, and what it has opened is closed.
 #pragma once
 
-#include "pg/definitions.hpp"
+#include "pg/run.hpp"
 
 namespace cache_ext::pg {
 
@@ -19,25 +19,6 @@ core::Bypass as_owner_of(const Definition* definition, Work work) {
     return as_owner_of(
         definition, [](void* w) { (*static_cast<Work*>(w))(); }, &work);
 }
-
-// Does such a run surround us, whether what is loaded there will be published or not?
-bool inside_loader();
-// ERROR 25006 in such a run: `what` writes, and a loader only reads.
-void forbid_in_loader(const char* what);
-
-// --- for the parts of the environment ---
-
-// The innermost run.
-struct Run {
-    Oid owner;
-    int nest;   // level of the settings made in it, and for it
-    int level;  // of the transaction
-    uint64 marks_before[3];
-};
-// nullptr: none.
-const Run* innermost_run();
-// What is computed in the runs at hand holds for this session only, for one of these reasons.
-void mark_run(core::Bypass reason);
 
 void install_environment();
 // A subtransaction was rolled back; everything was, or has ended (level 0).

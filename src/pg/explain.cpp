@@ -1,12 +1,13 @@
 // cache_explain: what a read would do now, and the rule or the writer behind it.
 #include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
-#include "pg/counters.hpp"
-#include "pg/own_writes.hpp"
 #include "pg/collations.hpp"
+#include "pg/counters.hpp"
 #include "pg/fill.hpp"
-#include "pg/shared.hpp"
+#include "pg/hard_writers.hpp"
+#include "pg/own_writes.hpp"
 #include "pg/rights.hpp"
+#include "pg/shared.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

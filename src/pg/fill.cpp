@@ -2,6 +2,7 @@
 
 #include "pg/bypass.hpp"
 #include "pg/counters.hpp"
+#include "pg/hard_writers.hpp"
 #include "pg/path_checks.hpp"
 #include "pg/session_settings.hpp"
 #include "pg/settings.hpp"
@@ -10,8 +11,6 @@
 #include "pg/values.hpp"
 
 extern "C" {
-#include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -20,28 +19,10 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-Load* innermost_load = nullptr;
-
 namespace {
 
 using core::Bypass;
 using core::Counter;
-
-uint64 loads = 0;
-
-void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache) {
-    core::EntryTags& all = load->tags;
-    for (uint32 i = 0; i < all.count; ++i) {
-        if (all.tag[i] == tag) return;
-    }
-    if (all.count == core::kMaxTags) {
-        load->publishable = false;
-        return;
-    }
-    all.tag[all.count] = tag;
-    all.is_key[all.count] = is_key;
-    all.cache[all.count++] = cache;
-}
 
 Bypass reason_of(core::PublishResult result) {
     switch (result) {
@@ -122,66 +103,12 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
 
 }  // namespace
 
-uint64 current_load() {
-    return innermost_load != nullptr ? innermost_load->number : 0;
-}
-
-void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load) {
-    load->expires_at = std::min(load->expires_at, expires_at);
-    for (uint32 i = 0; i < tags.count; ++i) {
-        add_tag(load, tags.tag[i], tags.is_key[i], tags.cache[i]);
-    }
-}
-
-bool spoil_load(Bypass reason) {
-    if (reason == Bypass::kNone) return false;
-    if (inside_load()) {
-        innermost_load->publishable = false;
-        innermost_load->because = reason;
-    }
-    return true;
-}
-
 ReadResult not_published() {
     spoil_outer();
     ReadResult result;
     result.source = Source::kLoader;
     result.calculated_at = transaction_now();
     return result;
-}
-
-// A commit becomes visible before its invalidation messages are sent, and its locks go after them.
-// The same for those that the cache cannot name any more. They are rare, many at once; so all locks
-// are looked at: none of an XID below theirs is held.
-static bool lost_have_sent(core::CacheIndex index, const core::Snapshot& snapshot) {
-    const core::Xid below = store().lost_hard_below(index);
-    if (below == 0 || snapshot.xmin < below) return false;
-    LockData* locks = GetLockStatusData();
-    bool held = false;
-    for (int i = 0; i < locks->nelements && !held; ++i) {
-        const LockInstanceData& lock = locks->locks[i];
-        held =
-            lock.locktag.locktag_type == LOCKTAG_TRANSACTION &&
-            (lock.holdMask & LOCKBIT_ON(ExclusiveLock)) != 0 &&
-            TransactionIdPrecedes(lock.locktag.locktag_field1, static_cast<TransactionId>(below));
-    }
-    pfree(locks->locks);
-    pfree(locks);
-    return !held;
-}
-
-bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core::Xid* by) {
-    core::Xid hard[core::kMaxHard];
-    uint32 n;
-    *by = 0;
-    if (!store().hard_writers(index, hard, &n) && !lost_have_sent(index, snapshot)) return false;
-    for (uint32 i = 0; i < n; ++i) {
-        if (snapshot.in_progress(hard[i]) || hard[i] + kLongAgo < snapshot.xmax) continue;
-        const auto xid = static_cast<TransactionId>(hard[i]);
-        *by = hard[i];
-        if (xid != GetTopTransactionIdIfAny() && !ConditionalXactLockTableWait(xid)) return false;
-    }
-    return true;
 }
 
 Bypass reason_not_to_fill(const Definition* d) {
@@ -241,17 +168,6 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
     }
     for (uint32 i = 0; i < reads; ++i) count_bypass(fresh, reason);
     return nullptr;
-}
-
-void enter_load(const core::Snapshot& snapshot, Load* load) {
-    *load = {innermost_load, &snapshot, {}, core::kNever, true, ++loads, Bypass::kNested};
-    innermost_load = load;
-}
-
-void leave_load(const Load& load, bool failed) {
-    innermost_load = load.outer;
-    // An outer loader may catch the error and make a value of it.
-    if (failed) spoil_outer();
 }
 
 void complete_fill(const Definition* d, const Key& key, const Load& load, const Loaded& loaded,

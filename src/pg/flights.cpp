@@ -1,7 +1,7 @@
 #include "pg/flights.hpp"
 
 #include "pg/counters.hpp"
-#include "pg/load.hpp"
+#include "pg/run.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {

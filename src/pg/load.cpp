@@ -1,6 +1,7 @@
 #include "pg/load.hpp"
 
-#include "pg/fill.hpp"
+#include "pg/pinned_settings.hpp"
+#include "pg/running_load.hpp"
 #include "pg/temporary.hpp"
 
 extern "C" {
@@ -14,44 +15,11 @@ extern "C" {
 }
 
 namespace cache_ext::pg {
-namespace {
-
-// Everything that can change what a query over the same rows returns. docs/reference.md lists them.
-constexpr const char* kPinned[] = {
-    "search_path",
-    "TimeZone",
-    "DateStyle",
-    "IntervalStyle",
-    "extra_float_digits",
-    "bytea_output",
-    "lc_monetary",
-    "lc_numeric",
-    "lc_time",
-    "xmlbinary",
-    "xmloption",
-    "array_nulls",
-    "quote_all_identifiers",
-    "standard_conforming_strings",
-    "backslash_quote",
-    "transform_null_equals",
-    "default_text_search_config",
-    "row_security",
-    "timezone_abbreviations",
-};
-
-}  // namespace
-
-bool may_pin(const char* setting) {
-    const size_t length = strcspn(setting, "=");
-    for (const char* name : kPinned) {
-        if (strlen(name) == length && strncmp(name, setting, length) == 0) return true;
-    }
-    return false;
-}
 
 List* settings_to_pin() {
     List* list = NIL;
-    for (const char* name : kPinned) {
+    for (int i = 0; pinned_setting(i) != nullptr; ++i) {
+        const char* name = pinned_setting(i);
         const char* value = GetConfigOption(name, true, false);
         if (value == nullptr) continue;
         if (strcmp(name, "search_path") == 0) {

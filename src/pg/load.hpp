@@ -20,7 +20,5 @@ Loaded run_loader(const Definition* definition, const Datum* arguments, const bo
 
 // Settings whose current values cache_create pins: name=value texts.
 List* settings_to_pin();
-// Is this name=value text one of them?
-bool may_pin(const char* setting);
 
 }  // namespace cache_ext::pg

@@ -1,7 +1,6 @@
 #include "pg/load_many.hpp"
 
 #include "pg/bypass.hpp"
-#include "pg/counters.hpp"
 #include "pg/fill.hpp"
 #include "pg/memory.hpp"
 #include "pg/run_rows.hpp"
@@ -18,8 +17,6 @@ extern "C" {
 
 namespace cache_ext::pg {
 namespace {
-
-using core::Bypass;
 
 // A key that the cache did not have.
 struct Missing {
@@ -261,34 +258,6 @@ void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
 }
 
 }  // namespace
-
-Datum copy_value(const Definition* d, Datum value) {
-    if (d->value_length == -1) return PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
-    if (d->value_by_value) return value;
-    ValueBytes bytes;
-    value_bytes(d, value, false, &bytes);
-    return value_from_bytes(d, bytes.data, bytes.size);
-}
-
-void require_publishing(const Definition* d, const char* what) {
-    require_shared(what);
-    forbid_in_loader(what);
-    PreventCommandDuringRecovery(what);
-    if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
-        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-                        errmsg("%s cannot run in a transaction that has written", what),
-                        errhint("What it loads would be this transaction's own.")));
-    }
-    const Key any = {};
-    Bypass reason = bypass_reason(d, any);
-    if (reason == Bypass::kNone && control_block(d) == core::kNoCache) {
-        reason = Bypass::kNoControlBlock;
-    }
-    if (reason == Bypass::kNone) return;
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("%s can publish nothing in cache \"%s\"", what, d->name),
-                    errdetail("Reason: %s.", bypass_text(reason))));
-}
 
 void read_many(const Definition* d, const ManyKeys& keys, bool fresh, ReadResult* results) {
     Batch batch = {};

@@ -28,10 +28,4 @@ LoadedBatch* load_missing(const Definition* definition, const ManyKeys& keys, Le
 // nullptr: it is not among them. A key that is taken again counts as another read.
 const ReadResult* take_loaded(LoadedBatch* loaded, const Key& key);
 
-// A value in the current memory context, detoasted, as run_loader returns it.
-Datum copy_value(const Definition* definition, Datum value);
-
-// ERROR 55000 or 25001 unless this transaction can publish values; `what` is the function's name.
-void require_publishing(const Definition* definition, const char* what);
-
 }  // namespace cache_ext::pg

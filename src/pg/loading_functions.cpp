@@ -1,5 +1,6 @@
 // cache_warm and cache_sync: loading ahead, by hand.
 #include "pg/arguments.hpp"
+#include "pg/bypass.hpp"
 #include "pg/load_many.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/rights.hpp"

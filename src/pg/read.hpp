@@ -1,11 +1,9 @@
 // A read: serve it from the cache if that can be justified for the reader's snapshot, else load.
 #pragma once
 
-#include "pg/definitions.hpp"
+#include "pg/read_result.hpp"
 
 namespace cache_ext::pg {
-
-enum class Source : uint8 { kCache, kStale, kLoader, kPut, kNothing };
 
 // What a read asks for.
 struct ReadRequest {
@@ -21,16 +19,6 @@ struct ReadRequest {
     // An argument has a collation of its own, so the loader runs for this reader, under that.
     bool own_collation = false;
     Oid collation = InvalidOid;
-};
-
-struct ReadResult {
-    Datum value = 0;
-    bool is_null = true;
-    Source source = Source::kNothing;
-    bool published = false;
-    uint32 value_bytes = 0;
-    core::Millis calculated_at = 0;
-    core::Millis expires_at = 0;
 };
 
 // Inside a loader, what the value depends on is added to what the outer value depends on.

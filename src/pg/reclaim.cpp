@@ -2,8 +2,8 @@
 
 #include "pg/after_locks.hpp"
 #include "pg/definition_rows.hpp"
-#include "pg/fill.hpp"
 #include "pg/dropped_work.hpp"
+#include "pg/hard_writers.hpp"
 
 extern "C" {
 #include "access/parallel.h"

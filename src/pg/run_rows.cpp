@@ -1,6 +1,7 @@
 #include "pg/run_rows.hpp"
 
-#include "pg/fill.hpp"
+#include "pg/environment.hpp"
+#include "pg/running_load.hpp"
 #include "pg/spi.hpp"
 
 extern "C" {

@@ -1,6 +1,7 @@
 #include "pg/session_settings.hpp"
 
-#include "pg/environment.hpp"
+#include "pg/find_setting.hpp"
+#include "pg/run.hpp"
 #include "pg/shown_settings.hpp"
 
 extern "C" {
@@ -9,16 +10,6 @@ extern "C" {
 
 namespace cache_ext::pg {
 namespace {
-
-// What the order of settings in the server's table is made of.
-int compare_names(const char* a, const char* b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; };
-    for (; *a != '\0' && *b != '\0'; ++a, ++b) {
-        const int difference = lower(*a) - lower(*b);
-        if (difference != 0) return difference;
-    }
-    return static_cast<int>(*a != '\0') - static_cast<int>(*b != '\0');
-}
 
 bool starts_with(const char* name, const char* prefix) {
     return strncmp(name, prefix, strlen(prefix)) == 0;
@@ -210,22 +201,6 @@ void undo_change(config_generic* v, int depth) {
 }
 
 }  // namespace
-
-config_generic* find_setting(const char* name) {
-    config_generic** all = get_guc_variables();
-    int low = 0, high = GetNumConfigOptions();
-    while (low < high) {
-        const int middle = (low + high) / 2;
-        const int order = compare_names(name, all[middle]->name);
-        if (order == 0) return all[middle];
-        if (order < 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return nullptr;
-}
 
 bool harmless_setting(const char* name) {
     const config_generic* v = find_setting(name);

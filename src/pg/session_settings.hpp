@@ -18,9 +18,6 @@ void set_environment(const Definition* definition, int depth);
 // Could this setting of a session change what a loader returns? Unknown ones could.
 bool harmless_setting(const char* name);
 
-// nullptr: no such setting.
-config_generic* find_setting(const char* name);
-
 // What a setting is when neither database, role nor session have a say: as the server was started,
 // as its files have it now, or nullptr if neither says anything. *known = false: the files could
 // not be read.

@@ -1,7 +1,7 @@
 #include "pg/temporary.hpp"
 
-#include "pg/environment.hpp"
-#include "pg/session_settings.hpp"
+#include "pg/find_setting.hpp"
+#include "pg/run.hpp"
 
 #include <climits>
 #include <cstdlib>

@@ -60,6 +60,14 @@ Datum value_from_bytes(const Definition* d, const uint8* data, uint32 size) {
     return open_value(d, PointerGetDatum(copy));
 }
 
+Datum copy_value(const Definition* d, Datum value) {
+    if (d->value_length == -1) return PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+    if (d->value_by_value) return value;
+    ValueBytes bytes;
+    value_bytes(d, value, false, &bytes);
+    return value_from_bytes(d, bytes.data, bytes.size);
+}
+
 bool same_value(const Definition* d, Datum a, bool a_null, Datum b, bool b_null) {
     if (a_null || b_null) return a_null == b_null;
     ValueBytes x, y;

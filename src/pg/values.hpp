@@ -25,6 +25,9 @@ Datum decompressed(Datum stored);
 // A value whose stored bytes have just been copied into memory of ours: decompressed if need be.
 Datum open_value(const Definition* definition, Datum stored);
 
+// A value in the current memory context, detoasted, as run_loader returns it.
+Datum copy_value(const Definition* definition, Datum value);
+
 // The same bytes, once decompressed?
 bool same_value(const Definition* definition, Datum a, bool a_null, Datum b, bool b_null);
 
