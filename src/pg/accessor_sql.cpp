@@ -2,8 +2,8 @@
 
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
-#include "pg/definition_rows.hpp"
-#include "pg/leftovers.hpp"
+#include "pg/definitions.hpp"
+#include "pg/functions.hpp"
 #include "pg/reserved_names.hpp"
 #include "pg/trusted_functions.hpp"
 
@@ -11,9 +11,10 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "access/htup_details.h"
+#include "utils/acl.h"
+#include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
-#include "utils/catcache.h"
 #include "utils/syscache.h"
 }
 
@@ -78,6 +79,18 @@ void require_no_type(const char* name) {
                     errmsg("type %s already exists", format_type_be_qualified(type)),
                     errhint("Give the cache another name: calls of its function would be taken for "
                             "casts to that type.")));
+}
+
+// What is left of a cache that is not declared any more goes, if it is the caller's. False: the
+// function is in the way.
+bool drop_left_function(Oid function) {
+    if (!depends_on_extension(function) || !pg_proc_ownercheck(function, GetUserId())) return false;
+    const char* signature = format_procedure_qualified(function);
+    drop_object(ProcedureRelationId, function);
+    ereport(NOTICE, (errmsg("function %s is replaced", signature),
+                     errdetail("It was left from a cache that was not declared any more."),
+                     errhint("GRANT EXECUTE on it again to whoever may read the cache.")));
+    return true;
 }
 
 // ERROR 42723 if the extension's schema has a function of that name, anybody's or another role's:

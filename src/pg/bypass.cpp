@@ -1,6 +1,7 @@
 #include "pg/bypass.hpp"
 
 #include "pg/changes.hpp"
+#include "pg/control_blocks.hpp"
 #include "pg/counters.hpp"
 #include "pg/own_writes.hpp"
 #include "pg/path_checks.hpp"

@@ -38,13 +38,13 @@ constexpr uint32 kRounded = 8192;
 // be copied and is larger than expected is looked up twice, so the guess is on the high side and
 // falls slowly.
 inline uint32 expected_bytes(const Definition* d) {
-    return d->size_hint;
+    return d->session->size_hint;
 }
 inline void note_bytes(const Definition* d, uint32 bytes) {
-    if (bytes > d->size_hint) {
-        d->size_hint = bytes <= kRounded ? pg_nextpower2_32(bytes) : bytes;
+    if (bytes > d->session->size_hint) {
+        d->session->size_hint = bytes <= kRounded ? pg_nextpower2_32(bytes) : bytes;
     } else {
-        d->size_hint -= (d->size_hint - bytes) / 128;
+        d->session->size_hint -= (d->session->size_hint - bytes) / 128;
     }
 }
 

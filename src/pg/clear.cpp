@@ -1,6 +1,7 @@
 #include "pg/clear.hpp"
 
 #include "pg/changes.hpp"
+#include "pg/control_blocks.hpp"
 #include "pg/entries.hpp"
 #include "pg/load.hpp"
 #include "pg/puts.hpp"

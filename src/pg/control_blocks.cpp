@@ -1,12 +1,16 @@
-// Definitions meet shared memory: the control block of each cache.
+#include "pg/control_blocks.hpp"
+
 #include "pg/ddl_writers.hpp"
 #include "pg/definitions.hpp"
 #include "pg/path_announcements.hpp"
 #include "pg/reclaim.hpp"
 #include "pg/settings.hpp"
-#include "pg/shared.hpp"
 #include "pg/survivors.hpp"
 #include "pg/looks.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
 
 namespace cache_ext::pg {
 namespace {
@@ -39,6 +43,11 @@ bool register_survivors(uint64 id, core::CacheIndex index, core::Tag whole) {
     return complete;
 }
 
+// Might a block be had that was left behind?
+bool left_blocks_here() {
+    return ActiveSnapshotSet() && unsettled_here(to_core(GetActiveSnapshot()));
+}
+
 }  // namespace
 
 core::CacheIndex attach_control_block(uint64 id, Oid owner) {
@@ -49,7 +58,7 @@ core::CacheIndex attach_control_block(uint64 id, Oid owner) {
     const core::CacheIndex index = store().attach(
         MyDatabaseId, id, tag, next_xid, &created, unsettled_until(),
         {owner, quota(settings.max_caches_per_role), quota(settings.max_caches_per_database)});
-    if (index == core::kNoCache) look_for_left_blocks();
+    if (index == core::kNoCache && left_blocks_here()) read_definitions_after_transaction();
     if (created) {
         request_look(MyDatabaseId);
         register_ddl_writers(index, tag);
@@ -61,27 +70,27 @@ core::CacheIndex attach_control_block(uint64 id, Oid owner) {
 }
 
 core::CacheIndex find_control_block(const Definition* d) {
-    auto* definition = const_cast<Definition*>(d);  // the one field that is filled in later
-    definition->index = attach_control_block(d->id, d->owner);
-    if (definition->index != core::kNoCache) {
-        store().set_owner(definition->index, d->id, d->owner);
-        core::Limits limits = d->limits;
-        if (d->budget_id != 0) {
-            const Definition* owner = find_definition_by_id(d->budget_id);
-            if (owner != nullptr) limits.budget = control_block(owner);
-        }
-        store().set_limits(definition->index, limits);
+    core::CacheIndex& index = d->session->index;
+    index = attach_control_block(d->id, d->owner);
+    if (index == core::kNoCache) return index;
+    store().set_owner(index, d->id, d->owner);
+    core::Limits limits = d->limits;
+    if (d->budget_id != 0) {
+        const Definition* owner = find_definition_by_id(d->budget_id);
+        if (owner != nullptr) limits.budget = control_block(owner);
     }
-    return definition->index;
+    store().set_limits(index, limits);
+    return index;
 }
 
 void find_control_blocks() {
     for (int i = 0; i < definition_count(); ++i) {
-        auto* d = const_cast<Definition*>(definition_at(i));
-        if (d->index == core::kNoCache || !store().is(d->index, d->id)) {
-            d->index = store().find(MyDatabaseId, d->id);
+        const Definition* d = definition_at(i);
+        core::CacheIndex& index = d->session->index;
+        if (index == core::kNoCache || !store().is(index, d->id)) {
+            index = store().find(MyDatabaseId, d->id);
             // Without the limits that control_block() sets: nobody has used it here yet.
-            if (d->index != core::kNoCache) control_block(d);
+            if (index != core::kNoCache) control_block(d);
         }
     }
 }

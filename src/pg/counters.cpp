@@ -1,5 +1,6 @@
 #include "pg/counters.hpp"
 
+#include "pg/control_blocks.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -8,14 +9,14 @@ namespace cache_ext::pg {
 using core::Bypass;
 
 void count(const Definition* d, core::Counter counter, uint64 n) {
-    if (settings.track && shared_ready() && d->index != core::kNoCache) {
-        store().control(d->index)->counters.add(stripe(), counter, n);
+    if (settings.track && shared_ready() && d->session->index != core::kNoCache) {
+        store().control(d->session->index)->counters.add(stripe(), counter, n);
     }
 }
 
 void count_hit(const Definition* d, bool stale, uint32 load_us) {
     if (!settings.track) return;
-    core::Counters& counters = store().control(d->index)->counters;
+    core::Counters& counters = store().control(d->session->index)->counters;
     counters.add(stripe(), stale ? core::Counter::kStaleHits : core::Counter::kHits);
     counters.add(stripe(), core::Counter::kSavedMicros, load_us);
 }
@@ -24,7 +25,7 @@ void count_bypass(const Definition* d, Bypass reason) {
     // In recovery no control block is made: it could not know the primary's prepared transactions.
     if (!settings.track || !shared_ready() || RecoveryInProgress()) return;
     if (control_block(d) == core::kNoCache) return;
-    store().control(d->index)->counters.bypassed(stripe(), reason);
+    store().control(d->session->index)->counters.bypassed(stripe(), reason);
 }
 
 const char* bypass_text(Bypass reason) {

@@ -4,8 +4,6 @@
 
 extern "C" {
 #include "catalog/dependency.h"
-#include "catalog/pg_extension.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -21,14 +19,6 @@ namespace {
 bool own_ddl = false;
 bool in_declaration = false;
 }  // namespace
-
-char* in_extension(const char* name) {
-    return quote_qualified_identifier(get_namespace_name(extension_schema()), name);
-}
-
-char* in_internals(const char* name) {
-    return quote_qualified_identifier(kInternalSchema, name);
-}
 
 bool take_own_ddl() {
     const bool own = own_ddl;
@@ -113,18 +103,6 @@ const char* array_literal(List* texts) {
     }
     appendStringInfoChar(&s, '}');
     return s.data;
-}
-
-void depend_on_extension(Oid class_id, Oid object_id) {
-    ObjectAddress object, extension;
-    ObjectAddressSet(object, class_id, object_id);
-    ObjectAddressSet(extension, ExtensionRelationId, extension_oid());
-    recordDependencyOn(&object, &extension, DEPENDENCY_AUTO_EXTENSION);
-}
-
-bool depends_on_extension(Oid function) {
-    return list_member_oid(getAutoExtensionsOfObject(ProcedureRelationId, function),
-                           extension_oid());
 }
 
 void drop_object(Oid class_id, Oid object_id) {

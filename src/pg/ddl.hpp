@@ -1,17 +1,9 @@
 // Statements that the declaring functions run.
 #pragma once
 
-#include "pg/postgres.hpp"
-
-extern "C" {
-#include "nodes/pg_list.h"
-}
+#include "pg/extension.hpp"
 
 namespace cache_ext::pg {
-
-// An object of the extension's schema, and one of the schema of its internals, quoted.
-char* in_extension(const char* name);
-char* in_internals(const char* name);
 
 // Runs one statement as the current user. SPI must be connected.
 void run_sql(const char* sql);
@@ -29,12 +21,6 @@ bool declaring();
 
 // The text of a text[]: of char*, null for NULL.
 const char* array_literal(List* texts);
-
-// Marks an object so that DROP EXTENSION takes it along.
-void depend_on_extension(Oid class_id, Oid object_id);
-
-// Is the function marked so?
-bool depends_on_extension(Oid function);
 
 // Drops a function or trigger as its dependents allow.
 void drop_object(Oid class_id, Oid object_id);

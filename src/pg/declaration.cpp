@@ -1,5 +1,7 @@
 #include "pg/declaration.hpp"
 
+#include "pg/definition_row.hpp"
+
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "funcapi.h"
@@ -11,8 +13,6 @@ extern "C" {
 
 namespace cache_ext::pg {
 namespace {
-
-constexpr size_t kMaxNameBytes = 53;  // cache_get_ and this fit into an identifier
 
 void check_type_exists(Oid type) {
     if (get_typtype(type) != '\0') return;
@@ -28,20 +28,6 @@ void check_type_exists(Oid type) {
 }
 
 }  // namespace
-
-const char* name_problem(const char* name) {
-    const char* problem = nullptr;
-    if (strlen(name) > kMaxNameBytes) problem = "It may have at most 53 bytes.";
-    bool plain = name[0] == '_' || (name[0] >= 'a' && name[0] <= 'z');
-    for (const char* c = name; *c != '\0'; ++c) {
-        plain = plain && (*c == '_' || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9'));
-    }
-    if (!plain) problem = "It is made of a-z, 0-9 and _, and does not begin with a digit.";
-    if (strcmp(name, "entry") == 0 || strcmp(name, "many") == 0 || strncmp(name, "many_", 5) == 0) {
-        problem = "entry, many and names beginning with many_ are taken by functions of cache_ext.";
-    }
-    return problem;
-}
 
 char* checked_name(const text* argument) {
     char* name = text_to_cstring(argument);

@@ -21,8 +21,6 @@ struct Declaration {
     char parallel;
 };
 
-// Why it cannot be the name of a cache; nullptr: it can.
-const char* name_problem(const char* name);
 // ERROR 42602 unless it can be the name of a cache.
 char* checked_name(const text* argument);
 // Fills in what follows from a loader, or ERROR 42P13 if it cannot be one.

@@ -3,8 +3,7 @@
 #include "pg/releases.hpp"
 #include "pg/ddl.hpp"
 #include "pg/declaration.hpp"
-#include "pg/dependencies.hpp"
-#include "pg/leftovers.hpp"
+#include "pg/dependency_triggers.hpp"
 #include "pg/load.hpp"
 #include "pg/options.hpp"
 #include "pg/rights.hpp"
@@ -13,6 +12,7 @@
 #include "pg/spi.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -31,6 +31,18 @@ const char* array_of_types(const Declaration& d) {
     }
     appendStringInfoChar(&s, '}');
     return s.data;
+}
+
+// Dependencies that were declared for a cache of that name, which is not declared any more. SPI
+// must be connected.
+void drop_left_dependencies(const char* name) {
+    const uint64 n = run_as_owner(dependency_table(),
+                                  psprintf("DELETE FROM %s WHERE cache OPERATOR(pg_catalog.=) $1",
+                                           in_internals("cache_dependency")),
+                                  1, &name);
+    if (n == 0) return;
+    ereport(NOTICE, (errmsg("dependencies that were left from a cache \"%s\" are forgotten", name),
+                     errhint("Declare them again with cache_invalidate_on.")));
 }
 
 void insert_definition(const Declaration& d, const Options& options) {
@@ -61,8 +73,8 @@ void insert_definition(const Declaration& d, const Options& options) {
     for (int i = 0; i < kOptions; ++i) {
         const auto option = static_cast<Option>(i);
         parameters[6 + i] = options[option];
-        appendStringInfo(&columns, ", %s", option_name(option));
-        appendStringInfo(&values, ", $%d::%s", 7 + i, option_type(option));
+        appendStringInfo(&columns, ", %s", option_info(option).name);
+        appendStringInfo(&values, ", $%d::%s", 7 + i, option_info(option).type);
     }
     run_as_owner(definition_table(),
                  psprintf("INSERT INTO %s (%s) VALUES (%s)", in_internals("cache_definition"),
@@ -70,30 +82,43 @@ void insert_definition(const Declaration& d, const Options& options) {
                  6 + kOptions, parameters);
 }
 
-char* argument_text(FunctionCallInfo fcinfo, int i) {
-    if (PG_ARGISNULL(i)) return nullptr;
-    Oid output;
-    bool varlena;
-    getTypeOutputInfo(get_fn_expr_argtype(fcinfo->flinfo, i), &output, &varlena);
-    return OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
-}
+// The arguments of cache_create: these, and the options in the order of their table, with the types
+// in between.
+enum { kName, kLoader, kFirstOption, kKeyTypes = 15, kValueType };
 
-char* function_signature(FunctionCallInfo fcinfo, int i) {
-    return PG_ARGISNULL(i) ? nullptr : format_procedure_qualified(PG_GETARG_OID(i));
+Options options_given(FunctionCallInfo fcinfo) {
+    Options options = {};
+    for (int i = 0, argument = kFirstOption; i < kOptions; ++i, ++argument) {
+        if (argument == kKeyTypes) argument = kValueType + 1;
+        if (PG_ARGISNULL(argument)) {
+            options.text[i] = option_info(static_cast<Option>(i)).if_null;
+            continue;
+        }
+        const Oid type = get_fn_expr_argtype(fcinfo->flinfo, argument);
+        if (type == REGPROCEDUREOID) {
+            options.text[i] = format_procedure_qualified(PG_GETARG_OID(argument));
+            continue;
+        }
+        Oid output;
+        bool varlena;
+        getTypeOutputInfo(type, &output, &varlena);
+        options.text[i] = OidOutputFunctionCall(output, PG_GETARG_DATUM(argument));
+    }
+    return options;
 }
 
 Option option_by_name(const char* name, int length) {
     for (int i = 0; i < kOptions; ++i) {
         const auto option = static_cast<Option>(i);
-        if (static_cast<int>(strlen(option_name(option))) == length &&
-            strncmp(option_name(option), name, static_cast<size_t>(length)) == 0) {
+        if (static_cast<int>(strlen(option_info(option).name)) == length &&
+            strncmp(option_info(option).name, name, static_cast<size_t>(length)) == 0) {
             return option;
         }
     }
     StringInfoData all;
     initStringInfo(&all);
     for (int i = 0; i < kOptions; ++i) {
-        appendStringInfo(&all, "%s%s", i > 0 ? ", " : "", option_name(static_cast<Option>(i)));
+        appendStringInfo(&all, "%s%s", i > 0 ? ", " : "", option_info(static_cast<Option>(i)).name);
     }
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("a cache has no option \"%.*s\"", length, name),
@@ -127,7 +152,7 @@ Options current_options(const char* cache) {
     appendStringInfoString(&sql, "SELECT ");
     for (int i = 0; i < kOptions; ++i) {
         appendStringInfo(&sql, "%s%s::text", i > 0 ? ", " : "",
-                         option_name(static_cast<Option>(i)));
+                         option_info(static_cast<Option>(i)).name);
     }
     appendStringInfo(&sql, " FROM %s WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
                      in_internals("cache_definition"));
@@ -150,30 +175,6 @@ PG_FUNCTION_INFO_V1(cache_drop_1_0);
 }
 
 extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
-    enum {
-        kName,
-        kLoader,
-        kTtl,
-        kRefreshAt,
-        kMaxEntries,
-        kMaxMemory,
-        kBudget,
-        kStaleFor,
-        kLoadMany,
-        kLoadAll,
-        kSyncEvery,
-        kWarmKeys,
-        kWarmEvery,
-        kWarmOnInvalidate,
-        kPriority,
-        kKeyTypes,
-        kValueType,
-        kNullTtl,
-        kTtlMin,
-        kTtlMax,
-        kLoadTimeout,
-        kWarmWhenIdle
-    };
     require_extension();
     require_shared("cache_create");
     if (PG_ARGISNULL(kName)) {
@@ -207,34 +208,16 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     check_key_types(d);
     check_value_type(d.value_type);
 
-    Options options = {};
-    options[Option::kTtl] = argument_text(fcinfo, kTtl);
-    options[Option::kRefreshAt] = argument_text(fcinfo, kRefreshAt);
-    options[Option::kMaxEntries] = argument_text(fcinfo, kMaxEntries);
-    options[Option::kMaxMemory] = argument_text(fcinfo, kMaxMemory);
-    options[Option::kBudget] = argument_text(fcinfo, kBudget);
-    options[Option::kStaleFor] = PG_ARGISNULL(kStaleFor) ? "0" : argument_text(fcinfo, kStaleFor);
-    options[Option::kLoadMany] = function_signature(fcinfo, kLoadMany);
-    options[Option::kLoadAll] = function_signature(fcinfo, kLoadAll);
-    options[Option::kSyncEvery] = argument_text(fcinfo, kSyncEvery);
-    options[Option::kWarmKeys] = argument_text(fcinfo, kWarmKeys);
-    options[Option::kWarmEvery] = argument_text(fcinfo, kWarmEvery);
-    options[Option::kWarmOnInvalidate] =
-        PG_ARGISNULL(kWarmOnInvalidate) ? "f" : argument_text(fcinfo, kWarmOnInvalidate);
-    options[Option::kPriority] = PG_ARGISNULL(kPriority) ? "0" : argument_text(fcinfo, kPriority);
-    options[Option::kNullTtl] = argument_text(fcinfo, kNullTtl);
-    options[Option::kTtlMin] = argument_text(fcinfo, kTtlMin);
-    options[Option::kTtlMax] = argument_text(fcinfo, kTtlMax);
-    options[Option::kLoadTimeout] = argument_text(fcinfo, kLoadTimeout);
-    options[Option::kWarmWhenIdle] =
-        PG_ARGISNULL(kWarmWhenIdle) ? "f" : argument_text(fcinfo, kWarmWhenIdle);
+    Options options = options_given(fcinfo);
     check_options(d.name, options);
     bool given[kOptions];
     std::fill_n(given, kOptions, true);
     check_row_loaders({d.columns, d.key_types, d.value_type}, OidIsValid(d.loader), given,
                       &options);
     // Refresh-ahead is a default that makes sense only where there is a loader and a deadline.
-    if (!OidIsValid(d.loader) || PG_ARGISNULL(kTtl)) options[Option::kRefreshAt] = nullptr;
+    if (!OidIsValid(d.loader) || options[Option::kTtl] == nullptr) {
+        options[Option::kRefreshAt] = nullptr;
+    }
 
     connect_spi();
     create_accessors(d);
@@ -271,13 +254,9 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
         if (token == WJB_KEY) {
             option = option_by_name(value.val.string.val, value.val.string.len);
         } else if (token == WJB_VALUE) {
-            options[option] = json_scalar(value, option_name(option));
+            options[option] = json_scalar(value, option_info(option).name);
             given[static_cast<int>(option)] = true;
-            const bool flag =
-                option == Option::kWarmOnInvalidate || option == Option::kWarmWhenIdle;
-            const bool number = option == Option::kStaleFor || option == Option::kPriority;
-            if (options[option] == nullptr && flag) options[option] = "f";
-            if (options[option] == nullptr && number) options[option] = "0";
+            if (options[option] == nullptr) options[option] = option_info(option).if_null;
         }
     }
     if (options[Option::kBudget] != nullptr) {
@@ -298,8 +277,8 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     for (int i = 0; i < kOptions; ++i) {
         const auto o = static_cast<Option>(i);
         parameters[1 + i] = options[o];
-        appendStringInfo(&sql, "%s%s = $%d::%s", i > 0 ? ", " : "", option_name(o), 2 + i,
-                         option_type(o));
+        appendStringInfo(&sql, "%s%s = $%d::%s", i > 0 ? ", " : "", option_info(o).name, 2 + i,
+                         option_info(o).type);
     }
     appendStringInfoString(&sql, " WHERE name OPERATOR(pg_catalog.=) $1");
     run_as_owner(definition_table(), sql.data, 1 + kOptions, parameters);

@@ -1,11 +1,11 @@
 #include "pg/definition_row.hpp"
 
 #include "pg/collations.hpp"
-#include "pg/declaration.hpp"
-#include "pg/definition_rows.hpp"
+#include "pg/functions.hpp"
 #include "pg/memory.hpp"
+#include "pg/option_table.hpp"
 #include "pg/pinned_settings.hpp"
-#include "pg/row_loaders.hpp"
+#include "pg/row_shape.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -30,73 +30,51 @@ enum {
     kLoader,
     kKeyTypes,
     kValueType,
-    kTtl,
-    kRefreshAt,
-    kMaxEntries,
-    kMaxMemory,
-    kBudget,
-    kStaleFor,
-    kLoadMany,
-    kLoadAll,
-    kSyncEvery,
-    kWarmKeys,
-    kWarmEvery,
-    kWarmOnInvalidate,
-    kPriority,
-    kNullTtl,
-    kTtlMin,
-    kTtlMax,
-    kLoadTimeout,
-    kWarmWhenIdle,
-    kSettings,
+    kFirstOption,
+    kSettings = kFirstOption + kOptions,
     kFunctions,
     kDependencies,
     kDefinitionColumns
 };
 
-constexpr ExpectedColumn kColumns[] = {
-    {"name", TEXTOID},
-    {"id", INT8OID},
-    {"loader", TEXTOID},
-    {"key_types", REGTYPEARRAYOID},
-    {"value_type", REGTYPEOID},
-    {"ttl", INTERVALOID},
-    {"refresh_at", FLOAT8OID},
-    {"max_entries", INT4OID},
-    {"max_memory", TEXTOID},
-    {"budget", TEXTOID},
-    {"stale_for", INTERVALOID},
-    {"load_many", TEXTOID},
-    {"load_all", TEXTOID},
-    {"sync_every", INTERVALOID},
-    {"warm_keys", TEXTOID},
-    {"warm_every", INTERVALOID},
-    {"warm_on_invalidate", BOOLOID},
-    {"priority", INT4OID},
-    {"null_ttl", INTERVALOID},
-    {"ttl_min", INTERVALOID},
-    {"ttl_max", INTERVALOID},
-    {"load_timeout", INTERVALOID},
-    {"warm_when_idle", BOOLOID},
-    {"settings", TEXTARRAYOID},
-    {"functions", OIDARRAYOID},
-    {"dependencies", INT4OID},
-};
-static_assert(sizeof(kColumns) / sizeof(kColumns[0]) == kDefinitionColumns);
+constexpr int column_of(Option option) {
+    return kFirstOption + static_cast<int>(option);
+}
 
-constexpr int64 kLongestMs = int64{36525} * (USECS_PER_DAY / 1000);
+// The columns, in order.
+const ExpectedColumn* expected_columns() {
+    static ExpectedColumn columns[kDefinitionColumns] = {
+        {"name", TEXTOID},          {"id", INT8OID},
+        {"loader", TEXTOID},        {"key_types", REGTYPEARRAYOID},
+        {"value_type", REGTYPEOID},
+    };
+    for (int i = 0; i < kOptions; ++i) {
+        const OptionInfo& option = option_info(static_cast<Option>(i));
+        columns[kFirstOption + i] = {option.name, option.type_oid};
+    }
+    columns[kSettings] = {"settings", TEXTARRAYOID};
+    columns[kFunctions] = {"functions", OIDARRAYOID};
+    columns[kDependencies] = {"dependencies", INT4OID};
+    return columns;
+}
+
+constexpr size_t kMaxNameBytes = 53;  // cache_get_ and this fit into an identifier
 
 // The first thing that is wrong counts.
 void is_broken(Definition* d, const char* why) {
     if (d->broken == nullptr) d->broken = why;
 }
 
-// What stands in the row, or what a null means; a reason if it is out of range.
-int64 checked_ms(const Row& row, int i, int64 if_null, int64 least, int64 most, const char* fault,
-                 Definition* d) {
-    if (row.nulls[i]) return if_null;
-    const int64 ms = row.milliseconds(i, if_null);
-    if (ms < least || ms > most) is_broken(d, fault);
+void is_out_of_range(Definition* d, Option option) {
+    is_broken(d, psprintf("its %s is out of range", option_info(option).name));
+}
+
+// What stands in the row, or what a null means.
+int64 checked_ms(const Row& row, Option option, int64 if_null, Definition* d) {
+    const int column = column_of(option);
+    if (row.nulls[column]) return if_null;
+    const int64 ms = interval_ms(DatumGetIntervalP(row.values[column]));
+    if (!in_range(option_info(option), ms)) is_out_of_range(d, option);
     return ms;
 }
 
@@ -217,29 +195,23 @@ bool read_size(Datum size, int64* bytes) {
 }
 
 void read_times(const Row& row, Definition* d) {
-    d->ttl_ms = checked_ms(row, kTtl, -1, 1, kLongestMs, "its ttl is out of range", d);
-    d->null_ttl_ms =
-        checked_ms(row, kNullTtl, -1, 1, kLongestMs, "its null_ttl is out of range", d);
-    d->ttl_min_ms =
-        checked_ms(row, kTtlMin, d->ttl_ms, 1, d->ttl_ms, "its ttl_min is out of range", d);
-    d->ttl_max_ms = checked_ms(row, kTtlMax, d->ttl_ms, d->ttl_ms, kLongestMs,
-                               "its ttl_max is out of range", d);
-    if (d->ttl_ms < 0 && !(row.nulls[kTtlMin] && row.nulls[kTtlMax])) {
-        is_broken(d, "its ttl has bounds, but it has none");
-    }
-    d->stale_ms = checked_ms(row, kStaleFor, 0, 0, kLongestMs, "its stale_for is out of range", d);
-    d->sync_every_ms =
-        checked_ms(row, kSyncEvery, 0, 1000, kLongestMs, "its sync_every is out of range", d);
-    d->warm_every_ms =
-        checked_ms(row, kWarmEvery, 0, 1000, kLongestMs, "its warm_every is out of range", d);
-    d->load_timeout_ms =
-        checked_ms(row, kLoadTimeout, 0, 1, INT_MAX, "its load_timeout is out of range", d);
+    d->ttl_ms = checked_ms(row, Option::kTtl, -1, d);
+    d->null_ttl_ms = checked_ms(row, Option::kNullTtl, -1, d);
+    d->ttl_min_ms = checked_ms(row, Option::kTtlMin, d->ttl_ms, d);
+    d->ttl_max_ms = checked_ms(row, Option::kTtlMax, d->ttl_ms, d);
+    if (d->ttl_min_ms > d->ttl_ms) is_out_of_range(d, Option::kTtlMin);
+    if (d->ttl_max_ms < d->ttl_ms) is_out_of_range(d, Option::kTtlMax);
+    if (d->ttl_ms < 0 && d->ttl_max_ms >= 0) is_broken(d, "its ttl has bounds, but it has none");
+    d->stale_ms = checked_ms(row, Option::kStaleFor, 0, d);
+    d->sync_every_ms = checked_ms(row, Option::kSyncEvery, 0, d);
+    d->warm_every_ms = checked_ms(row, Option::kWarmEvery, 0, d);
+    d->load_timeout_ms = checked_ms(row, Option::kLoadTimeout, 0, d);
     if (d->loader_name == nullptr) d->stale_ms = 0;
     d->refresh_after_ms = UINT32_MAX;
-    if (row.nulls[kRefreshAt]) return;
-    const double share = DatumGetFloat8(row.values[kRefreshAt]);
-    if (!(share > 0 && share < 1)) {
-        is_broken(d, "its refresh_at is out of range");
+    if (row.nulls[column_of(Option::kRefreshAt)]) return;
+    const double share = DatumGetFloat8(row.values[column_of(Option::kRefreshAt)]);
+    if (!is_share(share)) {
+        is_out_of_range(d, Option::kRefreshAt);
     } else if (d->ttl_ms > 0 && d->loader_name != nullptr) {
         const double at = static_cast<double>(d->ttl_ms) * share;
         if (at < UINT32_MAX) d->refresh_after_ms = static_cast<uint32>(at);
@@ -252,14 +224,16 @@ void read_limits(const Row& row, Definition* d) {
     d->limits.budget = core::kNoCache;
     d->limits.stale_for = d->stale_ms;
     d->limits.put_only = d->loader_name == nullptr && d->value_is_base;
-    if (!row.nulls[kMaxEntries]) {
-        const int32 entries = DatumGetInt32(row.values[kMaxEntries]);
-        if (entries <= 0) is_broken(d, "its max_entries is out of range");
+    if (!row.nulls[column_of(Option::kMaxEntries)]) {
+        const int32 entries = DatumGetInt32(row.values[column_of(Option::kMaxEntries)]);
+        if (!in_range(option_info(Option::kMaxEntries), entries)) {
+            is_out_of_range(d, Option::kMaxEntries);
+        }
         d->limits.max_entries = static_cast<uint64>(std::max(entries, 1));
     }
-    if (!row.nulls[kMaxMemory]) {
+    if (!row.nulls[column_of(Option::kMaxMemory)]) {
         int64 bytes = 0;
-        if (!read_size(row.values[kMaxMemory], &bytes) || bytes <= 0) {
+        if (!read_size(row.values[column_of(Option::kMaxMemory)], &bytes) || bytes <= 0) {
             is_broken(d, "its max_memory is no size");
         }
         d->limits.max_bytes = static_cast<uint64>(std::max<int64>(bytes, 1));
@@ -288,15 +262,25 @@ void read_settings(const Row& row, Definition* d) {
 }  // namespace
 
 const int kDefinitionId = kId;
-const int kDefinitionBudget = kBudget;
+const int kDefinitionBudget = column_of(Option::kBudget);
 const int kDefinitionFunctions = kFunctions;
+
+const char* name_problem(const char* name) {
+    const char* problem = nullptr;
+    if (strlen(name) > kMaxNameBytes) problem = "It may have at most 53 bytes.";
+    bool plain = name[0] == '_' || (name[0] >= 'a' && name[0] <= 'z');
+    for (const char* c = name; *c != '\0'; ++c) {
+        plain = plain && (*c == '_' || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9'));
+    }
+    if (!plain) problem = "It is made of a-z, 0-9 and _, and does not begin with a digit.";
+    if (strcmp(name, "entry") == 0 || strcmp(name, "many") == 0 || strncmp(name, "many_", 5) == 0) {
+        problem = "entry, many and names beginning with many_ are taken by functions of cache_ext.";
+    }
+    return problem;
+}
 
 char* Row::string(int i) const {
     return nulls[i] ? nullptr : TextDatumGetCString(values[i]);
-}
-
-int64 Row::milliseconds(int i, int64 if_null) const {
-    return nulls[i] ? if_null : interval_ms(DatumGetIntervalP(values[i]));
 }
 
 bool has_columns(Oid table, const ExpectedColumn* columns, int count) {
@@ -315,7 +299,7 @@ bool has_columns(Oid table, const ExpectedColumn* columns, int count) {
 }
 
 bool is_definition_table(Oid table) {
-    return has_columns(table, kColumns, kDefinitionColumns);
+    return has_columns(table, expected_columns(), kDefinitionColumns);
 }
 
 void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
@@ -324,7 +308,8 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     if (name_problem(name) != nullptr) is_broken(d, "its name cannot be that of a cache");
     d->id = static_cast<uint64>(DatumGetInt64(row.values[kId]));
     if (d->id == 0) is_broken(d, "its id is 0");
-    d->index = core::kNoCache;
+    d->session = make<SessionState>();
+    d->session->index = core::kNoCache;
     TrustedFunctions remembered = {};
     if (trust && !trusted_from_array(row.values[kFunctions], &remembered)) {
         is_broken(d, "its functions are not remembered");
@@ -332,19 +317,19 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     read_types(row, d);
     read_accessor(schema, remembered, trust, d);
     read_loader_name(row, remembered, trust, d);
-    d->load_many_name = row.string(kLoadMany);
+    d->load_many_name = row.string(column_of(Option::kLoadMany));
     d->load_many =
         read_row_loader(d->load_many_name, remembered[Trusted::kLoadMany], trust, true, d);
-    d->load_all_name = row.string(kLoadAll);
+    d->load_all_name = row.string(column_of(Option::kLoadAll));
     d->load_all = read_row_loader(d->load_all_name, remembered[Trusted::kLoadAll], trust, false, d);
-    d->warm_keys = row.string(kWarmKeys);
-    d->warm_on_invalidate = DatumGetBool(row.values[kWarmOnInvalidate]);
-    d->warm_when_idle = DatumGetBool(row.values[kWarmWhenIdle]);
-    d->priority = DatumGetInt32(row.values[kPriority]);
+    d->warm_keys = row.string(column_of(Option::kWarmKeys));
+    d->warm_on_invalidate = DatumGetBool(row.values[column_of(Option::kWarmOnInvalidate)]);
+    d->warm_when_idle = DatumGetBool(row.values[column_of(Option::kWarmWhenIdle)]);
+    d->priority = DatumGetInt32(row.values[column_of(Option::kPriority)]);
     read_times(row, d);
     read_limits(row, d);
     read_settings(row, d);
-    const char* budget = row.string(kBudget);
+    const char* budget = row.string(column_of(Option::kBudget));
     if (budget != nullptr && strcmp(budget, d->name) == 0) {
         is_broken(d, "it shares the budget of itself");
     }

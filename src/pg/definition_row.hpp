@@ -5,7 +5,7 @@
 // breaks the cache that it declares, with a reason, and no other.
 #pragma once
 
-#include "pg/definitions.hpp"
+#include "pg/definition.hpp"
 #include "pg/trusted_functions.hpp"
 
 extern "C" {
@@ -23,7 +23,6 @@ struct Row {
 
     // A null gives nullptr.
     char* string(int i) const;
-    int64 milliseconds(int i, int64 if_null) const;
 };
 
 // What a table must look like to be read as one of ours.
@@ -33,6 +32,9 @@ struct ExpectedColumn {
 };
 bool has_columns(Oid table, const ExpectedColumn* columns, int count);
 bool is_definition_table(Oid table);
+
+// Why it cannot be the name of a cache; nullptr: it can.
+const char* name_problem(const char* name);
 
 // The columns of cache_definition that others than the reader of rows need.
 extern const int kDefinitionId;

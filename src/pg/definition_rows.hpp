@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pg/definition_row.hpp"
-#include "pg/definitions.hpp"
+#include "pg/extension.hpp"
 
 extern "C" {
 #include "utils/hsearch.h"
@@ -14,11 +14,7 @@ namespace cache_ext::pg {
 struct Definitions {
     MemoryContext context;
     MemoryContextCallback gone;
-    Oid extension;
-    Oid schema;
-    Oid definition_table;
-    Oid dependency_table;
-    Oid invalidate_trigger;
+    Extension extension;
     int count;
     Definition* all;
     int relation_count;
@@ -37,21 +33,8 @@ struct RelationSlot {
 // wrongly.
 bool tables_are_ours(Oid definition_table, Oid dependency_table);
 
-// What others than the reader of rows need of cache_dependency.
-extern const int kDependencyCache;
-extern const int kDependencyRelation;
-extern const int kDependencyQuery;
-
-// What is wrong with a row of it, for a cache if that is known; nullptr: nothing. What became wrong
-// later is no fault: then every change concerns the whole cache.
-const char* dependency_fault(const Row& row, const Definition* definition);
-
-// Fills in everything behind the tables' OIDs, in the current memory context. May raise an error.
+// Fills in what is declared, in the current memory context. May raise an error.
 void read_definitions(Definitions* all);
-
-// Found by exact signature, without the permission checks of a name lookup in a query: readers need
-// no USAGE on the loader's schema. InvalidOid: there is none.
-Oid find_function(Oid schema, const char* name, int columns, const Oid* types);
 
 // nullptr: no cache of that name.
 Definition* find_in(Definitions* all, const char* name);

@@ -2,22 +2,14 @@
 
 #include "pg/definition_rows.hpp"
 #include "pg/guarded.hpp"
-#include "pg/leftovers.hpp"
+#include "pg/hard_writers.hpp"
+#include "pg/memory.hpp"
 #include "pg/reclaim.hpp"
-#include "pg/shared.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/table.h"
-#include "catalog/dependency.h"
-#include "catalog/indexing.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
-#include "catalog/pg_namespace.h"
-#include "commands/extension.h"
 #include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
-#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -36,7 +28,8 @@ Definitions* current = nullptr;
 bool held = false;
 bool loaded_by_writer = false;
 bool ddl_in_transaction = false;
-bool names_changed = false;  // of relations or schemas, since the definitions were loaded
+bool read_again_later = false;  // once the transaction has ended
+bool names_changed = false;     // of relations or schemas, since the definitions were loaded
 
 // Where names were found last. What is of another generation may have been freed.
 struct Recent {
@@ -95,13 +88,13 @@ void memory_gone(void* argument) {
 
 void out_of_date() {
     state = State::kUnknown;
+    if (!held) forget_extension();
     ++generation_of_definitions;
 }
 
 void relation_changed(Datum, Oid relation) {
     if (state == State::kUnknown) return;
-    if (state == State::kLoaded && OidIsValid(relation) && relation != current->definition_table &&
-        relation != current->dependency_table) {
+    if (state == State::kLoaded && OidIsValid(relation) && !is_own_table(relation)) {
         // While the tables are being read, any relation may turn out to matter.
         bool found = current->by_relation == nullptr;
         if (!found) hash_search(current->by_relation, &relation, HASH_FIND, &found);
@@ -125,29 +118,6 @@ void role_changed(Datum, int, uint32) {
     ++generation_of_definitions;
 }
 
-Oid schema_of_extension(Oid extension) {
-    Relation relation = table_open(ExtensionRelationId, AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(extension));
-    SysScanDesc scan = systable_beginscan(relation, ExtensionOidIndexId, true, nullptr, 1, &key);
-    HeapTuple tuple = systable_getnext(scan);
-    Oid schema = HeapTupleIsValid(tuple)
-                     ? reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace
-                     : InvalidOid;
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
-    return schema;
-}
-
-// A schema of that name that is not the extension's was there before it, or is somebody else's.
-Oid internals_of(Oid extension) {
-    const Oid schema = get_namespace_oid(kInternalSchema, true);
-    return OidIsValid(schema) && getExtensionOfObject(NamespaceRelationId, schema) == extension
-               ? schema
-               : InvalidOid;
-}
-
 // Nothing is cached then, and DROP EXTENSION and ALTER EXTENSION still work.
 void warn_of_other_version() {
     static bool warned = false;
@@ -159,28 +129,34 @@ void warn_of_other_version() {
              errhint("Run ALTER EXTENSION cache_ext UPDATE.")));
 }
 
+// With what was read; nullptr: the extension is not installed.
+void settle_blocks(const Attached* attached, const Definitions* all) {
+    if (attached == nullptr) return;
+    const int count = all != nullptr ? all->count : 0;
+    auto* declared = make_array<uint64>(static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) declared[i] = all->all[i].id;
+    settle(attached, declared, count);
+    pfree(declared);
+}
+
 void load(bool wait) {
     Attached* attached = attached_blocks();
-    const Oid extension = get_extension_oid("cache_ext", true);
-    const Oid schema = OidIsValid(extension) ? schema_of_extension(extension) : InvalidOid;
-    const Oid internals = OidIsValid(schema) ? internals_of(extension) : InvalidOid;
-    const Oid definition_table =
-        OidIsValid(internals) ? get_relname_relid("cache_definition", internals) : InvalidOid;
-    const Oid dependency_table =
-        OidIsValid(internals) ? get_relname_relid("cache_dependency", internals) : InvalidOid;
-    const bool there = OidIsValid(definition_table) && OidIsValid(dependency_table);
-    const bool ours = there && tables_are_ours(definition_table, dependency_table);
+    Extension extension;
+    const bool there = find_extension(&extension);
+    const bool ours =
+        there && tables_are_ours(extension.definition_table, extension.dependency_table);
     if (there && !ours) warn_of_other_version();
     if (!ours) {
         retire_current();
         ++generation_of_definitions;
         state = State::kAbsent;
-        settle(attached, nullptr);
+        use_extension({});
+        settle_blocks(attached, nullptr);
         return;
     }
     if (!wait) {
-        lock_without_waiting(definition_table);
-        lock_without_waiting(dependency_table);
+        lock_without_waiting(extension.definition_table);
+        lock_without_waiting(extension.dependency_table);
     }
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext definitions", ALLOCSET_SMALL_SIZES);
@@ -191,10 +167,7 @@ void load(bool wait) {
     all->gone = {memory_gone, all, nullptr};
     MemoryContextRegisterResetCallback(context, &all->gone);
     all->extension = extension;
-    all->schema = schema;
-    all->definition_table = definition_table;
-    all->dependency_table = dependency_table;
-    all->invalidate_trigger = find_function(internals, "cache_invalidate_trigger", 0, nullptr);
+    use_extension(extension);
     // Anything that arrives while the tables are read makes this load out of date at once.
     state = State::kLoaded;
     names_changed = false;
@@ -215,7 +188,7 @@ void load(bool wait) {
     MemoryContextSetParent(context, CacheMemoryContext);
     loaded_by_writer = loaded_by_writer ||
                        (ddl_in_transaction && TransactionIdIsValid(GetTopTransactionIdIfAny()));
-    settle(attached, all);
+    settle_blocks(attached, all);
     if (attached != nullptr) pfree(attached);
 }
 
@@ -238,16 +211,6 @@ const Definition* find(const char* name, size_t size) {
     return nullptr;
 }
 
-// DROP EXTENSION may come between two steps of whoever uses these.
-const Definitions* installed() {
-    if (!definitions_ready()) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("extension cache_ext is not installed in this database"),
-                        errhint("CREATE EXTENSION cache_ext;")));
-    }
-    return current;
-}
-
 }  // namespace
 
 bool definitions_ready() {
@@ -263,17 +226,11 @@ void load_definitions_without_waiting() {
 
 void hold_definitions(bool hold) {
     held = hold;
+    if (!held && state == State::kUnknown) forget_extension();
 }
 
 bool definitions_loaded() {
     return state != State::kUnknown || (held && current != nullptr);
-}
-
-int64 interval_ms(const Interval* i) {
-    constexpr int64 kDay = USECS_PER_DAY / 1000;
-    constexpr auto kYear = static_cast<int64>(DAYS_PER_YEAR * kDay);
-    return i->time / 1000 + i->day * kDay + i->month % MONTHS_PER_YEAR * (DAYS_PER_MONTH * kDay) +
-           i->month / MONTHS_PER_YEAR * kYear;
 }
 
 void notice_changed_names() {
@@ -302,7 +259,8 @@ const Definition* require_definition(const char* name) {
 
 const Definition* require_definition(const char* name, size_t size) {
     const Definition* d = find(name, size);
-    if (d == nullptr && has_left_accessor(pnstrdup(name, size))) {
+    if (d == nullptr && definitions_ready() &&
+        is_function_of_cache(psprintf("cache_get_%s", pnstrdup(name, size)))) {
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_OBJECT),
                  errmsg("cache \"%.*s\" is not declared", static_cast<int>(size), name),
@@ -344,16 +302,7 @@ const RelationDependencies& dependency_relation_at(int i) {
 }
 
 const Definition* refresh_if_older(const Definition* definition) {
-    core::Xid hard[core::kMaxHard];
-    uint32 count;
-    bool older = false;
-    if (!store().hard_writers(definition->index, hard, &count)) {
-        const core::Xid lost = store().lost_hard_below(definition->index);
-        older = lost == 0 || definition->loaded_under.xmin < lost;
-    }
-    for (uint32 i = 0; i < count; ++i) {
-        older = older || definition->loaded_under.in_progress(hard[i]);
-    }
+    const bool older = misses_hard_writer(definition->session->index, definition->loaded_under);
     if (!older && definitions_loaded()) return definition;
     const uint64 id = definition->id;
     if (older) invalidate_definitions();
@@ -362,27 +311,11 @@ const Definition* refresh_if_older(const Definition* definition) {
 
 void require_extension() {
     // Who waited for the lock may find another extension, or none.
-    for (Oid locked = InvalidOid; definitions_ready() && locked != current->extension;) {
-        locked = current->extension;
+    for (Oid locked = InvalidOid; definitions_ready() && locked != extension_oid();) {
+        locked = extension_oid();
         LockDatabaseObject(ExtensionRelationId, locked, 0, AccessShareLock);
     }
-    installed();
-}
-
-Oid extension_schema() {
-    return installed()->schema;
-}
-Oid extension_oid() {
-    return installed()->extension;
-}
-Oid definition_table() {
-    return installed()->definition_table;
-}
-Oid dependency_table() {
-    return installed()->dependency_table;
-}
-Oid invalidate_trigger() {
-    return installed()->invalidate_trigger;
+    extension_oid();
 }
 
 void install_definition_callbacks() {
@@ -405,6 +338,12 @@ void transaction_aborted_for_definitions() {
 void transaction_ended_for_definitions() {
     loaded_by_writer = false;
     ddl_in_transaction = false;
+    if (read_again_later) out_of_date();
+    read_again_later = false;
+}
+
+void read_definitions_after_transaction() {
+    read_again_later = true;
 }
 
 void note_ddl() {

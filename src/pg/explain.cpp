@@ -2,6 +2,7 @@
 #include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
 #include "pg/collations.hpp"
+#include "pg/control_blocks.hpp"
 #include "pg/counters.hpp"
 #include "pg/fill.hpp"
 #include "pg/hard_writers.hpp"
@@ -81,13 +82,13 @@ const char* blame_text(const Definition* d, const Key& key, const core::Blame& b
 // A read that finds nothing to serve, because of `reason`: could it publish what it loads?
 Explanation miss(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                  const char* reason, core::Xid writer) {
-    const core::Blame fill = store().blame_for_fill(d->index, key.view, snapshot);
+    const core::Blame fill = store().blame_for_fill(d->session->index, key.view, snapshot);
     if (fill.rule != core::Rule::kNone && fill.rule != core::Rule::kBlind) {
         return {"bypass", with(bypass_text(core::Bypass::kOldSnapshot), blame_text(d, key, fill)),
                 fill.xid};
     }
     core::Xid redefines;
-    if (!messages_sent(d->index, snapshot, &redefines)) {
+    if (!messages_sent(d->session->index, snapshot, &redefines)) {
         return {"bypass", bypass_text(core::Bypass::kRedefinition), redefines};
     }
     const core::Bypass never = reason_not_to_fill(d);
@@ -127,7 +128,7 @@ Explanation explain(const Definition* d, const Key& key, const core::Snapshot& s
             break;
     }
     core::EntryTags ignored;
-    const core::Blame blame = store().blame(d->index, key.view, snapshot, &ignored);
+    const core::Blame blame = store().blame(d->session->index, key.view, snapshot, &ignored);
     const char* what = blame_text(d, key, blame);
     if (found.result == core::LookupResult::kUnusable) {
         return {"bypass", with(bypass_text(core::Bypass::kOldSnapshot), what), blame.xid};
@@ -193,13 +194,13 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
     core::EntryTags tags = {};
     Explanation e = {"bypass", bypass_text(bypass), 0};
     if (bypass == core::Bypass::kOwnWrite) e.reason = with(e.reason, what_was_changed(d, key));
-    const bool look = shared_ready() && d->index != core::kNoCache && ActiveSnapshotSet() &&
-                      IsMVCCSnapshot(GetActiveSnapshot());
+    const bool look = shared_ready() && d->session->index != core::kNoCache &&
+                      ActiveSnapshotSet() && IsMVCCSnapshot(GetActiveSnapshot());
     if (look) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
-        store().blame(d->index, key.view, snapshot, &tags);
+        store().blame(d->session->index, key.view, snapshot, &tags);
         core::EntryTags served;
-        found = store().lookup(d->index, key.view, snapshot, nullptr, UINT32_MAX,
+        found = store().lookup(d->session->index, key.view, snapshot, nullptr, UINT32_MAX,
                                core::Detail::kInspect, &served, d->stale_ms > 0);
         if (bypass == core::Bypass::kNone) e = explain(d, key, snapshot, found, tags);
     }

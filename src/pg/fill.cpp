@@ -1,6 +1,7 @@
 #include "pg/fill.hpp"
 
 #include "pg/bypass.hpp"
+#include "pg/control_blocks.hpp"
 #include "pg/counters.hpp"
 #include "pg/hard_writers.hpp"
 #include "pg/path_checks.hpp"
@@ -57,7 +58,7 @@ core::Millis lifetime(const Definition* d, const Key& key, const ValueBytes& byt
     if (d->ttl_ms < 0) return core::kNever;
     if (d->ttl_min_ms == d->ttl_max_ms) return d->ttl_ms;
     const core::Predecessor old =
-        store().predecessor(d->index, key.view, bytes.data, bytes.size, is_null);
+        store().predecessor(d->session->index, key.view, bytes.data, bytes.size, is_null);
     core::Millis ttl = old.known && old.ttl != core::kNever ? old.ttl : d->ttl_ms;
     if (old.known && old.unwritten) ttl = old.same ? ttl * 2 : ttl / 2;
     return std::clamp(ttl, d->ttl_min_ms, d->ttl_max_ms);
@@ -77,7 +78,7 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return Bypass::kTransactionWrote;
     if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
     core::Fill fill;
-    fill.cache = d->index;
+    fill.cache = d->session->index;
     fill.cache_id = d->id;
     fill.key = key.view;
     fill.value = bytes.data;
@@ -125,8 +126,8 @@ static void renew_after_ddl(const Definition* d, const core::Snapshot& snapshot)
     static core::Snapshot planned_under = {};
     core::Xid hard[core::kMaxHard];
     uint32 n;
-    const bool all = store().hard_writers(d->index, hard, &n);
-    const core::Xid lost = store().lost_hard_below(d->index);
+    const bool all = store().hard_writers(d->session->index, hard, &n);
+    const core::Xid lost = store().lost_hard_below(d->session->index);
     const bool seen = std::none_of(hard, hard + n, [](core::Xid xid) {
         return planned_under.running == nullptr || planned_under.in_progress(xid);
     });
@@ -150,9 +151,9 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
                                       uint32 reads) {
     // Publishing needs functions and definitions as they are for this snapshot: a transaction that
     // holds all its locks already is not told by anything else that somebody has replaced a loader.
-    const bool usable = store().usable(d->index, snapshot);
+    const bool usable = store().usable(d->session->index, snapshot);
     core::Xid by;
-    if (!usable || !messages_sent(d->index, snapshot, &by)) {
+    if (!usable || !messages_sent(d->session->index, snapshot, &by)) {
         for (uint32 i = 0; i < reads; ++i) {
             count_bypass(d, usable ? Bypass::kRedefinition : Bypass::kOldSnapshot);
         }
@@ -194,7 +195,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
     add_to_outer(own.tags, result->expires_at);
     if (innermost_load != nullptr) {
         add_tag(innermost_load, key.view.hash, true, core::kNoCache);
-        add_tag(innermost_load, whole_tag(d->cache_id()), false, d->index);
+        add_tag(innermost_load, whole_tag(d->cache_id()), false, d->session->index);
     }
 
     count(d, Counter::kLoadMicros, loaded.load_us);
@@ -204,7 +205,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
         count(d, Counter::kFills);
         note_load_success(d->id, key.view.hash);
     } else if (settings.track) {
-        store().control(d->index)->counters.bypassed(stripe(), reason);
+        store().control(d->session->index)->counters.bypassed(stripe(), reason);
     }
 }
 

@@ -49,4 +49,14 @@ bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core:
     return true;
 }
 
+bool misses_hard_writer(core::CacheIndex index, const core::Snapshot& snapshot) {
+    core::Xid hard[core::kMaxHard];
+    uint32 count;
+    if (!store().hard_writers(index, hard, &count)) {
+        const core::Xid lost = store().lost_hard_below(index);
+        if (lost == 0 || snapshot.xmin < lost) return true;
+    }
+    return std::any_of(hard, hard + count, [&](core::Xid x) { return snapshot.in_progress(x); });
+}
+
 }  // namespace cache_ext::pg

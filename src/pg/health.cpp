@@ -1,5 +1,6 @@
 #include "pg/health.hpp"
 
+#include "pg/control_blocks.hpp"
 #include "pg/counters.hpp"
 #include "pg/definitions.hpp"
 #include "pg/leftovers.hpp"
@@ -144,8 +145,8 @@ Caches visible_caches() {
         if (!may_see(d)) continue;
         CacheCounts* c = &caches.all[caches.count++];
         c->definition = d;
-        if (shared_ready() && d->index != core::kNoCache) {
-            c->totals = store().control(d->index)->counters.totals();
+        if (shared_ready() && d->session->index != core::kNoCache) {
+            c->totals = store().control(d->session->index)->counters.totals();
         }
     }
     return caches;
@@ -239,7 +240,7 @@ bool error_share(const CacheCounts& c, double* value, const char** what) {
     const uint64 errors = c.totals[Counter::kErrors], refreshes = c.totals[Counter::kRefreshes];
     *value = percent(errors, errors + refreshes);
     char message[core::kMaxErrorBytes] = "";
-    if (errors > 0) store().last_error(c.definition->index, message);
+    if (errors > 0) store().last_error(c.definition->session->index, message);
     *what = psprintf(UINT64_FORMAT " of " UINT64_FORMAT " refreshes failed, the last with: %s",
                      errors, errors + refreshes, message);
     return errors + refreshes > 0;
@@ -375,7 +376,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     }
     if (all) put_row(set, check_prepared());
     const Caches caches = visible_caches();
-    List* left = left_accessors(all);
+    List* left = undeclared_caches(all);
     if (caches.count == 0 && left == NIL && !all) PG_RETURN_VOID();
     put_row(set, check_declarations(caches, left));
     put_row(set, check_dependencies());

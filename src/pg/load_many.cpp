@@ -1,6 +1,7 @@
 #include "pg/load_many.hpp"
 
 #include "pg/bypass.hpp"
+#include "pg/control_blocks.hpp"
 #include "pg/fill.hpp"
 #include "pg/memory.hpp"
 #include "pg/run_rows.hpp"

@@ -1,5 +1,6 @@
 #include "pg/loading_state.hpp"
 
+#include "pg/control_blocks.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -30,7 +31,7 @@ void change_state(core::CacheIndex index, uint64 id, Change change) {
 template <class Change>
 void with_state(const Definition* d, Change change) {
     if (states == nullptr || control_block(d) == core::kNoCache) return;
-    change_state(d->index, d->id, change);
+    change_state(d->session->index, d->id, change);
 }
 
 }  // namespace
@@ -106,9 +107,9 @@ void reload_begins(const Definition* d) {
 }
 
 bool loading_state(const Definition* d, LoadingState* out) {
-    if (states == nullptr || d->index == core::kNoCache) return false;
+    if (states == nullptr || d->session->index == core::kNoCache) return false;
     LWLockAcquire(states_lock, LW_SHARED);
-    *out = states[d->index];
+    *out = states[d->session->index];
     LWLockRelease(states_lock);
     return out->cache_id == d->id;
 }

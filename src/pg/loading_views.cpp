@@ -1,4 +1,5 @@
 // Behind cache_sync_stat and cache_warm_stat.
+#include "pg/control_blocks.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/shared.hpp"
 

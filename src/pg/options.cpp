@@ -6,6 +6,7 @@
 #include "pg/shared.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "utils/fmgrprotos.h"
 #include "utils/float.h"
 }
@@ -13,31 +14,18 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-struct OptionInfo {
-    const char* name;
-    const char* type;
-};
-
-constexpr OptionInfo kInfo[kOptions] = {
-    {"ttl", "interval"},     {"refresh_at", "float8"},     {"max_entries", "int4"},
-    {"max_memory", "text"},  {"budget", "text"},           {"stale_for", "interval"},
-    {"load_many", "text"},   {"load_all", "text"},         {"sync_every", "interval"},
-    {"warm_keys", "text"},   {"warm_every", "interval"},   {"warm_on_invalidate", "bool"},
-    {"priority", "int4"},    {"null_ttl", "interval"},     {"ttl_min", "interval"},
-    {"ttl_max", "interval"}, {"load_timeout", "interval"}, {"warm_when_idle", "bool"},
-};
-
 [[noreturn]] void out_of_range(const char* option, const char* value, const char* hint) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("%s of a cache cannot be %s", option, value), errhint("%s", hint)));
     pg_unreachable();
 }
 
-int64 checked_interval_ms(const char* option, const char* text) {
+int64 checked_interval_ms(Option option, const char* text) {
+    const OptionInfo& info = option_info(option);
     const int64 ms = interval_ms(DatumGetIntervalP(DirectFunctionCall3(
         interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
-    if (ms / (USECS_PER_DAY / 1000) > 36525)
-        out_of_range(option, text, "The longest is 100 years.");
+    if (ms > kLongestMs) out_of_range(info.name, text, "The longest is 100 years.");
+    if (!in_range(info, ms)) out_of_range(info.name, text, info.hint);
     return ms;
 }
 
@@ -52,131 +40,87 @@ void check_load_many(const char* text, const RowShape& shape, bool has_loader, O
     (*options)[Option::kLoadMany] = checked_row_loader("load_many", text, shape, true);
 }
 
-// More often than this would keep a worker busy with nothing else.
-constexpr int64 kShortestPeriodMs = 1000;
-
-void check_schedule(const Options& options) {
-    for (const Option o : {Option::kSyncEvery, Option::kWarmEvery}) {
-        const char* period = options[o];
-        if (period == nullptr) continue;
-        if (checked_interval_ms(option_name(o), period) < kShortestPeriodMs) {
-            out_of_range(option_name(o), period,
-                         "Give an interval of at least one second, or NULL for never.");
-        }
-    }
-    if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {
-        out_of_range("sync_every", options[Option::kSyncEvery],
-                     "Give load_all as well: the function that a sync runs.");
-    }
-}
-
 // ttl_min <= ttl <= ttl_max.
 void check_ttl_bounds(const Options& options) {
     const char* ttl = options[Option::kTtl];
-    const char* least = options[Option::kTtlMin];
-    const char* most = options[Option::kTtlMax];
-    const auto check = [&](const char* option, const char* bound, bool fits) {
-        if (bound == nullptr) return;
-        if (ttl == nullptr)
-            out_of_range(option, bound, "A cache without ttl has nothing to adapt.");
-        if (!fits) {
-            out_of_range(option, bound,
-                         "The order is ttl_min <= ttl <= ttl_max, from one millisecond on.");
+    const int64 ms = ttl != nullptr ? checked_interval_ms(Option::kTtl, ttl) : 0;
+    for (const Option o : {Option::kTtlMin, Option::kTtlMax}) {
+        const char* bound = options[o];
+        if (bound == nullptr) continue;
+        const OptionInfo& info = option_info(o);
+        if (ttl == nullptr) {
+            out_of_range(info.name, bound, "A cache without ttl has nothing to adapt.");
         }
-    };
-    const int64 ms = ttl != nullptr ? checked_interval_ms("ttl", ttl) : 0;
-    if (least != nullptr) {
-        const int64 bound = checked_interval_ms("ttl_min", least);
-        check("ttl_min", least, bound >= 1 && bound <= ms);
+        const int64 bound_ms = checked_interval_ms(o, bound);
+        if (o == Option::kTtlMin ? bound_ms > ms : bound_ms < ms) {
+            out_of_range(info.name, bound, info.hint);
+        }
     }
-    if (most != nullptr) check("ttl_max", most, checked_interval_ms("ttl_max", most) >= ms);
+}
+
+// Each by itself.
+void check_ranges(const Options& options) {
+    for (int i = 0; i < kOptions; ++i) {
+        const auto option = static_cast<Option>(i);
+        const OptionInfo& info = option_info(option);
+        const char* text = options[option];
+        if (text == nullptr) continue;
+        if (info.type_oid == INTERVALOID) {
+            checked_interval_ms(option, text);
+        } else if (info.type_oid == INT4OID && !in_range(info, pg_strtoint32(text))) {
+            out_of_range(info.name, text, info.hint);
+        }
+    }
+    if (const char* at = options[Option::kRefreshAt]) {
+        const double share =
+            float8in_internal(const_cast<char*>(at), nullptr, "double precision", at);
+        if (!is_share(share)) {
+            out_of_range("refresh_at", at, option_info(Option::kRefreshAt).hint);
+        }
+    }
+}
+
+void check_max_memory(const char* memory) {
+    const int64 bytes =
+        DatumGetInt64(DirectFunctionCall1(pg_size_bytes, CStringGetTextDatum(memory)));
+    if (bytes <= 0) out_of_range("max_memory", memory, option_info(Option::kMaxMemory).hint);
+    const core::StoreStats stats = store().stats();
+    if (static_cast<uint64>(bytes) <= stats.arena.capacity) return;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("max_memory of %s is larger than the memory of all caches", memory),
+                    errdetail("%llu MB are available for values.",
+                              static_cast<unsigned long long>(stats.arena.capacity >> 20)),
+                    errhint("Raise cache_ext.memory in postgresql.conf and restart the server.")));
+}
+
+void check_budget(const char* cache, const Options& options) {
+    const char* budget = options[Option::kBudget];
+    if (strcmp(budget, cache) == 0) {
+        out_of_range("budget", budget, "Name another cache, or NULL for a budget of its own.");
+    }
+    const Definition* owner = require_definition(budget);
+    require_owner(owner);
+    if (options[Option::kMaxEntries] != nullptr || options[Option::kMaxMemory] != nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("budget cannot be combined with max_entries or max_memory"),
+                 errhint("The limits are those of cache \"%s\"; set both to NULL.", budget)));
+    }
+    if (owner->budget_id != 0) {
+        out_of_range("budget", budget, "That cache shares the budget of another one itself.");
+    }
 }
 
 }  // namespace
 
-const char* option_name(Option option) {
-    return kInfo[static_cast<int>(option)].name;
-}
-const char* option_type(Option option) {
-    return kInfo[static_cast<int>(option)].type;
-}
-
 void check_options(const char* cache, const Options& options) {
-    if (const char* ttl = options[Option::kTtl]) {
-        if (checked_interval_ms("ttl", ttl) < 1) {
-            out_of_range("ttl", ttl,
-                         "Give an interval of at least one millisecond, or NULL for "
-                         "values that never expire.");
-        }
-    }
-    if (const char* null_ttl = options[Option::kNullTtl]) {
-        if (checked_interval_ms("null_ttl", null_ttl) < 1) {
-            out_of_range("null_ttl", null_ttl,
-                         "Give an interval of at least one millisecond, or NULL for the ttl of "
-                         "other values.");
-        }
-    }
     check_ttl_bounds(options);
-    if (const char* at = options[Option::kRefreshAt]) {
-        const double share =
-            float8in_internal(const_cast<char*>(at), nullptr, "double precision", at);
-        if (!(share > 0 && share < 1)) {
-            out_of_range("refresh_at", at,
-                         "It is a share of ttl between 0 and 1, both excluded, or NULL for no "
-                         "refresh ahead of time.");
-        }
-    }
-    if (const char* entries = options[Option::kMaxEntries]) {
-        if (pg_strtoint32(entries) <= 0) {
-            out_of_range("max_entries", entries, "Give a positive number, or NULL for no limit.");
-        }
-    }
-    if (const char* memory = options[Option::kMaxMemory]) {
-        const int64 bytes =
-            DatumGetInt64(DirectFunctionCall1(pg_size_bytes, CStringGetTextDatum(memory)));
-        if (bytes <= 0) {
-            out_of_range("max_memory", memory,
-                         "Give a size such as '50MB', or NULL for no limit of its own.");
-        }
-        const core::StoreStats stats = store().stats();
-        if (static_cast<uint64>(bytes) > stats.arena.capacity) {
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("max_memory of %s is larger than the memory of all caches", memory),
-                     errdetail("%llu MB are available for values.",
-                               static_cast<unsigned long long>(stats.arena.capacity >> 20)),
-                     errhint("Raise cache_ext.memory in postgresql.conf and restart the server.")));
-        }
-    }
-    if (const char* budget = options[Option::kBudget]) {
-        if (strcmp(budget, cache) == 0) {
-            out_of_range("budget", budget, "Name another cache, or NULL for a budget of its own.");
-        }
-        const Definition* owner = require_definition(budget);
-        require_owner(owner);
-        if (options[Option::kMaxEntries] != nullptr || options[Option::kMaxMemory] != nullptr) {
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("budget cannot be combined with max_entries or max_memory"),
-                     errhint("The limits are those of cache \"%s\"; set both to NULL.", budget)));
-        }
-        if (owner->budget_id != 0) {
-            out_of_range("budget", budget, "That cache shares the budget of another one itself.");
-        }
-    }
-    if (const char* stale = options[Option::kStaleFor]) {
-        const int64 ms = checked_interval_ms("stale_for", stale);
-        if (ms < 0) out_of_range("stale_for", stale, "Give an interval that is not negative.");
-    }
-    check_schedule(options);
-    if (const char* priority = options[Option::kPriority]) pg_strtoint32(priority);
-    if (const char* timeout = options[Option::kLoadTimeout]) {
-        const int64 ms = checked_interval_ms("load_timeout", timeout);
-        if (ms < 1 || ms > INT_MAX) {
-            out_of_range("load_timeout", timeout,
-                         "Give an interval from one millisecond to 24 days, or NULL for no limit "
-                         "but cache_ext.worker_statement_timeout.");
-        }
+    check_ranges(options);
+    if (options[Option::kMaxMemory] != nullptr) check_max_memory(options[Option::kMaxMemory]);
+    if (options[Option::kBudget] != nullptr) check_budget(cache, options);
+    if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {
+        out_of_range("sync_every", options[Option::kSyncEvery],
+                     "Give load_all as well: the function that a sync runs.");
     }
 }
 

@@ -2,33 +2,10 @@
 // the same checks and into the same columns.
 #pragma once
 
-#include "pg/row_loaders.hpp"
+#include "pg/option_table.hpp"
+#include "pg/row_shape.hpp"
 
 namespace cache_ext::pg {
-
-enum class Option : int {
-    kTtl,
-    kRefreshAt,
-    kMaxEntries,
-    kMaxMemory,
-    kBudget,
-    kStaleFor,
-    kLoadMany,
-    kLoadAll,
-    kSyncEvery,
-    kWarmKeys,
-    kWarmEvery,
-    kWarmOnInvalidate,
-    kPriority,
-    kNullTtl,
-    kTtlMin,
-    kTtlMax,
-    kLoadTimeout,
-    kWarmWhenIdle,
-    kCount
-};
-
-constexpr int kOptions = static_cast<int>(Option::kCount);
 
 struct Options {
     const char* text[kOptions];  // nullptr: NULL
@@ -36,10 +13,6 @@ struct Options {
     const char*& operator[](Option o) { return text[static_cast<int>(o)]; }
     const char* operator[](Option o) const { return text[static_cast<int>(o)]; }
 };
-
-// The name of an option, which is that of its column, and the column's type.
-const char* option_name(Option option);
-const char* option_type(Option option);
 
 // ERROR 22023 (or the type's own) for a value out of range or combinations that make no sense.
 // `cache` is the cache's own name, for messages and to keep it from being its own budget.

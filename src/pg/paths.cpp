@@ -16,6 +16,7 @@
 #include "pg/paths.hpp"
 
 #include "pg/changes.hpp"
+#include "pg/control_blocks.hpp"
 #include "pg/environment.hpp"
 #include "pg/guarded.hpp"
 #include "pg/memory.hpp"

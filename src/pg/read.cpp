@@ -1,6 +1,7 @@
 #include "pg/read.hpp"
 
 #include "pg/bypass.hpp"
+#include "pg/control_blocks.hpp"
 #include "pg/counters.hpp"
 #include "pg/fill.hpp"
 #include "pg/flights.hpp"
@@ -95,7 +96,7 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
                         : room > 0        ? static_cast<uint8*>(palloc(room))
                                           : nullptr;
         const core::Found found =
-            store().lookup(d->index, key.view, snapshot, buffer, room, detail,
+            store().lookup(d->session->index, key.view, snapshot, buffer, room, detail,
                            needs_tags ? tags : nullptr, may_be_stale(d), hazard);
         const bool stale = found.result == core::LookupResult::kStale;
         if (stale || found.result == core::LookupResult::kHit) {
@@ -128,8 +129,8 @@ core::Found peek_cached(const Definition* d, const Key& key, const core::Snapsho
     uint32 room = 1024;
     for (;;) {
         auto* buffer = static_cast<uint8*>(palloc(room));
-        const core::Found found =
-            store().lookup(d->index, key.view, snapshot, buffer, room, core::Detail::kPeek);
+        const core::Found found = store().lookup(d->session->index, key.view, snapshot, buffer,
+                                                 room, core::Detail::kPeek);
         if (found.result == core::LookupResult::kHit && !found.is_null) {
             *value = value_from_bytes(d, buffer, found.value_bytes);
         }
@@ -193,7 +194,8 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
                 const core::Millis deadline = found.expires_at == core::kNever
                                                   ? core::kNever
                                                   : found.expires_at + d->stale_ms;
-                request_refresh({d->id, d->index, d->owner, d->priority}, key->view, deadline);
+                request_refresh({d->id, d->session->index, d->owner, d->priority}, key->view,
+                                deadline);
             }
             return Left::kNothing;
         }
@@ -217,8 +219,8 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
     if (bypass_reason(d, key) != Bypass::kNone || control_block(d) == core::kNoCache) return false;
     core::EntryTags tags;
     const core::Found found =
-        store().lookup(d->index, key.view, to_core(GetActiveSnapshot()), nullptr, UINT32_MAX,
-                       core::Detail::kInspect, &tags, may_be_stale(d));
+        store().lookup(d->session->index, key.view, to_core(GetActiveSnapshot()), nullptr,
+                       UINT32_MAX, core::Detail::kInspect, &tags, may_be_stale(d));
     const bool served =
         found.result == core::LookupResult::kHit || found.result == core::LookupResult::kStale;
     return served && !own_write_below(d, tags);

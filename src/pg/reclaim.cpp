@@ -1,9 +1,10 @@
 #include "pg/reclaim.hpp"
 
 #include "pg/after_locks.hpp"
-#include "pg/definition_rows.hpp"
 #include "pg/dropped_work.hpp"
 #include "pg/hard_writers.hpp"
+#include "pg/shared.hpp"
+#include "pg/snapshots.hpp"
 
 extern "C" {
 #include "access/parallel.h"
@@ -22,13 +23,6 @@ struct Block {
     core::Xid unsettled;
 };
 
-bool is_declared(uint64 id, const Definitions* all) {
-    for (int i = 0; all != nullptr && i < all->count; ++i) {
-        if (all->all[i].id == id) return true;
-    }
-    return false;
-}
-
 bool has_ended(core::Xid unsettled, const core::Snapshot& snapshot) {
     return unsettled <= core::kLeftBehind || !snapshot.in_progress(unsettled);
 }
@@ -38,8 +32,6 @@ Block* planned = nullptr;
 int planned_count = 0;
 int planned_room = 0;
 bool committed = false;
-
-bool left_blocks = false;
 
 // After the invalidation messages were sent: a session that has not heard of the drop cannot
 // publish any more (it would hear of it first), whatever control block it makes.
@@ -82,13 +74,13 @@ Attached* attached_blocks() {
     return attached;
 }
 
-void settle(const Attached* attached, const Definitions* all) {
+void settle(const Attached* attached, const uint64* declared, int count) {
     for (int i = 0; attached != nullptr && i < attached->count; ++i) {
         const Block& b = attached->blocks[i];
         // Whoever made the block may be the one who declares the cache just now; whoever drops it
         // may be rolled back.
         if (!has_ended(b.unsettled, attached->snapshot)) continue;
-        if (is_declared(b.id, all)) {
+        if (std::find(declared, declared + count, b.id) != declared + count) {
             if (b.unsettled != core::kSettled) {
                 store().settle(b.index, b.id, b.generation, b.unsettled, core::kSettled);
             }
@@ -136,12 +128,6 @@ void transaction_committed_for_reclaim() {
     committed = planned_count > 0;
 }
 
-void look_again_for_left_blocks() {
-    if (!left_blocks) return;
-    left_blocks = false;
-    invalidate_definitions();
-}
-
 bool unsettled_here(const core::Snapshot& snapshot) {
     for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
         const core::CacheControl* c = store().control(i);
@@ -152,11 +138,6 @@ bool unsettled_here(const core::Snapshot& snapshot) {
         }
     }
     return false;
-}
-
-void look_for_left_blocks() {
-    if (left_blocks || !ActiveSnapshotSet()) return;
-    left_blocks = unsettled_here(to_core(GetActiveSnapshot()));
 }
 
 }  // namespace cache_ext::pg

@@ -8,11 +8,11 @@
 // where that was said and nobody has settled it: COMMIT PREPARED runs no code of ours.
 #pragma once
 
-#include "pg/definitions.hpp"
+#include "core/snapshot.hpp"
+#include "core/store.hpp"
+#include "pg/postgres.hpp"
 
 namespace cache_ext::pg {
-
-struct Definitions;
 
 // --- while definitions are read ---
 
@@ -21,8 +21,8 @@ struct Attached;
 // Before the tables are read; in the current memory context. nullptr: this transaction has written,
 // so what it reads is not (only) what is committed.
 Attached* attached_blocks();
-// Afterwards; `all`: what was read, nullptr: the extension is not installed.
-void settle(const Attached* attached, const Definitions* all);
+// Afterwards, with the ids of all caches that are declared.
+void settle(const Attached* attached, const uint64* declared, int count);
 
 // This transaction's XID, or kUnsettled: what a new control block begins with.
 core::Xid unsettled_until();
@@ -36,10 +36,5 @@ void transaction_committed_for_reclaim();
 
 // Could reading the definitions settle something in this database?
 bool unsettled_here(const core::Snapshot& snapshot);
-// There was no free control block: the next transaction reads the definitions again if that may
-// free one. (Not this one: somebody up the stack walks through the definitions.)
-void look_for_left_blocks();
-// At the end of a transaction, whatever its outcome.
-void look_again_for_left_blocks();
 
 }  // namespace cache_ext::pg

@@ -1,5 +1,6 @@
 #include "pg/registration.hpp"
 
+#include "pg/control_blocks.hpp"
 #include "pg/shared.hpp"
 #include "pg/snapshots.hpp"
 

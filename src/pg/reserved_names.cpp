@@ -5,7 +5,7 @@
 // the literal to a domain of that name, whose checks would run as the caller.
 #include "pg/reserved_names.hpp"
 
-#include "pg/definition_rows.hpp"
+#include "pg/definitions.hpp"
 #include "pg/rivals.hpp"
 #include "pg/trusted_functions.hpp"
 

@@ -36,7 +36,7 @@ void require_intact(const Definition* d) {
 void require_execute(const Definition* d) {
     const Oid user = GetUserId();
     const uint64 as_of = definitions_generation();  // what is heard of while asking comes after it
-    if (d->executor == user && d->executor_as_of == as_of) return;
+    if (d->session->executor == user && d->session->executor_as_of == as_of) return;
     require_accessor(d);
     require_intact(d);
     if (pg_proc_aclcheck(d->accessor, user, ACL_EXECUTE) != ACLCHECK_OK) {
@@ -44,8 +44,8 @@ void require_execute(const Definition* d) {
                         errmsg("permission denied for cache \"%s\"", d->name),
                         errhint("Reading it needs EXECUTE on function cache_get_%s.", d->name)));
     }
-    d->executor = user;
-    d->executor_as_of = as_of;
+    d->session->executor = user;
+    d->session->executor_as_of = as_of;
 }
 
 void require_owner(const Definition* d) {

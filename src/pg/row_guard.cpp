@@ -7,9 +7,10 @@
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
 #include "pg/definition_row.hpp"
-#include "pg/definition_rows.hpp"
+#include "pg/definitions.hpp"
 #include "pg/dependencies.hpp"
-#include "pg/load.hpp"
+#include "pg/dependency_row.hpp"
+#include "pg/functions.hpp"
 #include "pg/paths.hpp"
 #include "pg/notices.hpp"
 #include "pg/shared.hpp"
@@ -241,7 +242,12 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
     // Subscribing to all tables of another database declares nothing here.
     if (IsLogicalWorker()) return PointerGetDatum(nullptr);
     if (c.old_row != nullptr && !declaring()) refuse(c);
-    if (c.dependency && c.new_row != nullptr) c.new_row = remember_meaning(c.relation, c.new_row);
+    if (c.dependency && c.new_row != nullptr) {
+        const Row row = deformed(c, c.new_row);
+        const char* cache = row.string(kDependencyCache);
+        c.new_row = remember_meaning(c.relation, c.new_row,
+                                     cache != nullptr ? find_definition(cache) : nullptr);
+    }
     HeapTuple result = c.new_row != nullptr ? c.new_row : c.old_row;
     if (c.new_row != nullptr && c.dependency) check_dependency(c);
     if (c.new_row != nullptr && !c.dependency) result = checked_definition(c);

@@ -37,17 +37,11 @@ char* wanted_result(const RowShape& shape) {
     return s.data;
 }
 
-int argument_types(const RowShape& shape, bool takes_keys, Oid* types) {
-    if (!takes_keys) return 0;
-    for (int i = 0; i < shape.columns; ++i) types[i] = get_array_type(shape.key_types[i]);
-    return shape.columns;
-}
-
 char* wanted_arguments(const RowShape& shape, bool takes_keys) {
     StringInfoData s;
     initStringInfo(&s);
     Oid types[kMaxKeyColumns];
-    const int n = argument_types(shape, takes_keys, types);
+    const int n = row_loader_arguments(shape, takes_keys, types);
     for (int i = 0; i < n; ++i) {
         appendStringInfo(&s, "%s%s", i > 0 ? ", " : "", format_type_be(types[i]));
     }
@@ -62,50 +56,6 @@ char* wanted_arguments(const RowShape& shape, bool takes_keys) {
 
 }  // namespace
 
-bool has_shape(TupleDesc rows, const RowShape& shape) {
-    const int wanted = shape.columns + (OidIsValid(shape.value_type) ? 1 : 0);
-    int live = 0;
-    for (int i = 0; i < rows->natts; ++i) {
-        const Form_pg_attribute a = TupleDescAttr(rows, i);
-        if (a->attisdropped) return false;
-        const Oid want = live < shape.columns ? shape.key_types[live] : shape.value_type;
-        const bool text = want == TEXTOID && a->atttypid == VARCHAROID && live < shape.columns;
-        if (live >= wanted || (a->atttypid != want && !text)) return false;
-        ++live;
-    }
-    return live == wanted;
-}
-
-const char* unfit_row_loader(Oid function, const RowShape& shape, bool takes_keys) {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    if (!HeapTupleIsValid(tuple)) return "it does not exist";
-    auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    Oid types[kMaxKeyColumns];
-    const int n = argument_types(shape, takes_keys, types);
-    const bool same_arguments =
-        proc->pronargs == n && std::equal(types, types + n, proc->proargtypes.values);
-    const char* why = nullptr;
-    if (proc->prokind != PROKIND_FUNCTION)
-        why = "it is not a plain function";
-    else if (!proc->proretset)
-        why = "it does not return a set";
-    else if (proc->provolatile == PROVOLATILE_VOLATILE)
-        why = "it is VOLATILE";
-    else if (!same_arguments)
-        why = "its arguments are not those";
-    ReleaseSysCache(tuple);
-    if (why != nullptr) return why;
-    TupleDesc rows = nullptr;
-    Oid type;
-    const TypeFuncClass kind = get_func_result_type(function, &type, &rows);
-    // A cache without key columns may have a load_all of one column.
-    if (kind == TYPEFUNC_SCALAR && shape.columns == 0 && type == shape.value_type) return nullptr;
-    if (kind != TYPEFUNC_COMPOSITE || !has_shape(rows, shape)) {
-        return "its result is not the key's columns followed by the value";
-    }
-    return nullptr;
-}
-
 char* checked_row_loader(const char* option, const char* text, const RowShape& shape,
                          bool takes_keys) {
     Oid function;
@@ -113,7 +63,7 @@ char* checked_row_loader(const char* option, const char* text, const RowShape& s
         function = DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(text)));
     } else {
         Oid types[kMaxKeyColumns];
-        const int n = argument_types(shape, takes_keys, types);
+        const int n = row_loader_arguments(shape, takes_keys, types);
         function = LookupFuncName(stringToQualifiedNameList(text), n, types, false);
     }
     const char* why = unfit_row_loader(function, shape, takes_keys);
@@ -131,20 +81,6 @@ char* checked_row_loader(const char* option, const char* text, const RowShape& s
     }
     return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
                                       get_func_name(function));
-}
-
-Oid find_row_loader(const char* name, const RowShape& shape, bool takes_keys) {
-    List* names = stringToQualifiedNameList(name);
-    const Oid schema =
-        list_length(names) == 2 ? get_namespace_oid(strVal(linitial(names)), true) : InvalidOid;
-    if (!OidIsValid(schema)) return InvalidOid;
-    Oid types[kMaxKeyColumns];
-    const int n = argument_types(shape, takes_keys, types);
-    const Oid function =
-        GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(strVal(lsecond(names))),
-                        PointerGetDatum(buildoidvector(types, n)), ObjectIdGetDatum(schema));
-    if (!OidIsValid(function)) return InvalidOid;
-    return unfit_row_loader(function, shape, takes_keys) == nullptr ? function : InvalidOid;
 }
 
 char* row_loader_call(const Definition* d, const char* name, bool takes_keys) {

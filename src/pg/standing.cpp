@@ -114,7 +114,7 @@ char* name_as_sql(ArrayType* name) {
     return quote_qualified_identifier(TextDatumGetCString(parts[0]), TextDatumGetCString(parts[1]));
 }
 
-HeapTuple remember_meaning(Relation table, HeapTuple row) {
+HeapTuple remember_meaning(Relation table, HeapTuple row, const Definition* d) {
     const TupleDesc desc = RelationGetDescr(table);
     const auto column = [&](const char* name, bool* null) {
         return SPI_getbinval(row, desc, SPI_fnumber(desc, name), null);
@@ -124,8 +124,6 @@ HeapTuple remember_meaning(Relation table, HeapTuple row) {
     if (null) return row;  // whoever checks the row refuses it
     ArrayType* name = qualified_name(relation);
     if (name == nullptr) name = construct_empty_array(TEXTOID);
-    const Datum cache = column("cache", &null);
-    const Definition* d = null ? nullptr : find_definition(TextDatumGetCString(cache));
     int places[] = {SPI_fnumber(desc, "declared_as"), SPI_fnumber(desc, "key_numbers"),
                     SPI_fnumber(desc, "column_numbers"), SPI_fnumber(desc, "by_name")};
     Datum values[] = {PointerGetDatum(name), 0, 0,

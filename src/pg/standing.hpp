@@ -4,7 +4,7 @@
 // Which of the two a loader goes by is not known, so a dependency stands only while both agree.
 #pragma once
 
-#include "pg/definitions.hpp"
+#include "pg/definition.hpp"
 
 extern "C" {
 #include "access/htup.h"
@@ -15,8 +15,9 @@ extern "C" {
 namespace cache_ext::pg {
 
 // A row that is about to be stored, with what the relation and its columns are called and numbered
-// now. (A restore comes by here, too: numbers do not survive it.)
-HeapTuple remember_meaning(Relation dependency_table, HeapTuple row);
+// now, for the cache that it names (nullptr: none is declared yet). A restore comes by here, too:
+// numbers do not survive it.
+HeapTuple remember_meaning(Relation dependency_table, HeapTuple row, const Definition* cache);
 
 // {schema, name}; nullptr: there is no such relation.
 ArrayType* qualified_name(Oid relation);

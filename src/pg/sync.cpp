@@ -137,7 +137,7 @@ void remove_others(const Definition* d, const AllRows& rows, const core::Snapsho
                    SyncCounts* counts) {
     const core::Millis started = transaction_start_ms();
     for_each_entry(snapshot, [&](const core::EntryInfo& e, const uint8* key) {
-        if (e.cache != d->index || !gone(rows, e, key, snapshot, started)) return;
+        if (e.cache != d->session->index || !gone(rows, e, key, snapshot, started)) return;
         if (store().remove(e.cache, {e.hash, key, e.key_bytes})) ++counts->removed;
     });
 }

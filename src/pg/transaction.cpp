@@ -16,12 +16,11 @@
 //   11. From now on whatever is collected is registered at once.
 //
 // After the commit (errors would end the server process's work for the client; nothing raises one):
-//    1. Definitions that had to do without a control block are out of date; control blocks and
-//       notices know that they are due.
+//    1. Control blocks and notices know that they are due.
 //    2. Runs that an error has left behind are left.
 //    3. Puts are published, and reloads asked for: others can see by now what was written.
-//    4. Everything noted above is forgotten, definitions are let go of; retired ones are freed
-//    last.
+//    4. Everything noted above is forgotten, definitions are let go of, and are out of date if they
+//       had to do without a control block; retired ones are freed last.
 //   Then, once locks are released and invalidation messages sent (after_locks.hpp): control blocks
 //   go, work goes on for caches that were not dropped after all, and workers are told.
 //
@@ -138,7 +137,6 @@ void forget_everything() {
 }
 
 void after_commit() {
-    look_again_for_left_blocks();
     transaction_committed_for_reclaim();
     transaction_committed_for_notices();
     leave_aborted_runs(0);
@@ -151,7 +149,6 @@ void after_commit() {
 
 // Also after a parallel worker's part of it.
 void after_rollback_or_prepare() {
-    look_again_for_left_blocks();
     leave_aborted_runs(0);
     transaction_aborted_for_definitions();
     forget_everything();

@@ -1,23 +1,14 @@
 #include "pg/trusted_functions.hpp"
 
+#include "pg/functions.hpp"
+
 extern "C" {
-#include "access/htup_details.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/array.h"
-#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
-
-Oid owner_of_function(Oid function) {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    if (!HeapTupleIsValid(tuple)) return InvalidOid;
-    const Oid owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
 
 bool is_remembered(Oid function, const TrustedFunction& remembered) {
     if (!OidIsValid(function)) return false;

@@ -24,9 +24,6 @@ struct TrustedFunctions {
     const TrustedFunction& operator[](Trusted t) const { return of[static_cast<int>(t)]; }
 };
 
-// InvalidOid: there is no such function.
-Oid owner_of_function(Oid function);
-
 // Is this the function that was remembered: the very same one, whoever has been given it, or
 // another one of the same owner?
 bool is_remembered(Oid function, const TrustedFunction& remembered);

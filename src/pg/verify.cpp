@@ -1,6 +1,7 @@
 // cache_verify: live entries against their loader, under one snapshot.
 #include "pg/arguments.hpp"
 #include "pg/bypass.hpp"
+#include "pg/control_blocks.hpp"
 #include "pg/entries.hpp"
 #include "pg/load.hpp"
 #include "pg/memory.hpp"

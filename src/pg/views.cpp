@@ -1,4 +1,5 @@
 // Behind the views cache_stat, cache_bypass_stat and cache_entries; cache_stat_reset.
+#include "pg/control_blocks.hpp"
 #include "pg/counters.hpp"
 #include "pg/entries.hpp"
 #include "pg/loading_state.hpp"
@@ -54,7 +55,7 @@ Datum interval_of(core::Millis ms) {
 const Definition* definition_by_index(core::CacheIndex index) {
     for (int i = 0; i < definition_count(); ++i) {
         const Definition* d = definition_at(i);
-        if (d->index == index && store().is(index, d->id)) return d;
+        if (d->session->index == index && store().is(index, d->id)) return d;
     }
     return nullptr;
 }
@@ -103,13 +104,13 @@ extern "C" Datum cache_stat_rows_1_0(PG_FUNCTION_ARGS) {
         uint64 entries = 0, bytes = 0;
         char error[core::kMaxErrorBytes] = "";
         int64 reset = 0;
-        if (shared_ready() && d->index != core::kNoCache) {
-            const core::CacheControl* control = store().control(d->index);
+        if (shared_ready() && d->session->index != core::kNoCache) {
+            const core::CacheControl* control = store().control(d->session->index);
             t = control->counters.totals();
             entries = core::load_relaxed(control->live_entries);
             bytes = core::load_relaxed(control->live_bytes);
             reset = control->stats_reset;
-            store().last_error(d->index, error);
+            store().last_error(d->session->index, error);
         }
         values[c++] = Int64GetDatum(static_cast<int64>(entries));
         values[c++] = Int64GetDatum(static_cast<int64>(bytes));
@@ -151,8 +152,8 @@ extern "C" Datum cache_bypass_rows_1_0(PG_FUNCTION_ARGS) {
     find_control_blocks();
     for (int i = 0; i < n; ++i) {
         const Definition* d = definition_at(i);
-        if (d->index == core::kNoCache) continue;
-        const core::CounterTotals t = store().control(d->index)->counters.totals();
+        if (d->session->index == core::kNoCache) continue;
+        const core::CounterTotals t = store().control(d->session->index)->counters.totals();
         for (uint32 r = 0; r < core::kBypassReasons; ++r) {
             if (t.bypass[r] == 0) continue;
             Datum values[3] = {CStringGetTextDatum(d->name),
@@ -191,9 +192,9 @@ extern "C" Datum cache_stat_reset_1_0(PG_FUNCTION_ARGS) {
     for (int i = 0; i < definition_count(); ++i) {
         const Definition* d = definition_at(i);
         if (one != nullptr && d != one) continue;
-        if (d->index == core::kNoCache) continue;
+        if (d->session->index == core::kNoCache) continue;
         if (OidIsValid(d->accessor) && !pg_proc_ownercheck(d->accessor, GetUserId())) continue;
-        store().reset_stats(d->index);
+        store().reset_stats(d->session->index);
         reset_loading_counts(d);
     }
     PG_RETURN_VOID();

@@ -1,5 +1,6 @@
 #include "pg/warm.hpp"
 
+#include "pg/control_blocks.hpp"
 #include "pg/entries.hpp"
 #include "pg/fill.hpp"
 #include "pg/hot_keys.hpp"
@@ -83,8 +84,8 @@ struct KeyArray {
 
 // Is the value there for this snapshot? Then *bytes is what it takes.
 bool is_valid(const Definition* d, const Key& key, const core::Snapshot& snapshot, uint64* bytes) {
-    const core::Found found =
-        store().lookup(d->index, key.view, snapshot, nullptr, UINT32_MAX, core::Detail::kInspect);
+    const core::Found found = store().lookup(d->session->index, key.view, snapshot, nullptr,
+                                             UINT32_MAX, core::Detail::kInspect);
     *bytes = found.gross_bytes;
     return found.result == core::LookupResult::kHit;
 }
@@ -156,7 +157,8 @@ WarmKeys collect_invalidated_keys(const Definition* d, MemoryContext parent) {
     WarmKeys keys = new_keys(parent);
     if (control_block(d) == core::kNoCache) return keys;
     for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* key) {
-        if (e.cache == d->index && e.hits > 0 && e.result == core::LookupResult::kContradicted) {
+        if (e.cache == d->session->index && e.hits > 0 &&
+            e.result == core::LookupResult::kContradicted) {
             add_key(&keys, key, e.key_bytes);
         }
     });

@@ -1,6 +1,7 @@
 // When caches are to be synchronised and warmed.
 #include "worker/workers.hpp"
 
+#include "pg/control_blocks.hpp"
 #include "pg/hot_keys.hpp"
 #include "pg/loading_state.hpp"
 #include "pg/settings.hpp"

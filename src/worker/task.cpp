@@ -16,7 +16,7 @@ namespace cache_ext::worker {
 using core::Counter;
 
 pg::TaskCache task_cache(const pg::Definition* d) {
-    return {d->id, d->index, d->owner, d->priority};
+    return {d->id, d->session->index, d->owner, d->priority};
 }
 
 void show_task(const pg::Definition* d, const char* key) {
