@@ -11,6 +11,7 @@
 
 #include "core/arena.hpp"
 #include "core/entry.hpp"
+#include "core/entry_list.hpp"
 
 namespace cache_ext::core {
 
@@ -20,34 +21,26 @@ struct CostWheel {
     static constexpr std::uint32_t kSlots = 16;
     static constexpr std::uint64_t kMaxCredit = std::uint64_t{kSlots - 2} << (2 * (kLevels - 1));
 
-    struct Slot {
-        Ref newest;
-        Ref oldest;
-    };
-
     std::uint64_t count;
     std::uint64_t hand;
     std::uint16_t used[kLevels];  // bit s: slots[level][s] is not empty
-    Slot slots[kLevels][kSlots];
+    EntryList slots[kLevels][kSlots];
 
     // Due after what is due until hand + credit; credit is at most kMaxCredit.
     void push(const Arena& arena, Ref ref, std::uint64_t credit);
-    // Due last of all.
-    void push_last(const Arena& arena, Ref ref);
     void remove(const Arena& arena, Ref ref);
     // Takes out what is due first and moves the hand there; kNullRef if there is nothing.
     Ref pop(const Arena& arena);
     // Gives the place of `old` to `fresh`, which is in no queue.
     void replace(const Arena& arena, Ref old, Ref fresh);
 
-    // Entry::queue of what is in here: kMain and above.
-    static bool holds(const Entry& e) { return e.queue >= Queue::kMain; }
+    // Entry::queue of what is in here: kWheel and above.
+    static bool holds(const Entry& e) { return e.queue >= Queue::kWheel; }
 
   private:
     // When the slot that is n steps ahead of the hand begins.
     std::uint64_t due(std::uint32_t level, std::uint32_t ahead) const;
     std::uint32_t rotated(std::uint32_t level) const;
-    void append(const Arena& arena, Ref ref, std::uint32_t level, std::uint32_t slot);
 };
 static_assert(std::is_trivially_copyable_v<CostWheel>);
 

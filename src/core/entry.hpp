@@ -33,7 +33,8 @@ inline constexpr std::uint8_t kMaxFrequency = 3;     // two bits, as in S3-FIFO
 inline constexpr std::uint32_t kCountedHits = 16;
 inline constexpr std::uint32_t kHitSample = 16;
 
-enum class Queue : std::uint8_t { kNone, kSmall, kMain };
+// In which queue an entry hangs. From kWheel on, each slot of a CostWheel has a number.
+enum class Queue : std::uint8_t { kNone, kSmall, kMain, kWheel };
 
 // When an entry expires, in 32 bits: milliseconds after its calculation; beyond 24 days whole
 // seconds, rounded down.

@@ -7,42 +7,20 @@
 // only raises a two-bit counter in the entry. Budgets of fewer than 64 entries skip the small
 // queue, which leaves CLOCK with two bits.
 //
-// By cost, the main queue is GreedyDual-Size-Frequency (Cherkasova, HP Labs 1998): an entry is due
-// uses * load time / bytes after the last victim, uses counted since it was last considered. What
-// leaves the small queue unread goes to the main one all the same, with half the credit, if it is
-// worth more than twice the usual.
+// Where cost is on, a queue by cost (cost_queue.hpp) takes the place of the main queue. It can be
+// switched at any time: what the queue that is off still holds goes first.
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "core/arena.hpp"
-#include "core/cost_wheel.hpp"
+#include "core/cost_queue.hpp"
 #include "core/entry.hpp"
+#include "core/entry_list.hpp"
+#include "core/ghosts.hpp"
 
 namespace cache_ext::core {
-
-// Remembers what was evicted, in about as many slots as entries were alive. Slots form sets of
-// kGhostSet, first in first out: with one slot per hash, ghosts that fell on the same slot cost
-// 0.1 to 0.5 % more misses on the traces that test/bench/replay was tried on. Lives in the arena;
-// without memory for it there are no ghosts.
-struct GhostTable {
-    Ref slots;                 // the label, then std::uint32_t[slot_count], 0 is empty
-    std::uint32_t slot_count;  // a power of two, or 0; atomic
-
-    static std::size_t bytes_for(std::uint32_t slot_count) {
-        return sizeof(Tag) + slot_count * sizeof(std::uint32_t);
-    }
-    static std::uint32_t* begin(const Arena& arena, Ref slots) {
-        return reinterpret_cast<std::uint32_t*>(arena.at<Tag>(slots) + 1);
-    }
-};
-inline constexpr std::uint32_t kGhostSet = 4;
-
-struct EntryList {
-    Ref newest;
-    Ref oldest;
-    std::uint64_t count;
-};
 
 // What the main queue goes by.
 enum class Eviction : std::uint8_t {
@@ -59,12 +37,12 @@ struct EvictionRules {
 
 // Locking: the budget lock, for everything but touch().
 struct EvictionQueue {
-    EntryList small;
-    CostWheel main;
+    EntryQueue<Queue::kSmall> small;
+    EntryQueue<Queue::kMain> main;
+    CostQueue by_cost;
     GhostTable ghosts;
-    std::int32_t usual_worth;  // mean of log2(worth) * 256 over recent entries
 
-    std::uint64_t entries() const { return small.count + main.count; }
+    std::uint64_t entries() const { return small.count + main.count + by_cost.wheel.count; }
 
     void insert(const Arena& arena, Ref ref, const EvictionRules& rules);
     void remove(const Arena& arena, Ref ref);
@@ -75,15 +53,6 @@ struct EvictionQueue {
     // work, whatever readers do to the counters meanwhile.
     Ref pop_victim(const Arena& arena, const EvictionRules& rules);
 
-    // Remembers an entry that went for another reason than being the victim.
-    void remember(const Arena& arena, Tag hash);
-
-    // Moves the ghosts to a table of `slot_count` (a power of two, at least kGhostSet) that the
-    // caller allocated, and returns the old one for freeing.
-    GhostTable replace_ghosts(const Arena& arena, GhostTable table);
-    // Forgets the ghosts and returns their table for freeing, if there is one.
-    GhostTable take_ghosts();
-
     // A hit; no lock beyond what keeps the entry alive.
     static void touch(Entry* entry) {
         const std::uint8_t f = load_relaxed(entry->frequency);
@@ -91,13 +60,9 @@ struct EvictionQueue {
     }
 
   private:
-    void push_small(const Arena& arena, Ref ref);
+    bool small_goes_first(const EvictionRules& rules) const;
     void push_main(const Arena& arena, Ref ref, const EvictionRules& rules, std::uint32_t uses);
-    void unlink_small(const Arena& arena, Ref ref);
-    bool costly(const Arena& arena, Ref ref, const EvictionRules& rules) const;
-    std::uint64_t credit(const Arena& arena, Ref ref, const EvictionRules& rules) const;
-    std::uint32_t* ghost_set(const Arena& arena, Tag hash) const;
-    bool remembered(const Arena& arena, Tag hash);
+    Ref pop_main(const Arena& arena, const EvictionRules& rules);
 };
 static_assert(std::is_trivially_copyable_v<EvictionQueue>);
 

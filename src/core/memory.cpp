@@ -140,7 +140,7 @@ bool Store::evict_at(Ref ref, Tag hash) {
         bury(ref);
     }
     LockGuard guard(locks_, budget_lock(budget), LockGuard::kExclusive);
-    caches_[budget].queue.remember(arena_, hash);
+    caches_[budget].queue.ghosts.remember(arena_, hash);
     collect_dead(budget);
     return true;
 }
@@ -160,7 +160,7 @@ bool Store::drop_ghosts() {
         GhostTable ghosts;
         {
             LockGuard guard(locks_, budget_lock(i), LockGuard::kExclusive);
-            ghosts = caches_[i].queue.take_ghosts();
+            ghosts = caches_[i].queue.ghosts.take();
         }
         if (ghosts.slot_count == 0) continue;
         release_memory(ghosts.slots);
@@ -280,7 +280,7 @@ void Store::grow_ghosts(CacheIndex budget, std::uint64_t evictions) {
     GhostTable old;
     {
         LockGuard guard(locks_, budget_lock(budget), LockGuard::kExclusive);
-        old = caches_[budget].queue.replace_ghosts(arena_, GhostTable{fresh, want});
+        old = caches_[budget].queue.ghosts.replace(arena_, GhostTable{fresh, want});
     }
     if (old.slot_count != 0) release_memory(old.slots);
 }

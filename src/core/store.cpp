@@ -260,7 +260,7 @@ void Store::release(CacheIndex cache, std::uint64_t id, std::uint32_t generation
     {
         LockGuard guard(locks_, budget_lock(cache), LockGuard::kExclusive);
         collect_dead(cache);
-        ghosts = caches_[cache].queue.take_ghosts();
+        ghosts = caches_[cache].queue.ghosts.take();
     }
     if (ghosts.slot_count != 0) release_memory(ghosts.slots);
     drop_spare_page();

@@ -47,18 +47,6 @@ TEST_F(CostWheelTest, EqualCreditsGoFirstInFirstOut) {
     }
 }
 
-TEST_F(CostWheelTest, WithoutCreditsItIsAQueueWhateverWasThere) {
-    std::vector<Ref> expected, late;
-    expected.push_back(entry());
-    wheel.push(arena(), expected[0], 3);
-    const Ref far = entry();
-    wheel.push(arena(), far, 5000);
-    for (int i = 0; i < 10; ++i) wheel.push_last(arena(), late.emplace_back(entry()));
-    expected.push_back(far);
-    expected.insert(expected.end(), late.begin(), late.end());
-    EXPECT_EQ(drain(), expected);
-}
-
 TEST_F(CostWheelTest, TheLargestCreditFits) {
     for (const std::uint64_t hand : {0ULL, 1ULL, 12345ULL, 0xffffffffffULL}) {
         wheel.hand = hand;
