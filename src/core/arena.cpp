@@ -84,7 +84,7 @@ Arena::Arena(void* block) : base_(static_cast<std::byte*>(block)) {
     assert(header().magic == kMagic);
 }
 
-Ref Arena::allocate(std::size_t bytes) {
+Ref Arena::allocate(std::size_t bytes) const {
     ArenaHeader& h = header();
     const std::size_t wanted = units_for(bytes);
     if (wanted > h.end - h.first) return kNullRef;
@@ -108,7 +108,7 @@ Ref Arena::allocate(std::size_t bytes) {
     return ref;
 }
 
-Ref Arena::allocate_before(Ref next, std::size_t bytes) {
+Ref Arena::allocate_before(Ref next, std::size_t bytes) const {
     ArenaHeader& h = header();
     if (next == kNullRef) next = h.end;
     const std::uint32_t room = block(next).prev_free;
@@ -127,7 +127,7 @@ Ref Arena::allocate_before(Ref next, std::size_t bytes) {
     return ref;
 }
 
-void Arena::free(Ref ref) {
+void Arena::free(Ref ref) const {
     ArenaHeader& h = header();
     assert(is_live(ref));
     const Block& b = block(ref);
@@ -181,7 +181,7 @@ Ref Arena::find(std::uint32_t units) const {
 }
 
 // Makes a free block and puts it at the head of its list. Its neighbours are in use.
-void Arena::insert(Ref ref, std::uint32_t units) {
+void Arena::insert(Ref ref, std::uint32_t units) const {
     ArenaHeader& h = header();
     const auto [level, index] = class_of(units);
     const Ref next = head(level, index);
@@ -194,7 +194,7 @@ void Arena::insert(Ref ref, std::uint32_t units) {
 }
 
 // Takes a free block out of its list; the caller gives it its new state.
-void Arena::remove(Ref ref) {
+void Arena::remove(Ref ref) const {
     ArenaHeader& h = header();
     const Block& b = block(ref);
     if (b.next != kNullRef) block(b.next).prev = b.prev;

@@ -52,7 +52,7 @@ struct ArenaStats {
     std::uint64_t largest_free;
 };
 
-// A process-local handle on a formatted block. Copy it freely.
+// A process-local handle on a formatted block. Copy it freely; const is the handle, not the block.
 class Arena {
   public:
     static constexpr std::size_t kUnit = 16;
@@ -76,17 +76,17 @@ class Arena {
     // At least `bytes` bytes (0 is allowed), uninitialised; kNullRef when no
     // free block fits, which is no error: free something and try again. O(1).
     // Costs exactly gross_size(bytes).
-    Ref allocate(std::size_t bytes);
+    Ref allocate(std::size_t bytes) const;
 
     // The same, in the free memory that ends where a live allocation begins; where the block ends,
     // for kNullRef. kNullRef if that is too small. O(1).
-    Ref allocate_before(Ref next, std::size_t bytes);
+    Ref allocate_before(Ref next, std::size_t bytes) const;
 
     // Gives an allocation back and joins it with free neighbours. O(1).
     // Freeing what is not a live allocation is undefined. Unless NDEBUG is
     // defined, a ref out of range or already free (and not reused since) fails
     // an assertion.
-    void free(Ref ref);
+    void free(Ref ref) const;
 
     // The payload's address in this process.
     void* at(Ref ref) const {
@@ -150,8 +150,8 @@ class Arena {
     bool is_live(Ref ref) const;
     Ref head(std::uint32_t level, std::uint32_t index) const;
     Ref find(std::uint32_t units) const;
-    void insert(Ref ref, std::uint32_t units);
-    void remove(Ref ref);
+    void insert(Ref ref, std::uint32_t units) const;
+    void remove(Ref ref) const;
     bool check_blocks(std::uint64_t* free_blocks) const;
     bool check_lists(std::uint64_t free_blocks) const;
 

@@ -1,7 +1,7 @@
 // What must hold before memory is written that many processes share.
 //
 // A build with CACHE_EXT_GUARD stops where something does not hold, and puts read-only pages around
-// what a wrong index would reach first (guard.cpp). Any other build does without the write: it
+// what a wrong index would reach first (block.hpp). Any other build does without the write: it
 // would be somebody else's memory, and a process that dies takes the whole server down.
 #pragma once
 

@@ -15,7 +15,6 @@
 #include "core/counters.hpp"
 #include "core/entry.hpp"
 #include "core/eviction.hpp"
-#include "core/hazards.hpp"
 #include "core/locks.hpp"
 #include "core/slabs.hpp"
 #include "core/writers.hpp"
@@ -24,6 +23,14 @@ namespace cache_ext::core {
 
 using CacheIndex = std::uint32_t;
 inline constexpr CacheIndex kNoCache = UINT32_MAX;
+
+inline constexpr std::uint32_t kHazards = 8;  // values that one process can hold (hazards.hpp)
+
+// Atomic. Written by the process it belongs to; on a line of its own, so that holding a value
+// does not disturb other readers.
+struct alignas(64) HazardSet {
+    Ref ref[kHazards];
+};
 
 // Constant after format(), but for the last ones.
 struct alignas(64) StoreHeader {
@@ -44,7 +51,7 @@ struct alignas(64) StoreHeader {
     std::uint64_t arena;
     std::uint32_t readers_seen;   // those from here on have never held a value; atomic
     std::uint64_t retired_bytes;  // of `retired`; atomic. Arena lock to change.
-    bool exhausted;               // attach() has failed once. Registry lock.
+    bool exhausted;               // a writer may have found no control block. Registry lock.
 
     // Arena lock. On lines of their own: what is above is read by everybody all the time.
     alignas(64) SlabPool nodes;      // pieces are TagNodes
@@ -62,30 +69,10 @@ struct alignas(64) Partition {
 static_assert(sizeof(Partition) == 64);
 
 // What the quick check asks a slot, again: a slot is seven lines long, and of these four fit on
-// one. Lock: as its ring; read without it by Store::lookup_unlocked, whose version covers both.
+// one. Lock: as its ring; read without it by lookup_unlocked(), whose version covers both.
 struct SlotHead {
     Seq last_seq;
     Xid guard;
-};
-
-// Scope of the exclusive lock of one partition. It changes the partition's version, which tells
-// those who read without the lock (Store::lookup_unlocked) that they may have seen anything.
-class PartitionWriter {
-  public:
-    PartitionWriter(const LockTable& locks, Partition* partitions, std::uint32_t p)
-        : guard_(locks, kFirstPartitionLock + p, LockGuard::kExclusive), partition_(partitions[p]) {
-        // Odd, whatever became of an earlier holder. A release before the first write: the writing
-        // half of an atomic exchange may be seen after the writes that follow it (on ARM).
-        store_relaxed(partition_.version, partition_.version | 1);
-        write_fence();
-    }
-    ~PartitionWriter() { store_release(partition_.version, partition_.version + 1); }
-    PartitionWriter(const PartitionWriter&) = delete;
-    PartitionWriter& operator=(const PartitionWriter&) = delete;
-
-  private:
-    LockGuard guard_;
-    Partition& partition_;
 };
 
 // A tag with a ring of its own, as long as entries carry it. Lock: the partition of `tag`.
@@ -142,12 +129,15 @@ struct alignas(kBlockAlignment) CacheControl {
     Xid unsettled;             // see kSettled; atomic to read
     std::uint32_t owner;       // a role, 0: not known; registry lock
 
-    // The budget: its own, or that of another cache (same database). Budget lock of `budget` for
-    // the totals and the queue; the limits are atomic.
+    Millis stale_for;  // how long an old value may still be served; atomic
+
+    // Whose budget its entries belong to: its own, or that of another cache (same database);
+    // atomic.
     CacheIndex budget;
+    // Its own budget. The limits are atomic; for the totals (atomic to read) and the queue
+    // its budget lock.
     std::uint64_t max_entries;  // 0: not limited
     std::uint64_t max_bytes;    // 0: not limited; gross
-    Millis stale_for;           // how long an old value may still be served; atomic
     std::uint64_t used_entries;
     std::uint64_t used_bytes;
     EvictionQueue queue;

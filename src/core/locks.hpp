@@ -6,7 +6,7 @@
 //   registry            which cache owns which control block
 //   budget[i]           the eviction queues and totals of budget i
 //   partition[p]        index chains, entries, tag nodes and writer rings of partition p
-//   arena               the allocator
+//   arena               the allocator, the pages of nodes, what waits for readers
 //
 // A holder of an exclusive partition lock never waits for another partition. A holder of a shared
 // one may ask for a second shared one: since exclusive holders do not wait for partitions, and

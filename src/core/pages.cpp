@@ -1,88 +1,79 @@
-// The memory of tag nodes: pages, which cannot be evicted, out of the way of what can.
-#include "core/store.hpp"
+#include "core/pages.hpp"
 
 namespace cache_ext::core {
+namespace {
 
-// Memory for one node. A page lies beside the others, where there is room: they stay where they
-// are, and what is large needs wide spaces between them. So the first ones go to the end of the
-// arena. No lock; evicts.
-Piece Store::take_node() {
-    SlabPool& pool = header_->nodes;
-    const std::size_t bytes = pool.page_bytes();
-    Ref page = kNullRef;
-    for (;;) {
-        {
-            LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-            Piece piece = pool.take(arena_);
-            if (piece.ref == kNullRef) {
-                if (page == kNullRef) {
-                    page = arena_.allocate_before(header_->lowest_page, bytes);
-                    if (page != kNullRef) header_->lowest_page = page;
-                }
-                if (page != kNullRef) {
-                    *arena_.at<Label>(page) = kPageLabel;
-                    pool.add_page(arena_, page);
-                    page = kNullRef;
-                    piece = pool.take(arena_);
-                }
-            }
-            if (piece.ref != kNullRef) {
-                if (page != kNullRef) free_page(page);  // somebody else has given one back
-                return piece;
-            }
-        }
-        page = allocate(bytes, kPageLabel);
-        if (page == kNullRef) return {};
-    }
-}
-
-void Store::give_node(Piece node) {
-    LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-    const Ref page = header_->nodes.give(arena_, node);
-    if (page != kNullRef) free_page(page);
-}
-
-// The next page above becomes the lowest, if it is near: the lock is held.
-void Store::free_page(Ref page) {
-    if (page == header_->lowest_page) {
+// Arena lock. The next page above becomes the lowest, if it is near.
+void free_page(const Block& block, Ref page) {
+    Arena arena = block.arena;
+    if (page == block.header->lowest_page) {
         constexpr int kMaxSteps = 32;
-        Ref next = arena_.next_allocation(page);
-        for (int i = 1; next != kNullRef && *arena_.at<Label>(next) != kPageLabel; ++i) {
-            next = i < kMaxSteps ? arena_.next_allocation(next) : kNullRef;
+        Ref next = arena.next_allocation(page);
+        for (int i = 1; next != kNullRef && *arena.at<Label>(next) != kPageLabel; ++i) {
+            next = i < kMaxSteps ? arena.next_allocation(next) : kNullRef;
         }
-        header_->lowest_page = next;
+        block.header->lowest_page = next;
     }
-    arena_.free(page);
+    arena.free(page);
 }
 
-bool Store::drop_spare_page() {
-    LockGuard guard(locks_, kArenaLock, LockGuard::kExclusive);
-    const Ref page = header_->nodes.take_spare();
+}  // namespace
+
+Piece take_node(const Block& block, Ref page) {
+    Arena arena = block.arena;
+    SlabPool& pool = block.header->nodes;
+    const ArenaHolder guard(block);
+    Piece piece = pool.take(arena);
+    if (piece.ref == kNullRef) {
+        if (page == kNullRef) {
+            page = arena.allocate_before(block.header->lowest_page, pool.page_bytes());
+            if (page == kNullRef) return piece;
+            block.header->lowest_page = page;
+        }
+        *arena.at<Label>(page) = kPageLabel;
+        pool.add_page(arena, page);
+        return pool.take(arena);
+    }
+    if (page != kNullRef) free_page(block, page);  // somebody else has given one back
+    return piece;
+}
+
+void give_node(const Block& block, Piece node) {
+    const ArenaHolder guard(block);
+    const Ref page = block.header->nodes.give(block.arena, node);
+    if (page != kNullRef) free_page(block, page);
+}
+
+bool drop_spare_page(const Block& block) {
+    const ArenaHolder guard(block);
+    const Ref page = block.header->nodes.take_spare();
     if (page == kNullRef) return false;
-    free_page(page);
+    free_page(block, page);
     return true;
 }
 
-// All nodes and their pages. For tests.
-bool Store::check_nodes(std::uint64_t* refs) const {
+bool check_nodes(const Block& block, std::uint64_t* refs) {
+    const Arena& arena = block.arena;
+    const StoreHeader& h = *block.header;
     std::uint64_t nodes = 0;
     *refs = 0;
-    const std::uint64_t buckets = std::uint64_t{kPartitions} * header_->node_buckets_per_partition;
+    const std::uint64_t buckets = std::uint64_t{kPartitions} * h.node_buckets_per_partition;
     for (std::uint64_t b = 0; b < buckets; ++b) {
-        for (Ref ref = node_buckets_[b]; ref != kNullRef; ref = arena_.at<TagNode>(ref)->next) {
-            const TagNode& node = *arena_.at<TagNode>(ref);
-            if (node.refs == 0 || node_bucket(node.tag) != node_buckets_ + b) return false;
+        for (Ref ref = block.node_buckets[b]; ref != kNullRef; ref = block.node(ref)->next) {
+            const TagNode& node = *block.node(ref);
+            if (node.refs == 0 || block.node_bucket(node.tag) != block.node_buckets + b) {
+                return false;
+            }
             *refs += node.refs;
             ++nodes;
         }
     }
-    const Ref lowest = header_->lowest_page;
-    Ref ref = arena_.first_allocation();
-    while (lowest != kNullRef && ref != kNullRef && ref != lowest)
-        ref = arena_.next_allocation(ref);
+    const Ref lowest = h.lowest_page;
+    Ref ref = arena.first_allocation();
+    while (lowest != kNullRef && ref != kNullRef && ref != lowest) ref = arena.next_allocation(ref);
     const bool known =
-        lowest == kNullRef || (ref == lowest && *arena_.at<Label>(lowest) == kPageLabel);
-    return known && nodes == header_->nodes.piece_count && header_->nodes.check(arena_);
+        lowest == kNullRef || (ref == lowest && *arena.at<Label>(lowest) == kPageLabel);
+    return known && nodes == h.nodes.piece_count && h.nodes.check(arena);
 }
 
 }  // namespace cache_ext::core

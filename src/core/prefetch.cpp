@@ -1,17 +1,16 @@
-// Asking the processor for what a lookup will read, before its turn. Only time depends on it.
-#include <algorithm>
+#include "core/prefetch.hpp"
 
-#include "core/store.hpp"
+#include <algorithm>
 
 namespace cache_ext::core {
 
 // The bucket may change meanwhile, and the memory be somebody else's: nothing of it is believed.
-void Store::prefetch(Tag hash, std::uint32_t value_bytes) const {
+void prefetch_entry(const Block& block, Tag hash, std::uint32_t value_bytes) {
     constexpr std::uint32_t kLine = 64, kMost = 20 * kLine;  // then the processor is faster itself
     constexpr std::uint32_t kShortKey = 8;
-    const Ref ref = load_racing(*bucket(hash));
-    if (!arena_.holds(ref, sizeof(Entry))) return;
-    const char* entry = arena_.at<char>(ref);
+    const Ref ref = load_racing(*block.bucket(hash));
+    if (!block.arena.holds(ref, sizeof(Entry))) return;
+    const char* entry = block.arena.at<char>(ref);
     const char* end = entry + sizeof(Entry) + kShortKey + std::min(value_bytes, kMost);
     entry -= reinterpret_cast<std::uintptr_t>(entry) % kLine;
 #pragma GCC unroll 4

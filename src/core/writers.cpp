@@ -18,8 +18,10 @@ void WriterRing::append(const WriterRecord& record) {
     if (record.seq > last_seq) store_release(last_seq, record.seq);
 }
 
-std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const Ended& ended,
-                              WriterRecord* dropped, bool borrowed, Millis at) {
+std::uint32_t WriterRing::add(const WriterRecord& record, const Ended& ended,
+                              WriterRecord* dropped) {
+    const Xid xid = record.xid;
+    const Seq seq = record.seq;
     largest = std::max(largest, xid);  // before anything is forgotten: a horizon lies above xid
     for (std::uint32_t i = 0; i < record_count; ++i) {
         WriterRecord& r = records[i];
@@ -30,14 +32,14 @@ std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const End
     if (horizon != 0 && horizon <= ended.oldest_running) horizon = 0;
 
     const std::uint32_t dropped_count = make_room(dropped);
-    if (overflowed && lost_count == 0 && horizon == 0 && !borrowed) {
+    if (overflowed && lost_count == 0 && horizon == 0 && !record.borrowed) {
         witness = xid;  // all that was lost had ended before this registration
         witness_seq = seq;
         overflowed = false;
         hard_lost = false;
         distrusted = false;
     }
-    if (is_hard) {
+    if (record.hard) {
         // Seeing the new one implies those that have ended.
         hard_count = static_cast<std::uint8_t>(
             std::remove_if(hard, hard + hard_count, [&](Xid x) { return ended.contains(x); }) -
@@ -52,8 +54,7 @@ std::uint32_t WriterRing::add(Tag tag, Xid xid, Seq seq, bool is_hard, const End
         hard[hard_count++] = xid;
         last_hard = seq;
     }
-    append(
-        WriterRecord{xid, tag, seq, 0, borrowed ? Seq{1} : Seq{0}, is_hard ? Seq{1} : Seq{0}, at});
+    append(record);
     return dropped_count;
 }
 

@@ -121,12 +121,11 @@ struct WriterRing {
 
     void init(std::uint8_t ring_capacity = kRingCapacity, std::uint8_t lost_capacity = kMaxLost);
 
-    // Records xid, which must be running, as a writer of tag: it may become a witness. Records that
-    // had to make room are copied to `dropped` (room for kRingCapacity); returns how many. If the
-    // ring is shared by several tags, the caller must remove the entries that a dropped record
-    // contradicts (contradicted_by), under the same lock. borrowed: not the registrant's own XID.
-    std::uint32_t add(Tag tag, Xid xid, Seq seq, bool is_hard, const Ended& ended,
-                      WriterRecord* dropped, bool borrowed = false, Millis at = 0);
+    // Records a writer, which must be running unless it is borrowed: it may become a witness.
+    // Records that had to make room are copied to `dropped` (room for kRingCapacity); returns how
+    // many. If the ring is shared by several tags, the caller must remove the entries that a
+    // dropped record contradicts (contradicted_by), under the same lock.
+    std::uint32_t add(const WriterRecord& record, const Ended& ended, WriterRecord* dropped);
 
     // Copies the XIDs that are not known to have ended (room for kRingCapacity + kMaxLost +
     // kMaxHard).

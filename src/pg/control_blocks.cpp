@@ -56,8 +56,12 @@ core::CacheIndex attach_control_block(uint64 id, Oid owner) {
     const core::Tag tag = whole_tag({MyDatabaseId, id});
     bool created;
     const core::CacheIndex index = store().attach(
-        MyDatabaseId, id, tag, next_xid, &created, unsettled_until(),
-        {owner, quota(settings.max_caches_per_role), quota(settings.max_caches_per_database)});
+        {MyDatabaseId,
+         id,
+         tag,
+         unsettled_until(),
+         {owner, quota(settings.max_caches_per_role), quota(settings.max_caches_per_database)}},
+        next_xid, &created);
     if (index == core::kNoCache && left_blocks_here()) read_definitions_after_transaction();
     if (created) {
         request_look(MyDatabaseId);

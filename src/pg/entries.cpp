@@ -9,9 +9,9 @@ EntryListing list_entries(uint32 partition, const core::Snapshot& snapshot) {
         listing.entries = static_cast<core::EntryInfo*>(
             MemoryContextAllocHuge(CurrentMemoryContext, capacity * sizeof(core::EntryInfo)));
         listing.keys = static_cast<uint8*>(MemoryContextAllocHuge(CurrentMemoryContext, key_room));
-        uint32 needed;
-        listing.count = store().list(partition, snapshot, listing.entries, capacity, listing.keys,
-                                     key_room, &needed);
+        core::Listing room = {listing.entries, capacity, listing.keys, key_room};
+        listing.count = store().list(partition, snapshot, &room);
+        const uint32 needed = room.keys_needed;
         if (listing.count <= capacity && needed <= key_room) return listing;
         // More may arrive before the next attempt.
         capacity = std::max(capacity, listing.count + listing.count / 4);

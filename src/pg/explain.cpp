@@ -200,8 +200,9 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         store().blame(d->session->index, key.view, snapshot, &tags);
         core::EntryTags served;
-        found = store().lookup(d->session->index, key.view, snapshot, nullptr, UINT32_MAX,
-                               core::Detail::kInspect, &served, d->stale_ms > 0);
+        found =
+            store().lookup(d->session->index, key.view, snapshot,
+                           {nullptr, UINT32_MAX, core::Detail::kInspect, d->stale_ms > 0, &served});
         if (bypass == core::Bypass::kNone) e = explain(d, key, snapshot, found, tags);
     }
 

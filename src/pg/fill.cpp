@@ -58,7 +58,7 @@ core::Millis lifetime(const Definition* d, const Key& key, const ValueBytes& byt
     if (d->ttl_ms < 0) return core::kNever;
     if (d->ttl_min_ms == d->ttl_max_ms) return d->ttl_ms;
     const core::Predecessor old =
-        store().predecessor(d->session->index, key.view, bytes.data, bytes.size, is_null);
+        store().predecessor(d->session->index, key.view, {bytes.data, bytes.size, is_null});
     core::Millis ttl = old.known && old.ttl != core::kNever ? old.ttl : d->ttl_ms;
     if (old.known && old.unwritten) ttl = old.same ? ttl * 2 : ttl / 2;
     return std::clamp(ttl, d->ttl_min_ms, d->ttl_max_ms);

@@ -52,8 +52,6 @@ struct PreparedPath {
 };
 List* prepared = NIL;
 
-constexpr uint32 kMaxUnseenAnnouncements = core::kRingCapacity;
-
 void announce(core::Tag tag) {
     register_now({tag, core::TagKind::kPart, false, core::kNoCache}, own_xid());
 }
@@ -62,22 +60,20 @@ void announce(core::Tag tag) {
 void catch_children(const Path& p, const core::Snapshot& snapshot) {
     const core::CacheIndex index = attach_control_block(p.cache_id);
     if (index == core::kNoCache) return;
-    core::Xid children[kMaxUnseenAnnouncements];
-    uint32 count;
-    if (!store().all_seen(children_tag(p.id), own_xid(), snapshot, children, &count)) {
+    core::WriterSet children;
+    if (!store().all_seen(children_tag(p.id), own_xid(), snapshot, &children)) {
         store().distrust(index, U64FromFullTransactionId(ReadNextFullTransactionId()));
         return;
     }
     const core::Tag whole = whole_tag({MyDatabaseId, p.cache_id});
-    for (uint32 i = 0; i < count; ++i) {
-        register_now({whole, core::TagKind::kWhole, false, index, true}, children[i]);
+    for (uint32 i = 0; i < children.count; ++i) {
+        register_now({whole, core::TagKind::kWhole, false, index, true}, children.xid[i]);
     }
 }
 
 bool moved_meanwhile(const Path& p, const core::Snapshot& snapshot) {
-    core::Xid movers[kMaxUnseenAnnouncements];
-    uint32 count;
-    return !store().all_seen(movers_tag(p.id), own_xid(), snapshot, movers, &count) || count > 0;
+    core::WriterSet movers;
+    return !store().all_seen(movers_tag(p.id), own_xid(), snapshot, &movers) || movers.count > 0;
 }
 
 const Dependency* dependency_of(const Path& p) {

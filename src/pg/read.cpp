@@ -95,9 +95,9 @@ core::Found serve(const Definition* d, const Key& key, const core::Snapshot& sna
         uint8* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
                         : room > 0        ? static_cast<uint8*>(palloc(room))
                                           : nullptr;
-        const core::Found found =
-            store().lookup(d->session->index, key.view, snapshot, buffer, room, detail,
-                           needs_tags ? tags : nullptr, may_be_stale(d), hazard);
+        const core::Found found = store().lookup(
+            d->session->index, key.view, snapshot,
+            {buffer, room, detail, may_be_stale(d), needs_tags ? tags : nullptr, hazard});
         const bool stale = found.result == core::LookupResult::kStale;
         if (stale || found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
@@ -129,8 +129,8 @@ core::Found peek_cached(const Definition* d, const Key& key, const core::Snapsho
     uint32 room = 1024;
     for (;;) {
         auto* buffer = static_cast<uint8*>(palloc(room));
-        const core::Found found = store().lookup(d->session->index, key.view, snapshot, buffer,
-                                                 room, core::Detail::kPeek);
+        const core::Found found = store().lookup(d->session->index, key.view, snapshot,
+                                                 {buffer, room, core::Detail::kPeek});
         if (found.result == core::LookupResult::kHit && !found.is_null) {
             *value = value_from_bytes(d, buffer, found.value_bytes);
         }
@@ -219,8 +219,8 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
     if (bypass_reason(d, key) != Bypass::kNone || control_block(d) == core::kNoCache) return false;
     core::EntryTags tags;
     const core::Found found =
-        store().lookup(d->session->index, key.view, to_core(GetActiveSnapshot()), nullptr,
-                       UINT32_MAX, core::Detail::kInspect, &tags, may_be_stale(d));
+        store().lookup(d->session->index, key.view, to_core(GetActiveSnapshot()),
+                       {nullptr, UINT32_MAX, core::Detail::kInspect, may_be_stale(d), &tags});
     const bool served =
         found.result == core::LookupResult::kHit || found.result == core::LookupResult::kStale;
     return served && !own_write_below(d, tags);

@@ -82,7 +82,7 @@ void settle(const Attached* attached, const uint64* declared, int count) {
         if (!has_ended(b.unsettled, attached->snapshot)) continue;
         if (std::find(declared, declared + count, b.id) != declared + count) {
             if (b.unsettled != core::kSettled) {
-                store().settle(b.index, b.id, b.generation, b.unsettled, core::kSettled);
+                store().settle(b.index, {b.id, b.generation, b.unsettled, core::kSettled});
             }
             continue;
         }
@@ -93,7 +93,7 @@ void settle(const Attached* attached, const uint64* declared, int count) {
             store().release(b.index, b.id, b.generation);
             forget_work(b.id);
         } else {
-            store().settle(b.index, b.id, b.generation, b.unsettled, core::kLeftBehind);
+            store().settle(b.index, {b.id, b.generation, b.unsettled, core::kLeftBehind});
         }
     }
 }

@@ -17,8 +17,8 @@ core::Xid own_xid() {
 }
 
 bool register_with(const core::WrittenTag& written, core::Xid xid, const core::Snapshot& snapshot) {
-    core::Xid running[core::Store::kMaxRunning];
-    core::Xid ended[core::Store::kMaxRunning];
+    core::Xid running[core::kMaxRunning];
+    core::Xid ended[core::kMaxRunning];
     core::Ended knowledge;
     // Zero for hard writers: nobody has ended by age alone, see below.
     knowledge.oldest_running = written.hard ? 0 : std::min(snapshot.xmin, xid);

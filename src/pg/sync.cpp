@@ -128,8 +128,8 @@ bool gone(const AllRows& rows, const core::EntryInfo& e, const uint8* key,
     if (find_row(rows, e.hash, key, e.key_bytes) != nullptr) return false;
     if (e.result == core::LookupResult::kExpired) return true;
     if (e.result != core::LookupResult::kHit) return e.calculated_at < started;
-    const core::Found found = store().lookup(e.cache, {e.hash, key, e.key_bytes}, snapshot, nullptr,
-                                             UINT32_MAX, core::Detail::kInspect);
+    const core::Found found = store().lookup(e.cache, {e.hash, key, e.key_bytes}, snapshot,
+                                             {nullptr, UINT32_MAX, core::Detail::kInspect});
     return !found.is_null;
 }
 

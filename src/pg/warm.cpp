@@ -84,8 +84,8 @@ struct KeyArray {
 
 // Is the value there for this snapshot? Then *bytes is what it takes.
 bool is_valid(const Definition* d, const Key& key, const core::Snapshot& snapshot, uint64* bytes) {
-    const core::Found found = store().lookup(d->session->index, key.view, snapshot, nullptr,
-                                             UINT32_MAX, core::Detail::kInspect);
+    const core::Found found = store().lookup(d->session->index, key.view, snapshot,
+                                             {nullptr, UINT32_MAX, core::Detail::kInspect});
     *bytes = found.gross_bytes;
     return found.result == core::LookupResult::kHit;
 }

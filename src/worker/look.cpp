@@ -118,7 +118,7 @@ void scan_entries(core::Millis now, core::Millis next) {
     const core::Snapshot snapshot = pg::to_core(GetActiveSnapshot());
     for (uint32 p = 0; p < core::kPartitions; ++p) {
         CHECK_FOR_INTERRUPTS();
-        pg::store().candidates(p, MyDatabaseId, snapshot, next, consider, &scan);
+        pg::store().candidates({p, MyDatabaseId, next}, snapshot, {consider, &scan});
     }
     for (uint32 i = 0; i < scan.count; ++i) {
         const Found& f = scan.found[i];

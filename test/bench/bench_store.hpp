@@ -53,7 +53,7 @@ class BenchCache {
     BenchCache(Store& store, std::uint64_t id, const Limits& limits) : store_(&store), id_(id) {
         bool created = false;
         index_ = store.attach(
-            1, id, mix(~id), [] { return Xid{3}; }, &created);
+            {1, id, mix(~id)}, [] { return Xid{3}; }, &created);
         store.trust(index_);
         store.set_limits(index_, limits);
     }
@@ -66,7 +66,7 @@ class BenchCache {
     }
     // Without the copy, unless there is a buffer.
     bool get(std::uint64_t key, std::uint8_t* buffer = nullptr) const {
-        return store_->lookup(index_, view(key), everything(), buffer, UINT32_MAX, Detail::kServe)
+        return store_->lookup(index_, view(key), everything(), {buffer, UINT32_MAX, Detail::kServe})
                    .result == LookupResult::kHit;
     }
     PublishResult put(std::uint64_t key, std::uint32_t bytes, std::uint32_t load_us = 1000,

@@ -1,4 +1,4 @@
-"""Entries and the rings of their tags, as src/core/tags.cpp and publish.cpp have them.
+"""Entries and the rings of their tags, as src/core has them in slots, nodes, tags and publish.
 
 The tag of a full key has its writers in a ring shared with other tags (a slot). A tag that groups several
 keys, or the key of a nested entry, gets a ring of its own (a node) while entries carry it. The whole cache

@@ -108,8 +108,10 @@ class Replay {
     std::string add(const std::vector<std::string>& f) {
         WriterRecord dropped[kRingCapacity];
         const Knowledge knowledge(xid_list(f[8]), number(f[7]));
-        const std::uint32_t n = ring(f).add(number(f[2]), number(f[3]), number(f[4]), f[5] == "1",
-                                            knowledge, dropped, f[6] == "1");
+        WriterRecord record = {number(f[3]), number(f[2]), number(f[4])};
+        record.hard = f[5] == "1" ? 1 : 0;
+        record.borrowed = f[6] == "1" ? 1 : 0;
+        const std::uint32_t n = ring(f).add(record, knowledge, dropped);
         return text_of(dropped, n);
     }
 

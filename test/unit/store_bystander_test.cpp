@@ -18,7 +18,7 @@ std::uint64_t slot_of(TestStore& store, Tag tag) {
 
 bool invalidate(Store& store, Tag tag, Xid xid, const Transactions& transactions) {
     const WrittenTag written = {tag, TagKind::kKey, false, kNoCache};
-    Xid on_record[Store::kMaxRunning];
+    Xid on_record[kMaxRunning];
     const std::uint32_t n = store.possibly_running(written, on_record);
     const Knowledge knowledge(transactions, on_record, n);
     return store.register_writer(written, xid, knowledge);

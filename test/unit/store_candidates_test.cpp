@@ -15,13 +15,13 @@ class StoreCandidates : public ::testing::Test {
     std::string candidates(Millis until, std::uint32_t database = 1, const Snapshot& s = kAll) {
         std::vector<std::string> keys;
         for (std::uint32_t p = 0; p < kPartitions; ++p) {
-            store->candidates(
-                p, database, s, until,
+            const CandidateVisitor visitor = {
                 [](const Candidate& c, void* context) {
                     static_cast<std::vector<std::string>*>(context)->emplace_back(
                         reinterpret_cast<const char*>(c.key), c.key_bytes);
                 },
-                &keys);
+                &keys};
+            store->candidates({p, database, until}, s, visitor);
         }
         std::sort(keys.begin(), keys.end());
         std::string all;
@@ -85,8 +85,8 @@ TEST_F(StoreCandidates, TheyTellWhatTheyAreWorth) {
     for (int i = 0; i < 3; ++i) cache.get("k", kAll);
     Candidate seen = {};
     store->candidates(
-        partition_of(cache.hash("k")), 1, kAll, 10100,
-        [](const Candidate& c, void* context) { *static_cast<Candidate*>(context) = c; }, &seen);
+        {partition_of(cache.hash("k")), 1, 10100}, kAll,
+        {[](const Candidate& c, void* context) { *static_cast<Candidate*>(context) = c; }, &seen});
     EXPECT_EQ(seen.hits, 3U);
     EXPECT_EQ(seen.load_us, 17U);
     EXPECT_EQ(seen.refresh_at, 10100);

@@ -26,7 +26,7 @@ TEST_F(StoreEdges, AKeyMayBeEmptyAndLieNowhere) {
     fill.cache_id = cache.id();
     fill.key = {cache.hash(""), nullptr, 0};
     EXPECT_EQ(store->publish(fill, kAll), PublishResult::kPublished);
-    EXPECT_EQ(store->lookup(cache.index(), fill.key, kAll, nullptr, 0, Detail::kServe).result,
+    EXPECT_EQ(store->lookup(cache.index(), fill.key, kAll, {nullptr, 0, Detail::kServe}).result,
               LookupResult::kHit);
     EXPECT_EQ(cache.peek("", kAll), LookupResult::kHit);
     EXPECT_TRUE(store->remove(cache.index(), fill.key));
@@ -93,7 +93,7 @@ TEST_F(StoreEdges, AWriterOfACacheThatIsGoneSpeaksOfNobody) {
     const TestCache next(*store, 2);
     ASSERT_EQ(next.index(), index);
     ASSERT_EQ(next.put("a", "v", kAll), PublishResult::kPublished);
-    Xid running[Store::kMaxRunning];
+    Xid running[kMaxRunning];
     EXPECT_EQ(store->possibly_running({whole, TagKind::kWhole, false, index}, running), 0U);
     store->register_writer({whole, TagKind::kWhole, true, index}, 50, Ended{});
     EXPECT_EQ(next.peek("a", kAll), LookupResult::kHit);

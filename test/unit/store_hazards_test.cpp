@@ -37,14 +37,14 @@ class StoreHazards : public ::testing::Test {
 TEST_F(StoreHazards, ALargeValueIsHeldAndASmallOneCopied) {
     put("k", "a value");
     std::uint8_t buffer[7];
-    Found found = store->lookup(cache.index(), cache.view("k"), kAll, buffer, sizeof(buffer),
-                                Detail::kServe, nullptr, false, hazards);
+    Found found = store->lookup(cache.index(), cache.view("k"), kAll,
+                                {buffer, sizeof(buffer), Detail::kServe, false, nullptr, hazards});
     EXPECT_EQ(found.result, LookupResult::kHit);
     EXPECT_EQ(found.held, nullptr);
     EXPECT_EQ(hazards[0], kNullRef);
 
-    found = store->lookup(cache.index(), cache.view("k"), kAll, buffer, sizeof(buffer) - 1,
-                          Detail::kServe, nullptr, false, hazards);
+    found = store->lookup(cache.index(), cache.view("k"), kAll,
+                          {buffer, sizeof(buffer) - 1, Detail::kServe, false, nullptr, hazards});
     EXPECT_EQ(found.result, LookupResult::kHit);
     ASSERT_NE(found.held, nullptr);
     EXPECT_NE(hazards[0], kNullRef);
@@ -288,9 +288,9 @@ TEST_F(StoreHazards, NothingHeldIsEverWrittenTo) {
                 (text == first[i] && is_whole(text, letters) ? right : wrong)++;
                 Store::let_go(mine + i);
             }
-            found[i] = store->lookup(cache.index(), cache.view(key), kAll, nullptr, 0,
-                                     round % 3 == 0 ? Detail::kServe : Detail::kPeek, nullptr,
-                                     false, mine + i);
+            found[i] = store->lookup(cache.index(), cache.view(key), kAll,
+                                     {nullptr, 0, round % 3 == 0 ? Detail::kServe : Detail::kPeek,
+                                      false, nullptr, mine + i});
             if (found[i].held != nullptr) {
                 first[i] = text_of(found[i]);
             } else if (mine[i] != kNullRef) {

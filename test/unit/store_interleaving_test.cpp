@@ -84,7 +84,7 @@ TEST_F(StoreInterleaving, NothingIsPublishedForACacheThatWentAndCameBackMeanwhil
         cache.write_whole(50);
         store->release(cache.index(), 5);
         bool created;
-        ASSERT_EQ(store->attach(1, 5, cache.whole(), next_is<60>, &created), cache.index());
+        ASSERT_EQ(store->attach({1, 5, cache.whole()}, next_is<60>, &created), cache.index());
     };
     EXPECT_EQ(put(kBlind, come_back), PublishResult::kNoCache);
     EXPECT_EQ(cache.peek("k", kAll), LookupResult::kAbsent);
@@ -101,7 +101,7 @@ TEST_F(StoreInterleaving, NothingIsPublishedThatReadACacheThatWentMeanwhile) {
         inner.write_whole(50);
         store->release(inner.index(), 6);
         bool created;
-        ASSERT_EQ(store->attach(1, 6, inner.whole(), next_is<60>, &created), inner.index());
+        ASSERT_EQ(store->attach({1, 6, inner.whole()}, next_is<60>, &created), inner.index());
     };
     EXPECT_EQ(put(kBlind, come_back, nested), PublishResult::kNoCache);
     EXPECT_EQ(cache.peek("k", kAll), LookupResult::kAbsent);

@@ -57,7 +57,7 @@ TEST_F(StoreLookup, NeverAsksForTheTimeOfAValueThatNeverExpires) {
     const Store timeless(store.block(), TestLocks::table(), broken);
     std::uint8_t buffer[8];
     EXPECT_EQ(
-        timeless.lookup(cache.index(), cache.view("k"), kAll, buffer, 8, Detail::kServe).result,
+        timeless.lookup(cache.index(), cache.view("k"), kAll, {buffer, 8, Detail::kServe}).result,
         LookupResult::kHit);
     FakeClock::set(kNever - 1);
     EXPECT_EQ(cache.get("k", kAll).result, LookupResult::kHit);
@@ -101,14 +101,14 @@ TEST_F(StoreLookup, ASmallBufferIsToldTheSizeAndLeftAlone) {
     ASSERT_EQ(cache.put("k", "12345678", kAll, {.refresh_after = 0}), PublishResult::kPublished);
     std::uint8_t buffer[8] = {1, 2, 3, 4, 5, 6, 7, 9};
     const Found found =
-        store->lookup(cache.index(), cache.view("k"), kAll, buffer, 7, Detail::kServe);
+        store->lookup(cache.index(), cache.view("k"), kAll, {buffer, 7, Detail::kServe});
     EXPECT_EQ(found.result, LookupResult::kTooSmall);
     EXPECT_EQ(found.value_bytes, 8U);
     EXPECT_FALSE(found.refresh_due);
     EXPECT_EQ(buffer[0], 1);
     EXPECT_EQ(cache.get("k", kAll, Detail::kInspect).found.hits, 0U) << "not a use";
     const Found again =
-        store->lookup(cache.index(), cache.view("k"), kAll, buffer, 8, Detail::kServe);
+        store->lookup(cache.index(), cache.view("k"), kAll, {buffer, 8, Detail::kServe});
     EXPECT_EQ(again.result, LookupResult::kHit);
     EXPECT_EQ(buffer[7], '8');
 }

@@ -230,7 +230,7 @@ class Simulation {
             const TestCache& cache = caches_[r.thing - kCaches * (kKeys + kParts)];
             written = {cache.whole(), TagKind::kWhole, r.hard, cache.index()};
         }
-        Xid on_record[Store::kMaxRunning];
+        Xid on_record[kMaxRunning];
         const std::uint32_t n = store_->possibly_running(written, on_record);
         const Knowledge knowledge(transactions_, on_record, n);
         store_->register_writer(written, r.xid, knowledge);

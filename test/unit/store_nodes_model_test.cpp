@@ -184,9 +184,9 @@ class Simulation {
         std::uint8_t buffer[2048];
         const bool quiet = random_() % 2 == 0;
         const bool allow_stale = random_() % 4 == 0;
-        const Found found =
-            store_->lookup(cache_.index(), view(k), s, buffer, sizeof(buffer),
-                           quiet ? Detail::kPeek : Detail::kServe, nullptr, allow_stale);
+        const Found found = store_->lookup(
+            cache_.index(), view(k), s,
+            {buffer, sizeof(buffer), quiet ? Detail::kPeek : Detail::kServe, allow_stale});
         const std::string right = load(k, s);
         if (found.result == LookupResult::kHit || found.result == LookupResult::kStale) {
             std::string got(buffer, buffer + found.value_bytes);
@@ -258,7 +258,7 @@ class Simulation {
     }
 
     Knowledge ask(const WrittenTag& written) {
-        Xid on_record[Store::kMaxRunning];
+        Xid on_record[kMaxRunning];
         const std::uint32_t n = store_->possibly_running(written, on_record);
         if (random_() % 8 == 0) return Knowledge({}, transactions_.oldest_running());
         return Knowledge(transactions_, on_record, n);

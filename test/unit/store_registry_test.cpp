@@ -33,12 +33,12 @@ TEST_F(StoreRegistry, FormatRefusesBlocksThatAreNullMisalignedOrTooSmall) {
 
 TEST_F(StoreRegistry, ACacheIsFoundByDatabaseAndId) {
     bool created = false;
-    const CacheIndex a = store->attach(1, 10, mix(1), next_is<3>, &created);
+    const CacheIndex a = store->attach({1, 10, mix(1)}, next_is<3>, &created);
     EXPECT_TRUE(created);
-    const CacheIndex b = store->attach(2, 10, mix(2), next_is<3>, &created);
+    const CacheIndex b = store->attach({2, 10, mix(2)}, next_is<3>, &created);
     EXPECT_TRUE(created);
     EXPECT_NE(a, b);
-    EXPECT_EQ(store->attach(1, 10, mix(1), next_is<3>, &created), a);
+    EXPECT_EQ(store->attach({1, 10, mix(1)}, next_is<3>, &created), a);
     EXPECT_FALSE(created);
     EXPECT_EQ(store->find(1, 10), a);
     EXPECT_EQ(store->find(2, 10), b);
@@ -51,17 +51,17 @@ TEST_F(StoreRegistry, ACacheIsFoundByDatabaseAndId) {
 
 TEST_F(StoreRegistry, WhatIsKnownOfADeclarationGoesWithTheCacheAndItsGeneration) {
     bool created = false;
-    const CacheIndex a = store->attach(1, 10, mix(1), next_is<3>, &created, Xid{77});
+    const CacheIndex a = store->attach({1, 10, mix(1), Xid{77}}, next_is<3>, &created);
     const CacheControl* c = store->control(a);
     EXPECT_EQ(c->unsettled, Xid{77});
-    EXPECT_EQ(store->attach(1, 10, mix(1), next_is<3>, &created, kUnsettled), a);
+    EXPECT_EQ(store->attach({1, 10, mix(1), kUnsettled}, next_is<3>, &created), a);
     EXPECT_EQ(c->unsettled, Xid{77}) << "whoever finds it has nothing to say";
-    store->settle(a, 10, c->generation, kUnsettled, kSettled);
+    store->settle(a, {10, c->generation, kUnsettled, kSettled});
     EXPECT_EQ(c->unsettled, Xid{77}) << "somebody else has spoken meanwhile";
-    store->settle(a, 10, c->generation + 1, Xid{77}, kSettled);
-    store->settle(a, 11, c->generation, Xid{77}, kSettled);
+    store->settle(a, {10, c->generation + 1, Xid{77}, kSettled});
+    store->settle(a, {11, c->generation, Xid{77}, kSettled});
     EXPECT_EQ(c->unsettled, Xid{77}) << "that was said of another";
-    store->settle(a, 10, c->generation, Xid{77}, kSettled);
+    store->settle(a, {10, c->generation, Xid{77}, kSettled});
     EXPECT_EQ(c->unsettled, kSettled);
     store->unsettle(a, 11, Xid{78});
     EXPECT_EQ(c->unsettled, kSettled);
@@ -74,7 +74,7 @@ TEST_F(StoreRegistry, WhatIsKnownOfADeclarationGoesWithTheCacheAndItsGeneration)
     store->release(a, 10, generation);
     EXPECT_FALSE(store->is(a, 10));
     store->unsettle(a, 10, Xid{79});
-    ASSERT_EQ(store->attach(1, 10, mix(1), next_is<3>, &created), a);
+    ASSERT_EQ(store->attach({1, 10, mix(1)}, next_is<3>, &created), a);
     EXPECT_EQ(c->unsettled, kSettled);
     store->release(a, 10, generation);
     EXPECT_TRUE(store->is(a, 10)) << "it was made anew";
@@ -84,18 +84,18 @@ TEST_F(StoreRegistry, OneCacheTooManyIsRefusedAndRemembered) {
     for (std::uint64_t id = 1; id <= 3; ++id) const TestCache cache(*store, id);
     EXPECT_FALSE(store->exhausted());
     bool created = true;
-    EXPECT_EQ(store->attach(1, 4, mix(4), next_is<3>, &created), kNoCache);
+    EXPECT_EQ(store->attach({1, 4, mix(4)}, next_is<3>, &created), kNoCache);
     EXPECT_FALSE(created);
     EXPECT_TRUE(store->exhausted());
     store->release(store->find(1, 2), 2);
-    EXPECT_NE(store->attach(1, 4, mix(4), next_is<3>, &created), kNoCache);
+    EXPECT_NE(store->attach({1, 4, mix(4)}, next_is<3>, &created), kNoCache);
     EXPECT_TRUE(store->exhausted()) << "that writers may have been missed stays true";
 }
 
 TEST_F(StoreRegistry, OneOwnerOrDatabaseHasSoManyAndOthersStillGetTheirs) {
     bool created;
     const auto attach = [&](std::uint32_t database, std::uint64_t id, const Quota& quota) {
-        return store->attach(database, id, mix(id), next_is<3>, &created, kSettled, quota);
+        return store->attach({database, id, mix(id), kSettled, quota}, next_is<3>, &created);
     };
     const CacheIndex first = attach(1, 1, {7, 1, 2});
     EXPECT_NE(first, kNoCache);
@@ -187,7 +187,7 @@ TEST_F(StoreRegistry, EntriesThatDependOnAReleasedCacheGo) {
 TEST_F(StoreRegistry, ANewCacheServesNobodyUntilItIsTrusted) {
     bool created;
     const CacheIndex index =
-        store->attach(1, 9, mix(std::uint64_t{9} * 1000003), next_is<60>, &created);
+        store->attach({1, 9, mix(std::uint64_t{9} * 1000003)}, next_is<60>, &created);
     const HeldSnapshot old = snapshot(60, {59}), young = snapshot(61);
     EXPECT_FALSE(store->usable(index, old));
     EXPECT_TRUE(store->usable(index, young)) << "sees all that may have been missed";
@@ -223,7 +223,7 @@ TEST_F(StoreRegistry, RemovesWhatTheFilterMatches) {
     const auto begins = [](const std::uint8_t* key, std::uint32_t size, void* context) {
         return size > 0 && key[0] == *static_cast<char*>(context);
     };
-    EXPECT_EQ(store->remove_all(cache.index(), begins, &first), 11U);  // 3, 30 to 39
+    EXPECT_EQ(store->remove_all(cache.index(), {begins, &first}), 11U);  // 3, 30 to 39
     for (int i = 0; i < 40; ++i) {
         EXPECT_EQ(cache.has(std::to_string(i)), i != 3 && i < 30) << i;
         EXPECT_TRUE(other.has(std::to_string(i)));
@@ -291,13 +291,13 @@ TEST_F(StoreRegistry, ListShowsEveryEntryWithItsState) {
     for (std::uint32_t p = 0; p < kPartitions; ++p) {
         EntryInfo info[8];
         std::uint8_t keys[256];
-        std::uint32_t needed;
-        const std::uint32_t n = store->list(p, kAll, info, 8, keys, sizeof(keys), &needed);
+        Listing listing = {info, 8, keys, sizeof(keys)};
+        const std::uint32_t n = store->list(p, kAll, &listing);
         const std::uint8_t* key = keys;
         for (std::uint32_t i = 0; i < n; key += info[i++].key_bytes) {
             seen[std::string(key, key + info[i].key_bytes)] = info[i];
         }
-        EXPECT_EQ(static_cast<std::uint32_t>(key - keys), needed);
+        EXPECT_EQ(static_cast<std::uint32_t>(key - keys), listing.keys_needed);
     }
     ASSERT_EQ(seen.size(), 3U);
     EXPECT_EQ(seen["good"].result, LookupResult::kHit);
@@ -316,14 +316,16 @@ TEST_F(StoreRegistry, ListCountsWhatDoesNotFit) {
     }
     EntryInfo info[8] = {};
     std::uint8_t keys[24];
-    std::uint32_t needed = 0;
-    EXPECT_EQ(store->list(9, kAll, info, 2, keys, sizeof(keys), &needed), 5U);
-    EXPECT_EQ(needed, 40U);
+    Listing listing = {info, 2, keys, sizeof(keys)};
+    EXPECT_EQ(store->list(9, kAll, &listing), 5U);
+    EXPECT_EQ(listing.keys_needed, 40U);
     EXPECT_EQ(info[2].key_bytes, 0U);
-    EXPECT_EQ(store->list(9, kAll, info, 8, keys, sizeof(keys), &needed), 5U);
+    listing.capacity = 8;
+    EXPECT_EQ(store->list(9, kAll, &listing), 5U);
     EXPECT_EQ(info[2].key_bytes, 8U);
     EXPECT_EQ(info[3].key_bytes, 0U) << "its key found no room";
-    EXPECT_EQ(store->list(9, kAll, nullptr, 0, nullptr, 0, &needed), 5U);
+    Listing nothing;
+    EXPECT_EQ(store->list(9, kAll, &nothing), 5U);
 }
 
 TEST_F(StoreRegistry, CountersAddUpOverStripesAndReset) {

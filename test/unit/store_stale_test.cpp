@@ -20,8 +20,8 @@ class StoreStale : public ::testing::Test {
     }
     Found read(const Snapshot& s, bool allow_stale = true) {
         std::uint8_t buffer[64];
-        return store->lookup(cache.index(), cache.view("k"), s, buffer, sizeof(buffer),
-                             Detail::kServeQuietly, nullptr, allow_stale);
+        return store->lookup(cache.index(), cache.view("k"), s,
+                             {buffer, sizeof(buffer), Detail::kServeQuietly, allow_stale});
     }
 
     TestStore store;
@@ -139,7 +139,7 @@ TEST_F(StoreStale, WithoutStaleForNothingIsServedTwice) {
 TEST_F(StoreStale, ALoadFindsItsPredecessor) {
     const auto* old = reinterpret_cast<const std::uint8_t*>("old");
     const auto find = [&](std::uint32_t size, bool is_null = false) {
-        return store->predecessor(cache.index(), cache.view("k"), old, size, is_null);
+        return store->predecessor(cache.index(), cache.view("k"), {old, size, is_null});
     };
     EXPECT_FALSE(find(3).known);
     ASSERT_EQ(cache.put("k", "old", kAll, {.expires_at = 10050}), PublishResult::kPublished);

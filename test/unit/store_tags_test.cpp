@@ -319,7 +319,7 @@ TEST_F(StoreTags, PossiblyRunningListsSlotAndNodeButNobodyKnownToHaveEnded) {
     cache.write_tag(part, TagKind::kPart, 50);
     cache.write_tag(part, TagKind::kPart, 60, ended_below(55));
     cache.write_tag(neighbour(part, 1), TagKind::kKey, 61);
-    Xid out[Store::kMaxRunning];
+    Xid out[kMaxRunning];
     const std::uint32_t n = store->possibly_running({part, TagKind::kPart, false, kNoCache}, out);
     EXPECT_EQ(std::vector<Xid>(out, out + n), (std::vector<Xid>{61, 60}));
     cache.write_whole(70, true);
@@ -329,22 +329,22 @@ TEST_F(StoreTags, PossiblyRunningListsSlotAndNodeButNobodyKnownToHaveEnded) {
 }
 
 TEST_F(StoreTags, AnAnnouncementSeesAllButItself) {
-    Xid unseen[kRingCapacity];
-    std::uint32_t count = 9;
-    EXPECT_TRUE(store->all_seen(part, 50, kBlind, unseen, &count));
-    EXPECT_EQ(count, 0U);
+    WriterSet unseen;
+    unseen.count = 9;
+    EXPECT_TRUE(store->all_seen(part, 50, kBlind, &unseen));
+    EXPECT_EQ(unseen.count, 0U);
     cache.write_tag(part, TagKind::kPart, 50);
     cache.write_tag(part, TagKind::kPart, 150);
     cache.write_tag(neighbour(part, 1), TagKind::kKey, 151);
-    EXPECT_TRUE(store->all_seen(part, 50, kBlind, unseen, &count));
-    ASSERT_EQ(count, 1U) << "neither itself nor a writer of another tag";
-    EXPECT_EQ(unseen[0], 150U);
-    EXPECT_TRUE(store->all_seen(part, 150, kBlind, unseen, &count));
-    ASSERT_EQ(count, 1U);
-    EXPECT_EQ(unseen[0], 50U);
+    EXPECT_TRUE(store->all_seen(part, 50, kBlind, &unseen));
+    ASSERT_EQ(unseen.count, 1U) << "neither itself nor a writer of another tag";
+    EXPECT_EQ(unseen.xid[0], 150U);
+    EXPECT_TRUE(store->all_seen(part, 150, kBlind, &unseen));
+    ASSERT_EQ(unseen.count, 1U);
+    EXPECT_EQ(unseen.xid[0], 50U);
     for (Xid x = 200; x < 230; ++x) cache.write_tag(part, TagKind::kPart, x, ended_below(x));
-    EXPECT_FALSE(store->all_seen(part, 50, kBlind, unseen, &count)) << "some are forgotten";
-    EXPECT_TRUE(store->all_seen(part, 50, kAll, unseen, &count));
+    EXPECT_FALSE(store->all_seen(part, 50, kBlind, &unseen)) << "some are forgotten";
+    EXPECT_TRUE(store->all_seen(part, 50, kAll, &unseen));
 }
 
 }  // namespace

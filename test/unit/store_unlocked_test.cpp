@@ -105,11 +105,8 @@ TEST_F(StoreUnlocked, APartitionThatIsBeingWrittenIsWaitedFor) {
     make_hot("k");
     std::atomic<bool> locked{false}, release{false};
     std::thread writer([&] {
-        std::byte* block = store.block();
-        const auto* header = reinterpret_cast<const StoreHeader*>(block);
-        auto* partitions = reinterpret_cast<Partition*>(block + header->partitions);
-        const LockTable table = TestLocks::table();
-        PartitionWriter guard(table, partitions, partition_of(cache.hash("k")));
+        const Block block(store.block(), TestLocks::table(), FakeClock::clock());
+        const PartitionWriter guard(block, partition_of(cache.hash("k")));
         locked = true;
         while (!release) std::this_thread::yield();
     });

@@ -576,7 +576,7 @@ TEST(WritersAbsorb, FoldingBackReportsWhatHadToMakeRoom) {
     TwoRings r;
     const Xid a = r.shared.write(kOther), b = r.shared.write(kOther);
     const Xid c = r.shared.transactions.begin();
-    r.own.add(RingWorld::kTag, c, 3, false, Ended{}, r.dropped);
+    r.own.add({c, RingWorld::kTag, 3}, Ended{}, r.dropped);
     const std::uint32_t n = r.shared.ring.absorb(r.own, RingWorld::kTag, r.dropped);
     ASSERT_EQ(n, 2U);
     EXPECT_EQ(r.dropped[0].xid, a);
@@ -589,9 +589,9 @@ TEST(WritersAbsorb, FoldingBackReportsWhatHadToMakeRoom) {
 TEST(WritersAbsorb, AnOlderRecordDoesNotMakeTheSequenceGoBack) {
     TwoRings r;
     const Xid x = r.shared.transactions.begin();
-    r.own.add(RingWorld::kTag, x, 1, false, Ended{}, r.dropped);
+    r.own.add({x, RingWorld::kTag, 1}, Ended{}, r.dropped);
     const Xid y = r.shared.transactions.begin();
-    r.shared.ring.add(kOther, y, 2, false, Ended{}, r.dropped);
+    r.shared.ring.add({y, kOther, 2}, Ended{}, r.dropped);
     r.shared.ring.absorb(r.own, RingWorld::kTag, r.dropped);
     EXPECT_EQ(r.shared.ring.last_seq, Seq{2});
     EXPECT_FALSE(r.shared.ring.quick(2, x));

@@ -37,7 +37,10 @@ class RingWorld {
     void add_knowing(Xid xid, const Ended& knowledge, Tag tag = kTag, bool hard = false,
                      bool borrowed = false) {
         WriterRecord out[kRingCapacity];
-        const std::uint32_t n = ring.add(tag, xid, ++seq_, hard, knowledge, out, borrowed);
+        WriterRecord record = {xid, tag, ++seq_};
+        record.hard = hard ? 1 : 0;
+        record.borrowed = borrowed ? 1 : 0;
+        const std::uint32_t n = ring.add(record, knowledge, out);
         dropped.assign(out, out + n);
     }
     // A transaction that writes, registers and runs on.

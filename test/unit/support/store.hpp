@@ -188,7 +188,7 @@ class TestCache {
               std::uint32_t database = 1)
         : store_(&store), id_(id), whole_(mix(id * 1000003)) {
         bool created = false;
-        index_ = store.attach(database, id, whole_, next_is<3>, &created);
+        index_ = store.attach({database, id, whole_}, next_is<3>, &created);
         if (index_ == kNoCache) std::abort();
         if (created) store.trust(index_);
         store.set_limits(index_, limits);
@@ -239,8 +239,9 @@ class TestCache {
         static constexpr std::uint32_t kRoom = 1 << 20;
         thread_local std::vector<std::uint8_t> buffer(kRoom);
         Got got;
-        got.found =
-            store_->lookup(index_, view(key, hash), s, buffer.data(), kRoom, detail, &got.tags);
+        LookupOptions options = {buffer.data(), kRoom, detail};
+        options.tags = &got.tags;
+        got.found = store_->lookup(index_, view(key, hash), s, options);
         got.result = got.found.result;
         if (got.result == LookupResult::kHit) {
             got.value.assign(buffer.begin(), buffer.begin() + got.found.value_bytes);
@@ -251,7 +252,7 @@ class TestCache {
     Got get_quietly(const std::string& key, const Snapshot& s, Detail detail) const {
         std::uint8_t buffer[4096];
         Got got;
-        got.found = store_->lookup(index_, view(key), s, buffer, sizeof(buffer), detail);
+        got.found = store_->lookup(index_, view(key), s, {buffer, sizeof(buffer), detail});
         got.result = got.found.result;
         if (got.result == LookupResult::kHit) {
             got.value.assign(buffer, buffer + got.found.value_bytes);
@@ -261,7 +262,8 @@ class TestCache {
     // Holds the value instead of copying it, however small it is.
     Found hold(const std::string& key, const Snapshot& s, Ref* hazard, EntryTags* tags = nullptr,
                bool allow_stale = false, Detail detail = Detail::kServeQuietly) const {
-        return store_->lookup(index_, view(key), s, nullptr, 0, detail, tags, allow_stale, hazard);
+        return store_->lookup(index_, view(key), s,
+                              {nullptr, 0, detail, allow_stale, tags, hazard});
     }
     LookupResult peek(const std::string& key, const Snapshot& s, Tag hash = 0) const {
         return get(key, s, Detail::kInspect, hash).result;

@@ -85,7 +85,7 @@ struct World {
         next = next_;
         bool created;
         return store.attach(
-            1, id, whole, [] { return next; }, &created);
+            {1, id, whole}, [] { return next; }, &created);
     }
 
   private:
@@ -205,8 +205,8 @@ class Actor {
         std::uint8_t buffer[1024];
         const std::string expected = view.load(k);
         constexpr Detail kDetails[] = {Detail::kServe, Detail::kServeQuietly, Detail::kPeek};
-        const Found found = store_.lookup(cache, view_of(name), view.snapshot(), buffer,
-                                          sizeof(buffer), kDetails[random_() % 3]);
+        const Found found = store_.lookup(cache, view_of(name), view.snapshot(),
+                                          {buffer, sizeof(buffer), kDetails[random_() % 3]});
         if (found.result == LookupResult::kHit) {
             ++hits;
             const std::string got(buffer, buffer + found.value_bytes);
@@ -241,7 +241,7 @@ class Actor {
             written.cache = attached();
             if (written.cache == kNoCache) return;
         }
-        Xid on_record[Store::kMaxRunning], ended[Store::kMaxRunning];
+        Xid on_record[kMaxRunning], ended[kMaxRunning];
         const std::uint32_t count = store_.possibly_running(written, on_record);
         std::uint32_t ended_count;
         const Xid oldest = world_->ended(on_record, count, ended, &ended_count);

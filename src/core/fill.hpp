@@ -1,0 +1,40 @@
+// A finished load, and what becomes of it.
+#pragma once
+
+#include <cstdint>
+
+#include "core/index.hpp"
+
+namespace cache_ext::core {
+
+struct Fill {
+    CacheIndex cache = kNoCache;
+    std::uint64_t cache_id = 0;
+    KeyView key = {};
+    const std::uint8_t* value = nullptr;
+    std::uint32_t value_bytes = 0;
+    bool is_null = false;
+    bool packed = false;               // what the bytes are, is the caller's affair
+    const Tag* tags = nullptr;         // beyond the full key and the whole cache; at most kMaxTags
+    const bool* tag_is_key = nullptr;  // the tag is the full key of some entry; nullptr: none is
+    const CacheIndex* tag_cache = nullptr;  // not kNoCache: the tag is that cache as a whole
+    std::uint32_t tag_count = 0;
+    Millis calculated_at = 0;
+    Millis expires_at = kNever;
+    std::uint32_t refresh_after = UINT32_MAX;  // ms after calculated_at
+    std::uint32_t load_us = 0;
+    Xid self = 0;          // counts as seen, see WriterRing::unseen_by
+    bool replace = false;  // even an entry that is as good
+};
+
+enum class PublishResult : std::uint8_t {
+    kPublished,
+    kSuperseded,     // an entry that was computed later is there already
+    kOversized,      // more than the budget holds, or more than a quarter of the arena
+    kNoMemory,       // nothing was left to evict
+    kUnusable,       // the snapshot cannot judge the tags
+    kUnseenWriters,  // it is blind to more writers than an entry remembers
+    kNoCache         // the control block went to another cache meanwhile
+};
+
+}  // namespace cache_ext::core

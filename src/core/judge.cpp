@@ -1,0 +1,70 @@
+#include "core/judge.hpp"
+
+#include <algorithm>
+
+namespace cache_ext::core {
+
+void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
+    const auto add = [&](Tag tag, bool is_key, CacheIndex cache) {
+        tags->tag[tags->count] = tag;
+        tags->is_key[tags->count] = is_key;
+        tags->cache[tags->count++] = cache;
+    };
+    tags->count = 0;
+    add(e.hash, true, kNoCache);
+    add(load_relaxed(block.caches[e.cache].whole_tag), false, e.cache);
+    for (std::uint32_t i = 0; i < e.tag_count; ++i) {
+        const TagRef& t = e.tags()[i];
+        if (t.node == kNullRef) {
+            add(block.tag_of(t), false, t.cache);
+        } else {
+            add(block.tag_of(t), block.node(t.node)->is_key, kNoCache);
+        }
+    }
+}
+
+LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s) {
+    const Unseen unseen = e.unseen_set();
+    LookupResult result = LookupResult::kHit;
+    all_rings(block, e, [&](const WriterRing& ring, Tag tag, Seq seq) {
+        if (!ring.usable(s)) {
+            result = LookupResult::kUnusable;
+        } else if (!ring.agrees(tag, seq, unseen, s)) {
+            result = LookupResult::kContradicted;
+        }
+        return result == LookupResult::kHit;
+    });
+    return result;
+}
+
+bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, Millis now) {
+    const Millis stale_for = load_relaxed(block.caches[e.cache].stale_for);
+    if (stale_for <= 0) return false;
+    const Unseen unseen = e.unseen_set();
+    Millis since = e.expires_at();
+    const auto old_only = [&](const WriterRing& ring, Tag tag, Seq seq) {
+        return ring.older_since(tag, seq, unseen, e.calculated_at, s, &since);
+    };
+    return all_rings(block, e, old_only) && now - stale_for < since;
+}
+
+bool newest_state(const Block& block, const Entry& e) {
+    bool newest = e.unseen_count == 0 && load_acquire(block.slot(e.hash)->last_seq) <= e.key_seq &&
+                  load_acquire(block.caches[e.cache].whole.last_seq) <= e.cache_seq;
+    for (std::uint32_t i = 0; newest && i < e.tag_count; ++i) {
+        const TagRef& t = e.tags()[i];
+        newest = load_acquire(block.ring_of(t).last_seq) <= t.seq;
+    }
+    return newest;
+}
+
+Xid last_writer(const Block& block, const Entry& e) {
+    Xid xid = 0;
+    all_rings(block, e, [&](const WriterRing& ring, Tag tag, Seq) {
+        xid = std::max(xid, ring.newest(tag));
+        return true;
+    });
+    return xid;
+}
+
+}  // namespace cache_ext::core

@@ -1,0 +1,95 @@
+#include "core/pins.hpp"
+
+#include "core/memory.hpp"
+#include "core/nodes.hpp"
+#include "core/pages.hpp"
+
+namespace cache_ext::core {
+namespace {
+
+PublishResult blind(const WriterRing& ring, const Snapshot& f) {
+    return ring.usable(f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
+}
+
+// Memory for one node; evicts.
+Piece make_node_memory(const Block& block) {
+    Ref page = kNullRef;
+    for (;;) {
+        const Piece piece = take_node(block, page);
+        if (piece.ref != kNullRef) return piece;
+        page = allocate(block, block.header->nodes.page_bytes(), kPageLabel);
+        if (page == kNullRef) return {};
+    }
+}
+
+PublishResult pin_cache(const Block& block, const Fill& fill, std::uint32_t i, const Snapshot& f,
+                        Pins* pins, Unseen* unseen) {
+    const CacheIndex cache = fill.tag_cache[i];
+    const Tag tag = fill.tags[i];
+    const CacheControl& c = *block.control(cache);
+    const PartitionReader guard(block, partition_of(tag));
+    if (load_relaxed(c.whole_tag) != tag) return PublishResult::kNoCache;
+    pins->generation[pins->count] = load_relaxed(c.generation);
+    pins->ref[pins->count++] = TagRef{kNullRef, cache, c.whole.last_seq};
+    if (!c.whole.unseen_by(tag, f, unseen, fill.self)) return blind(c.whole, f);
+    return PublishResult::kPublished;
+}
+
+PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, const Snapshot& f,
+                       Pins* pins, Unseen* unseen) {
+    const Tag tag = fill.tags[i];
+    Piece spare = {};
+    PublishResult result = PublishResult::kNoMemory;
+    for (;;) {
+        {
+            const PartitionWriter guard(block, partition_of(tag));
+            Ref ref = find_node(block, tag);
+            if (ref == kNullRef && spare.ref != kNullRef) {
+                ref = spare.ref;
+                link_node(block, spare, tag, fill.tag_is_key != nullptr && fill.tag_is_key[i]);
+                spare = {};
+            }
+            if (ref != kNullRef) {
+                TagNode* node = block.node(ref);
+                ++node->refs;
+                pins->ref[pins->count++] = TagRef{ref, 0, node->ring.last_seq};
+                result = node->ring.unseen_by(tag, f, unseen, fill.self) ? PublishResult::kPublished
+                                                                         : blind(node->ring, f);
+                break;
+            }
+        }
+        spare = make_node_memory(block);  // without the lock; then look again
+        if (spare.ref == kNullRef) return result;
+    }
+    if (spare.ref != kNullRef) give_node(block, spare);
+    return result;
+}
+
+}  // namespace
+
+PublishResult pin(const Block& block, const Fill& fill, const Snapshot& f, Pins* pins,
+                  Unseen* unseen) {
+    pins->count = 0;
+    {
+        const PartitionReader guard(block, partition_of(fill.key.hash));
+        const WriterRing& ring = *block.slot(fill.key.hash);
+        if (!ring.unseen_by(fill.key.hash, f, unseen, fill.self)) return blind(ring, f);
+    }
+    PublishResult result = PublishResult::kPublished;
+    for (std::uint32_t i = 0; result == PublishResult::kPublished && i < fill.tag_count; ++i) {
+        const bool whole = fill.tag_cache != nullptr && fill.tag_cache[i] != kNoCache;
+        result = whole ? pin_cache(block, fill, i, f, pins, unseen)
+                       : pin_node(block, fill, i, f, pins, unseen);
+    }
+    return result;
+}
+
+bool still(const Block& block, const Pins& pins) {
+    for (std::uint32_t i = 0; i < pins.count; ++i) {
+        const TagRef& t = pins.ref[i];
+        if (t.node == kNullRef && !still(block, t.cache, pins.generation[i])) return false;
+    }
+    return true;
+}
+
+}  // namespace cache_ext::core

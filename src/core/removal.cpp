@@ -1,0 +1,101 @@
+#include "core/removal.hpp"
+
+#include <algorithm>
+
+#include "core/budgets.hpp"
+#include "core/hazards.hpp"
+
+namespace cache_ext::core {
+namespace {
+
+bool reads_whole(const Entry& e, CacheIndex cache) {
+    return std::any_of(e.tags(), e.tags() + e.tag_count,
+                       [&](const TagRef& t) { return t.node == kNullRef && t.cache == cache; });
+}
+
+std::uint64_t bury_matching(const Block& block, CacheIndex cache, std::uint32_t partition,
+                            const KeyFilter& filter) {
+    std::uint64_t n = 0;
+    // A cache that goes takes along what hangs in its queue and what follows its ring.
+    const bool going = filter.matches == nullptr && load_relaxed(block.control(cache)->id) == 0;
+    const PartitionWriter guard(block, partition);
+    for_each_entry(block, partition, [&](Ref ref) {
+        const Entry* e = block.entry(ref);
+        const bool ours =
+            e->cache == cache || (going && (e->budget == cache || reads_whole(*e, cache)));
+        if (!ours || (filter.matches != nullptr &&
+                      !filter.matches(e->key(), e->key_bytes, filter.context))) {
+            return;
+        }
+        unlink_entry(block, ref);
+        bury_entry(block, ref);
+        ++n;
+    });
+    return n;
+}
+
+}  // namespace
+
+bool remove_entry(const Block& block, CacheIndex cache, const KeyView& key) {
+    CacheIndex budget;
+    {
+        const PartitionWriter guard(block, partition_of(key.hash));
+        const Ref ref = find_entry(block, cache, key);
+        if (ref == kNullRef) return false;
+        budget = block.entry(ref)->budget;
+        unlink_entry(block, ref);
+        bury_entry(block, ref);
+    }
+    const BudgetHolder guard(block, budget);
+    collect_dead(block, budget);
+    return true;
+}
+
+std::uint64_t remove_partition(const Block& block, CacheIndex cache, std::uint32_t partition) {
+    const std::uint64_t n = bury_matching(block, cache, partition, {});
+    if (n == 0) return 0;
+    collect_all_dead(block);
+    reap(block);
+    return n;
+}
+
+std::uint64_t remove_all(const Block& block, CacheIndex cache, const KeyFilter& filter) {
+    std::uint64_t n = 0;
+    for (std::uint32_t p = 0; p < kPartitions; ++p) n += bury_matching(block, cache, p, filter);
+    if (n > 0) collect_all_dead(block);
+    reap(block);
+    return n;
+}
+
+std::uint32_t sweep(const Block& block, std::uint32_t partition, std::uint32_t* cursor,
+                    std::uint32_t max_entries) {
+    std::uint32_t looked = 0, freed = 0;
+    const Millis now = block.clock.now();
+    {
+        const PartitionWriter guard(block, partition);
+        const Ref* buckets = block.buckets_of(partition);
+        // Empty buckets take time as well; 16 of them are a line of memory, like an entry at least.
+        const std::uint32_t first = *cursor;
+        while (*cursor < block.buckets_per_partition &&
+               looked + (*cursor - first) / 16 < max_entries) {
+            for (Ref ref = buckets[(*cursor)++]; ref != kNullRef; ++looked) {
+                const Entry* e = block.entry(ref);
+                const Ref next = e->next;
+                CacheControl& c = block.caches[e->cache];
+                if (e->expired(now - load_relaxed(c.stale_for))) {
+                    c.counters.add(partition, Counter::kExpirations);
+                    unlink_entry(block, ref);
+                    bury_entry(block, ref);
+                    ++freed;
+                }
+                ref = next;
+            }
+        }
+        if (*cursor >= block.buckets_per_partition) *cursor = 0;
+    }
+    if (freed > 0) collect_all_dead(block);
+    reap(block);
+    return freed;
+}
+
+}  // namespace cache_ext::core
