@@ -5,6 +5,7 @@
 #include "pg/definitions.hpp"
 #include "pg/functions.hpp"
 #include "pg/reserved_names.hpp"
+#include "pg/rivals.hpp"
 #include "pg/trusted_functions.hpp"
 
 extern "C" {
@@ -204,6 +205,26 @@ void drop_accessors(const Definition* d) {
     if (d->columns == 1) {
         const Oid keys = get_array_type(d->key_types[0]);
         drop_function(function_of(d, "cache_get_many_", &keys, 1));
+    }
+}
+
+void require_accessors_alone(const Definition* d) {
+    const Oid keys = d->columns == 1 ? get_array_type(d->key_types[0]) : InvalidOid;
+    const struct {
+        const char* prefix;
+        Oid function;
+    } accessors[] = {
+        {"cache_get_", d->accessor},
+        {"cache_get_many_",
+         OidIsValid(keys) ? function_of(d, "cache_get_many_", &keys, 1) : InvalidOid},
+        {"cache_put_", put_function(d)},
+    };
+    for (const auto& a : accessors) {
+        const char* name = psprintf("%s%s", a.prefix, d->name);
+        if (strlen(name) >= NAMEDATALEN) continue;
+        const Rivals rivals = {name, extension_schema(), a.function, false};
+        require_no_rival_in_progress(rivals);
+        require_no_rival(rivals, InvalidOid);
     }
 }
 

@@ -22,8 +22,8 @@ void call_after_locks(AfterLocks when, void (*step)()) {
     static bool registered = false;
     steps[static_cast<int>(when)] = step;
     if (registered) return;
-    registered = true;
     RegisterResourceReleaseCallback(resources_released, nullptr);
+    registered = true;
 }
 
 }  // namespace cache_ext::pg

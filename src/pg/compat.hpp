@@ -22,4 +22,11 @@ inline auto tree_walker(Walker* walker) {
     return reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker));
 }
 
+// Does cursor_to_xmlschema look whether a portal has columns before it describes them? 15.5 and
+// later do. The server may be another minor version than the one we were compiled for.
+inline bool looks_for_columns_of_cursor() {
+    static const bool looks = atoi(GetConfigOption("server_version_num", false, false)) >= 150005;
+    return looks;
+}
+
 }  // namespace cache_ext::pg

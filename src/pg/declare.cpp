@@ -5,6 +5,7 @@
 #include "pg/declaration.hpp"
 #include "pg/dependency_triggers.hpp"
 #include "pg/load.hpp"
+#include "pg/lock_declared.hpp"
 #include "pg/options.hpp"
 #include "pg/rights.hpp"
 #include "pg/shared.hpp"
@@ -45,6 +46,17 @@ void drop_left_dependencies(const char* name) {
                      errhint("Declare them again with cache_invalidate_on.")));
 }
 
+// A statement of ours may have run an event trigger that has dropped it.
+const char* loader_name(Oid loader) {
+    const char* name = get_func_name(loader);
+    const char* schema = name != nullptr ? get_namespace_name(get_func_namespace(loader)) : nullptr;
+    if (schema == nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("the loader was dropped meanwhile")));
+    }
+    return quote_qualified_identifier(schema, name);
+}
+
 void insert_definition(const Declaration& d, const Options& options) {
     uint64 id;
     do {
@@ -53,11 +65,7 @@ void insert_definition(const Declaration& d, const Options& options) {
                             errmsg("could not generate a random identity for the cache")));
         }
     } while (id == 0);
-    const char* loader =
-        OidIsValid(d.loader)
-            ? quote_qualified_identifier(get_namespace_name(get_func_namespace(d.loader)),
-                                         get_func_name(d.loader))
-            : nullptr;
+    const char* loader = OidIsValid(d.loader) ? loader_name(d.loader) : nullptr;
     const char* parameters[6 + kOptions] = {d.name,
                                             psprintf("%lld", static_cast<long long>(id)),
                                             loader,
@@ -96,6 +104,7 @@ Options options_given(FunctionCallInfo fcinfo) {
         }
         const Oid type = get_fn_expr_argtype(fcinfo->flinfo, argument);
         if (type == REGPROCEDUREOID) {
+            lock_function(PG_GETARG_OID(argument));
             options.text[i] = format_procedure_qualified(PG_GETARG_OID(argument));
             continue;
         }
@@ -145,7 +154,7 @@ const char* json_scalar(const JsonbValue& value, const char* option) {
     pg_unreachable();
 }
 
-// The options of a cache as they stand.
+// The options of a cache, which is locked, as they stand.
 Options current_options(const char* cache) {
     StringInfoData sql;
     initStringInfo(&sql);
@@ -154,16 +163,49 @@ Options current_options(const char* cache) {
         appendStringInfo(&sql, "%s%s::text", i > 0 ? ", " : "",
                          option_info(static_cast<Option>(i)).name);
     }
-    appendStringInfo(&sql, " FROM %s WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+    appendStringInfo(&sql, " FROM %s WHERE name OPERATOR(pg_catalog.=) $1",
                      in_internals("cache_definition"));
-    if (run_as_owner(definition_table(), sql.data, 1, &cache) != 1) {
-        elog(ERROR, "cache \"%s\" was dropped meanwhile", cache);
-    }
+    run_as_owner(definition_table(), sql.data, 1, &cache);
     Options options = {};
     for (int i = 0; i < kOptions; ++i) {
         options.text[i] = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1);
     }
     return options;
+}
+
+// Whoever shares a budget has asked its owner, and keeps it from being dropped.
+void lock_budget(const Options& options) {
+    const char* budget = options[Option::kBudget];
+    if (budget != nullptr && lock_own_definition(require_definition(budget))->budget_id != 0) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("budget of a cache cannot be %s", budget),
+                        errhint("That cache shares the budget of another one itself.")));
+    }
+}
+
+// ERROR 42501 unless the current user may drop the cache, 2BP01 if another one needs it.
+void require_droppable(const Definition* d) {
+    // Once the accessor is gone, whoever owned it can clean up, and whoever owns the schema.
+    if (OidIsValid(d->accessor)) {
+        require_owner(d);
+    } else if (!(OidIsValid(d->declared_owner) &&
+                 has_privs_of_role(GetUserId(), d->declared_owner)) &&
+               !pg_namespace_ownercheck(extension_schema(), GetUserId())) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("must be owner of schema %s to drop cache \"%s\"",
+                               get_namespace_name(extension_schema()), d->name),
+                        errdetail("Its accessor was dropped, and was another role's.")));
+    }
+    for (int i = 0; i < definition_count(); ++i) {
+        const Definition* other = definition_at(i);
+        if (other->budget_id != d->id) continue;
+        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                        errmsg("cannot drop cache \"%s\" because cache \"%s\" shares its budget",
+                               d->name, other->name),
+                        errhint("Drop that cache first, or give it a budget of its own: "
+                                "cache_alter('%s', '{\"budget\": null}').",
+                                other->name)));
+    }
 }
 
 }  // namespace
@@ -194,6 +236,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
                             errmsg("key_types and value_type cannot be given with a loader"),
                             errhint("They follow from the loader's arguments and result.")));
         }
+        lock_function(PG_GETARG_OID(kLoader));
         read_loader(PG_GETARG_OID(kLoader), &d);
     } else {
         if (PG_ARGISNULL(kKeyTypes) || PG_ARGISNULL(kValueType)) {
@@ -220,6 +263,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     }
 
     connect_spi();
+    lock_budget(options);
     create_accessors(d);
     drop_left_dependencies(d.name);
     insert_definition(d, options);
@@ -244,6 +288,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
                  errhint("For example '{\"ttl\": \"1 min\", \"refresh_at\": null}'.")));
     }
     connect_spi();
+    d = lock_own_definition(d);
     Options options = current_options(name);
     bool given[kOptions] = {};
     JsonbIterator* it = JsonbIteratorInit(&json->root);
@@ -269,6 +314,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     }
     check_options(name, options);
     check_row_loaders(row_shape(d), d->loader_name != nullptr, given, &options);
+    lock_budget(options);
 
     const char* parameters[1 + kOptions] = {name};
     StringInfoData sql;
@@ -289,33 +335,15 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     require_extension();
     const Definition* d = named_cache(fcinfo, true);
-    const char* name = d->name;
-    // Once the accessor is gone, whoever owned it can clean up, and whoever owns the schema.
-    if (OidIsValid(d->accessor)) {
-        require_owner(d);
-    } else if (!(OidIsValid(d->declared_owner) &&
-                 has_privs_of_role(GetUserId(), d->declared_owner)) &&
-               !pg_namespace_ownercheck(extension_schema(), GetUserId())) {
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("must be owner of schema %s to drop cache \"%s\"",
-                               get_namespace_name(extension_schema()), name),
-                        errdetail("Its accessor was dropped, and was another role's.")));
-    }
-    for (int i = 0; i < definition_count(); ++i) {
-        if (definition_at(i)->budget_id != d->id) continue;
-        ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                        errmsg("cannot drop cache \"%s\" because cache \"%s\" shares its budget",
-                               name, definition_at(i)->name),
-                        errhint("Drop that cache first, or give it a budget of its own: "
-                                "cache_alter('%s', '{\"budget\": null}').",
-                                definition_at(i)->name)));
-    }
+    require_droppable(d);
     const uint64 id = d->id;
-    name = pstrdup(name);  // definitions may be read again
+    const char* name = pstrdup(d->name);  // definitions may be read again
     // Before waiting for locks that its workers hold.
     hold_work(id);
     connect_spi();
     drop_triggers_only_for(id);
+    d = lock_definition(d);
+    require_droppable(d);
     run_as_owner(dependency_table(),
                  psprintf("DELETE FROM %s WHERE cache OPERATOR(pg_catalog.=) $1",
                           in_internals("cache_dependency")),

@@ -313,9 +313,15 @@ void require_extension() {
     // Who waited for the lock may find another extension, or none.
     for (Oid locked = InvalidOid; definitions_ready() && locked != extension_oid();) {
         locked = extension_oid();
-        LockDatabaseObject(ExtensionRelationId, locked, 0, AccessShareLock);
+        lock_extension(locked, AccessShareLock);
     }
     extension_oid();
+}
+
+void lock_extension(Oid extension, LOCKMODE mode) {
+    // Not PostgreSQL's own lock on the object: whoever owns any function can get hold of that one,
+    // by ALTER FUNCTION ... DEPENDS ON EXTENSION. As a column of the extension it is ours alone.
+    LockDatabaseObject(ExtensionRelationId, extension, 1, mode);
 }
 
 void install_definition_callbacks() {

@@ -60,6 +60,8 @@ const Definition* refresh_if_older(const Definition* definition);
 // Whoever declares keeps the extension until the transaction ends: DROP EXTENSION waits for it, and
 // it for that. ERROR 42704 if the extension is not installed in this database.
 void require_extension();
+// For whoever drops the extension, before he locks anything else.
+void lock_extension(Oid extension, LOCKMODE mode);
 
 void install_definition_callbacks();
 // What was loaded inside a transaction that had written may be what it had made of the catalogs.

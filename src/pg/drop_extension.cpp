@@ -11,24 +11,25 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-bool drops_extension(Node* statement) {
-    if (!IsA(statement, DropStmt)) return false;
+Oid dropped_extension(Node* statement) {
+    if (!IsA(statement, DropStmt)) return InvalidOid;
     auto* drop = reinterpret_cast<DropStmt*>(statement);
     const bool schema = drop->removeType == OBJECT_SCHEMA;
-    if (!schema && drop->removeType != OBJECT_EXTENSION) return false;
+    if (!schema && drop->removeType != OBJECT_EXTENSION) return InvalidOid;
     const Oid extension = get_extension_oid("cache_ext", true);
-    if (!OidIsValid(extension)) return false;
+    if (!OidIsValid(extension)) return InvalidOid;
     ListCell* cell;
     foreach (cell, drop->objects) {
         const char* name = strVal(lfirst(cell));
         if (!schema && strcmp(name, "cache_ext") == 0) {
-            return pg_extension_ownercheck(extension, GetUserId());
+            return pg_extension_ownercheck(extension, GetUserId()) ? extension : InvalidOid;
         }
-        if (schema && definitions_ready() && get_namespace_oid(name, true) == extension_schema()) {
-            return pg_namespace_ownercheck(extension_schema(), GetUserId());
+        const Oid dropped = schema ? get_namespace_oid(name, true) : InvalidOid;
+        if (OidIsValid(dropped) && definitions_ready() && dropped == extension_schema()) {
+            return pg_namespace_ownercheck(dropped, GetUserId()) ? extension : InvalidOid;
         }
     }
-    return false;
+    return InvalidOid;
 }
 
 }  // namespace cache_ext::pg

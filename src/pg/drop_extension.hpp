@@ -9,7 +9,7 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-// Does the statement drop the extension, and may the current user do that?
-bool drops_extension(Node* statement);
+// The extension, if the statement drops it and the current user may do that; else InvalidOid.
+Oid dropped_extension(Node* statement);
 
 }  // namespace cache_ext::pg

@@ -17,6 +17,7 @@ struct HiddenPortal {
     PortalStatus status;
     TupleDesc columns;
     bool visible;
+    bool pinned;
 };
 
 namespace {
@@ -45,10 +46,13 @@ Portal portal_of(MemoryContext context) {
 
 // Also one that is active: a function that reads catalogs would see it, or its columns.
 void hide(Portal portal, HiddenPortal* out) {
-    *out = {portal, portal->status, portal->tupDesc, portal->visible};
+    *out = {portal, portal->status, portal->tupDesc, portal->visible, portal->portalPinned};
     portal->status = PORTAL_ACTIVE;
-    portal->tupDesc = nullptr;
+    if (looks_for_columns_of_cursor()) portal->tupDesc = nullptr;
     portal->visible = false;
+    // Some languages unpin a cursor before they try to close it; the loop that has pinned it would
+    // go on with freed memory.
+    portal->portalPinned = false;
 }
 
 Portal some_new_portal() {
@@ -78,6 +82,7 @@ void show_portals(const HiddenPortals& hidden) {
         h.portal->status = h.status;
         h.portal->tupDesc = h.columns;
         h.portal->visible = h.visible;
+        h.portal->portalPinned = h.pinned;
     }
     pfree(hidden.of);
 }

@@ -160,7 +160,10 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
         run_rewrite(call);
         return;
     }
-    if (look && drops_extension(node)) hold_all_work();
+    if (const Oid extension = look ? dropped_extension(node) : InvalidOid; OidIsValid(extension)) {
+        hold_all_work();
+        lock_extension(extension, AccessExclusiveLock);
+    }
     const Oid changed = look ? rows_changed_for_all(node) : InvalidOid;
     collect(changed);
     run_as(call, take_own_ddl());

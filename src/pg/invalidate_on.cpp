@@ -1,6 +1,7 @@
 // cache_invalidate_on.
 #include "pg/dependencies.hpp"
 #include "pg/dependency_triggers.hpp"
+#include "pg/lock_declared.hpp"
 #include "pg/mending.hpp"
 #include "pg/spi.hpp"
 
@@ -129,6 +130,7 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     if (!PG_ARGISNULL(3)) check_columns(relation, PG_GETARG_ARRAYTYPE_P(3));
     connect_spi();
     ensure_triggers(relation);
+    d = lock_own_definition(d);
     count_dependencies(row.cache, 1 - replace_stale_keys(d, insert_dependency(row)));
     SPI_finish();
     PG_RETURN_VOID();

@@ -2,6 +2,7 @@
 #include "pg/ddl.hpp"
 #include "pg/dependencies.hpp"
 #include "pg/dependency_triggers.hpp"
+#include "pg/lock_declared.hpp"
 #include "pg/mending.hpp"
 #include "pg/paths.hpp"
 #include "pg/spi.hpp"
@@ -29,6 +30,11 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     const PathShape shape = check_path_query(d, relation, query);
     check_mask_room(d, shape.mask);
     ensure_triggers(relation);
+    for (int i = 0; i < shape.relation_count; ++i) {
+        check_relation(shape.relations[i]);
+        ensure_triggers(shape.relations[i]);
+    }
+    d = lock_own_definition(d);
     DependencyRow row = {};
     row.cache = d->name;
     row.relation = relation;
@@ -38,8 +44,6 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     row.mask = shape.mask;
     const char* path = insert_dependency(row);
     for (int i = 0; i < shape.relation_count; ++i) {
-        check_relation(shape.relations[i]);
-        ensure_triggers(shape.relations[i]);
         DependencyRow lookup = {};
         lookup.cache = d->name;
         lookup.relation = shape.relations[i];

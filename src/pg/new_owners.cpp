@@ -37,7 +37,6 @@ void remember_owners() {
         }
     }
     if (names == NIL) return;
-    require_extension();
     connect_spi();
     ListCell* cell;
     foreach (cell, names) {
@@ -56,6 +55,8 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
              ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
              DestReceiver* receiver, QueryCompletion* completion) {
     const bool owners = changes_owners(statement->utilityStmt);
+    // Before the accessor is locked, which DROP EXTENSION asks for later.
+    if (owners && definitions_ready()) require_extension();
     previous_hook(statement, query, read_only_tree, context, parameters, environment, receiver,
                   completion);
     if (owners) remember_owners();

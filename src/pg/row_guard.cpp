@@ -6,6 +6,7 @@
 // along.
 #include "pg/changes.hpp"
 #include "pg/ddl.hpp"
+#include "pg/declaration.hpp"
 #include "pg/definition_row.hpp"
 #include "pg/definitions.hpp"
 #include "pg/dependencies.hpp"
@@ -169,6 +170,7 @@ HeapTuple checked_definition(const Change& c) {
     if (!declaring()) {
         require_owned(d.name, d.accessor);
         require_own_budget(row.string(kDefinitionBudget));
+        require_accessors_alone(&d);
     }
     const Oid found[kTrusted] = {d.accessor, d.loader, d.load_many, d.load_all};
     TrustedFunctions now = {};

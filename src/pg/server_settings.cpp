@@ -29,6 +29,7 @@ struct AsOf {
     LocalTransactionId transaction;
     SubTransactionId subtransaction;
     CommandId command;
+    TimestampTz statement;  // what only reads has no commands of its own
 
     bool operator==(const AsOf&) const = default;
 };
@@ -112,8 +113,8 @@ void read_files() {
 }  // namespace
 
 RoleSettings role_settings(Oid owner) {
-    const AsOf now = {owner, MyProc->lxid, GetCurrentSubTransactionId(),
-                      GetCurrentCommandId(false)};
+    const AsOf now = {owner, MyProc->lxid, GetCurrentSubTransactionId(), GetCurrentCommandId(false),
+                      GetCurrentStatementStartTimestamp()};
     if (now != known_as_of) {
         if (roles_context == nullptr)
             roles_context = AllocSetContextCreate(TopMemoryContext, "cache_ext settings of roles",

@@ -279,6 +279,19 @@ SELECT error_of($$SELECT my_total(1)$$);
 ALTER FUNCTION my_total(int) RENAME TO cache_get_total;
 SELECT cache_get_total(1);
 
+-- An event trigger drops the loader between two statements of the declaration.
+CREATE FUNCTION load_gone(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION drop_gone() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DROP FUNCTION IF EXISTS load_gone(int);
+END $$;
+CREATE EVENT TRIGGER drop_gone ON ddl_command_end WHEN TAG IN ('CREATE FUNCTION') EXECUTE FUNCTION drop_gone();
+SELECT cache_create('gone', 'load_gone(int)');
+DROP EVENT TRIGGER drop_gone;
+SELECT cache_create('gone', 'load_gone(int)');
+SELECT cache_drop('gone');
+SELECT cache_create('never', 4000000000::oid::regprocedure);
+
 -- DROP EXTENSION takes everything it made along, and nothing else; then all can begin again.
 SELECT cache_invalidate_on('total', 'item', '{owner}');
 SELECT cache_create('store', key_types => '{int}', value_type => 'text');

@@ -152,6 +152,37 @@ SELECT cache_alter('total', '{"load_many": null}'), cache_alter('total', '{"load
 SELECT cache_invalidate_all('total') > 0;
 SELECT * FROM cache_get_many_total('{7,8}');
 
+-- A restore makes the functions first. Nobody's may lie beside them when the row comes that declares the cache.
+RESET ROLE;
+CREATE TEMP TABLE restored AS SELECT * FROM cache_ext_internal.cache_definition WHERE name = 'conf';
+GRANT ALL ON restored TO regress_victim;
+GRANT SELECT, INSERT ON cache_ext_internal.cache_definition TO regress_victim;
+SELECT pg_get_functiondef('cache_get_conf(int)'::regprocedure) AS accessor \gset
+SET ROLE regress_victim;
+SELECT cache_drop('conf');
+SET ROLE regress_evil;
+CREATE FUNCTION public.cache_get_conf(text) RETURNS int LANGUAGE sql AS 'SELECT 666';
+CREATE DOMAIN public.cache_put_conf AS text;
+SET ROLE regress_victim;
+:accessor;
+ALTER FUNCTION cache_get_conf(int) DEPENDS ON EXTENSION cache_ext;
+CREATE FUNCTION restore() RETURNS text LANGUAGE sql AS
+    $$SELECT error_of('INSERT INTO cache_ext_internal.cache_definition SELECT * FROM restored')$$;
+SELECT restore();
+SET ROLE regress_evil;
+DROP FUNCTION public.cache_get_conf(text);
+SET ROLE regress_victim;
+SELECT restore();
+SET ROLE regress_evil;
+DROP DOMAIN public.cache_put_conf;
+SET ROLE regress_victim;
+SELECT restore();
+SELECT cache_get_conf(1);
+RESET ROLE;
+REVOKE ALL ON cache_ext_internal.cache_definition FROM regress_victim;
+DROP FUNCTION restore();
+
+
 -- Dropping a cache drops the functions that were made for it, and no others.
 RESET ROLE;
 DROP FUNCTION cache_get_many_total(int[]);
