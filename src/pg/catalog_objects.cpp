@@ -96,15 +96,16 @@ bool belongs_to_table(Judge* judge, HeapTuple row) {
 }
 
 // Has a type or function that is new a name that others have, or make at the same time? See
-// takes_relation_name().
-bool takes_name(Judge* judge, const Catalog& catalog, const char* name, Oid self) {
+// takes_relation_name(). The other kind counts, too: f('x') calls a function, or casts to a type.
+bool takes_name(Judge* judge, const char* name, Oid type, Oid function) {
     if (judge->final && !judge->announced) {
         announce_ddl(MyDatabaseId, DdlScope::kNames);
         judge->announced = true;
     }
     NameData key;
     namestrcpy(&key, name);
-    return any_row(&judge->sides, catalog, NameGetDatum(&key), other_than, &self);
+    return any_row(&judge->sides, kTypeNames, NameGetDatum(&key), other_than, &type) ||
+           any_row(&judge->sides, kFunctionNames, NameGetDatum(&key), other_than, &function);
 }
 
 }  // namespace
@@ -119,8 +120,8 @@ bool type_is_harmless(Judge* judge, Oid oid) {
     if (!row.changed() || only_temporary(row, Anum_pg_type_typnamespace)) return true;
     if (row.before == nullptr) {
         return belongs_to_table(judge, row.after) &&
-               !takes_name(judge, kTypeNames,
-                           NameStr(form_of<FormData_pg_type>(row.after)->typname), oid);
+               !takes_name(judge, NameStr(form_of<FormData_pg_type>(row.after)->typname), oid,
+                           InvalidOid);
     }
     constexpr AttrNumber kAcl[] = {Anum_pg_type_typacl};
     return row.after != nullptr && !differ_beyond(row.before, row.after, row.desc, kAcl, 1) &&
@@ -133,8 +134,8 @@ bool function_is_harmless(Judge* judge, Oid oid) {
     if (!row.changed() || only_temporary(row, Anum_pg_proc_pronamespace)) return true;
     if (row.before == nullptr) {
         return is_own_function(oid) &&
-               !takes_name(judge, kFunctionNames,
-                           NameStr(form_of<FormData_pg_proc>(row.after)->proname), oid);
+               !takes_name(judge, NameStr(form_of<FormData_pg_proc>(row.after)->proname),
+                           InvalidOid, oid);
     }
     constexpr AttrNumber kAcl[] = {Anum_pg_proc_proacl};
     return row.after != nullptr && !differ_beyond(row.before, row.after, row.desc, kAcl, 1) &&
@@ -187,8 +188,14 @@ void judge_role(Judge* judge, Oid oid) {
         Anum_pg_authid_rolcreaterole,
     };
     const RowPair row = row_of(&judge->sides, kRoleRows, oid);
-    // A new one owns nothing that existed, and one that is dropped owns nothing any more.
-    if (row.before == nullptr || row.after == nullptr || !row.changed()) return;
+    // A new one owns nothing that existed.
+    if (row.before == nullptr || !row.changed()) return;
+    // A loader of any database may have shown the name (regrole, pg_get_userbyid).
+    constexpr AttrNumber kName = Anum_pg_authid_rolname;
+    if (row.after == nullptr || differ(row.before, row.after, row.desc, kName)) {
+        judge->effect.everywhere = true;
+        return;
+    }
     if (!differ_beyond(row.before, row.after, row.desc, kLogin, lengthof(kLogin))) return;
     bool everywhere = false;
     List* databases = databases_of_role(&judge->roles, oid, false, &everywhere);

@@ -79,7 +79,7 @@ const char* bypass_text(Bypass reason) {
         case Bypass::kSessionError:
             return "a timeout, a cancel or a lack of resources came up while the loader ran";
         case Bypass::kSessionSetting:
-            return "the loader looked at a setting that only this session has";
+            return "the loader looked at something that only this session has";
         case Bypass::kCollation:
             return "a key argument has a collation of its own";
         case Bypass::kLostDependencies:

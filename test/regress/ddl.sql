@@ -1,6 +1,8 @@
 -- Changes of functions, views and tables below a cache: what it returns is always what the loader
 -- returns, or the loader's error.
 \set ECHO none
+SET client_min_messages = warning;
+DROP ROLE IF EXISTS regress_ddl_idle, regress_ddl_other;
 \set database regress_ddl
 \i include/begin.sql
 
@@ -304,6 +306,31 @@ SELECT * FROM made_by_cache_ext WHERE object_kind = 'trigger';
 :look
 INSERT INTO item VALUES (1, 7);
 :look
+
+-- A new table whose array type has the name of a function: the call of one with a literal is a cast then.
+CREATE TYPE numbered AS (n int);
+CREATE FUNCTION _later(numbered[]) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''a function'' || $1::text';
+CREATE FUNCTION means(k int) RETURNS text LANGUAGE plpgsql STABLE AS $$BEGIN RETURN _later('{(1)}'); END$$;
+SELECT cache_create('means', 'means(int)');
+SELECT cache_get_means(1), means(1);
+CREATE TABLE later (a int);
+SELECT cache_get_means(1), means(1);
+
+-- The name of a role that owns nothing.
+CREATE ROLE regress_ddl_idle;
+CREATE TABLE roles_shown (r oid);
+INSERT INTO roles_shown SELECT oid FROM pg_roles WHERE rolname = 'regress_ddl_idle';
+CREATE FUNCTION shown(k int) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT regexp_replace(r::regrole::text, ''\d+'', ''(a number)'') FROM roles_shown';
+SELECT cache_create('shown', 'shown(int)');
+SELECT cache_get_shown(1);
+ALTER ROLE regress_ddl_idle RENAME TO regress_ddl_other;
+SELECT cache_get_shown(1);
+CREATE ROLE regress_ddl_idle;
+SELECT source FROM cache_get_entry('shown', 1);
+DROP ROLE regress_ddl_other;
+SELECT cache_get_shown(1);
+DROP ROLE regress_ddl_idle;
 
 -- The accessor is an ordinary function: replaced, it does what it says.
 CREATE OR REPLACE FUNCTION cache_get_total(owner int) RETURNS bigint LANGUAGE sql STABLE

@@ -212,8 +212,41 @@ FROM unnest(ARRAY['NOTIFY channel', 'SELECT pg_notify(''channel'', '''')', 'LIST
                   'SET CONSTRAINTS ALL DEFERRED', 'DECLARE c CURSOR FOR SELECT 1', 'FETCH mine', 'MOVE mine',
                   'EXECUTE mine', 'EXPLAIN EXECUTE mine', 'ANALYZE', 'REINDEX TABLE t',
                   'PREPARE p AS SELECT 1', 'DISCARD ALL', 'SELECT pg_logical_emit_message(false, ''a'', ''b'')',
-                  'CREATE TEMP TABLE t (a int)', 'SET ROLE regress_env_reader', 'SELECT 1']) AS statement;
+                  'CREATE TEMP TABLE t (a int)', 'SET ROLE regress_env_reader', 'SELECT 1',
+                  'SELECT pg_export_snapshot()', 'SELECT pg_advisory_unlock_all()']) AS statement;
 SELECT count(*) FROM pg_largeobject_metadata;
+-- Nor does it use the large objects that its reader has open.
+BEGIN;
+SELECT lo_from_bytea(777, 'of the reader'), lo_open(777, x'60000'::int);
+SELECT statement, error_of(format('SELECT cache_get_does(%L)', statement))
+FROM unnest(ARRAY['SELECT loread(0, 6)', 'SELECT lowrite(0, ''x'')', 'SELECT lo_lseek(0, 3, 0)',
+                  'SELECT lo_lseek64(0, 3, 0)', 'SELECT lo_tell(0)', 'SELECT lo_tell64(0)', 'SELECT lo_truncate(0, 0)',
+                  'SELECT lo_truncate64(0, 0)', 'SELECT lo_close(0)', 'SELECT lo_open(777, x''40000''::int)']) AS statement;
+SELECT loread(0, 100);
+ROLLBACK;
+
+-- What only this session, or this statement, could say is not published; also where PL/pgSQL does not make the
+-- expression ready again.
+CREATE SEQUENCE numbers;
+SELECT nextval('numbers');
+SELECT cache_get_does(statement)
+FROM unnest(ARRAY['SELECT count(*) FROM pg_prepared_statements', 'SELECT current_query()', 'SELECT lastval()',
+                  'SELECT currval(''numbers'')', 'SELECT pg_listening_channels()', 'SELECT pg_trigger_depth()',
+                  'SELECT 2']) AS statement;
+SELECT key FROM cache_entries WHERE cache = 'does' ORDER BY key COLLATE "C";
+CREATE FUNCTION tells(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k || current_query(); END';
+SELECT cache_create('tells', 'tells(int)');
+BEGIN;
+SELECT cache_get_tells(1);
+SELECT cache_get_tells(2);
+SELECT cache_get_tells(2);
+COMMIT;
+BEGIN;
+SELECT tells(1);
+SELECT cache_get_tells(3);
+COMMIT;
+SELECT key FROM cache_entries WHERE cache = 'tells';
+SELECT * FROM why('tells');
 
 -- Advisory locks that a loader takes are the reader's: those of the transaction end with it, also after an error;
 -- those of the session stay until it ends or unlocks them. A hit takes none.

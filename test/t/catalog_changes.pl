@@ -83,12 +83,13 @@ is(emptied('REVOKE staff FROM bystander'), 'one two', 'a membership of a role wh
 is(emptied('ALTER ROLE keeper BYPASSRLS'), 'one', 'BYPASSRLS');
 is(look('one'), 'cache 11 keeper one', '... is noticed');
 is(emptied('ALTER ROLE keeper NOBYPASSRLS'), 'one', 'NOBYPASSRLS');
-is(emptied('ALTER ROLE keeper RENAME TO steward'), 'one', 'the name of an owner');
+is(emptied('ALTER ROLE keeper RENAME TO steward'), 'one two', 'the name of an owner');
 is(look('one'), 'cache 1 steward one', '... is noticed');
-is(emptied('ALTER ROLE steward RENAME TO keeper'), 'one', 'and back');
+is(emptied('ALTER ROLE steward RENAME TO keeper'), 'one two', 'and back');
 is(emptied('ALTER ROLE bystander RENAME TO onlooker'), 'one two', 'the name of a role whose members own something');
 is(emptied('REVOKE onlooker FROM keeper, other_keeper'), 'one two', 'they leave it');
-is(emptied('ALTER ROLE onlooker RENAME TO bystander'), 'nothing', 'the name of somebody else');
+is(emptied('ALTER ROLE onlooker RENAME TO bystander'), 'one two', 'the name of somebody else, which a loader may show');
+is(emptied('DROP ROLE newcomer'), 'one two', 'a role that goes');
 is(emptied('ALTER ROLE keeper SET extra_float_digits = 0'), 'one', 'a setting of an owner');
 is(emptied('ALTER DATABASE two SET extra_float_digits = 0'), 'two', 'a setting of a database');
 is(emptied('ALTER ROLE bystander SET extra_float_digits = 0'), 'nothing', 'a setting of somebody else');
