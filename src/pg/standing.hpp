@@ -17,7 +17,7 @@ namespace cache_ext::pg {
 // A row that is about to be stored, with what the relation and its columns are called and numbered
 // now, for the cache that it names (nullptr: none is declared yet). A restore comes by here, too:
 // numbers do not survive it.
-HeapTuple remember_meaning(Relation dependency_table, HeapTuple row, const Definition* cache);
+HeapTuple remember_meaning(Relation table, HeapTuple row, const Definition* d);
 
 // {schema, name}; nullptr: there is no such relation.
 ArrayType* qualified_name(Oid relation);
