@@ -6,8 +6,8 @@ EXTENSION = cache_ext
 MODULE_big = cache_ext
 EXT_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cache_ext.control)
 
-EXT_SOURCES := $(sort $(wildcard src/*.cpp src/core/*.cpp src/pg/*.cpp src/worker/*.cpp))
-EXT_HEADERS := $(sort $(wildcard src/*.hpp src/*/*.hpp))
+EXT_SOURCES := $(sort $(wildcard src/*.cpp src/core/*.cpp src/pg/*/*.cpp src/worker/*.cpp))
+EXT_HEADERS := $(sort $(wildcard src/*.hpp src/*/*.hpp src/pg/*/*.hpp))
 EXT_SQL_PARTS := $(sort $(wildcard sql/parts/*.sql))
 EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
 
@@ -68,7 +68,7 @@ endif
 #: make               build the extension
 #: make install       install it into PostgreSQL's directories
 #: make check         install what is missing, build, run all tests on throwaway clusters
-#:                    ONLY=unit|lint|format|model|regress|security|isolation|guarded|pgtap|tap|fuzz|consistency
+#:                    ONLY=unit|lint|format|layers|model|regress|security|isolation|guarded|pgtap|tap|fuzz|consistency
 #:                    runs a part; with it, TESTS="names" runs some tests of that part
 #: make check-core    PostgreSQL's own regression suite, with and without cache_ext, from its source package
 #: make check-memory  the same tests where memory is watched: an assert build of PostgreSQL that spoils
@@ -77,7 +77,7 @@ endif
 #: make fuzz          random SQL by random roles for SECONDS=600, with SEED=1
 #: make soak          the history checker for SECONDS=600, with SEED=1
 #: make unit          the unit tests, under ASan and UBSan, then under TSan
-#: make lint          clang-format, shellcheck and clang-tidy
+#: make lint          clang-format, shellcheck, the layers, clang-tidy
 #: make format        apply clang-format
 #: make demo          install what is missing, build, show the call-centre example
 #:                    USERS= AGENTS= CALLS= set the size; KEEP=1 leaves the cluster running

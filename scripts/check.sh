@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check.sh [STEP...]: installs what is missing, builds, and runs the tests, all or only those named
-# (or listed in ONLY): lint format unit model regress security isolation guarded
+# (or listed in ONLY): lint format layers unit model regress security isolation guarded
 # pgtap tap fuzz consistency, and valgrind, which is run only if it is named. TESTS names the tests of a step
 # that runs on a server: all, if it is empty. Goes on after a failure; ends with what each step counted, and
 # non-zero unless everything passed.
@@ -71,6 +71,10 @@ check_scripts() {
     mapfile -t files < <(find .ci scripts test -type f -executable -exec grep -l '^#!.*sh$' {} +)
     shellcheck --external-sources --check-sourced "${files[@]}"
     echo "${#files[@]} scripts"
+}
+
+check_layers() {
+    python3 scripts/check_layers.py --objects
 }
 
 build() {
@@ -146,8 +150,8 @@ main() {
     read -r -a wanted <<< "${*:-${ONLY:-all}}"
     for name in "${wanted[@]}"; do
         case $name in
-            all | lint | format | unit | model | regress | security | isolation | guarded | pgtap | tap | fuzz | consistency | valgrind) ;;
-            *) die "no such step: $name (lint format unit model regress security isolation guarded pgtap tap fuzz consistency valgrind)" ;;
+            all | lint | format | layers | unit | model | regress | security | isolation | guarded | pgtap | tap | fuzz | consistency | valgrind) ;;
+            *) die "no such step: $name (lint format layers unit model regress security isolation guarded pgtap tap fuzz consistency valgrind)" ;;
         esac
     done
     # wants NAME...: whether one of them is to be run.
@@ -177,10 +181,11 @@ main() {
     if wants all; then step version "Version number" "$ROOT/scripts/check_version.sh"; fi
     if wants format lint; then step format "clang-format" check_format; fi
     if wants lint; then step shellcheck "shellcheck" check_scripts; fi
-    if wants regress security isolation guarded pgtap tap fuzz consistency valgrind; then
+    if wants layers lint regress security isolation guarded pgtap tap fuzz consistency valgrind; then
         step build "Build" build
         if [ "$JOB_STATUS" -ne 0 ]; then BROKEN='the build failed'; fi
     fi
+    if wants layers lint && [ -z "$BROKEN" ]; then step layers "Layers" check_layers; fi
     if wants lint; then step tidy "clang-tidy" check_tidy; fi
     if wants unit; then
         step asan "Unit tests with ASan and UBSan" unit_tests_asan

@@ -1,12 +1,12 @@
 // Loading of the library.
-#include "pg/definitions.hpp"
-#include "pg/environment.hpp"
-#include "pg/hooks.hpp"
-#include "pg/new_owners.hpp"
-#include "pg/reserved_names.hpp"
-#include "pg/gucs.hpp"
-#include "pg/shmem.hpp"
-#include "pg/transaction.hpp"
+#include "pg/catalog/definitions.hpp"
+#include "pg/load/environment.hpp"
+#include "pg/declare/hooks.hpp"
+#include "pg/declare/new_owners.hpp"
+#include "pg/declare/reserved_names.hpp"
+#include "pg/startup/gucs.hpp"
+#include "pg/startup/shmem.hpp"
+#include "pg/write/transaction.hpp"
 #include "worker/workers.hpp"
 
 extern "C" {

@@ -1,7 +1,7 @@
 // Has what a suspended cache is made of changed? Then it is worth another attempt.
 #include "worker/workers.hpp"
 
-#include "pg/conduct.hpp"
+#include "pg/pool/conduct.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

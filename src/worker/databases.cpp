@@ -3,10 +3,10 @@
 // gone at once.
 #include "worker/workers.hpp"
 
-#include "pg/keep_out.hpp"
-#include "pg/looks.hpp"
-#include "pg/shared.hpp"
-#include "pg/snapshots.hpp"
+#include "pg/pool/keep_out.hpp"
+#include "pg/pool/looks.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/base/snapshots.hpp"
 
 extern "C" {
 #include "access/heapam.h"

@@ -3,10 +3,10 @@
 // in no database's way.
 #include "worker/workers.hpp"
 
-#include "pg/memory.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared.hpp"
-#include "pg/unruly.hpp"
+#include "pg/base/memory.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/pool/unruly.hpp"
 #include "worker/learning.hpp"
 
 extern "C" {

@@ -1,8 +1,8 @@
 #include "worker/learning.hpp"
 
-#include "pg/hot_keys.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared.hpp"
+#include "pg/ahead/hot_keys.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
 
 namespace cache_ext::worker {
 namespace {

@@ -1,11 +1,11 @@
 // Synchronising and warming in a worker. A sync is one transaction; warming takes a transaction per
 // batch, so it holds no snapshot for long, and gives up on a batch whose loader fails.
-#include "pg/loading_state.hpp"
-#include "pg/looks.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared.hpp"
-#include "pg/sync.hpp"
-#include "pg/warm.hpp"
+#include "pg/catalog/loading_state.hpp"
+#include "pg/pool/looks.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/ahead/sync.hpp"
+#include "pg/ahead/warm.hpp"
 #include "worker/workers.hpp"
 
 extern "C" {

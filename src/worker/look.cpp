@@ -2,12 +2,12 @@
 // them just now.
 #include "worker/workers.hpp"
 
-#include "pg/conduct.hpp"
-#include "pg/looks.hpp"
-#include "pg/memory.hpp"
-#include "pg/reclaim.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared.hpp"
+#include "pg/pool/conduct.hpp"
+#include "pg/pool/looks.hpp"
+#include "pg/base/memory.hpp"
+#include "pg/catalog/reclaim.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
 
 extern "C" {
 #include "utils/snapmgr.h"

@@ -1,13 +1,13 @@
 // When caches are to be synchronised and warmed.
 #include "worker/workers.hpp"
 
-#include "pg/control_blocks.hpp"
-#include "pg/hot_keys.hpp"
-#include "pg/loading_state.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared.hpp"
-#include "pg/conduct.hpp"
-#include "pg/warm.hpp"
+#include "pg/catalog/control_blocks.hpp"
+#include "pg/ahead/hot_keys.hpp"
+#include "pg/catalog/loading_state.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/pool/conduct.hpp"
+#include "pg/ahead/warm.hpp"
 
 extern "C" {
 #include "common/pg_prng.h"

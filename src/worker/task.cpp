@@ -1,11 +1,11 @@
 // What every kind of task does: its time is limited, it is counted and shown, and may fail.
 #include "worker/workers.hpp"
 
-#include "pg/conduct.hpp"
-#include "pg/dropped_work.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared.hpp"
-#include "pg/unruly.hpp"
+#include "pg/pool/conduct.hpp"
+#include "pg/pool/dropped_work.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/pool/unruly.hpp"
 
 extern "C" {
 #include "utils/timeout.h"

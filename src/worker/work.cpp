@@ -1,9 +1,9 @@
 // One task, one transaction. Between tasks there is none, so no snapshot is held.
 #include "worker/workers.hpp"
 
-#include "pg/read.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared.hpp"
+#include "pg/read/read.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
 
 extern "C" {
 #include "pgstat.h"

@@ -2,8 +2,8 @@
 // for a while; at once if all it did was look.
 #include "worker/workers.hpp"
 
-#include "pg/settings.hpp"
-#include "pg/shown_settings.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/load/shown_settings.hpp"
 
 extern "C" {
 #include "pgstat.h"

@@ -2,9 +2,9 @@
 // database. docs/architecture.md has their states.
 #pragma once
 
-#include "pg/definitions.hpp"
-#include "pg/pool.hpp"
-#include "pg/tasks.hpp"
+#include "pg/catalog/definitions.hpp"
+#include "pg/pool/pool.hpp"
+#include "pg/pool/tasks.hpp"
 
 namespace cache_ext::worker {
 

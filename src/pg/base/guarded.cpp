@@ -1,0 +1,158 @@
+#include "pg/base/guarded.hpp"
+
+#include <csignal>
+
+extern "C" {
+#include "access/relation.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/resowner.h"
+#include "utils/timeout.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// --- cancels ---
+//
+// Whoever cancels means the transaction, or the procedure that goes on after its COMMIT, not us. So
+// while we work the signal is noted down as well, and what it asks for is asked for again at the
+// end.
+
+volatile sig_atomic_t cancelled = 0;
+volatile sig_atomic_t statement_timed_out = 0;  // it came from statement_timeout
+pqsigfunc usual_handler = nullptr;
+
+void note_cancel(int signal_number) {
+    const int saved = errno;
+    // Our own lock_timeout comes by the same signal.
+    if (!get_timeout_indicator(LOCK_TIMEOUT, false)) {
+        cancelled = 1;
+        if (get_timeout_indicator(STATEMENT_TIMEOUT, false)) statement_timed_out = 1;
+    }
+    usual_handler(signal_number);
+    errno = saved;
+}
+
+void begin_keeping_cancels() {
+    cancelled = 0;
+    statement_timed_out = 0;
+    usual_handler = pqsignal(SIGINT, SIG_IGN);
+    const bool handled = usual_handler != SIG_IGN && usual_handler != SIG_DFL;
+    pqsignal(SIGINT, handled ? note_cancel : usual_handler);
+    if (!QueryCancelPending) return;
+    cancelled = 1;
+    if (get_timeout_indicator(STATEMENT_TIMEOUT, false)) statement_timed_out = 1;
+    QueryCancelPending = false;
+}
+
+// Our own timeouts must not outlive the work: whatever is pending of them when interrupts are
+// allowed again would cancel what the user does.
+void time_is_up() {
+    InterruptPending = true;
+    QueryCancelPending = true;
+    SetLatch(MyLatch);
+}
+
+TimeoutId work_timeout() {
+    static bool registered = false;
+    static TimeoutId timeout;
+    if (!registered) {
+        timeout = RegisterTimeout(USER_TIMEOUT, time_is_up);
+        registered = true;
+    }
+    return timeout;
+}
+
+void give_cancels_back() {
+    QueryCancelPending = false;  // of a timeout of our own
+    get_timeout_indicator(LOCK_TIMEOUT, true);
+    if (cancelled != 0) {
+        // Our error has used the timeout up; it makes the message say why.
+        if (statement_timed_out != 0) {
+            enable_timeout_at(STATEMENT_TIMEOUT, GetCurrentTimestamp());
+        }
+        InterruptPending = true;
+        QueryCancelPending = true;
+    }
+    pqsignal(SIGINT, usual_handler);
+}
+
+void note_failure(const char* failure) {
+    ErrorData* error = CopyErrorData();
+    FlushErrorState();
+    ereport(LOG, (errmsg("cache_ext: %s", failure), errdetail_internal("%s", error->message)));
+    FreeErrorData(error);
+}
+
+}  // namespace
+
+// Two subtransactions, one in the other: a rollback into the transaction itself, which is in the
+// middle of COMMIT or PREPARE TRANSACTION, is more than RollbackAndReleaseCurrentSubTransaction()
+// is prepared for (it asserts a parent in progress). A release is not.
+//
+// Interrupts wait from the end of the work until what is pending is the user's again: an error in
+// between would be the user's.
+bool guarded(void (*work)(void*), void* argument, const char* failure, int timeout_ms) {
+    MemoryContext context = CurrentMemoryContext;
+    ResourceOwner owner = CurrentResourceOwner;
+    volatile bool ok = true;
+    begin_keeping_cancels();
+    BeginInternalSubTransaction(nullptr);
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(context);
+    PG_TRY();
+    {
+        // The rollback undoes it.
+        set_config_option("lock_timeout", "1", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                          false);
+        if (timeout_ms > 0) enable_timeout_after(work_timeout(), timeout_ms);
+        work(argument);
+        HOLD_INTERRUPTS();
+    }
+    PG_CATCH();
+    {
+        HOLD_INTERRUPTS();
+        MemoryContextSwitchTo(context);
+        note_failure(failure);
+        ok = false;
+    }
+    PG_END_TRY();
+    if (timeout_ms > 0) disable_timeout(work_timeout(), false);
+    RollbackAndReleaseCurrentSubTransaction();
+    ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+    give_cancels_back();
+    RESUME_INTERRUPTS();
+    return ok;
+}
+
+namespace {
+
+void try_to_lock(Oid relation) {
+    if (ConditionalLockRelationOid(relation, AccessShareLock)) return;
+    const char* name = get_rel_name(relation);
+    ereport(ERROR,
+            (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+             errmsg("somebody has locked relation \"%s\"", name != nullptr ? name : "unknown")));
+}
+
+}  // namespace
+
+void lock_without_waiting(Oid relation) {
+    try_to_lock(relation);
+    Relation table = try_relation_open(relation, NoLock);
+    if (table == nullptr) return;
+    List* indexes = table->rd_rel->relhasindex ? RelationGetIndexList(table) : NIL;
+    ListCell* cell;
+    foreach (cell, indexes) try_to_lock(lfirst_oid(cell));
+    list_free(indexes);
+    relation_close(table, NoLock);
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,68 @@
+#include "pg/catalog/collations.hpp"
+
+extern "C" {
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/primnodes.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+bool collatable(Oid type) {
+    return type == TEXTOID || type == NAMEOID;
+}
+
+// Of an expression; DEFAULT_COLLATION_OID: nothing in particular.
+Oid collation_of(const Node* node) {
+    const Oid collation = exprCollation(node);
+    return OidIsValid(collation) ? collation : DEFAULT_COLLATION_OID;
+}
+
+List* arguments_of(const Node* call) {
+    if (call == nullptr) return NIL;
+    if (IsA(call, FuncExpr)) return reinterpret_cast<const FuncExpr*>(call)->args;
+    if (IsA(call, OpExpr)) return reinterpret_cast<const OpExpr*>(call)->args;
+    return NIL;
+}
+
+}  // namespace
+
+Oid natural_collation(int columns, const Oid* types) {
+    return std::find(types, types + columns, NAMEOID) != types + columns ? C_COLLATION_OID
+                                                                         : DEFAULT_COLLATION_OID;
+}
+
+bool has_own_collation(FunctionCallInfo fcinfo, int first_key, const Definition* d,
+                       Oid* collation) {
+    if (d->loader_name == nullptr ||
+        std::none_of(d->key_types, d->key_types + d->columns, collatable)) {
+        return false;
+    }
+    const List* arguments = arguments_of(fcinfo->flinfo->fn_expr);
+    Oid found = DEFAULT_COLLATION_OID;
+    bool conflict = false;
+    for (int i = first_key; i < list_length(arguments); ++i) {
+        const int column = i - first_key;
+        const bool one_array = get_fn_expr_variadic(fcinfo->flinfo);
+        if (!one_array && (column >= d->columns || !collatable(d->key_types[column]))) continue;
+        const auto* argument = static_cast<const Node*>(list_nth(arguments, i));
+        // A name given by name becomes a text, whose collation is a text's.
+        if (!one_array && exprType(argument) != d->key_types[column] &&
+            exprType(argument) == NAMEOID) {
+            continue;
+        }
+        const Oid of_key = collation_of(argument);
+        // One that was chosen beats the default.
+        if (of_key == DEFAULT_COLLATION_OID || of_key == found) continue;
+        conflict = conflict || found != DEFAULT_COLLATION_OID;
+        found = of_key;
+    }
+    if (found == d->loader_collation && !conflict) return false;
+    if (found == DEFAULT_COLLATION_OID) return false;  // a literal, of the key's own type
+    *collation = conflict ? InvalidOid : found;
+    return true;
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,93 @@
+#include "pg/catalog/counters.hpp"
+
+#include "pg/catalog/control_blocks.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+
+namespace cache_ext::pg {
+
+using core::Bypass;
+
+void count(const Definition* d, core::Counter counter, uint64 n) {
+    if (settings.track && shared_ready() && d->session->index != core::kNoCache) {
+        store().control(d->session->index)->counters.add(stripe(), counter, n);
+    }
+}
+
+void count_hit(const Definition* d, bool stale, uint32 load_us) {
+    if (!settings.track) return;
+    core::Counters& counters = store().control(d->session->index)->counters;
+    counters.add(stripe(), stale ? core::Counter::kStaleHits : core::Counter::kHits);
+    counters.add(stripe(), core::Counter::kSavedMicros, load_us);
+}
+
+void count_bypass(const Definition* d, Bypass reason) {
+    // In recovery no control block is made: it could not know the primary's prepared transactions.
+    if (!settings.track || !shared_ready() || RecoveryInProgress()) return;
+    if (control_block(d) == core::kNoCache) return;
+    store().control(d->session->index)->counters.bypassed(stripe(), reason);
+}
+
+const char* bypass_text(Bypass reason) {
+    switch (reason) {
+        case Bypass::kDisabled:
+            return "cache_ext.enabled is off";
+        case Bypass::kNotPreloaded:
+            return "cache_ext is not in shared_preload_libraries";
+        case Bypass::kRecovery:
+            return "the server is in recovery";
+        case Bypass::kSerializable:
+            return "the transaction is SERIALIZABLE";
+        case Bypass::kSnapshotKind:
+            return "the active snapshot is not an MVCC snapshot";
+        case Bypass::kOwnWrite:
+            return "this transaction changed what the value depends on";
+        case Bypass::kCommitting:
+            return "this transaction is committing";
+        case Bypass::kOldSnapshot:
+            return "the snapshot is older than a writer that it would have to judge";
+        case Bypass::kUnseenWriters:
+            return "too many writers of the key are in progress";
+        case Bypass::kNested:
+            return "read inside another cache's loader";
+        case Bypass::kOversized:
+            return "the value is larger than the cache";
+        case Bypass::kNoMemory:
+            return "no memory could be evicted";
+        case Bypass::kNoControlBlock:
+            return "more caches in use than cache_ext.max_caches, or its owner's or database's "
+                   "part of it, allows";
+        case Bypass::kTransactionWrote:
+            return "a transaction that has written never publishes";
+        case Bypass::kExpiredAtOnce:
+            return "the value was older than its ttl when it was complete";
+        case Bypass::kRedefinition:
+            return "a change of what the loader is made of is just being committed";
+        case Bypass::kVolatileLoader:
+            return "the loader is VOLATILE";
+        case Bypass::kLostRelation:
+            return "a table that the cache depends on was dropped: declare the cache anew";
+        case Bypass::kLostName:
+            return "a table that the cache depends on has lost its name: declare the dependency "
+                   "again";
+        case Bypass::kForeignPart:
+            return "a table that the cache depends on has a partition or child on a foreign server";
+        case Bypass::kOutdatedPath:
+            return "what a key query reads is not known to be what it read when it was declared";
+        case Bypass::kTemporary:
+            return "the loader met a temporary object of the session";
+        case Bypass::kSessionError:
+            return "a timeout, a cancel or a lack of resources came up while the loader ran";
+        case Bypass::kSessionSetting:
+            return "the loader looked at something that only this session has";
+        case Bypass::kCollation:
+            return "a key argument has a collation of its own";
+        case Bypass::kLostDependencies:
+            return "some of its dependencies were not restored: declare the cache anew";
+        case Bypass::kNone:
+            break;
+    }
+    return "";
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,136 @@
+// What was declared: caches and what they depend on, as rows of the extension's tables say it. See
+// definitions.hpp for who makes these and how long they live.
+#pragma once
+
+#include "core/snapshot.hpp"
+#include "pg/catalog/keys.hpp"
+
+namespace cache_ext::pg {
+
+// Why a declared dependency does not tell any more what the loader reads: the cache is bypassed.
+enum class Lapse : uint8 {
+    kNone,
+    kAsk,        // no loader, but key queries: whether these hold has to be asked at every read
+    kDropped,    // its relation is not there any more
+    kRenamed,    // what it was declared on by name is another relation now, or none
+    kHidden,     // its name alone, as the loader resolves it, means another relation since
+    kForeign,    // it has a partition or child on a foreign server
+    kIncomplete  // of the cache: dependencies that were declared are not there
+};
+
+struct PinnedSetting {
+    const char* name;
+    const char* value;
+};
+
+struct Dependency;
+
+// What this session has found out about a definition while it uses it.
+struct SessionState {
+    core::CacheIndex index;  // control block; kNoCache until attached, or when there is none
+    Oid executor;            // who may execute the accessor,
+    uint64 executor_as_of;   // as of which definitions_generation() (require_execute)
+    uint32 size_hint;        // how large values have been lately
+};
+
+struct Definition {
+    char name[NAMEDATALEN];
+    uint64 id;
+    const char* broken;   // what is wrong with its row, so that it cannot be used; nullptr: nothing
+    Oid accessor;         // cache_get_<name>; InvalidOid: dropped behind our back
+    Oid owner;            // of the accessor
+    Oid declared_owner;   // of the accessor that it was declared with
+    bool accessor_taken;  // there is one, but it is another function, of somebody else
+    Oid loader;           // InvalidOid: none, or missing
+    bool loader_taken;    // as accessor_taken
+    Oid loader_collation;
+    char* loader_name;     // qualified and quoted; nullptr: the cache has no loader
+    char* load_many_name;  // as loader_name
+    Oid load_many;         // InvalidOid: none, missing, or it does not fit any more
+    char* load_all_name;
+    Oid load_all;         // as load_many
+    int64 sync_every_ms;  // 0: never
+    char* warm_keys;      // a query; nullptr: none
+    int64 warm_every_ms;  // 0: never
+    bool warm_on_invalidate;
+    bool warm_when_idle;
+    bool loader_volatile;
+    bool loader_changed;  // it returns something else than it did when the cache was declared
+    int columns;
+    Oid key_types[kMaxKeyColumns];
+    Oid value_type;
+    int16 value_length;
+    bool value_by_value;
+    bool value_is_base;  // no row in it whose columns ALTER could change
+    int64 ttl_ms;        // -1: never expires
+    int64 ttl_min_ms;    // equal to ttl_max_ms: the ttl does not adapt
+    int64 ttl_max_ms;
+    int64 null_ttl_ms;        // -1: as other values
+    int64 stale_ms;           // how long old values may be served while a refresh runs
+    uint32 refresh_after_ms;  // UINT32_MAX: never
+    int32 priority;
+    int64 load_timeout_ms;  // 0: none of its own
+    core::Limits limits;    // limits.budget is unused, see budget_id
+    uint64 budget_id;       // 0: its own
+    int setting_count;
+    PinnedSetting* settings;
+    // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
+    // a dependency maps.
+    int mask_count;
+    ColumnMask masks[core::kMaxTags];
+    Lapse lapse;         // of the first dependency that has lapsed
+    char* lapse_text;    // which one, and what mends it
+    char* widened_text;  // the same of one that concerns the whole cache now; nullptr: none
+    bool path_lost;      // a row of a path dependency cannot be used as such
+    int path_count;
+    const Dependency** paths;  // on the relations that they were declared on
+    List* stale;               // int64*: ids of rows that have lapsed or widened
+    List* hidden;              // of those that are hidden
+    int dependencies_missing;  // declared, but not there: a restore has lost them
+    // Tables it depends on, partitions and children included.
+    int relation_count;
+    Oid* relations;
+    core::Snapshot loaded_under;
+    SessionState* session;  // the only part that changes
+
+    CacheId cache_id() const { return {MyDatabaseId, id}; }
+    bool full_mask(ColumnMask mask) const { return mask == (ColumnMask{1} << columns) - 1; }
+};
+
+enum class DependencyKind : uint8 {
+    kKey,    // the row's own columns give the key (or part of it, or nothing: the whole cache)
+    kPath,   // a query maps the row to its keys
+    kLookup  // that query reads this relation
+};
+
+// One dependency as it applies to one relation (the declared one, a partition, a child).
+struct Dependency {
+    const Definition* definition;
+    DependencyKind kind;
+    int64 path;  // kPath: its id; kLookup: that of the path dependency
+    ColumnMask mask;
+    bool all_columns;  // every change matters
+    bool inserts;      // kLookup: inserted and deleted rows move keys; kPath: its lookups say so
+    int column_count;  // columns whose change matters
+    AttrNumber* columns;
+    AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped
+    const char* key_query;           // kPath
+    bool whole_row;                  // kPath: key_query uses the row as a whole
+    int row_column_count;            // kPath: columns of the row that key_query reads
+    AttrNumber* row_columns;
+    // kLookup: the same cache depends on the relation by the very columns that the query returns,
+    // so that a row that comes or goes, or an update that concerns the lookup, invalidates its
+    // keys.
+    bool covers_rows;
+    bool covers_updates;
+    Oid declared;  // the relation it was declared on
+};
+
+struct RelationDependencies {
+    Oid relation;
+    bool has_no_triggers;  // a materialized view: REFRESH is noticed otherwise
+    int count;
+    Dependency* dependencies;
+};
+
+}  // namespace cache_ext::pg

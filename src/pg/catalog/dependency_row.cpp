@@ -1,0 +1,258 @@
+#include "pg/catalog/dependency_row.hpp"
+
+#include "pg/base/memory.hpp"
+#include "pg/catalog/standing.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+enum {
+    kDepId,
+    kDepCache,
+    kDepRelation,
+    kDepKey,
+    kDepColumns,
+    kDepKeyQuery,
+    kDepKeyMask,
+    kDepPath,
+    kDepInserts,
+    kDepDeclaredAs,
+    kDepKeyNumbers,
+    kDepColumnNumbers,
+    kDepByName,
+    kDependencyColumns
+};
+
+constexpr ExpectedColumn kDependencyTable[] = {
+    {"id", INT8OID},
+    {"cache", TEXTOID},
+    {"relation", REGCLASSOID},
+    {"key", TEXTARRAYOID},
+    {"columns", TEXTARRAYOID},
+    {"key_query", TEXTOID},
+    {"key_mask", INT4OID},
+    {"path", INT8OID},
+    {"inserts", BOOLOID},
+    {"declared_as", TEXTARRAYOID},
+    {"key_numbers", INT2ARRAYOID},
+    {"column_numbers", INT2ARRAYOID},
+    {"by_name", BOOLOID},
+};
+static_assert(sizeof(kDependencyTable) / sizeof(kDependencyTable[0]) == kDependencyColumns);
+
+ArrayType* array_at(const Row& row, int i) {
+    return DatumGetArrayTypeP(row.values[i]);
+}
+
+// The statement that declares the dependency again.
+char* mending_statement(const Definition* d, const Row& row) {
+    const char* cache = quote_literal_cstr(d->name);
+    const char* relation = quote_literal_cstr(name_as_sql(array_at(row, kDepDeclaredAs)));
+    if (!row.nulls[kDepPath]) return psprintf("cache_invalidate_on_path(%s, ...)", cache);
+    if (!row.nulls[kDepKeyQuery]) {
+        return psprintf("cache_invalidate_on_path(%s, %s, %s)", cache, relation,
+                        quote_literal_cstr(row.string(kDepKeyQuery)));
+    }
+    const auto array = [&](int i, const char* if_none) {
+        return row.nulls[i] ||
+                       ArrayGetNItems(ARR_NDIM(array_at(row, i)), ARR_DIMS(array_at(row, i))) == 0
+                   ? if_none
+                   : psprintf(", %s", quote_literal_cstr(
+                                          OidOutputFunctionCall(F_ARRAY_OUT, row.values[i])));
+    };
+    const char* columns = array(kDepColumns, "");
+    return psprintf("cache_invalidate_on(%s, %s%s%s)", cache, relation,
+                    array(kDepKey, columns[0] != '\0' ? ", NULL" : ""), columns);
+}
+
+// Declared again, the row goes.
+void add_id(const Row& row, List** ids) {
+    if (!row.nulls[kDepPath]) return;
+    auto* id = make<int64>();
+    *id = DatumGetInt64(row.values[kDepId]);
+    *ids = lappend(*ids, id);
+}
+
+void note_lapse(Definition* d, const Row& row, Lapse lapse) {
+    if (lapse == Lapse::kHidden) {
+        add_id(row, &d->hidden);
+    } else if (lapse != Lapse::kForeign) {
+        add_id(row, &d->stale);
+    }
+    if (d->lapse != Lapse::kNone) return;
+    d->lapse = lapse;
+    const char* relation = name_as_sql(array_at(row, kDepDeclaredAs));
+    const char* text = "%s is not the table any more that had this name: SELECT %s";
+    if (lapse == Lapse::kDropped) {
+        text =
+            "%s was dropped: SELECT %s if there is one of that name, else declare the cache anew";
+    } else if (lapse == Lapse::kHidden) {
+        text =
+            "%s is hidden by another table of its name on the search_path: SELECT %s, and the same "
+            "for the other one";
+    } else if (lapse == Lapse::kForeign) {
+        text =
+            "%s has a part on a foreign server, whose changes nobody notices: detach it, or drop "
+            "the cache";
+    }
+    d->lapse_text = psprintf(text, relation, mending_statement(d, row));
+}
+
+void note_widened(Definition* d, const Row& row) {
+    add_id(row, &d->stale);
+    if (d->widened_text != nullptr) return;
+    d->widened_text =
+        psprintf("columns of %s are not what they were: SELECT %s",
+                 name_as_sql(array_at(row, kDepDeclaredAs)), mending_statement(d, row));
+}
+
+// False: the row says nothing any more that changed columns could be mapped by.
+bool resolve_mapping(const Row& row, Oid declared, Oid relation, Dependency* dep) {
+    const Definition* d = dep->definition;
+    ArrayType* names = array_at(row, kDepKey);
+    ArrayType* numbers = array_at(row, kDepKeyNumbers);
+    if (dep->kind == DependencyKind::kPath) {
+        dep->row_columns = make_array<AttrNumber>(MaxHeapAttributeNumber);
+        dep->whole_row = ARR_HASNULL(names);
+        if (dep->whole_row) {
+            dep->row_column_count = all_columns_of(declared, relation, dep->row_columns);
+            return true;
+        }
+        return resolve_columns(declared, relation, names, numbers, dep->row_columns,
+                               MaxHeapAttributeNumber, &dep->row_column_count);
+    }
+    int count;
+    if (!resolve_columns(declared, relation, names, numbers, dep->key, kMaxKeyColumns, &count)) {
+        return false;
+    }
+    // A key column of another type, or with other ideas of what is equal, maps to nothing any more.
+    for (int i = 0; i < count; ++i) {
+        if (dep->key[i] != 0 && !gives_key(relation, dep->key[i], d->key_types[i])) return false;
+    }
+    return true;
+}
+
+ColumnMask mask_of(const Row& row) {
+    return static_cast<ColumnMask>(DatumGetInt32(row.values[kDepKeyMask]));
+}
+
+// Are the key columns that the row says it maps those that it maps?
+bool mask_fits(const Row& row, const Definition* d) {
+    if (d->broken != nullptr || mask_of(row) >> d->columns != 0) return false;
+    if (!row.nulls[kDepKeyQuery] || !row.nulls[kDepPath]) return true;
+    Datum* names;
+    bool* nulls;
+    int count;
+    deconstruct_array(DatumGetArrayTypeP(row.values[kDepKey]), TEXTOID, -1, false, TYPALIGN_INT,
+                      &names, &nulls, &count);
+    ColumnMask mapped = 0;
+    for (int i = 0; i < count && i < kMaxKeyColumns; ++i) {
+        if (!nulls[i]) mapped |= ColumnMask{1} << i;
+    }
+    return mapped == mask_of(row) && (count == 0 || count == d->columns);
+}
+
+// A set of key columns is a tag of every entry, if there is room for one more.
+bool add_mask(ColumnMask mask, Definition* d) {
+    if (mask == 0 || d->full_mask(mask)) return true;
+    if (std::find(d->masks, d->masks + d->mask_count, mask) != d->masks + d->mask_count)
+        return true;
+    if (d->mask_count == static_cast<int>(core::kMaxTags)) return false;
+    d->masks[d->mask_count++] = mask;
+    return true;
+}
+
+}  // namespace
+
+const int kDependencyCache = kDepCache;
+const int kDependencyRelation = kDepRelation;
+const int kDependencyQuery = kDepKeyQuery;
+
+bool is_dependency_table(Oid table) {
+    return has_columns(table, kDependencyTable, kDependencyColumns);
+}
+
+const char* dependency_fault(const Row& row, const Definition* d) {
+    const int32 mask = DatumGetInt32(row.values[kDepKeyMask]);
+    ArrayType* key = DatumGetArrayTypeP(row.values[kDepKey]);
+    ArrayType* columns =
+        row.nulls[kDepColumns] ? nullptr : DatumGetArrayTypeP(row.values[kDepColumns]);
+    const Oid relation = DatumGetObjectId(row.values[kDepRelation]);
+    if (name_problem(row.string(kDepCache)) != nullptr) return "no cache can have that name";
+    if (!row.nulls[kDepKeyQuery] && !row.nulls[kDepPath]) return "it is a path and a part of one";
+    if (mask < 0 || mask >> kMaxKeyColumns != 0) return "its key_mask is out of range";
+    if (ARR_NDIM(key) > 1 || (columns != nullptr && ARR_NDIM(columns) > 1)) {
+        return "an array has more than one dimension";
+    }
+    if (columns != nullptr && array_contains_nulls(columns)) return "its columns contain nulls";
+    if (d != nullptr && d->broken == nullptr && !mask_fits(row, d)) {
+        return "its key_mask is not that of its key";
+    }
+    for (ArrayType* names : {key, columns}) {
+        if (names != nullptr && !columns_exist(relation, names)) {
+            return "its relation has no such columns";
+        }
+    }
+    return nullptr;
+}
+
+bool note_lapses(const Row& row, Definition* d) {
+    const Oid declared = DatumGetObjectId(row.values[kDepRelation]);
+    const Lapse lapse = lapse_of(declared, array_at(row, kDepDeclaredAs));
+    if (lapse != Lapse::kNone) note_lapse(d, row, lapse);
+    if (lapse == Lapse::kDropped) return false;
+    const Oid by_name =
+        DatumGetBool(row.values[kDepByName]) ? meant_by_name(d, declared) : declared;
+    if (OidIsValid(by_name) && by_name != declared) note_lapse(d, row, Lapse::kHidden);
+    if (has_foreign_part(declared)) note_lapse(d, row, Lapse::kForeign);
+    return true;
+}
+
+bool add_tag_of(const Row& row, Definition* d) {
+    return mask_fits(row, d) && add_mask(mask_of(row), d);
+}
+
+void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, Dependency* out) {
+    Dependency& dep = *out;
+    const Oid declared = DatumGetObjectId(row.values[kDepRelation]);
+    dep.definition = d;
+    dep.declared = declared;
+    dep.mask = mask_of(row);
+    dep.key_query = row.string(kDepKeyQuery);
+    dep.inserts = DatumGetBool(row.values[kDepInserts]);
+    dep.kind = dep.key_query != nullptr ? DependencyKind::kPath
+               : !row.nulls[kDepPath]   ? DependencyKind::kLookup
+                                        : DependencyKind::kKey;
+    dep.path = DatumGetInt64(row.values[dep.kind == DependencyKind::kLookup ? kDepPath : kDepId]);
+    dep.all_columns = row.nulls[kDepColumns];
+    if (!dep.all_columns) {
+        dep.columns = make_array<AttrNumber>(MaxHeapAttributeNumber);
+        // A column that was renamed or dropped: every change matters.
+        dep.all_columns = row.nulls[kDepColumnNumbers] ||
+                          array_contains_nulls(array_at(row, kDepColumns)) ||
+                          !resolve_columns(declared, relation, array_at(row, kDepColumns),
+                                           array_at(row, kDepColumnNumbers), dep.columns,
+                                           MaxHeapAttributeNumber, &dep.column_count);
+        if (dep.all_columns) note_widened(d, row);
+    }
+    if (!usable || !resolve_mapping(row, declared, relation, &dep)) {
+        d->path_lost |= dep.kind != DependencyKind::kKey;
+        // Every change concerns the whole cache.
+        dep.all_columns = true;
+        dep.kind = DependencyKind::kKey;
+        dep.mask = 0;
+        memset(dep.key, 0, sizeof(dep.key));
+        note_widened(d, row);
+    }
+}
+
+}  // namespace cache_ext::pg

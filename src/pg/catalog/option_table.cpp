@@ -1,0 +1,62 @@
+#include "pg/catalog/option_table.hpp"
+
+#include <climits>
+
+extern "C" {
+#include "catalog/pg_type.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+constexpr int64 kSecond = 1000;
+// More often than this would keep a worker busy with nothing else.
+constexpr int64 kShortestPeriodMs = kSecond;
+
+constexpr const char* kPeriod = "Give an interval of at least one second, or NULL for never.";
+constexpr const char* kOrder = "The order is ttl_min <= ttl <= ttl_max, from one millisecond on.";
+
+constexpr OptionInfo kTable[] = {
+    {"ttl", "interval", INTERVALOID, nullptr, 1, kLongestMs,
+     "Give an interval of at least one millisecond, or NULL for values that never expire."},
+    {"refresh_at", "float8", FLOAT8OID, nullptr, 0, 0,
+     "It is a share of ttl between 0 and 1, both excluded, or NULL for no refresh ahead of time."},
+    {"max_entries", "int4", INT4OID, nullptr, 1, INT_MAX,
+     "Give a positive number, or NULL for no limit."},
+    {"max_memory", "text", TEXTOID, nullptr, 0, 0,
+     "Give a size such as '50MB', or NULL for no limit of its own."},
+    {"budget", "text", TEXTOID, nullptr, 0, 0, nullptr},
+    {"stale_for", "interval", INTERVALOID, "0", 0, kLongestMs,
+     "Give an interval that is not negative."},
+    {"load_many", "text", TEXTOID, nullptr, 0, 0, nullptr},
+    {"load_all", "text", TEXTOID, nullptr, 0, 0, nullptr},
+    {"sync_every", "interval", INTERVALOID, nullptr, kShortestPeriodMs, kLongestMs, kPeriod},
+    {"warm_keys", "text", TEXTOID, nullptr, 0, 0, nullptr},
+    {"warm_every", "interval", INTERVALOID, nullptr, kShortestPeriodMs, kLongestMs, kPeriod},
+    {"warm_on_invalidate", "bool", BOOLOID, "f", 0, 0, nullptr},
+    {"priority", "int4", INT4OID, "0", INT_MIN, INT_MAX, nullptr},
+    {"null_ttl", "interval", INTERVALOID, nullptr, 1, kLongestMs,
+     "Give an interval of at least one millisecond, or NULL for the ttl of other values."},
+    {"ttl_min", "interval", INTERVALOID, nullptr, 1, kLongestMs, kOrder},
+    {"ttl_max", "interval", INTERVALOID, nullptr, 1, kLongestMs, kOrder},
+    {"load_timeout", "interval", INTERVALOID, nullptr, 1, INT_MAX,
+     "Give an interval from one millisecond to 24 days, or NULL for no limit but "
+     "cache_ext.worker_statement_timeout."},
+    {"warm_when_idle", "bool", BOOLOID, "f", 0, 0, nullptr},
+};
+static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
+
+}  // namespace
+
+const OptionInfo& option_info(Option option) {
+    return kTable[static_cast<int>(option)];
+}
+
+int64 interval_ms(const Interval* i) {
+    constexpr int64 kDay = USECS_PER_DAY / 1000;
+    constexpr auto kYear = static_cast<int64>(DAYS_PER_YEAR * kDay);
+    return i->time / 1000 + i->day * kDay + i->month % MONTHS_PER_YEAR * (DAYS_PER_MONTH * kDay) +
+           i->month / MONTHS_PER_YEAR * kYear;
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,68 @@
+#include "pg/catalog/rights.hpp"
+
+extern "C" {
+#include "catalog/pg_authid.h"
+#include "utils/acl.h"
+}
+
+namespace cache_ext::pg {
+
+void require_accessor(const Definition* d) {
+    if (OidIsValid(d->accessor)) return;
+    if (d->accessor_taken) {
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("function cache_get_%s is not the one that cache \"%s\" was declared with",
+                    d->name, d->name),
+             errdetail("That one was dropped, and this one belongs to another role."),
+             errhint("Declare the cache anew: cache_drop('%s'), then drop the function and call "
+                     "cache_create.",
+                     d->name)));
+    }
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_FUNCTION),
+             errmsg("the accessor of cache \"%s\" was dropped", d->name),
+             errhint("Declare the cache anew: cache_drop('%s'), then cache_create.", d->name)));
+}
+
+void require_intact(const Definition* d) {
+    if (d->broken == nullptr) return;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("cache \"%s\" cannot be used: %s", d->name, d->broken),
+                    errhint("Declare it anew: cache_drop('%s'), then cache_create.", d->name)));
+}
+
+void require_execute(const Definition* d) {
+    const Oid user = GetUserId();
+    const uint64 as_of = definitions_generation();  // what is heard of while asking comes after it
+    if (d->session->executor == user && d->session->executor_as_of == as_of) return;
+    require_accessor(d);
+    require_intact(d);
+    if (pg_proc_aclcheck(d->accessor, user, ACL_EXECUTE) != ACLCHECK_OK) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("permission denied for cache \"%s\"", d->name),
+                        errhint("Reading it needs EXECUTE on function cache_get_%s.", d->name)));
+    }
+    d->session->executor = user;
+    d->session->executor_as_of = as_of;
+}
+
+void require_owner(const Definition* d) {
+    require_accessor(d);
+    if (!pg_proc_ownercheck(d->accessor, GetUserId())) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("must be owner of cache \"%s\"", d->name),
+                 errhint("The owner of a cache is the owner of function cache_get_%s.", d->name)));
+    }
+}
+
+bool may_see(const Definition* d) {
+    // Without its accessor it is still the business of whoever declared it.
+    const Oid owner = OidIsValid(d->accessor) ? d->owner : d->declared_owner;
+    return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+           (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner));
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,231 @@
+#include "pg/declare/declaration.hpp"
+
+#include "pg/write/changes.hpp"
+#include "pg/declare/ddl.hpp"
+#include "pg/catalog/definitions.hpp"
+#include "pg/base/functions.hpp"
+#include "pg/declare/reserved_names.hpp"
+#include "pg/declare/rivals.hpp"
+#include "pg/catalog/trusted_functions.hpp"
+
+extern "C" {
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "access/htup_details.h"
+#include "utils/acl.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+char* type_name(Oid type) {
+    return format_type_be_qualified(type);
+}
+
+// Are there rows in values of the type?
+bool contains_row(Oid type) {
+    type = getBaseType(type);
+    const Oid element = get_element_type(type);
+    if (OidIsValid(element)) return contains_row(element);
+    const char kind = get_typtype(type);
+    return kind != TYPTYPE_BASE && kind != TYPTYPE_ENUM;
+}
+
+// "(user_id uuid, params jsonb)" or, for GRANT and the like, "(uuid, jsonb)".
+char* parameter_list(const Declaration& d, bool names, const char* more) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoChar(&s, '(');
+    for (int i = 0; i < d.columns; ++i) {
+        appendStringInfo(&s, "%s%s%s%s", i > 0 ? ", " : "",
+                         names ? quote_identifier(d.key_names[i]) : "", names ? " " : "",
+                         type_name(d.key_types[i]));
+    }
+    appendStringInfo(&s, "%s%s)", d.columns > 0 && more[0] != '\0' ? ", " : "", more);
+    return s.data;
+}
+
+char* positions(int columns) {
+    StringInfoData s;
+    initStringInfo(&s);
+    for (int i = 1; i <= columns; ++i) appendStringInfo(&s, ", $%d", i);
+    return s.data;
+}
+
+// The body of an accessor is parsed here and now: it calls what it was made with, and goes on doing
+// so whatever is renamed or created later. But ALTER refuses to change a row type that a parsed
+// body uses. There it is a string, all names of which are qualified; the one that matters is in a
+// schema where nobody else can create.
+char* function_body(const Declaration& d, const char* expression) {
+    return contains_row(d.value_type)
+               ? psprintf("AS %s", quote_literal_cstr(psprintf("SELECT %s", expression)))
+               : psprintf("RETURN %s", expression);
+}
+
+char* set_function_body(const Declaration& d, const char* query) {
+    return contains_row(d.value_type) ? psprintf("AS %s", quote_literal_cstr(query))
+                                      : psprintf("BEGIN ATOMIC %s; END", query);
+}
+
+// What looks like a call of a function with one literal means a type of that name first.
+void require_no_type(const char* name) {
+    const Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+                                     ObjectIdGetDatum(extension_schema()));
+    if (!OidIsValid(type) || OidIsValid(get_typ_typrelid(type))) return;
+    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+                    errmsg("type %s already exists", format_type_be_qualified(type)),
+                    errhint("Give the cache another name: calls of its function would be taken for "
+                            "casts to that type.")));
+}
+
+// What is left of a cache that is not declared any more goes, if it is the caller's. False: the
+// function is in the way.
+bool drop_left_function(Oid function) {
+    if (!depends_on_extension(function) || !pg_proc_ownercheck(function, GetUserId())) return false;
+    const char* signature = format_procedure_qualified(function);
+    drop_object(ProcedureRelationId, function);
+    ereport(NOTICE, (errmsg("function %s is replaced", signature),
+                     errdetail("It was left from a cache that was not declared any more."),
+                     errhint("GRANT EXECUTE on it again to whoever may read the cache.")));
+    return true;
+}
+
+// ERROR 42723 if the extension's schema has a function of that name, anybody's or another role's:
+// calls could mean that one. What is left of the caller's own goes.
+void require_free(const char* name) {
+    require_no_type(name);
+    CatCList* others = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+    List* there = NIL;
+    for (int i = 0; i < others->n_members; ++i) {
+        auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&others->members[i]->tuple));
+        if (proc->pronamespace == extension_schema()) there = lappend_oid(there, proc->oid);
+    }
+    ReleaseSysCacheList(others);
+    Oid taken = InvalidOid;
+    ListCell* cell;
+    foreach (cell, there) {
+        if (!drop_left_function(lfirst_oid(cell))) taken = lfirst_oid(cell);
+    }
+    if (!OidIsValid(taken)) return;
+    const char* function = format_procedure_qualified(taken);
+    ereport(ERROR,
+            (errcode(ERRCODE_DUPLICATE_FUNCTION), errmsg("function %s already exists", function),
+             depends_on_extension(taken)
+                 ? errhint("It is left from another role's cache that is not declared any more: "
+                           "have its owner DROP FUNCTION %s, or give the cache another name.",
+                           function)
+                 : errhint("Give the cache another name; its functions must be the only ones of "
+                           "theirs in that schema.")));
+}
+
+// Runs CREATE FUNCTION for an accessor, closes it to the public, and ties it to the extension.
+void create_function(const char* name, const char* signature, const char* types, const char* rest,
+                     const char* body) {
+    require_free(name);
+    run_sql(psprintf("CREATE FUNCTION %s%s %s %s", in_extension(name), signature, rest, body));
+    run_sql(psprintf("REVOKE ALL ON FUNCTION %s%s FROM PUBLIC", in_extension(name), types));
+    const Datum oid = DirectFunctionCall1(
+        regprocedurein, CStringGetDatum(psprintf("%s%s", in_extension(name), types)));
+    require_only_one(DatumGetObjectId(oid));
+    depend_on_extension(ProcedureRelationId, DatumGetObjectId(oid));
+}
+
+// A function of that name that was made for the cache: one of its owner's, which goes with the
+// extension. Others may have functions of the name, too.
+Oid function_of(const Definition* d, const char* prefix, const Oid* types, int count) {
+    char name[NAMEDATALEN * 2];
+    snprintf(name, sizeof(name), "%s%s", prefix, d->name);
+    if (strlen(name) >= NAMEDATALEN) return InvalidOid;
+    const Oid function = find_function(extension_schema(), name, count, types);
+    if (!OidIsValid(function)) return InvalidOid;
+    const Oid owner = OidIsValid(d->owner) ? d->owner : d->declared_owner;
+    return owner_of_function(function) == owner && depends_on_extension(function) ? function
+                                                                                  : InvalidOid;
+}
+
+void drop_function(Oid function) {
+    if (OidIsValid(function)) drop_object(ProcedureRelationId, function);
+}
+
+}  // namespace
+
+void create_accessors(const Declaration& d) {
+    const char* value = type_name(d.value_type);
+    const char* literal = quote_literal_cstr(d.name);
+    const char* parallel = d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED";
+    create_function(psprintf("cache_get_%s", d.name), parameter_list(d, true, ""),
+                    parameter_list(d, false, ""),
+                    psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s", value, parallel),
+                    function_body(d, psprintf("%s(NULL::%s, %s%s)", in_internals("cache_fetch"),
+                                              value, literal, positions(d.columns))));
+    if (d.columns == 1) {
+        const char* many = psprintf("cache_get_many_%s", d.name);
+        if (strlen(many) < NAMEDATALEN) {
+            const char* key = type_name(d.key_types[0]);
+            create_function(
+                many, psprintf("(keys %s[])", key), psprintf("(%s[])", key),
+                psprintf("RETURNS TABLE (key %s, value %s) LANGUAGE sql STABLE PARALLEL %s", key,
+                         value, parallel),
+                // OFFSET 0: the array is computed once, not per key. A query that returns sets
+                // stays apart, so a value is fetched once, however often it is used.
+                set_function_body(
+                    d, psprintf("SELECT pg_catalog.unnest(a.keys), %s(NULL::%s, %s, a.keys) FROM "
+                                "(SELECT $1 AS keys OFFSET 0) AS a",
+                                in_internals("cache_fetch_of"), value, literal)));
+        } else {
+            ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),
+                             errdetail("Its name would be longer than an identifier.")));
+        }
+    }
+    if (!OidIsValid(d.loader)) {
+        create_function(psprintf("cache_put_%s", d.name),
+                        parameter_list(d, true, psprintf("value %s", value)),
+                        parameter_list(d, false, value), "RETURNS void LANGUAGE sql VOLATILE",
+                        function_body(d, psprintf("%s(%s, $%d%s)", in_internals("cache_put_value"),
+                                                  literal, d.columns + 1, positions(d.columns))));
+    }
+}
+
+Oid put_function(const Definition* d) {
+    if (d->loader_name != nullptr || !OidIsValid(d->accessor)) return InvalidOid;
+    Oid types[kMaxKeyColumns + 1];
+    std::copy_n(d->key_types, d->columns, types);
+    types[d->columns] = d->value_type;
+    return function_of(d, "cache_put_", types, d->columns + 1);
+}
+
+void drop_accessors(const Definition* d) {
+    const Oid put = put_function(d);
+    drop_function(d->accessor);
+    drop_function(put);
+    if (d->columns == 1) {
+        const Oid keys = get_array_type(d->key_types[0]);
+        drop_function(function_of(d, "cache_get_many_", &keys, 1));
+    }
+}
+
+void require_accessors_alone(const Definition* d) {
+    const Oid keys = d->columns == 1 ? get_array_type(d->key_types[0]) : InvalidOid;
+    const struct {
+        const char* prefix;
+        Oid function;
+    } accessors[] = {
+        {"cache_get_", d->accessor},
+        {"cache_get_many_",
+         OidIsValid(keys) ? function_of(d, "cache_get_many_", &keys, 1) : InvalidOid},
+        {"cache_put_", put_function(d)},
+    };
+    for (const auto& a : accessors) {
+        const char* name = psprintf("%s%s", a.prefix, d->name);
+        if (strlen(name) >= NAMEDATALEN) continue;
+        const Rivals rivals = {name, extension_schema(), a.function, false};
+        require_no_rival_in_progress(rivals);
+        require_no_rival(rivals, InvalidOid);
+    }
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,116 @@
+#include "pg/declare/ddl.hpp"
+
+#include "pg/catalog/definitions.hpp"
+
+extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+}
+
+namespace cache_ext::pg {
+
+namespace {
+bool own_ddl = false;
+bool in_declaration = false;
+}  // namespace
+
+bool take_own_ddl() {
+    const bool own = own_ddl;
+    own_ddl = false;
+    return own;
+}
+
+void run_sql(const char* sql) {
+    int result = 0;
+    own_ddl = true;
+    enter_user_code();
+    PG_TRY();
+    { result = SPI_execute(sql, false, 0); }
+    PG_FINALLY();
+    { own_ddl = false; }
+    PG_END_TRY();
+    leave_user_code();
+    if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
+}
+
+uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* parameters) {
+    Relation relation = RelationIdGetRelation(table);
+    if (!RelationIsValid(relation)) elog(ERROR, "relation %u of cache_ext is missing", table);
+    const Oid owner = relation->rd_rel->relowner;
+    RelationClose(relation);
+
+    Oid types[32];
+    Datum values[32];
+    char nulls[32];
+    for (int i = 0; i < count; ++i) {
+        types[i] = TEXTOID;
+        nulls[i] = parameters[i] == nullptr ? 'n' : ' ';
+        values[i] = parameters[i] == nullptr ? 0 : CStringGetTextDatum(parameters[i]);
+    }
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    // What the caller's search_path finds must not run with the owner's rights. Everything here is
+    // restored by (sub)transaction abort if the statement fails.
+    SetUserIdAndSecContext(owner,
+                           security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    const int nest = NewGUCNestLevel();
+    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                      GUC_ACTION_SAVE, true, 0, false);
+    int result = 0;
+    in_declaration = true;
+    enter_user_code();
+    PG_TRY();
+    { result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0); }
+    PG_FINALLY();
+    { in_declaration = false; }
+    PG_END_TRY();
+    leave_user_code();
+    AtEOXact_GUC(true, nest);
+    SetUserIdAndSecContext(user, security);
+    if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
+    return SPI_processed;
+}
+
+bool declaring() {
+    return in_declaration;
+}
+
+const char* array_literal(List* texts) {
+    StringInfoData s;
+    initStringInfo(&s);
+    appendStringInfoChar(&s, '{');
+    ListCell* cell;
+    foreach (cell, texts) {
+        if (s.len > 1) appendStringInfoChar(&s, ',');
+        const char* text_item = static_cast<char*>(lfirst(cell));
+        if (text_item == nullptr) {
+            appendStringInfoString(&s, "NULL");
+            continue;
+        }
+        appendStringInfoChar(&s, '"');
+        for (const char* c = text_item; *c != '\0'; ++c) {
+            if (*c == '"' || *c == '\\') appendStringInfoChar(&s, '\\');
+            appendStringInfoChar(&s, *c);
+        }
+        appendStringInfoChar(&s, '"');
+    }
+    appendStringInfoChar(&s, '}');
+    return s.data;
+}
+
+void drop_object(Oid class_id, Oid object_id) {
+    ObjectAddress object;
+    ObjectAddressSet(object, class_id, object_id);
+    enter_user_code();
+    performDeletion(&object, DROP_RESTRICT, 0);
+    leave_user_code();
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,28 @@
+// Statements that the declaring functions run.
+#pragma once
+
+#include "pg/base/extension.hpp"
+
+namespace cache_ext::pg {
+
+// Runs one statement as the current user. SPI must be connected.
+void run_sql(const char* sql);
+// For the utility hook: is this the statement of run_sql()? True once per statement, so that what
+// an event trigger does on its behalf counts as anybody's.
+bool take_own_ddl();
+
+// Runs one statement with text parameters ($1::text, ...; nullptr: NULL) as the owner of `table`,
+// one of the extension's own. Returns the number of rows.
+uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* parameters);
+
+// Is this one of those statements? Of what is written into the extension's tables the rest is a
+// restore, or somebody's own idea.
+bool declaring();
+
+// The text of a text[]: of char*, null for NULL.
+const char* array_literal(List* texts);
+
+// Drops a function or trigger as its dependents allow.
+void drop_object(Oid class_id, Oid object_id);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,47 @@
+// What cache_create declares: checked (declaration.cpp), and made into functions
+// (accessor_sql.cpp).
+#pragma once
+
+#include "pg/catalog/definitions.hpp"
+
+extern "C" {
+#include "utils/array.h"
+}
+
+namespace cache_ext::pg {
+
+// What a new cache is made of.
+struct Declaration {
+    char* name;
+    Oid loader;
+    int columns;
+    Oid key_types[kMaxKeyColumns];
+    char* key_names[kMaxKeyColumns];
+    Oid value_type;
+    char parallel;
+};
+
+// ERROR 42602 unless it can be the name of a cache.
+char* checked_name(const text* argument);
+// Fills in what follows from a loader, or ERROR 42P13 if it cannot be one.
+void read_loader(Oid loader, Declaration* d);
+// Fills in the key of a cache without a loader.
+void read_types(ArrayType* key_types, Declaration* d);
+// ERROR 0A000 for types that cannot be keys or values.
+void check_key_types(const Declaration& d);
+void check_value_type(Oid type);
+
+// Creates cache_get_<name>, cache_get_many_<name> and cache_put_<name> as they apply, closed to the
+// public and tied to the extension; and drops them. SPI must be connected.
+void create_accessors(const Declaration& d);
+void drop_accessors(const Definition* d);
+
+// ERROR 42723, 42710 or 55P03 if anybody has, or is making, a function or a type beside these. For
+// a restore, where the functions come before the row that says that their names are reserved.
+void require_accessors_alone(const Definition* d);
+
+// cache_put_<name>, if the cache has one: InvalidOid where it has a loader, or where the function
+// is another one than was made for it.
+Oid put_function(const Definition* d);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,118 @@
+#include "pg/declare/dependencies.hpp"
+
+#include "pg/declare/ddl.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/catalog/standing.hpp"
+#include "pg/base/spi.hpp"
+
+extern "C" {
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+}
+
+namespace cache_ext::pg {
+
+// A new set of key columns is one more tag of every entry.
+void check_mask_room(const Definition* d, ColumnMask mask) {
+    if (mask == 0 || d->full_mask(mask)) return;
+    for (int i = 0; i < d->mask_count; ++i) {
+        if (d->masks[i] == mask) return;
+    }
+    if (d->mask_count == static_cast<int>(core::kMaxTags)) {
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the dependencies of cache \"%s\" map more than %u different sets "
+                               "of key columns",
+                               d->name, core::kMaxTags)));
+    }
+}
+
+const char* insert_dependency(const DependencyRow& row) {
+    const char* parameters[] = {
+        row.cache,     psprintf("%u", row.relation), row.key,  row.columns,
+        row.key_query, psprintf("%u", row.mask),     row.path, row.inserts ? "t" : "f"};
+    const char* table = in_internals("cache_dependency");
+    run_as_owner(
+        dependency_table(),
+        psprintf("INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "
+                 "path, inserts) VALUES ($1, $2::oid::regclass, $3::text[], $4::text[], $5, "
+                 "$6::int4, $7::int8, $8::bool) RETURNING id",
+                 table),
+        lengthof(parameters), parameters);
+    return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+void count_dependencies(const char* cache, int more) {
+    const char* parameters[] = {cache, psprintf("%d", more)};
+    run_as_owner(definition_table(),
+                 psprintf("UPDATE %s SET dependencies = dependencies "
+                          "OPERATOR(pg_catalog.+) $2::int4 WHERE name OPERATOR(pg_catalog.=) $1",
+                          in_internals("cache_definition")),
+                 lengthof(parameters), parameters);
+}
+
+const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
+    notice_changed_names();  // what does not stand any more has to be known
+    require_extension();
+    require_shared(what);
+    for (int i = 0; i < 2; ++i) {
+        if (PG_ARGISNULL(i)) {
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("%s must not be null", i == 0 ? "cache name" : "relation")));
+        }
+    }
+    const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    require_owner(d);
+    return d;
+}
+
+void check_relation(Oid relation) {
+    const char kind = get_rel_relkind(relation);
+    if (kind == '\0') {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relation)));
+    }
+    const char* hint = nullptr;
+    if (kind == RELKIND_VIEW) {
+        hint = "Name the tables that the view reads.";
+    } else if (kind == RELKIND_FOREIGN_TABLE) {
+        hint = "Changes made on the foreign server cannot be noticed: rely on a short ttl.";
+    } else if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
+               kind != RELKIND_MATVIEW) {
+        hint = "Name a table.";
+    } else if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP) {
+        hint = "Other sessions cannot see temporary tables.";
+    }
+    if (hint != nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on \"%s\"", get_rel_name(relation)),
+                        errhint("%s", hint)));
+    }
+    if (has_foreign_part(relation)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                 errmsg("a cache cannot depend on \"%s\", which has a partition or child on a "
+                        "foreign server",
+                        get_rel_name(relation)),
+                 errhint("Changes made there cannot be noticed: rely on a short ttl.")));
+    }
+    if (IsCatalogRelationOid(relation)) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on the system catalog \"%s\"",
+                               get_rel_name(relation)),
+                        errhint("Rely on a short ttl.")));
+    }
+    if (relation == definition_table() || relation == dependency_table()) {
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("a cache cannot depend on table \"%s\" of cache_ext",
+                               get_rel_name(relation))));
+    }
+    if (!pg_class_ownercheck(relation, GetUserId())) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relation));
+    }
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,35 @@
+// Declaring what a cache depends on.
+#pragma once
+
+#include "pg/catalog/definitions.hpp"
+
+namespace cache_ext::pg {
+
+// ERROR 42809 unless a cache can depend on the relation.
+void check_relation(Oid relation);
+
+// A row of cache_dependency, in the texts that it is written with.
+struct DependencyRow {
+    const char* cache;
+    Oid relation;
+    const char* key;
+    const char* columns;
+    const char* key_query;
+    ColumnMask mask;
+    const char* path;
+    bool inserts;
+};
+
+// --- for the functions that declare one ---
+
+// The cache and the relation, which are the first two arguments. ERROR if one is null, the cache is
+// not declared, or is not the current user's.
+const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what);
+// ERROR 54000 if entries of the cache have no room for one more tag.
+void check_mask_room(const Definition* definition, ColumnMask mask);
+// Returns the new row's id, as text. SPI must be connected.
+const char* insert_dependency(const DependencyRow& row);
+// Rows that a restore loses will be missed. SPI must be connected.
+void count_dependencies(const char* cache, int more);
+
+}  // namespace cache_ext::pg

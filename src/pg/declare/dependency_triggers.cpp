@@ -1,0 +1,130 @@
+#include "pg/declare/dependency_triggers.hpp"
+
+#include "pg/declare/ddl.hpp"
+#include "pg/catalog/definitions.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// Names are unique over the database, so that a table which has its own can still be attached as a
+// partition of one that has.
+constexpr const char* kTriggerPrefix = "cache_ext_";
+
+char* qualified_relation(Oid relation) {
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+                                      get_rel_name(relation));
+}
+
+// Our triggers on a relation: those made there, not the clones that partitions inherit.
+List* triggers_of(Oid relation, bool clones_too) {
+    List* oids = NIL;
+    Relation catalog = table_open(TriggerRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(relation));
+    SysScanDesc scan = systable_beginscan(catalog, TriggerRelidNameIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        auto* trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+        if (trigger->tgfoid != invalidate_trigger()) continue;
+        if (OidIsValid(trigger->tgparentid) && !clones_too) continue;
+        oids = lappend_oid(oids, trigger->oid);
+    }
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return oids;
+}
+
+void create_trigger(Oid relation, const char* suffix, const char* events, const char* level) {
+    uint32 unique;
+    if (!pg_strong_random(&unique, sizeof(unique))) elog(ERROR, "no random number for a name");
+    const char* name = psprintf("%s%s_%08x", kTriggerPrefix, suffix, unique);
+    const char* table = qualified_relation(relation);
+    run_sql(psprintf("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION %s()", name,
+                     events, table, level, in_internals("cache_invalidate_trigger")));
+    // Replication and session_replication_role = replica change what loaders read, too.
+    run_sql(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name));
+    depend_on_extension(TriggerRelationId, get_trigger_oid(relation, name, false));
+}
+
+// Who declares something on a table, and who drops what was declared, take turns: only so can the
+// latter know whether anybody still needs the triggers. Nobody else uses this lock, so no reader or
+// writer of the table waits for it.
+void lock_declarations(Oid relation) {
+    LockDatabaseObject(RelationRelationId, relation, 0, AccessExclusiveLock);
+}
+
+// The definition as it is when its tables' declarations are ours alone, and theirs are known.
+const Definition* lock_all_declarations(uint64 id) {
+    const Definition* known = nullptr;
+    const Definition* d = find_definition_by_id(id);
+    while (d != nullptr && d != known) {
+        known = d;
+        List* relations = NIL;
+        for (int i = 0; i < d->relation_count; ++i) {
+            relations = lappend_oid(relations, d->relations[i]);
+        }
+        list_sort(relations, list_oid_cmp);  // so that no two wait for each other
+        ListCell* cell;
+        foreach (cell, relations) lock_declarations(lfirst_oid(cell));
+        d = find_definition_by_id(id);
+    }
+    return d;
+}
+
+}  // namespace
+
+// A row trigger on a partitioned table reaches its partitions; children by inheritance need their
+// own.
+//
+// The lock waits for everybody who is changing the table, so that whoever sees this declaration
+// committed knows that all later changes were collected. It is needed even where there is a trigger
+// already: what that has collected did not know of this declaration.
+void ensure_triggers(Oid relation) {
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(relation, NoLock, nullptr))
+        lock_declarations(lfirst_oid(cell));
+    LockRelationOid(relation, ShareRowExclusiveLock);
+    if (get_rel_relkind(relation) == RELKIND_MATVIEW) return;  // REFRESH is noticed by a hook
+    foreach (cell, find_all_inheritors(relation, ShareRowExclusiveLock, nullptr)) {
+        const Oid member = lfirst_oid(cell);
+        if (triggers_of(member, true) != NIL) continue;
+        create_trigger(member, "row", "INSERT OR UPDATE OR DELETE", "ROW");
+        create_trigger(member, "truncate", "TRUNCATE", "STATEMENT");
+        CommandCounterIncrement();
+    }
+}
+
+void drop_triggers_only_for(uint64 id) {
+    const Definition* d = lock_all_declarations(id);
+    for (int i = 0; d != nullptr && i < d->relation_count; ++i) {
+        const RelationDependencies* r = dependencies_of(d->relations[i]);
+        bool others = false;
+        for (int k = 0; r != nullptr && k < r->count; ++k) {
+            others = others || r->dependencies[k].definition->id != id;
+        }
+        if (others) continue;
+        ListCell* cell;
+        foreach (cell, triggers_of(d->relations[i], false)) {
+            drop_object(TriggerRelationId, lfirst_oid(cell));
+        }
+    }
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,139 @@
+// cache_invalidate_on.
+#include "pg/declare/dependencies.hpp"
+#include "pg/declare/dependency_triggers.hpp"
+#include "pg/declare/lock_declared.hpp"
+#include "pg/declare/mending.hpp"
+#include "pg/base/spi.hpp"
+
+extern "C" {
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+[[noreturn]] void no_column(Oid relation, const char* column) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                    errmsg("column \"%s\" of relation \"%s\" does not exist", column,
+                           get_rel_name(relation)),
+                    errhint("key and columns name columns of the relation that changes.")));
+    pg_unreachable();
+}
+
+// A key column and the relation's column that gives it must agree in what is equal.
+void check_key_column(const Definition* d, int i, Oid relation, AttrNumber column,
+                      const char* name) {
+    Oid type, collation;
+    int32 typmod;
+    get_atttypetypmodcoll(relation, column, &type, &typmod, &collation);
+    type = getBaseType(type);
+    const bool same = type == d->key_types[i] || (type == VARCHAROID && d->key_types[i] == TEXTOID);
+    if (!same) {
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("column \"%s\" of relation \"%s\" is of type %s, but key column %d of "
+                        "cache \"%s\" is of type %s",
+                        name, get_rel_name(relation), format_type_be(type), i + 1, d->name,
+                        format_type_be(d->key_types[i])),
+                 errhint("Use a loader whose argument has the column's type, or map the row with "
+                         "cache_invalidate_on_path.")));
+    }
+    if (OidIsValid(collation) && !get_collation_isdeterministic(collation)) {
+        ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_COLLATION),
+                        errmsg("column \"%s\" of relation \"%s\" has a nondeterministic collation",
+                               name, get_rel_name(relation)),
+                        errhint("Different texts would be equal keys; depend on the whole cache "
+                                "instead, without key.")));
+    }
+}
+
+void check_dimensions(ArrayType* names, const char* argument) {
+    if (ARR_NDIM(names) <= 1) return;
+    ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                    errmsg("%s must have one dimension", argument)));
+}
+
+ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
+    check_dimensions(key, "key");
+    Datum* names;
+    bool* nulls;
+    int n;
+    deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
+    if (n == 0) return 0;
+    if (n != d->columns) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg_plural("cache \"%s\" has %d key column, but key names %d",
+                               "cache \"%s\" has %d key columns, but key names %d",
+                               static_cast<unsigned long>(d->columns), d->name, d->columns, n),
+                 errhint("Name one column per key column, NULL for one that the relation "
+                         "does not have; or leave key out for the whole cache.")));
+    }
+    ColumnMask mask = 0;
+    for (int i = 0; i < n; ++i) {
+        if (nulls[i]) continue;
+        char* name = TextDatumGetCString(names[i]);
+        const AttrNumber column = get_attnum(relation, name);
+        if (column <= 0) no_column(relation, name);
+        check_key_column(d, i, relation, column, name);
+        mask |= ColumnMask{1} << i;
+    }
+    return mask;
+}
+
+void check_columns(Oid relation, ArrayType* columns) {
+    check_dimensions(columns, "columns");
+    Datum* names;
+    bool* nulls;
+    int n;
+    deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
+    for (int i = 0; i < n; ++i) {
+        if (nulls[i]) {
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("columns must not contain nulls")));
+        }
+        char* name = TextDatumGetCString(names[i]);
+        if (get_attnum(relation, name) <= 0) no_column(relation, name);
+    }
+}
+
+const char* array_text(FunctionCallInfo fcinfo, int i) {
+    if (PG_ARGISNULL(i)) return nullptr;
+    Oid output;
+    bool varlena;
+    getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
+    return OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_invalidate_on_1_0);
+}
+
+extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
+    const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on");
+    const Oid relation = PG_GETARG_OID(1);
+    check_relation(relation);
+    DependencyRow row = {};
+    row.cache = d->name;
+    row.relation = relation;
+    row.key = PG_ARGISNULL(2) ? "{}" : array_text(fcinfo, 2);
+    if (!PG_ARGISNULL(2)) row.mask = check_key(d, relation, PG_GETARG_ARRAYTYPE_P(2));
+    if (row.mask == 0) row.key = "{}";
+    check_mask_room(d, row.mask);
+    row.columns = array_text(fcinfo, 3);
+    if (!PG_ARGISNULL(3)) check_columns(relation, PG_GETARG_ARRAYTYPE_P(3));
+    connect_spi();
+    ensure_triggers(relation);
+    d = lock_own_definition(d);
+    count_dependencies(row.cache, 1 - replace_stale_keys(d, insert_dependency(row)));
+    SPI_finish();
+    PG_RETURN_VOID();
+}
+
+}  // namespace cache_ext::pg

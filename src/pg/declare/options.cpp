@@ -1,0 +1,150 @@
+#include "pg/declare/options.hpp"
+
+#include "pg/catalog/definitions.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/catalog/row_loaders.hpp"
+#include "pg/base/shared.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/fmgrprotos.h"
+#include "utils/float.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+[[noreturn]] void out_of_range(const char* option, const char* value, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s of a cache cannot be %s", option, value), errhint("%s", hint)));
+    pg_unreachable();
+}
+
+int64 checked_interval_ms(Option option, const char* text) {
+    const OptionInfo& info = option_info(option);
+    const int64 ms = interval_ms(DatumGetIntervalP(DirectFunctionCall3(
+        interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
+    if (ms > kLongestMs) out_of_range(info.name, text, "The longest is 100 years.");
+    if (!in_range(info, ms)) out_of_range(info.name, text, info.hint);
+    return ms;
+}
+
+// Loading many keys at once is a faster way to do what the loader does.
+void check_load_many(const char* text, const RowShape& shape, bool has_loader, Options* options) {
+    if (!has_loader) {
+        out_of_range("load_many", text, "Give the cache a loader: it loads single keys.");
+    }
+    if (shape.columns == 0) {
+        out_of_range("load_many", text, "A cache without key columns has one value only.");
+    }
+    (*options)[Option::kLoadMany] = checked_row_loader("load_many", text, shape, true);
+}
+
+// ttl_min <= ttl <= ttl_max.
+void check_ttl_bounds(const Options& options) {
+    const char* ttl = options[Option::kTtl];
+    const int64 ms = ttl != nullptr ? checked_interval_ms(Option::kTtl, ttl) : 0;
+    for (const Option o : {Option::kTtlMin, Option::kTtlMax}) {
+        const char* bound = options[o];
+        if (bound == nullptr) continue;
+        const OptionInfo& info = option_info(o);
+        if (ttl == nullptr) {
+            out_of_range(info.name, bound, "A cache without ttl has nothing to adapt.");
+        }
+        const int64 bound_ms = checked_interval_ms(o, bound);
+        if (o == Option::kTtlMin ? bound_ms > ms : bound_ms < ms) {
+            out_of_range(info.name, bound, info.hint);
+        }
+    }
+}
+
+// Each by itself.
+void check_ranges(const Options& options) {
+    for (int i = 0; i < kOptions; ++i) {
+        const auto option = static_cast<Option>(i);
+        const OptionInfo& info = option_info(option);
+        const char* text = options[option];
+        if (text == nullptr) continue;
+        if (info.type_oid == INTERVALOID) {
+            checked_interval_ms(option, text);
+        } else if (info.type_oid == INT4OID && !in_range(info, pg_strtoint32(text))) {
+            out_of_range(info.name, text, info.hint);
+        }
+    }
+    if (const char* at = options[Option::kRefreshAt]) {
+        const double share =
+            float8in_internal(const_cast<char*>(at), nullptr, "double precision", at);
+        if (!is_share(share)) {
+            out_of_range("refresh_at", at, option_info(Option::kRefreshAt).hint);
+        }
+    }
+}
+
+void check_max_memory(const char* memory) {
+    const int64 bytes =
+        DatumGetInt64(DirectFunctionCall1(pg_size_bytes, CStringGetTextDatum(memory)));
+    if (bytes <= 0) out_of_range("max_memory", memory, option_info(Option::kMaxMemory).hint);
+    const core::StoreStats stats = store().stats();
+    if (static_cast<uint64>(bytes) <= stats.arena.capacity) return;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("max_memory of %s is larger than the memory of all caches", memory),
+                    errdetail("%llu MB are available for values.",
+                              static_cast<unsigned long long>(stats.arena.capacity >> 20)),
+                    errhint("Raise cache_ext.memory in postgresql.conf and restart the server.")));
+}
+
+void check_budget(const char* cache, const Options& options) {
+    const char* budget = options[Option::kBudget];
+    if (strcmp(budget, cache) == 0) {
+        out_of_range("budget", budget, "Name another cache, or NULL for a budget of its own.");
+    }
+    const Definition* owner = require_definition(budget);
+    require_owner(owner);
+    if (options[Option::kMaxEntries] != nullptr || options[Option::kMaxMemory] != nullptr) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("budget cannot be combined with max_entries or max_memory"),
+                 errhint("The limits are those of cache \"%s\"; set both to NULL.", budget)));
+    }
+    if (owner->budget_id != 0) {
+        out_of_range("budget", budget, "That cache shares the budget of another one itself.");
+    }
+}
+
+}  // namespace
+
+void check_options(const char* cache, const Options& options) {
+    check_ttl_bounds(options);
+    check_ranges(options);
+    if (options[Option::kMaxMemory] != nullptr) check_max_memory(options[Option::kMaxMemory]);
+    if (options[Option::kBudget] != nullptr) check_budget(cache, options);
+    if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {
+        out_of_range("sync_every", options[Option::kSyncEvery],
+                     "Give load_all as well: the function that a sync runs.");
+    }
+}
+
+void check_row_loaders(const RowShape& shape, bool has_loader, const bool* given,
+                       Options* options) {
+    const auto asked = [&](Option o) {
+        return given[static_cast<int>(o)] ? (*options)[o] : nullptr;
+    };
+    if (const char* text = asked(Option::kLoadMany)) {
+        check_load_many(text, shape, has_loader, options);
+    }
+    if (const char* text = asked(Option::kLoadAll)) {
+        if (!has_loader) {
+            out_of_range("load_all", text, "Give the cache a loader: it loads single keys.");
+        }
+        (*options)[Option::kLoadAll] = checked_row_loader("load_all", text, shape, false);
+    }
+    if (const char* text = asked(Option::kWarmKeys)) {
+        if (!has_loader) {
+            out_of_range("warm_keys", text, "Give the cache a loader: it loads the keys.");
+        }
+        const RowShape keys = {shape.columns, shape.key_types, InvalidOid};
+        check_key_query("warm_keys", text, keys);
+    }
+}
+
+}  // namespace cache_ext::pg

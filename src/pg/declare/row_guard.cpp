@@ -1,0 +1,265 @@
+// The trigger on the extension's own tables: what may be written there, and by whom.
+//
+// The functions that declare write as the tables' owner, after checks of their own. Beside them a
+// restore inserts rows, as whoever restores; such a row is taken if that role could have declared
+// it. Nothing else writes: a TRUNCATE of all tables between tests must not take the declarations
+// along.
+#include "pg/write/changes.hpp"
+#include "pg/declare/ddl.hpp"
+#include "pg/declare/declaration.hpp"
+#include "pg/catalog/definition_row.hpp"
+#include "pg/catalog/definitions.hpp"
+#include "pg/declare/dependencies.hpp"
+#include "pg/catalog/dependency_row.hpp"
+#include "pg/base/functions.hpp"
+#include "pg/write/paths.hpp"
+#include "pg/write/notices.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/catalog/standing.hpp"
+#include "pg/base/spi.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "commands/trigger.h"
+#include "replication/logicalworker.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/catcache.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// What the trigger was called for, once that is known to be one of our tables.
+struct Change {
+    TriggerData* trigger;
+    Relation relation;
+    bool dependency;  // of cache_dependency, else of cache_definition
+    HeapTuple old_row;
+    HeapTuple new_row;
+
+    TupleDesc columns() const { return RelationGetDescr(relation); }
+};
+
+// Before anything in a row is looked at: anybody can put a trigger function on a table of his own.
+Change checked_change(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("cache_definition_changed must be called as a trigger")));
+    }
+    Change c = {};
+    c.trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    c.relation = c.trigger->tg_relation;
+    note_ddl();
+    const bool ready = definitions_ready();
+    const Oid table = RelationGetRelid(c.relation);
+    c.dependency = ready && table == dependency_table();
+    if (!c.dependency && !(ready && table == definition_table())) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cache_definition_changed is for the tables of cache_ext only"),
+                        errhint("Drop the trigger \"%s\".", c.trigger->tg_trigger->tgname)));
+    }
+    const TriggerEvent event = c.trigger->tg_event;
+    if (!TRIGGER_FIRED_BEFORE(event) ||
+        TRIGGER_FIRED_FOR_ROW(event) == TRIGGER_FIRED_BY_TRUNCATE(event)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("cache_definition_changed must be fired before each row, and before "
+                               "TRUNCATE")));
+    }
+    if (!TRIGGER_FIRED_FOR_ROW(event)) return c;
+    if (TRIGGER_FIRED_BY_INSERT(event)) {
+        c.new_row = c.trigger->tg_trigtuple;
+    } else {
+        c.old_row = c.trigger->tg_trigtuple;
+        if (TRIGGER_FIRED_BY_UPDATE(event)) c.new_row = c.trigger->tg_newtuple;
+    }
+    return c;
+}
+
+[[noreturn]] void refuse(const Change& c) {
+    const TriggerEvent event = c.trigger->tg_event;
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+         errmsg("%s of table \"%s\" is left to the functions of cache_ext",
+                TRIGGER_FIRED_BY_TRUNCATE(event) ? "TRUNCATE"
+                : TRIGGER_FIRED_BY_DELETE(event) ? "DELETE"
+                                                 : "UPDATE",
+                RelationGetRelationName(c.relation)),
+         TRIGGER_FIRED_BY_UPDATE(event)
+             ? errhint("Change a cache with cache_alter, or declare it anew.")
+             : errhint("Drop caches one by one with cache_drop, or all with DROP EXTENSION. To "
+                       "empty them use cache_invalidate_all or cache_clear. Leave schema %s out "
+                       "of what is truncated.",
+                       kInternalSchema)));
+    pg_unreachable();
+}
+
+Row deformed(const Change& c, HeapTuple tuple) {
+    Row row;
+    heap_deform_tuple(tuple, c.columns(), row.values, row.nulls);
+    return row;
+}
+
+// The BEFORE triggers come before the table's own constraints.
+void check_nulls(const Change& c, const Row& row) {
+    for (int i = 0; i < c.columns()->natts; ++i) {
+        const Form_pg_attribute a = TupleDescAttr(c.columns(), i);
+        if (!a->attnotnull || !row.nulls[i] || (!c.dependency && i == kDefinitionFunctions)) {
+            continue;
+        }
+        ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
+                        errmsg("null value in column \"%s\" of relation \"%s\"",
+                               NameStr(a->attname), RelationGetRelationName(c.relation)),
+                        errhint("Declare caches with cache_create.")));
+    }
+}
+
+[[noreturn]] void not_yours(const char* accessor, bool exists) {
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    exists ? errmsg("must be owner of function %s", accessor)
+                           : errmsg("function %s does not exist", accessor),
+                    errhint("Declare caches with cache_create.")));
+    pg_unreachable();
+}
+
+// Of a cache whose definition has not been restored yet the accessor's arguments are not known: all
+// functions of its name count.
+void require_all_owned(const char* cache) {
+    const char* name = psprintf("cache_get_%s", cache);
+    CatCList* list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+    bool owned = true, exists = false;
+    for (int i = 0; i < list->n_members; ++i) {
+        auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple));
+        if (proc->pronamespace != extension_schema()) continue;
+        exists = true;
+        owned = owned && pg_proc_ownercheck(proc->oid, GetUserId());
+    }
+    ReleaseSysCacheList(list);
+    if (!owned || !exists) not_yours(name, exists);
+}
+
+void require_owned(const char* cache, Oid accessor) {
+    if (OidIsValid(accessor) && pg_proc_ownercheck(accessor, GetUserId())) return;
+    not_yours(psprintf("cache_get_%s", cache), OidIsValid(accessor));
+}
+
+// Whoever shares a cache's budget evicts its values, and keeps it from being dropped. (A restore
+// may load the row of the other cache later.)
+void require_own_budget(const char* budget) {
+    const Definition* d = budget != nullptr ? find_definition(budget) : nullptr;
+    if (d != nullptr) require_owned(budget, d->accessor);
+}
+
+// The row as it is stored: with the functions that it trusts. An update trusts no function that the
+// cache does not trust already.
+HeapTuple checked_definition(const Change& c) {
+    const Row row = deformed(c, c.new_row);
+    check_nulls(c, row);
+    Definition d = {};
+    read_definition(extension_schema(), row, false, &d);
+    if (d.broken != nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("this is not the definition of a cache: %s", d.broken),
+                        errhint("Declare caches with cache_create.")));
+    }
+    if (!declaring()) {
+        require_owned(d.name, d.accessor);
+        require_own_budget(row.string(kDefinitionBudget));
+        require_accessors_alone(&d);
+    }
+    const Oid found[kTrusted] = {d.accessor, d.loader, d.load_many, d.load_all};
+    TrustedFunctions now = {};
+    for (int i = 0; i < kTrusted; ++i) now.of[i] = {found[i], owner_of_function(found[i])};
+    if (c.old_row != nullptr) {
+        const Row old_row = deformed(c, c.old_row);
+        TrustedFunctions before;
+        trusted_from_array(old_row.values[kDefinitionFunctions], &before);
+        Definition old_definition = {};
+        read_definition(extension_schema(), old_row, false, &old_definition);
+        const Oid old_found[kTrusted] = {old_definition.accessor, old_definition.loader,
+                                         old_definition.load_many, old_definition.load_all};
+        for (int i = 0; i < kTrusted; ++i) {
+            const bool accessor = static_cast<Trusted>(i) == Trusted::kAccessor;
+            const bool trusted = accessor ? is_remembered(found[i], before.of[i])
+                                          : may_run_as(found[i], before.of[i], d.owner);
+            // Another one than it named before has been named now, by the owner.
+            const bool renamed = !accessor && found[i] != old_found[i];
+            if (!trusted && !renamed) now.of[i] = before.of[i];
+        }
+    }
+    int column = kDefinitionFunctions + 1;
+    Datum functions = trusted_to_array(now);
+    bool null = false;
+    return heap_modify_tuple_by_cols(c.new_row, c.columns(), 1, &column, &functions, &null);
+}
+
+void check_dependency(const Change& c) {
+    const Row row = deformed(c, c.new_row);
+    check_nulls(c, row);
+    if (declaring()) return;
+    const char* cache = row.string(kDependencyCache);
+    const Definition* d = find_definition(cache);
+    if (d == nullptr) {
+        require_all_owned(cache);
+    } else {
+        require_owned(cache, d->accessor);
+    }
+    const Oid table = DatumGetObjectId(row.values[kDependencyRelation]);
+    check_relation(table);
+    if (const char* fault = dependency_fault(row, d)) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("this is not a dependency of a cache: %s", fault),
+                        errhint("Declare dependencies with cache_invalidate_on.")));
+    }
+    const char* query = row.string(kDependencyQuery);
+    if (d == nullptr || query == nullptr) return;
+    connect_spi();
+    check_path_query(d, table, query);
+    SPI_finish();
+}
+
+// The cache that a row is about; 0: it is being dropped, or not restored yet.
+uint64 cache_of(const Change& c, HeapTuple tuple) {
+    const Row row = deformed(c, tuple);
+    if (!c.dependency) return static_cast<uint64>(DatumGetInt64(row.values[kDefinitionId]));
+    const Definition* d = find_definition(row.string(kDependencyCache));
+    return d != nullptr ? d->id : 0;
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_definition_changed_1_0);
+}
+
+// Everybody has to know of what is changed, too.
+extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
+    Change c = checked_change(fcinfo);
+    if (c.old_row == nullptr && c.new_row == nullptr) refuse(c);
+    // Subscribing to all tables of another database declares nothing here.
+    if (IsLogicalWorker()) return PointerGetDatum(nullptr);
+    if (c.old_row != nullptr && !declaring()) refuse(c);
+    if (c.dependency && c.new_row != nullptr) {
+        const Row row = deformed(c, c.new_row);
+        const char* cache = row.string(kDependencyCache);
+        c.new_row = remember_meaning(c.relation, c.new_row,
+                                     cache != nullptr ? find_definition(cache) : nullptr);
+    }
+    HeapTuple result = c.new_row != nullptr ? c.new_row : c.old_row;
+    if (c.new_row != nullptr && c.dependency) check_dependency(c);
+    if (c.new_row != nullptr && !c.dependency) result = checked_definition(c);
+    for (HeapTuple row : {c.old_row, c.new_row}) {
+        const uint64 id = row != nullptr && shared_ready() ? cache_of(c, row) : 0;
+        if (id != 0) collect_whole(id, true);
+    }
+    CacheInvalidateRelcache(c.relation);
+    note_schedule_change();
+    return PointerGetDatum(result);
+}
+
+}  // namespace cache_ext::pg

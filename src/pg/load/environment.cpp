@@ -1,0 +1,116 @@
+#include "pg/load/environment.hpp"
+
+#include "pg/load/hidden_portals.hpp"
+#include "pg/load/loader_limits.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/load/session_settings.hpp"
+#include "pg/load/shown_settings.hpp"
+#include "pg/load/temporary.hpp"
+
+extern "C" {
+#include "utils/guc.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+using core::Bypass;
+
+// Errors that come from the session, the machine or the moment, not from rows and arguments. A
+// loader that catches one returns what it would not have returned elsewhere.
+bool made_by_session(int code) {
+    switch (ERRCODE_TO_CATEGORY(code)) {
+        case ERRCODE_TO_CATEGORY(ERRCODE_CONNECTION_EXCEPTION):
+        case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
+        case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
+        case ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE):
+        case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
+        case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
+        case ERRCODE_TO_CATEGORY(ERRCODE_CONFIG_FILE_ERROR):
+        case ERRCODE_TO_CATEGORY(ERRCODE_FDW_ERROR):
+        case ERRCODE_TO_CATEGORY(ERRCODE_INTERNAL_ERROR):
+        case ERRCODE_TO_CATEGORY(ERRCODE_INVALID_CURSOR_STATE):
+            return true;
+        default:
+            // How deep the stack is depends on who calls, and on max_stack_depth. Which names of
+            // cursors are taken, on what the session has open.
+            return code == ERRCODE_STATEMENT_TOO_COMPLEX || code == ERRCODE_DUPLICATE_CURSOR;
+    }
+}
+
+// Called for every message while it is raised, also for those that will be caught.
+void message_raised(void*) {
+    if (made_by_session(geterrcode())) mark_run(Bypass::kSessionError);
+}
+
+// Such a run. It links itself into error_context_stack, so it stays where it was entered.
+struct OwnerScope {
+    Oid user;
+    int security;
+    int nest;
+    ErrorContextCallback errors;
+};
+
+void enter_owner(const Definition* d, OwnerScope* scope) {
+    require_accessor(d);  // without it there is no owner to run as
+    enter_user_code();
+    hand_over_settings();
+    GetUserIdAndSecContext(&scope->user, &scope->security);
+    // Restricted: nothing of the owner's code may outlive the loader (a cursor WITH HOLD would run
+    // at the end of the transaction, as whoever it belongs to).
+    SetUserIdAndSecContext(d->owner, scope->security | SECURITY_LOCAL_USERID_CHANGE |
+                                         SECURITY_RESTRICTED_OPERATION | kInsideLoader);
+    scope->nest = NewGUCNestLevel();
+    forget_temporary_access(run_depth() > 0);
+    push_run(d, scope->nest);
+    set_environment(d, run_depth());
+    scope->errors = {error_context_stack, message_raised, nullptr};
+    error_context_stack = &scope->errors;
+}
+
+Bypass leave_owner(const OwnerScope& scope) {
+    error_context_stack = scope.errors.previous;
+    if (!settings_still_hidden() || may_tell_of_session()) mark_run(Bypass::kSessionSetting);
+    const Run run = pop_run();
+    if (touched_temporary(run_depth() > 0)) mark_run(Bypass::kTemporary);
+    show_settings_again(run_depth());
+    AtEOXact_GUC(false, scope.nest);
+    SetUserIdAndSecContext(scope.user, scope.security);
+    leave_user_code();
+    hand_over_settings();
+    return mark_of(run);
+}
+
+}  // namespace
+
+Bypass as_owner_of(const Definition* d, void (*work)(void*), void* argument) {
+    OwnerScope scope;
+    enter_owner(d, &scope);
+    const HiddenPortals hidden = hide_portals();
+    PG_TRY();
+    {
+        work(argument);
+        drop_new_portals();
+    }
+    PG_FINALLY();
+    { show_portals(hidden); }
+    PG_END_TRY();
+    return leave_owner(scope);
+}
+
+void leave_aborted_runs(int level) {
+    if (run_depth() > 0) {
+        drop_runs(level);
+        show_settings_again(run_depth());
+    }
+    temporary_access_after_abort(level, run_depth() > 0);
+}
+
+void install_environment() {
+    note_start_settings();
+    install_shown_settings();
+    install_temporary_hooks();
+    install_loader_limits();
+}
+
+}  // namespace cache_ext::pg

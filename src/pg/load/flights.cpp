@@ -1,0 +1,171 @@
+#include "pg/load/flights.hpp"
+
+#include "pg/catalog/counters.hpp"
+#include "pg/load/run.hpp"
+#include "pg/base/settings.hpp"
+
+extern "C" {
+#include "storage/condition_variable.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/wait_event.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+constexpr uint32 kFlights = 256;  // keys whose hashes meet in one place do not wait
+constexpr long kShortestLookMs = 5;
+constexpr long kLongestLookMs = 100;  // how late a load that waits for a lock may be noticed
+
+struct Flight {
+    core::Tag key;
+    int pid;  // 0: nobody loads
+    int procno;
+    uint32 number;  // of loads so far
+    bool gone;      // the last one was not ended by what it loads: somebody else may try
+    bool published;
+    ConditionVariable landed;
+};
+
+Flight* flights = nullptr;
+LWLock* flights_lock = nullptr;
+
+Flight* own = nullptr;  // the load of this session that others may wait for
+int own_level = 0;
+bool own_failed = false;  // by an error of the loader
+
+// Does this session hold a lock that somebody could be waiting for while holding up the load that
+// this session would wait for? Its own virtual transaction does not count.
+bool holds_strong_lock() {
+    constexpr uint64 kWeakFastPathLocks = 0x249249249249;  // three bits a slot, the lowest is weak
+    if ((MyProc->fpLockBits & ~kWeakFastPathLocks) != 0) return true;
+    bool strong = false;
+    for (int i = 0; i < NUM_LOCK_PARTITIONS && !strong; ++i) {
+        LWLockAcquire(LockHashPartitionLockByIndex(i), LW_SHARED);
+        SHM_QUEUE* queue = &MyProc->myProcLocks[i];
+        for (auto* p = reinterpret_cast<PROCLOCK*>(
+                 SHMQueueNext(queue, queue, offsetof(PROCLOCK, procLink)));
+             p != nullptr && !strong; p = reinterpret_cast<PROCLOCK*>(SHMQueueNext(
+                                          queue, &p->procLink, offsetof(PROCLOCK, procLink)))) {
+            strong = (p->holdMask & ~LOCKBIT_ON(AccessShareLock)) != 0 &&
+                     p->tag.myLock->tag.locktag_type != LOCKTAG_VIRTUALTRANSACTION;
+        }
+        LWLockRelease(LockHashPartitionLockByIndex(i));
+    }
+    return strong;
+}
+
+bool waits_for_lock(int procno) {
+    return __atomic_load_n(&ProcGlobal->allProcs[procno].waitLock, __ATOMIC_RELAXED) != nullptr;
+}
+
+// What a session does about the load of a key.
+enum class Role : uint8 { kLoads, kLoadsAlone, kWaits };
+
+Role join(core::Tag key, Flight** flight, uint32* number) {
+    Flight& f = flights[key % kFlights];
+    Role role = Role::kLoadsAlone;
+    LWLockAcquire(flights_lock, LW_EXCLUSIVE);
+    if (f.pid == 0) {
+        f.key = key;
+        f.pid = MyProcPid;
+        f.procno = MyProc->pgprocno;
+        role = Role::kLoads;
+    } else if (f.key == key && f.pid != MyProcPid) {
+        role = Role::kWaits;
+    }
+    *number = f.number;
+    LWLockRelease(flights_lock);
+    *flight = &f;
+    return role;
+}
+
+// What the load came to; kNobody: it goes on.
+Await wait_for(Flight* f, uint32 number) {
+    const TimestampTz deadline =
+        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), settings.load_wait_ms);
+    bool landed = false, again = false;
+    ConditionVariablePrepareToSleep(&f->landed);
+    for (long look = kShortestLookMs;; look = std::min(look * 2, kLongestLookMs)) {
+        LWLockAcquire(flights_lock, LW_SHARED);
+        landed = f->pid == 0 || f->number != number;
+        again = f->published || f->gone;
+        const int procno = f->procno;
+        LWLockRelease(flights_lock);
+        if (landed || waits_for_lock(procno)) break;
+        const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+        if (left <= 0) break;
+        ConditionVariableTimedSleep(&f->landed, std::min(left, look), PG_WAIT_EXTENSION);
+    }
+    ConditionVariableCancelSleep();
+    return landed && again ? Await::kLookAgain : Await::kNobody;
+}
+
+void end_flight(bool published, bool gone) {
+    if (own == nullptr) return;
+    LWLockAcquire(flights_lock, LW_EXCLUSIVE);
+    own->pid = 0;
+    own->published = published;
+    own->gone = gone;
+    ++own->number;
+    LWLockRelease(flights_lock);
+    ConditionVariableBroadcast(&own->landed);
+    own = nullptr;
+}
+
+}  // namespace
+
+size_t flights_bytes() {
+    return sizeof(Flight) * kFlights;
+}
+
+void attach_flights(LWLock* lock) {
+    bool found;
+    flights_lock = lock;
+    flights = static_cast<Flight*>(ShmemInitStruct("cache_ext flights", flights_bytes(), &found));
+    if (found) return;
+    memset(static_cast<void*>(flights), 0, flights_bytes());
+    for (uint32 i = 0; i < kFlights; ++i) ConditionVariableInit(&flights[i].landed);
+}
+
+Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
+    // A transaction that has an XID publishes nothing that others could wait for.
+    if (own != nullptr || settings.load_wait_ms == 0 ||
+        TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        return Await::kNobody;
+    }
+    Flight* flight;
+    uint32 number;
+    const Role role = join(key.hash, &flight, &number);
+    if (role == Role::kLoads) {
+        own = flight;
+        own_level = GetCurrentTransactionNestLevel();
+        own_failed = false;
+        return Await::kOthersWait;
+    }
+    if (role != Role::kWaits || !may_wait || inside_loader() || holds_strong_lock()) {
+        return Await::kNobody;
+    }
+    count(d, core::Counter::kWaits);
+    return wait_for(flight, number);
+}
+
+void land(bool published) {
+    end_flight(published, false);
+}
+
+void note_failed_load(int code) {
+    own_failed = ERRCODE_TO_CATEGORY(code) != ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION);
+}
+
+void transaction_ended_for_flights() {
+    end_flight(false, !own_failed);
+}
+
+void subtransaction_aborted_for_flights(int level) {
+    if (own != nullptr && own_level >= level) end_flight(false, !own_failed);
+}
+
+}  // namespace cache_ext::pg

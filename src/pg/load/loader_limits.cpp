@@ -1,0 +1,170 @@
+#include "pg/load/loader_limits.hpp"
+
+#include "pg/load/find_setting.hpp"
+#include "pg/load/run.hpp"
+
+#include <iterator>
+
+extern "C" {
+#include "access/parallel.h"
+#include "catalog/objectaccess.h"
+#include "storage/proc.h"
+#include "tcop/utility.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+ProcessUtility_hook_type previous_utility = nullptr;
+object_access_hook_type previous_object_access = nullptr;
+GucRealCheckHook previous_seed_check = nullptr;
+
+// Of the server's functions that a read-only transaction may call: messages, the sequence of random
+// numbers, large objects (which are writable until PostgreSQL 16), and what the reader has open,
+// holds, or could not prepare his transaction with.
+constexpr Oid kForbidden[] = {
+    F_PG_NOTIFY,
+    F_PG_LOGICAL_EMIT_MESSAGE_BOOL_TEXT_TEXT,
+    F_PG_LOGICAL_EMIT_MESSAGE_BOOL_TEXT_BYTEA,
+    F_PG_ADVISORY_UNLOCK_ALL,
+    F_PG_EXPORT_SNAPSHOT,
+    F_SETSEED,
+    F_LO_CLOSE,
+    F_LO_CREAT,
+    F_LO_CREATE,
+    F_LO_EXPORT,
+    F_LO_FROM_BYTEA,
+    F_LO_IMPORT_TEXT,
+    F_LO_IMPORT_TEXT_OID,
+    F_LO_LSEEK,
+    F_LO_LSEEK64,
+    F_LO_OPEN,
+    F_LO_PUT,
+    F_LO_TELL,
+    F_LO_TELL64,
+    F_LO_TRUNCATE,
+    F_LO_TRUNCATE64,
+    F_LO_UNLINK,
+    F_LOREAD,
+    F_LOWRITE,
+};
+
+// What they return is the session's, or the statement's, and no setting says it.
+bool tells_of_session(Oid function) {
+    switch (function) {
+        case F_CURRENT_QUERY:
+        case F_CURRVAL:
+        case F_LASTVAL:
+        case F_PG_LISTENING_CHANNELS:
+        case F_PG_PREPARED_STATEMENT:
+        case F_PG_TRIGGER_DEPTH:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// The transaction in which PL/pgSQL keeps an expression that calls one of them. Until its end it
+// uses the expression again without making it ready, so nobody is told of further calls.
+LocalTransactionId kept_in = InvalidLocalTransactionId;
+
+// Is the expression made ready at the moment one that PL/pgSQL keeps? Those live in a context of
+// the transaction, others in one of a query.
+bool is_kept() {
+    return MemoryContextGetParent(CurrentMemoryContext) == TopTransactionContext;
+}
+
+// What is not for a loader although it writes no row: because it would leave something behind in
+// the reader's transaction, or because it reads or moves what only the reader's session has.
+const char* not_for_loaders(const Node* statement) {
+    switch (nodeTag(statement)) {
+        case T_NotifyStmt:
+            return "NOTIFY";
+        case T_LoadStmt:
+            return "LOAD";
+        case T_ConstraintsSetStmt:
+            return "SET CONSTRAINTS";
+        case T_DeclareCursorStmt:
+            return "DECLARE CURSOR";
+        case T_FetchStmt:
+            return reinterpret_cast<const FetchStmt*>(statement)->ismove ? "MOVE" : "FETCH";
+        case T_ExecuteStmt:
+            return "EXECUTE";
+        case T_VacuumStmt:
+            return reinterpret_cast<const VacuumStmt*>(statement)->is_vacuumcmd ? "VACUUM"
+                                                                                : "ANALYZE";
+        case T_ReindexStmt:
+            return "REINDEX";
+        case T_ExplainStmt: {
+            const auto* query = reinterpret_cast<const Query*>(
+                reinterpret_cast<const ExplainStmt*>(statement)->query);
+            return query->utilityStmt != nullptr ? not_for_loaders(query->utilityStmt) : nullptr;
+        }
+        default:
+            return nullptr;
+    }
+}
+
+// LISTEN, PREPARE and the like are refused by the server in the context that loaders run in.
+void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
+             ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
+             DestReceiver* receiver, QueryCompletion* completion) {
+    const char* what = not_for_loaders(statement->utilityStmt);
+    if (what != nullptr) forbid_in_loader(what);
+    if (previous_utility != nullptr) {
+        previous_utility(statement, query, read_only_tree, context, parameters, environment,
+                         receiver, completion);
+    } else {
+        standard_ProcessUtility(statement, query, read_only_tree, context, parameters, environment,
+                                receiver, completion);
+    }
+}
+
+// Called when an expression that calls the function is made ready.
+void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
+                   void* argument) {
+    if (previous_object_access != nullptr) {
+        previous_object_access(access, class_id, object_id, sub_id, argument);
+    }
+    if (access != OAT_FUNCTION_EXECUTE || object_id >= FirstGenbkiObjectId) return;
+    if (tells_of_session(object_id)) {
+        mark_run(core::Bypass::kSessionSetting);
+        if (is_kept()) kept_in = MyProc->lxid;
+    }
+    if (!inside_loader()) return;
+    if (std::find(std::begin(kForbidden), std::end(kForbidden), object_id) !=
+        std::end(kForbidden)) {
+        forbid_in_loader(psprintf("%s()", get_func_name(object_id)));
+    }
+}
+
+// What setseed() does, as a setting: giving the setting its value back does not give the session
+// its sequence back.
+bool check_seed(double* value, void** extra, GucSource source) {
+    if (source >= PGC_S_INTERACTIVE && !InitializingParallelWorker) forbid_in_loader("SET seed");
+    return previous_seed_check == nullptr || previous_seed_check(value, extra, source);
+}
+
+}  // namespace
+
+bool may_tell_of_session() {
+    return kept_in != InvalidLocalTransactionId && kept_in == MyProc->lxid;
+}
+
+void install_loader_limits() {
+    config_generic* seed = find_setting("seed");
+    if (seed != nullptr && seed->vartype == PGC_REAL) {
+        auto* real = reinterpret_cast<config_real*>(seed);
+        previous_seed_check = real->check_hook;
+        real->check_hook = check_seed;
+    }
+    previous_utility = ProcessUtility_hook;
+    ProcessUtility_hook = utility;
+    previous_object_access = object_access_hook;
+    object_access_hook = object_access;
+}
+
+}  // namespace cache_ext::pg

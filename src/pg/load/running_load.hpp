@@ -1,0 +1,54 @@
+// The loads that run in this session, and what each has read from other caches so far: its value
+// depends on all of that. Loads nest, and live on the stack of who runs them.
+#pragma once
+
+#include "pg/catalog/definitions.hpp"
+
+namespace cache_ext::pg {
+
+// A load in progress.
+struct Load {
+    Load* outer;
+    const core::Snapshot* snapshot;
+    core::EntryTags tags;
+    core::Millis expires_at;  // of what was read, the earliest
+    bool publishable;
+    uint64 number;         // of the loads of this session
+    core::Bypass because;  // not publishable
+};
+
+// The innermost one; nullptr: no loader is running in this session.
+extern Load* innermost_load;
+inline bool inside_load() {
+    return innermost_load != nullptr;
+}
+// Which one, as a number that does not come again; 0: none.
+uint64 current_load();
+// The value being loaded, if there is one, depends on something that tags cannot express.
+inline void spoil_outer() {
+    if (inside_load()) innermost_load->publishable = false;
+}
+// What ran for it holds for this session only, unless the reason is kNone. True if so.
+bool spoil_load(core::Bypass reason);
+// It depends on these tags, and lives no longer than that.
+void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load);
+inline void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {
+    if (inside_load()) add_to_load(tags, expires_at, innermost_load);
+}
+// A loader that reads under another snapshot than its own caller's: not for the outer entry.
+inline void check_outer_snapshot(const core::Snapshot& s) {
+    if (!inside_load()) return;
+    const core::Snapshot& outer = *innermost_load->snapshot;
+    if (outer.xmin != s.xmin || outer.xmax != s.xmax || outer.running_count != s.running_count) {
+        spoil_outer();
+    }
+}
+
+// One more tag; what has too many is not published.
+void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache);
+
+// Around code that loads; `snapshot` must live as long. leave_load is due even after an error
+// (failed).
+void enter_load(const core::Snapshot& snapshot, Load* load);
+void leave_load(const Load& load, bool failed);
+}  // namespace cache_ext::pg

@@ -1,0 +1,217 @@
+// cache_fetch_of: the values of the keys in an array, one after the other, for
+// cache_get_many_<name>. What is cached is served as it comes, without being gathered anywhere; the
+// first value that is missing has all missing ones of the array loaded together.
+//
+// While one key is served, the processor fetches what the next ones will need: first their buckets,
+// then their entries (software-pipelined prefetching: Chen, Ailamaki, Gibbons, Mowry, "Improving
+// hash join performance through prefetching", ICDE 2004).
+#include "pg/read/call_site.hpp"
+#include "pg/read/fill.hpp"
+#include "pg/read/load_many.hpp"
+#include "pg/base/memory.hpp"
+#include "pg/base/shared.hpp"
+
+extern "C" {
+#include "executor/executor.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// cache_fetch_of(result anyelement, cache text, keys anycompatiblearray)
+enum { kResult, kCache, kKeys };
+
+// Keys that are loaded together at most.
+constexpr uint32 kAtOnce = 10000;
+
+// How many keys ahead buckets are asked for, and entries. A key takes longer than memory does.
+constexpr uint32 kBucketsAhead = 8;
+constexpr uint32 kEntriesAhead = 4;
+
+// What was loaded is good for one snapshot, and for one outer load, which has been told what it
+// depends on. An expression can outlive both.
+struct Reader {
+    TransactionId xmin;
+    TransactionId xmax;
+    uint32 running;
+    CommandId command;
+    uint64 load;
+
+    bool operator==(const Reader&) const = default;
+};
+
+struct Site {
+    CallSite call;
+
+    bool reading;         // an array, up to and without element `next`
+    ManyKeys keys;        // its elements
+    MemoryContext array;  // of `keys`
+    uint32 next;
+    uint32 encoded;  // elements before this one are in `ahead`, or past
+    uint32 asked;    // entries of elements before this one were asked for
+    Key* ahead;      // element i: [i % kBucketsAhead]
+
+    LoadedBatch* loaded;    // nullptr: none
+    Reader reader;          // who it was loaded for
+    MemoryContext context;  // of what was loaded; nullptr: nothing ever was
+};
+
+Reader this_reader() {
+    if (!ActiveSnapshotSet()) return {0, 0, 0, 0, current_load()};
+    const SnapshotData* s = GetActiveSnapshot();
+    return {s->xmin, s->xmax, s->xcnt, s->curcid, current_load()};
+}
+
+Site* call_site(FunctionCallInfo fcinfo) {
+    auto* site = static_cast<Site*>(fcinfo->flinfo->fn_extra);
+    if (site != nullptr && site->call.holds()) return site;
+    CallSite found;
+    find_called(fcinfo, kKeys, true, "cache_get_many_", &found);
+    if (!names_constant_cache(fcinfo)) found.generation = 0;
+    if (site == nullptr) {
+        site = static_cast<Site*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Site)));
+        site->array = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext keys",
+                                            ALLOCSET_DEFAULT_SIZES);
+        fcinfo->flinfo->fn_extra = site;
+    }
+    // What was loaded is another cache's, or was loaded for somebody else; so is what was encoded.
+    site->loaded = nullptr;
+    site->encoded = site->asked = site->next;
+    site->call = found;
+    return site;
+}
+
+// The array has been read, or nobody wants the rest.
+void finish(Datum argument) {
+    auto* site = reinterpret_cast<Site*>(DatumGetPointer(argument));
+    site->reading = false;
+    site->loaded = nullptr;  // it knows the keys by their place in the array
+    MemoryContextReset(site->array);
+}
+
+void begin(FunctionCallInfo fcinfo, Site* site, ExprContext* context) {
+    MemoryContext old = MemoryContextSwitchTo(site->array);
+    const Definition* d = site->call.definition;
+    site->keys = {};
+    if (!PG_ARGISNULL(kKeys)) {
+        int16 length;
+        bool by_value;
+        char align;
+        int count;
+        get_typlenbyvalalign(d->key_types[0], &length, &by_value, &align);
+        deconstruct_array(PG_GETARG_ARRAYTYPE_P(kKeys), d->key_types[0], length, by_value, align,
+                          &site->keys.values, &site->keys.nulls, &count);
+        site->keys.count = static_cast<uint32>(count);
+        site->ahead = make_array<Key>(kBucketsAhead);
+    }
+    MemoryContextSwitchTo(old);
+    site->next = site->encoded = site->asked = 0;
+    site->reading = true;
+    RegisterExprContextCallback(context, finish, PointerGetDatum(site));
+}
+
+// Asks for what the next keys will read. Nothing depends on it but time.
+void look_ahead(Site* site) {
+    if (!shared_ready()) return;
+    const Definition* d = site->call.definition;
+    const ManyKeys& keys = site->keys;
+    const uint32 end = std::min(keys.count, site->next + kBucketsAhead);
+    for (uint32& i = site->encoded; i < end; ++i) {
+        if (!short_key(d->key_types[0], keys.values[i], keys.nulls[i])) break;
+        Key* key = &site->ahead[i % kBucketsAhead];
+        encode_key(d->cache_id(), 1, d->key_types, &keys.values[i], &keys.nulls[i], key);
+        store().prefetch(key->view.hash);
+    }
+    const uint32 soon = std::min(site->encoded, site->next + kEntriesAhead);
+    for (uint32& i = site->asked; i < soon; ++i) {
+        store().prefetch(site->ahead[i % kBucketsAhead].view.hash, expected_bytes(d));
+    }
+}
+
+// Loads the element `first`, and those after it that are missing as well.
+void load(FunctionCallInfo fcinfo, Site* site, Left left, uint32 first) {
+    site->loaded = nullptr;
+    if (site->context == nullptr) {
+        site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext batch",
+                                              ALLOCSET_DEFAULT_SIZES);
+    }
+    MemoryContextReset(site->context);
+    MemoryContext old = MemoryContextSwitchTo(site->context);
+    const Definition* d = site->call.definition;
+    const ManyKeys& all = site->keys;
+    const uint32 room = std::min(all.count - first, kAtOnce);
+    ManyKeys wanted = {0, make_array<Datum>(room), make_array<bool>(room)};
+    for (uint32 i = first; i < all.count && wanted.count < room; ++i) {
+        if (i > first && would_serve(d, &all.values[i], &all.nulls[i])) continue;
+        wanted.values[wanted.count] = all.values[i];
+        wanted.nulls[wanted.count++] = all.nulls[i];
+    }
+    LoadedBatch* loaded = load_missing(d, wanted, left);
+    MemoryContextSwitchTo(old);
+    site->loaded = loaded;
+    site->reader = this_reader();
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_fetch_of_1_0);
+}
+
+extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    if (set == nullptr || !IsA(set, ReturnSetInfo) ||
+        (set->allowedModes & SFRM_ValuePerCall) == 0) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("set-valued function called in context that cannot accept a set")));
+    }
+    Site* site = call_site(fcinfo);
+    if (!site->reading) begin(fcinfo, site, set->econtext);
+    if (site->next == site->keys.count) {
+        UnregisterExprContextCallback(set->econtext, finish, PointerGetDatum(site));
+        finish(PointerGetDatum(site));
+        set->isDone = ExprEndResult;
+        PG_RETURN_NULL();
+    }
+    set->isDone = ExprMultipleResult;
+
+    look_ahead(site);
+    const Definition* d = site->call.definition;
+    const uint32 place = site->next++;
+    Key here;
+    ReadRequest request = {d, &site->keys.values[place], &site->keys.nulls[place]};
+    request.size_hint = expected_bytes(d);
+    request.encoded = place < site->encoded;
+    if (!request.encoded) site->encoded = site->asked = site->next;
+    Key* key = request.encoded ? &site->ahead[place % kBucketsAhead] : &here;
+    if (site->loaded != nullptr && site->reader == this_reader()) {
+        if (!request.encoded) {
+            encode_key(d->cache_id(), 1, d->key_types, request.arguments, request.nulls, key);
+            request.encoded = true;
+        }
+        if (const ReadResult* loaded = take_loaded(site->loaded, *key)) {
+            if (loaded->is_null) PG_RETURN_NULL();
+            return loaded->value;
+        }
+    }
+    ReadResult result;
+    const Left left = look_up(request, key, &result);
+    if (left == Left::kNothing) {
+        note_bytes(d, result.value_bytes);
+    } else {
+        load(fcinfo, site, left, place);
+        const ReadResult* loaded = take_loaded(site->loaded, *key);
+        if (loaded != nullptr) {
+            result = *loaded;
+        } else {
+            load_alone(request, left, key, &result);
+        }
+    }
+    if (result.is_null) PG_RETURN_NULL();
+    return result.value;
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,217 @@
+#include "pg/read/fill.hpp"
+
+#include "pg/read/bypass.hpp"
+#include "pg/catalog/control_blocks.hpp"
+#include "pg/catalog/counters.hpp"
+#include "pg/catalog/hard_writers.hpp"
+#include "pg/write/path_checks.hpp"
+#include "pg/load/session_settings.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/pool/tasks.hpp"
+#include "pg/load/values.hpp"
+
+extern "C" {
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+
+namespace {
+
+using core::Bypass;
+using core::Counter;
+
+Bypass reason_of(core::PublishResult result) {
+    switch (result) {
+        case core::PublishResult::kOversized:
+            return Bypass::kOversized;
+        case core::PublishResult::kNoMemory:
+            return Bypass::kNoMemory;
+        case core::PublishResult::kUnusable:
+            return Bypass::kOldSnapshot;
+        case core::PublishResult::kUnseenWriters:
+            return Bypass::kUnseenWriters;
+        case core::PublishResult::kNoCache:
+            return Bypass::kNoControlBlock;
+        case core::PublishResult::kPublished:
+        case core::PublishResult::kSuperseded:
+            break;
+    }
+    return Bypass::kNone;
+}
+
+// now() as the loader saw it: what it computed was right then, so its time to live begins there.
+core::Millis transaction_now() {
+    return transaction_start_ms();
+}
+
+// How long a value may live. Between ttl_min and ttl_max that adapts to the key: twice as long
+// after a reload that found the value unchanged, half as long after one that found another (an
+// adaptive TTL: Cate, "Alex - a global filesystem", 1992). A change that a writer announced says
+// nothing about how long values hold.
+core::Millis lifetime(const Definition* d, const Key& key, const ValueBytes& bytes, bool is_null) {
+    if (is_null && d->null_ttl_ms >= 0) return d->null_ttl_ms;
+    if (d->ttl_ms < 0) return core::kNever;
+    if (d->ttl_min_ms == d->ttl_max_ms) return d->ttl_ms;
+    const core::Predecessor old =
+        store().predecessor(d->session->index, key.view, {bytes.data, bytes.size, is_null});
+    core::Millis ttl = old.known && old.ttl != core::kNever ? old.ttl : d->ttl_ms;
+    if (old.known && old.unwritten) ttl = old.same ? ttl * 2 : ttl / 2;
+    return std::clamp(ttl, d->ttl_min_ms, d->ttl_max_ms);
+}
+
+// The refresh point of a value: the same share of its life as of the cache's ttl.
+uint32 refresh_after(const Definition* d, core::Millis lifetime) {
+    if (d->refresh_after_ms == UINT32_MAX || lifetime == core::kNever) return UINT32_MAX;
+    const double share = static_cast<double>(d->refresh_after_ms) / static_cast<double>(d->ttl_ms);
+    const double after = share * static_cast<double>(lifetime);
+    return after < UINT32_MAX ? static_cast<uint32>(after) : UINT32_MAX;
+}
+
+Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const ValueBytes& bytes,
+               const Load& load, const core::Snapshot& snapshot, ReadResult* result) {
+    if (!load.publishable) return load.because;
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return Bypass::kTransactionWrote;
+    if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
+    core::Fill fill;
+    fill.cache = d->session->index;
+    fill.cache_id = d->id;
+    fill.key = key.view;
+    fill.value = bytes.data;
+    fill.value_bytes = bytes.size;
+    fill.is_null = loaded.is_null;
+    fill.packed = !loaded.is_null && is_compressed(d, PointerGetDatum(bytes.data));
+    fill.tags = load.tags.tag;
+    fill.tag_is_key = load.tags.is_key;
+    fill.tag_cache = load.tags.cache;
+    fill.tag_count = load.tags.count;
+    fill.calculated_at = result->calculated_at;
+    fill.expires_at = result->expires_at;
+    fill.refresh_after = refresh_after(d, result->expires_at == core::kNever
+                                              ? core::kNever
+                                              : result->expires_at - result->calculated_at);
+    fill.load_us = loaded.load_us;
+    const core::PublishResult published = store().publish(fill, snapshot);
+    result->published = published == core::PublishResult::kPublished ||
+                        published == core::PublishResult::kSuperseded;
+    if (published == core::PublishResult::kOversized) count(d, Counter::kOversized);
+    return reason_of(published);
+}
+
+}  // namespace
+
+ReadResult not_published() {
+    spoil_outer();
+    ReadResult result;
+    result.source = Source::kLoader;
+    result.calculated_at = transaction_now();
+    return result;
+}
+
+Bypass reason_not_to_fill(const Definition* d) {
+    if (d->loader_volatile) return Bypass::kVolatileLoader;
+    const Bypass reason = bypass_for_lapse(d);
+    if (reason == Bypass::kNone && !key_queries_hold(d)) return Bypass::kOutdatedPath;
+    return reason;
+}
+
+// PostgreSQL tells no plan of a new name: one that was made before goes on with what the name meant
+// then, and others would be served that. So plans are made anew after DDL that concerns the cache;
+// and settings of roles, of whose changes no session is told, are looked up anew.
+static void renew_after_ddl(const Definition* d, const core::Snapshot& snapshot) {
+    static core::Snapshot planned_under = {};
+    core::Xid hard[core::kMaxHard];
+    uint32 n;
+    const bool all = store().hard_writers(d->session->index, hard, &n);
+    const core::Xid lost = store().lost_hard_below(d->session->index);
+    const bool seen = std::none_of(hard, hard + n, [](core::Xid xid) {
+        return planned_under.running == nullptr || planned_under.in_progress(xid);
+    });
+    if (seen &&
+        (all || planned_under.xmax == snapshot.xmax || (lost != 0 && planned_under.xmin >= lost))) {
+        return;
+    }
+    ResetPlanCache();
+    forget_role_settings();
+    MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+    if (planned_under.running != nullptr) pfree(const_cast<uint32_t*>(planned_under.running));
+    auto* running = static_cast<uint32_t*>(
+        palloc(sizeof(uint32_t) * std::max<size_t>(1, snapshot.running_count)));
+    std::copy_n(snapshot.running, snapshot.running_count, running);
+    planned_under = snapshot;
+    planned_under.running = running;
+    MemoryContextSwitchTo(old);
+}
+
+const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,
+                                      uint32 reads) {
+    // Publishing needs functions and definitions as they are for this snapshot: a transaction that
+    // holds all its locks already is not told by anything else that somebody has replaced a loader.
+    const bool usable = store().usable(d->session->index, snapshot);
+    core::Xid by;
+    if (!usable || !messages_sent(d->session->index, snapshot, &by)) {
+        for (uint32 i = 0; i < reads; ++i) {
+            count_bypass(d, usable ? Bypass::kRedefinition : Bypass::kOldSnapshot);
+        }
+        return nullptr;
+    }
+    AcceptInvalidationMessages();
+    const Definition* fresh = refresh_if_older(d);
+    if (fresh == nullptr || control_block(fresh) == core::kNoCache) return nullptr;
+    const Bypass reason = reason_not_to_fill(fresh);
+    if (reason == Bypass::kNone) {
+        renew_after_ddl(fresh, snapshot);
+        return fresh;
+    }
+    for (uint32 i = 0; i < reads; ++i) count_bypass(fresh, reason);
+    return nullptr;
+}
+
+void complete_fill(const Definition* d, const Key& key, const Load& load, const Loaded& loaded,
+                   bool fresh, const core::Snapshot& snapshot, ReadResult* result) {
+    Load own = load;
+    for (int i = 0; i < d->mask_count; ++i) {
+        add_tag(&own, part_tag(d->cache_id(), d->masks[i], key.column_hash), false, core::kNoCache);
+    }
+    ValueBytes bytes;
+    stored_bytes(d, loaded.value, loaded.is_null, &bytes);
+    const core::Millis now = transaction_now();
+    const core::Millis life = lifetime(d, key, bytes, loaded.is_null);
+    *result = {
+        .value = loaded.value,
+        .is_null = loaded.is_null,
+        .source = Source::kLoader,
+        .published = false,
+        .value_bytes = bytes.size,
+        .calculated_at = now,
+        .expires_at = std::min(life == core::kNever ? core::kNever : now + life, own.expires_at),
+    };
+
+    if (!own.publishable) spoil_outer();
+    add_to_outer(own.tags, result->expires_at);
+    if (innermost_load != nullptr) {
+        add_tag(innermost_load, key.view.hash, true, core::kNoCache);
+        add_tag(innermost_load, whole_tag(d->cache_id()), false, d->session->index);
+    }
+
+    count(d, Counter::kLoadMicros, loaded.load_us);
+    const Bypass reason = publish(d, key, loaded, bytes, own, snapshot, result);
+    if (reason == Bypass::kNone) {
+        if (!fresh) count(d, Counter::kMisses);
+        count(d, Counter::kFills);
+        note_load_success(d->id, key.view.hash);
+    } else if (settings.track) {
+        store().control(d->session->index)->counters.bypassed(stripe(), reason);
+    }
+}
+
+void count_repeated_read(const Definition* d, const ReadResult& first, uint32 load_us) {
+    count(d, first.published ? Counter::kHits : Counter::kMisses);
+    if (first.published) count(d, Counter::kSavedMicros, load_us);
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,273 @@
+#include "pg/read/read.hpp"
+
+#include "pg/read/bypass.hpp"
+#include "pg/catalog/control_blocks.hpp"
+#include "pg/catalog/counters.hpp"
+#include "pg/read/fill.hpp"
+#include "pg/load/flights.hpp"
+#include "pg/read/held.hpp"
+#include "pg/write/puts.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/pool/tasks.hpp"
+#include "pg/load/values.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+using core::Bypass;
+using core::Counter;
+
+constexpr int kMaxWaits = 2;  // of one read for loads of others
+
+void warn_not_preloaded() {
+    static bool warned = false;
+    if (warned) return;
+    warned = true;
+    ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("cache_ext is not preloaded, so nothing is cached"),
+                      errhint("Add this line to postgresql.conf and restart the server: "
+                              "shared_preload_libraries = 'cache_ext'")));
+}
+
+ReadResult load_only(const ReadRequest& request) {
+    ReadResult result = not_published();
+    if (request.definition->loader_name == nullptr) {
+        result.source = Source::kNothing;
+        return result;
+    }
+    const Definition* d = request.definition;
+    const Loaded loaded =
+        run_loader(d, request.arguments, request.nulls,
+                   request.own_collation ? request.collation : d->loader_collation);
+    result.value = loaded.value;
+    result.is_null = loaded.is_null;
+    return result;
+}
+
+// The value that a hazard holds, for as long as a copy made now would last.
+Datum use_held(const core::Found& found, core::Ref* hazard) {
+    const Datum datum = PointerGetDatum(found.held);
+    hold_for_context(hazard);
+    if (!found.packed) return datum;
+    const Datum copy = decompressed(datum);
+    core::Store::let_go(hazard);  // the context has it until it is reset
+    return copy;
+}
+
+// Inside a loader an old value would become part of another one.
+bool may_be_stale(const Definition* d) {
+    return d->stale_ms > 0 && !inside_loader();
+}
+
+bool may_hold(const ReadRequest& request) {
+    return !request.copy && settings.copy_up_to_bytes >= 0;
+}
+bool is_large(const ReadRequest& request) {
+    return request.size_hint > static_cast<uint32>(settings.copy_up_to_bytes);
+}
+
+// How much of a value to fetch ahead.
+uint32 to_fetch(const ReadRequest& request) {
+    const bool read = request.fetch_all || !may_hold(request) || !is_large(request);
+    return read ? request.size_hint : 0;
+}
+
+// Looks the key up. What fits the buffer is copied, and there is none if the value is expected to
+// be large; the rest is used where it lies, if it may be held, and otherwise copied to a larger
+// buffer.
+core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
+                  const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
+    const bool needs_tags = inside_load() || TransactionIdIsValid(GetTopTransactionIdIfAny());
+    static uint32 uses = 0;
+    const core::Detail detail =
+        ++uses % core::kHitSample == 0 ? core::Detail::kServe : core::Detail::kServeQuietly;
+    uint64 by_value = 0;
+    core::Ref* hazard = d->value_by_value || !may_hold(request) ? nullptr : free_hazard();
+    uint32 room = d->value_by_value                        ? sizeof(by_value)
+                  : hazard != nullptr && is_large(request) ? 0
+                                                           : std::max(request.size_hint, 64U);
+    for (;;) {
+        uint8* buffer = d->value_by_value ? reinterpret_cast<uint8*>(&by_value)
+                        : room > 0        ? static_cast<uint8*>(palloc(room))
+                                          : nullptr;
+        const core::Found found = store().lookup(
+            d->session->index, key.view, snapshot,
+            {buffer, room, detail, may_be_stale(d), needs_tags ? tags : nullptr, hazard});
+        const bool stale = found.result == core::LookupResult::kStale;
+        if (stale || found.result == core::LookupResult::kHit) {
+            result->is_null = found.is_null;
+            if (d->value_by_value) {
+                result->value = static_cast<Datum>(by_value);
+            } else if (found.held != nullptr) {
+                result->value = use_held(found, hazard);
+            } else {
+                result->value = PointerGetDatum(buffer);
+                if (found.packed) result->value = open_value(d, result->value);
+            }
+            result->value_bytes = found.value_bytes;
+            result->calculated_at = found.calculated_at;
+            result->expires_at = found.expires_at;
+            result->source = stale ? Source::kStale : Source::kCache;
+            add_to_outer(*tags, found.expires_at);
+            return found;
+        }
+        if (!d->value_by_value && buffer != nullptr) pfree(buffer);
+        if (found.result != core::LookupResult::kTooSmall) return found;
+        room = found.value_bytes;
+    }
+}
+
+}  // namespace
+
+core::Found peek_cached(const Definition* d, const Key& key, const core::Snapshot& snapshot,
+                        Datum* value) {
+    uint32 room = 1024;
+    for (;;) {
+        auto* buffer = static_cast<uint8*>(palloc(room));
+        const core::Found found = store().lookup(d->session->index, key.view, snapshot,
+                                                 {buffer, room, core::Detail::kPeek});
+        if (found.result == core::LookupResult::kHit && !found.is_null) {
+            *value = value_from_bytes(d, buffer, found.value_bytes);
+        }
+        pfree(buffer);
+        if (found.result != core::LookupResult::kTooSmall) return found;
+        room = found.value_bytes;
+    }
+}
+
+Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
+    const Definition* d = request.definition;
+    *result = {};
+    if (!request.encoded) {
+        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+    }
+    const Left load = request.never_load ? Left::kNothing : Left::kLoad;
+    if (!shared_ready()) {
+        warn_not_preloaded();
+        return load;
+    }
+    if (!request.encoded) store().prefetch(key->view.hash);
+    const uint8* put;
+    uint32 put_size;
+    if (find_pending_put(d, *key, &put, &put_size, &result->is_null)) {
+        spoil_outer();
+        result->source = Source::kPut;
+        result->calculated_at = now_ms();
+        result->expires_at = d->ttl_ms < 0 ? core::kNever : result->calculated_at + d->ttl_ms;
+        if (!result->is_null) result->value = value_from_bytes(d, put, put_size);
+        return Left::kNothing;
+    }
+
+    Bypass reason = request.own_collation ? Bypass::kCollation : bypass_reason(d, *key);
+    if (reason == Bypass::kNone && control_block(d) == core::kNoCache) {
+        reason = Bypass::kNoControlBlock;
+    }
+    if (reason != Bypass::kNone) {
+        if (request.never_load) spoil_outer();
+        count_bypass(d, reason);
+        return load;
+    }
+
+    if (!request.encoded) store().prefetch(key->view.hash, to_fetch(request));
+    const core::Snapshot snapshot = to_core(GetActiveSnapshot());
+    check_outer_snapshot(snapshot);
+    // What is put, and what is absent, has no writers that an outer value could be judged by.
+    if (request.never_load || d->loader_name == nullptr) spoil_outer();
+    if (!request.fresh) {
+        core::EntryTags tags;
+        const core::Found found = serve(d, *key, snapshot, request, &tags, result);
+        const bool served = result->source != Source::kNothing;
+        if (served && own_write_below(d, tags)) {
+            if (request.never_load) spoil_outer();
+            count_bypass(d, Bypass::kOwnWrite);
+            *result = {};
+            return load;
+        }
+        if (served) {
+            count_hit(d, result->source == Source::kStale, found.load_us);
+            if (found.refresh_due) {
+                const core::Millis deadline = found.expires_at == core::kNever
+                                                  ? core::kNever
+                                                  : found.expires_at + d->stale_ms;
+                request_refresh({d->id, d->session->index, d->owner, d->priority}, key->view,
+                                deadline);
+            }
+            return Left::kNothing;
+        }
+        if (found.result == core::LookupResult::kExpired) count(d, Counter::kExpirations);
+    }
+    if (request.never_load || d->loader_name == nullptr) {
+        count(d, Counter::kMisses);
+        return Left::kNothing;
+    }
+    return Left::kFill;
+}
+
+bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls) {
+    if (!shared_ready()) return false;
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, arguments, nulls, &key);
+    const uint8* put;
+    uint32 put_size;
+    bool put_null;
+    if (find_pending_put(d, key, &put, &put_size, &put_null)) return true;
+    if (bypass_reason(d, key) != Bypass::kNone || control_block(d) == core::kNoCache) return false;
+    core::EntryTags tags;
+    const core::Found found =
+        store().lookup(d->session->index, key.view, to_core(GetActiveSnapshot()),
+                       {nullptr, UINT32_MAX, core::Detail::kInspect, may_be_stale(d), &tags});
+    const bool served =
+        found.result == core::LookupResult::kHit || found.result == core::LookupResult::kStale;
+    return served && !own_write_below(d, tags);
+}
+
+void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result) {
+    const Definition* d = nullptr;
+    const core::Snapshot snapshot =
+        left == Left::kFill ? to_core(GetActiveSnapshot()) : core::Snapshot{};
+    if (left == Left::kFill) d = definition_for_fill(request.definition, snapshot, 1);
+    if (d == nullptr) {
+        *result = load_only(request);
+        return;
+    }
+    if (d != request.definition) {
+        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+    }
+    Load load;
+    Loaded loaded;
+    enter_load(snapshot, &load);
+    PG_TRY();
+    { loaded = run_loader(d, request.arguments, request.nulls, d->loader_collation); }
+    PG_CATCH();
+    {
+        leave_load(load, true);
+        note_failed_load(geterrcode());
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    leave_load(load, false);
+    complete_fill(d, *key, load, loaded, request.fresh, snapshot, result);
+}
+
+ReadResult read_value(const ReadRequest& request) {
+    Key key;
+    ReadResult result;
+    Left left = look_up(request, &key, &result);
+    // A value that somebody else has just loaded may still not be the one for this snapshot.
+    Await others = Await::kNobody;
+    for (int waits = 0; left == Left::kFill && waits < kMaxWaits; ++waits) {
+        others = await_load(request.definition, key.view, !request.fresh);
+        if (others != Await::kLookAgain) break;
+        left = look_up(request, &key, &result);
+    }
+    if (left != Left::kNothing) load_alone(request, left, &key, &result);
+    if (others == Await::kOthersWait) land(result.published);
+    return result;
+}
+
+}  // namespace cache_ext::pg

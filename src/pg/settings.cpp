@@ -1,8 +1,0 @@
-#include "pg/settings.hpp"
-
-namespace cache_ext::pg {
-
-Settings settings = {};
-HealthSettings health_settings = {};
-
-}  // namespace cache_ext::pg

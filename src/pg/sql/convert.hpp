@@ -1,0 +1,16 @@
+// Values as jsonb, for the functions that take a cache by name.
+#pragma once
+
+#include "pg/catalog/definitions.hpp"
+
+namespace cache_ext::pg {
+
+// jsonb and json are taken as they are, everything else as to_jsonb does. What types that are not
+// the server's own are made of may call anybody's functions: those run as the cache's owner.
+Datum to_jsonb_value(const Definition* definition, Datum value);
+
+// The inverse: composite types by field names, other types from the text of a JSON scalar. SQL NULL
+// comes from JSON null, except for json and jsonb themselves.
+Datum from_jsonb_value(const Definition* definition, Datum json, bool* is_null);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,400 @@
+#include "pg/sql/health.hpp"
+
+#include "pg/catalog/control_blocks.hpp"
+#include "pg/catalog/counters.hpp"
+#include "pg/catalog/definitions.hpp"
+#include "pg/catalog/leftovers.hpp"
+#include "pg/base/memory.hpp"
+#include "pg/pool/pool.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/base/spi.hpp"
+#include "pg/catalog/rights.hpp"
+
+extern "C" {
+#include "catalog/pg_authid.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+}
+
+namespace cache_ext::pg {
+
+namespace {
+
+using core::Bypass;
+using core::Counter;
+
+constexpr int kNamedCaches = 5;
+constexpr int kCriticalAge = 10;  // times the threshold
+
+double percent(uint64 part, uint64 whole) {
+    return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// A share of something that is better kept below its threshold; 0 switches it off.
+void judge_share(HealthCheck* check, double value, int threshold) {
+    check->measured = true;
+    check->value = value;
+    if (threshold == 0) return;
+    check->threshold = threshold;
+    if (value >= threshold) check->status = Status::kWarning;
+}
+
+// --- of the server ---
+
+HealthCheck check_preloaded() {
+    HealthCheck check = {"preloaded"};
+    check.measured = true;
+    check.value = shared_ready() ? 1 : 0;
+    check.status = shared_ready() ? Status::kOk : Status::kCritical;
+    check.detail = shared_ready()
+                       ? "the library was loaded when the server started"
+                       : "cache_ext is not in shared_preload_libraries: nothing is cached";
+    return check;
+}
+
+HealthCheck check_memory() {
+    HealthCheck check = {"memory"};
+    const core::StoreStats stats = store().stats();
+    const uint64 used = stats.overhead_bytes + stats.arena.allocated_bytes;
+    const uint64 all = stats.overhead_bytes + stats.arena.capacity;
+    judge_share(&check, percent(used, all), health_settings.memory);
+    const char* kept =
+        stats.retired_bytes == 0
+            ? ""
+            : psprintf(", " UINT64_FORMAT " kB of it by old values that queries still read",
+                       stats.retired_bytes / 1024);
+    check.detail =
+        psprintf(UINT64_FORMAT " of " UINT64_FORMAT " kB in use%s%s", used / 1024, all / 1024, kept,
+                 check.status == Status::kOk ? "" : ": new values evict old ones");
+    return check;
+}
+
+HealthCheck check_control_blocks() {
+    HealthCheck check = {"max_caches"};
+    uint32 used = 0;
+    const uint32 all = store().max_caches();
+    for (core::CacheIndex i = 0; i < all; ++i) {
+        if (core::load_relaxed(store().control(i)->id) != 0) ++used;
+    }
+    judge_share(&check, percent(used, all), health_settings.max_caches);
+    if (used == all && health_settings.max_caches > 0) check.status = Status::kCritical;
+    check.detail =
+        psprintf("%u of %u%s", used, all, used == all ? ": reads of further caches bypass" : "");
+    return check;
+}
+
+// Workers of all databases. More may be wanted than run for a moment; it is a fault only if the
+// server had no room for them.
+HealthCheck check_workers(const PoolHealth& pool) {
+    HealthCheck check = {"workers"};
+    check.measured = true;
+    check.value = pool.running;
+    check.threshold = pool.wanted;
+    if (!pool.launcher && !RecoveryInProgress()) {
+        check.status = Status::kCritical;
+        check.detail = "the launcher does not run: nothing is refreshed ahead of time";
+    } else if (pool.no_room) {
+        check.status = Status::kWarning;
+        check.detail = psprintf("no room in max_worker_processes: " UINT64_FORMAT
+                                " workers could not be started, the last one at %s",
+                                pool.failed_starts, timestamptz_to_str(pool.last_failed_start));
+    } else {
+        check.detail = psprintf("%d running, %d wanted", pool.running, pool.wanted);
+    }
+    return check;
+}
+
+HealthCheck check_queue(const PoolHealth& pool) {
+    HealthCheck check = {"queue"};
+    judge_share(&check, percent(pool.queued, pool.queue_size), health_settings.queue);
+    check.detail =
+        psprintf("%u of %u tasks waiting, " UINT64_FORMAT
+                 " dropped since the server's start, %u to be tried again after a failure",
+                 pool.queued, pool.queue_size, pool.dropped, pool.retrying);
+    return check;
+}
+
+// --- of caches ---
+
+struct CacheCounts {
+    const Definition* definition;
+    core::CounterTotals totals;
+
+    uint64 reads() const {
+        return totals[Counter::kHits] + totals[Counter::kStaleHits] + totals[Counter::kMisses] +
+               totals[Counter::kBypasses];
+    }
+    uint64 bypassed(Bypass reason) const { return totals.bypass[static_cast<uint32>(reason)]; }
+};
+
+struct Caches {
+    CacheCounts* all;
+    int count;
+};
+
+// Those whose counters the current user should see in full.
+Caches visible_caches() {
+    const int n = definition_count();
+    Caches caches = {static_cast<CacheCounts*>(palloc0(sizeof(CacheCounts) * std::max(n, 1))), 0};
+    if (shared_ready()) find_control_blocks();
+    for (int i = 0; i < n; ++i) {
+        const Definition* d = definition_at(i);
+        if (!may_see(d)) continue;
+        CacheCounts* c = &caches.all[caches.count++];
+        c->definition = d;
+        if (shared_ready() && d->session->index != core::kNoCache) {
+            c->totals = store().control(d->session->index)->counters.totals();
+        }
+    }
+    return caches;
+}
+
+// Collects the names of the caches that a check speaks of, the first few of them.
+class Names {
+  public:
+    Names() { initStringInfo(&text_); }
+    void add(const Definition* d, const char* what) { add(d->name, what); }
+    void add(const char* cache, const char* what) {
+        if (++count_ > kNamedCaches) return;
+        appendStringInfo(&text_, "%s%s: %s", count_ > 1 ? ", " : "", cache, what);
+    }
+    int count() const { return count_; }
+    const char* text(const char* none) {
+        if (count_ > kNamedCaches) appendStringInfo(&text_, " and %d more", count_ - kNamedCaches);
+        return count_ > 0 ? text_.data : none;
+    }
+
+  private:
+    StringInfoData text_;
+    int count_ = 0;
+};
+
+// A share that each cache has of its own: the worst one is shown, those beyond the threshold are
+// named. `share` returns false where there is too little to judge by.
+using Share = bool (*)(const CacheCounts&, double* percent, const char** what);
+
+HealthCheck check_shares(const char* name, const Caches& caches, int threshold, bool low_is_bad,
+                         const char* fine, Share share) {
+    HealthCheck check = {name};
+    if (threshold > 0) check.threshold = threshold;
+    Names names;
+    for (int i = 0; i < caches.count; ++i) {
+        double value;
+        const char* what = nullptr;
+        if (!share(caches.all[i], &value, &what)) continue;
+        const bool worse = low_is_bad ? value < check.value : value > check.value;
+        if (!check.measured || worse) check.value = value;
+        check.measured = true;
+        if (threshold == 0 || (low_is_bad ? value >= threshold : value < threshold)) continue;
+        check.status = Status::kWarning;
+        names.add(caches.all[i].definition, what);
+    }
+    check.detail = names.text(check.measured ? fine : "too few reads to judge by");
+    return check;
+}
+
+bool enough(uint64 n) {
+    return n > 0 && n >= static_cast<uint64>(health_settings.min_reads);
+}
+
+bool hit_share(const CacheCounts& c, double* value, const char** what) {
+    *value = percent(c.totals[Counter::kHits], c.reads());
+    *what = psprintf("%.1f %% of " UINT64_FORMAT " reads hit", *value, c.reads());
+    return enough(c.reads());
+}
+
+bool eviction_share(const CacheCounts& c, double* value, const char** what) {
+    const uint64 evictions = c.totals[Counter::kEvictions], fills = c.totals[Counter::kFills];
+    *value = percent(evictions, fills);
+    *what = psprintf(UINT64_FORMAT " evictions for " UINT64_FORMAT " fills", evictions, fills);
+    return enough(fills);
+}
+
+bool bypass_share(const CacheCounts& c, double* value, const char** what) {
+    const uint64 n = c.totals[Counter::kBypasses];
+    uint32 first = 0;
+    for (uint32 r = 1; r < core::kBypassReasons; ++r) {
+        if (c.totals.bypass[r] > c.totals.bypass[first]) first = r;
+    }
+    *value = percent(n, c.reads());
+    *what = psprintf("%.1f %% of " UINT64_FORMAT " reads, most of them because %s", *value,
+                     c.reads(), bypass_text(static_cast<Bypass>(first)));
+    return enough(c.reads());
+}
+
+bool ring_share(const CacheCounts& c, double* value, const char** what) {
+    const uint64 old = c.bypassed(Bypass::kOldSnapshot), many = c.bypassed(Bypass::kUnseenWriters),
+                 redefined = c.bypassed(Bypass::kRedefinition);
+    *value = percent(old + many + redefined, c.reads());
+    *what = psprintf("old snapshots " UINT64_FORMAT ", writers in progress " UINT64_FORMAT
+                     ", redefinitions " UINT64_FORMAT " of " UINT64_FORMAT " reads",
+                     old, many, redefined, c.reads());
+    return enough(c.reads());
+}
+
+// Of refreshes: an error in a reader's session is the reader's.
+bool error_share(const CacheCounts& c, double* value, const char** what) {
+    const uint64 errors = c.totals[Counter::kErrors], refreshes = c.totals[Counter::kRefreshes];
+    *value = percent(errors, errors + refreshes);
+    char message[core::kMaxErrorBytes] = "";
+    if (errors > 0) store().last_error(c.definition->session->index, message);
+    *what = psprintf(UINT64_FORMAT " of " UINT64_FORMAT " refreshes failed, the last with: %s",
+                     errors, errors + refreshes, message);
+    return errors + refreshes > 0;
+}
+
+// Why every read of the cache runs the loader, or fails; nullptr: nothing of that kind.
+const char* declaration_fault(const Definition* d) {
+    if (d->broken != nullptr) return d->broken;
+    if (d->accessor_taken) return "its accessor is another function than it was declared with";
+    if (d->loader_taken) return "its loader is another function than it was declared with";
+    if (!OidIsValid(d->accessor)) return "its accessor was dropped";
+    if (d->lapse == Lapse::kDropped || d->lapse == Lapse::kIncomplete) return d->lapse_text;
+    if (d->loader_name != nullptr && !OidIsValid(d->loader)) return "its loader was dropped";
+    if (d->loader_changed) return "its loader returns another type than it did";
+    if (d->loader_volatile) return "its loader is VOLATILE";
+    return nullptr;
+}
+
+HealthCheck check_declarations(const Caches& caches, List* left) {
+    HealthCheck check = {"declarations"};
+    Names names;
+    for (int i = 0; i < caches.count; ++i) {
+        const char* fault = declaration_fault(caches.all[i].definition);
+        if (fault != nullptr) names.add(caches.all[i].definition, fault);
+    }
+    ListCell* cell;
+    foreach (cell, left) {
+        names.add(static_cast<char*>(lfirst(cell)), "it has an accessor, but is not declared");
+    }
+    check.measured = true;
+    check.value = names.count();
+    if (names.count() > 0) check.status = Status::kCritical;
+    check.detail = names.text("all caches can be used as declared");
+    return check;
+}
+
+HealthCheck check_suspension(const Caches& caches) {
+    auto* all = make_array<const Definition*>(static_cast<size_t>(caches.count));
+    for (int i = 0; i < caches.count; ++i) all[i] = caches.all[i].definition;
+    return check_suspended(all, caches.count);
+}
+
+HealthCheck check_untriggered(const Caches& caches) {
+    HealthCheck check = {"untriggered"};
+    Names names;
+    for (int i = 0; i < caches.count; ++i) {
+        const uint64 n = caches.all[i].totals[Counter::kUntriggered];
+        if (n == 0) continue;
+        check.value += static_cast<double>(n);
+        names.add(caches.all[i].definition, psprintf(UINT64_FORMAT " changes", n));
+    }
+    check.measured = true;
+    if (check.value > 0) check.status = Status::kWarning;
+    check.detail = names.text("every change was noticed by a trigger");
+    return check;
+}
+
+// Those of this database: whoever sees their keys written bypasses until they end.
+HealthCheck check_prepared() {
+    HealthCheck check = {"prepared_transactions"};
+    check.measured = true;
+    check.detail = "none";
+    MemoryContext mine = CurrentMemoryContext;
+    connect_spi();
+    if (SPI_execute("SELECT pg_catalog.min(x.prepared), pg_catalog.count(*) "
+                    "FROM pg_catalog.pg_prepared_xacts AS x "
+                    "WHERE x.database OPERATOR(pg_catalog.=) pg_catalog.current_database()",
+                    true, 0) != SPI_OK_SELECT) {
+        elog(ERROR, "pg_prepared_xacts could not be read");
+    }
+    const HeapTuple row = SPI_tuptable->vals[0];
+    bool null;
+    const TimestampTz oldest =
+        DatumGetTimestampTz(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &null));
+    if (!null) {
+        const int64 n = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &null));
+        check.value = static_cast<double>(GetCurrentTimestamp() - oldest) / USECS_PER_SEC;
+        MemoryContext old = MemoryContextSwitchTo(mine);
+        check.detail =
+            psprintf(INT64_FORMAT " in this database, the oldest for %.0f s", n, check.value);
+        MemoryContextSwitchTo(old);
+    }
+    SPI_finish();
+    if (health_settings.prepared_age_ms > 0) {
+        check.threshold = health_settings.prepared_age_ms / 1000.0;
+        if (check.value >= check.threshold) check.status = Status::kWarning;
+        if (check.value >= kCriticalAge * check.threshold) check.status = Status::kCritical;
+    }
+    return check;
+}
+
+const char* status_text(Status status) {
+    switch (status) {
+        case Status::kOk:
+            return "ok";
+        case Status::kWarning:
+            return "warning";
+        case Status::kCritical:
+            break;
+    }
+    return "critical";
+}
+
+void put_row(ReturnSetInfo* set, const HealthCheck& check) {
+    Datum values[5] = {CStringGetTextDatum(check.name),
+                       CStringGetTextDatum(status_text(check.status)), Float8GetDatum(check.value),
+                       Float8GetDatum(check.threshold), CStringGetTextDatum(check.detail)};
+    bool nulls[5] = {false, false, !check.measured, check.threshold < 0, false};
+    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_health_rows_1_0);
+}
+
+// What concerns caches is about those that the current user may see; what concerns the server, or
+// others' transactions, is for members of pg_read_all_stats.
+extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const HealthSettings& h = health_settings;
+    notice_changed_names();
+    const bool all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+    put_row(set, check_preloaded());
+    if (all && shared_ready()) {
+        put_row(set, check_memory());
+        put_row(set, check_control_blocks());
+        const PoolHealth pool = pool_health(InvalidOid);
+        put_row(set, check_workers(pool));
+        put_row(set, check_queue(pool));
+    }
+    if (all) put_row(set, check_prepared());
+    const Caches caches = visible_caches();
+    List* left = undeclared_caches(all);
+    if (caches.count == 0 && left == NIL && !all) PG_RETURN_VOID();
+    put_row(set, check_declarations(caches, left));
+    put_row(set, check_dependencies());
+    put_row(set, check_triggers());
+    if (!shared_ready()) PG_RETURN_VOID();
+    put_row(set, check_suspension(caches));
+    put_row(set, check_untriggered(caches));
+    put_row(set, check_shares("hit_ratio", caches, h.hit_ratio, true,
+                              "no cache is below the threshold", hit_share));
+    put_row(set, check_shares("evictions", caches, h.evictions, false,
+                              "no cache is beyond the threshold", eviction_share));
+    put_row(set, check_shares("bypasses", caches, h.bypasses, false,
+                              "no cache is beyond the threshold", bypass_share));
+    put_row(set, check_shares("writer_rings", caches, h.writer_rings, false,
+                              "no cache is beyond the threshold", ring_share));
+    put_row(set, check_shares("loader_errors", caches, h.errors, false,
+                              "no cache is beyond the threshold", error_share));
+    PG_RETURN_VOID();
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,75 @@
+// cache_health, the check of what caches depend on: do the dependencies still mean what they did?
+#include "pg/sql/health.hpp"
+#include "pg/base/memory.hpp"
+#include "pg/write/path_checks.hpp"
+#include "pg/catalog/standing.hpp"
+#include "pg/catalog/rights.hpp"
+
+extern "C" {
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// A key query is not analysed for longer than that while somebody changes its tables.
+constexpr const char* kLockTimeout = "100ms";
+
+char* path_fault(const Definition* d) {
+    for (int i = 0; i < d->path_count; ++i) {
+        const Dependency& path = *d->paths[i];
+        if (key_query_holds(path)) continue;
+        ArrayType* name = qualified_name(path.declared);
+        return psprintf(
+            "what a key query reads has changed: SELECT cache_invalidate_on_path(%s, "
+            "%s, %s)",
+            quote_literal_cstr(d->name),
+            quote_literal_cstr(name != nullptr ? name_as_sql(name) : "?"),
+            quote_literal_cstr(path.key_query));
+    }
+    return d->path_lost ? d->widened_text : nullptr;
+}
+
+}  // namespace
+
+HealthCheck check_dependencies() {
+    constexpr int kNamed = 5;
+    HealthCheck check = {"dependencies"};
+    check.measured = true;
+    StringInfoData detail;
+    initStringInfo(&detail);
+    // Names and numbers of now: looking may make definitions out of date.
+    const int count = definition_count();
+    auto* all = make_array<const Definition*>(static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) all[i] = definition_at(i);
+    const int nest = NewGUCNestLevel();
+    set_config_option("lock_timeout", kLockTimeout, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                      true, 0, false);
+    for (int i = 0; i < count; ++i) {
+        const Definition* d = all[i];
+        if (!may_see(d)) continue;
+        const char* fault = d->lapse != Lapse::kNone && d->lapse != Lapse::kAsk &&
+                                    d->lapse != Lapse::kDropped && d->lapse != Lapse::kIncomplete
+                                ? d->lapse_text
+                                : nullptr;
+        if (fault == nullptr) fault = path_fault(d);
+        check.status = std::max(check.status, fault != nullptr             ? Status::kCritical
+                                              : d->widened_text != nullptr ? Status::kWarning
+                                                                           : Status::kOk);
+        if (fault == nullptr) fault = d->widened_text;
+        if (fault == nullptr) continue;
+        check.value += 1;
+        if (check.value > kNamed) continue;
+        appendStringInfo(&detail, "%s%s: %s", detail.len > 0 ? ", " : "", d->name, fault);
+    }
+    AtEOXact_GUC(true, nest);
+    if (check.value > kNamed) {
+        appendStringInfo(&detail, " and %d more", static_cast<int>(check.value) - kNamed);
+    }
+    check.detail = check.value > 0 ? detail.data : "all mean what they did when they were declared";
+    return check;
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,130 @@
+// cache_invalidate, cache_invalidate_all, cache_invalidate_like.
+#include "pg/catalog/arguments.hpp"
+#include "pg/write/changes.hpp"
+#include "pg/catalog/control_blocks.hpp"
+#include "pg/base/entries.hpp"
+#include "pg/load/environment.hpp"
+#include "pg/sql/like.hpp"
+#include "pg/write/puts.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/base/snapshots.hpp"
+
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+struct KeyPattern {
+    const Definition* definition;
+    LikePattern pattern;
+    MemoryContext scratch;  // a key of 8 kB can be 100 MB of text
+};
+
+bool key_matches(const uint8* key, void* context) {
+    const auto* p = static_cast<const KeyPattern*>(context);
+    const Definition* d = p->definition;
+    CHECK_FOR_INTERRUPTS();
+    MemoryContext old = MemoryContextSwitchTo(p->scratch);
+    const char* text = key_text(key, d->columns, d->key_types);
+    const bool matches = text != nullptr && like(text, strlen(text), p->pattern);
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(p->scratch);
+    return matches;
+}
+
+// The key counts as changed by this transaction, and its entry goes; false: there is none.
+bool invalidate_key(const Definition* d, core::CacheIndex index, const uint8* bytes,
+                    MemoryContext scratch) {
+    MemoryContext old = MemoryContextSwitchTo(scratch);
+    KeyArguments arguments;
+    decode_key(bytes, d->columns, d->key_types, arguments.values, arguments.nulls);
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
+    if (d->columns == 0) {
+        collect_whole(d->id, false);
+    } else {
+        collect_change(d, (ColumnMask{1} << d->columns) - 1, key.column_hash);
+    }
+    const bool removed = store().remove(index, key.view);
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(scratch);
+    return removed;
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_invalidate_1_0);
+PG_FUNCTION_INFO_V1(cache_invalidate_all_1_0);
+PG_FUNCTION_INFO_V1(cache_invalidate_like_1_0);
+}
+
+// The entry goes at once; the key counts as changed by this transaction, so that a load that began
+// before its commit does not bring the old value back.
+extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
+    const Definition* d = named_cache(fcinfo);
+    require_owner(d);
+    require_shared("cache_invalidate");
+    forbid_in_loader("cache_invalidate");
+    PreventCommandDuringRecovery("cache_invalidate");
+    KeyArguments arguments;
+    key_arguments(fcinfo, 1, d, &arguments);
+    Key key;
+    encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
+    const core::CacheIndex index = control_block(d);
+    GetTopTransactionId();
+    drop_pending_puts(d->id, &key);
+    if (d->columns == 0) {
+        collect_whole(d->id, false);
+    } else {
+        collect_change(d, (ColumnMask{1} << d->columns) - 1, key.column_hash);
+    }
+    PG_RETURN_INT64(index != core::kNoCache && store().remove(index, key.view) ? 1 : 0);
+}
+
+extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
+    const Definition* d = named_cache(fcinfo);
+    require_owner(d);
+    require_shared("cache_invalidate_all");
+    forbid_in_loader("cache_invalidate_all");
+    PreventCommandDuringRecovery("cache_invalidate_all");
+    const core::CacheIndex index = control_block(d);
+    drop_pending_puts(d->id, nullptr);
+    collect_whole(d->id, false);
+    PG_RETURN_INT64(remove_entries(index));
+}
+
+// Keys are listed first and compared outside of any lock; an entry that is filled meanwhile is safe
+// from neither, as with any invalidation that overlaps it.
+extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
+    const Definition* d = named_cache(fcinfo);
+    require_owner(d);
+    require_shared("cache_invalidate_like");
+    forbid_in_loader("cache_invalidate_like");
+    PreventCommandDuringRecovery("cache_invalidate_like");
+    if (PG_ARGISNULL(1)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("pattern must not be null")));
+    }
+    const text* like_pattern = PG_GETARG_TEXT_PP(1);
+    KeyPattern pattern = {
+        d,
+        {VARDATA_ANY(like_pattern), VARSIZE_ANY_EXHDR(like_pattern)},
+        AllocSetContextCreate(CurrentMemoryContext, "cache_ext key", ALLOCSET_DEFAULT_SIZES)};
+    check_like_pattern(pattern.pattern);
+    drop_pending_puts_if(d->id, key_matches, &pattern);
+    const core::CacheIndex index = control_block(d);
+    if (index == core::kNoCache) PG_RETURN_INT64(0);
+    int64 n = 0;
+    GetTopTransactionId();
+    for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* bytes) {
+        if (e.cache != index || !key_matches(bytes, &pattern)) return;
+        if (invalidate_key(d, index, bytes, pattern.scratch)) ++n;
+    });
+    PG_RETURN_INT64(n);
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,242 @@
+#include "pg/write/changes.hpp"
+
+#include "pg/write/levels.hpp"
+#include "pg/write/puts.hpp"
+#include "pg/write/registration.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/base/shared.hpp"
+#include "pg/catalog/survivors.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+struct Change {
+    core::Tag tag;
+    uint64 cache;
+    core::TagKind kind;
+    bool hard;
+    int level;  // of the outermost subtransaction that holds it
+};
+
+struct ChangeSlot {
+    core::Tag tag;
+    int index;
+};
+
+// How many keys of a cache have been collected.
+struct KeyCount {
+    uint64 cache;
+    int count;
+};
+
+// Of the transaction at hand; everything lies in its top memory context.
+struct Transaction {
+    MemoryContext context;  // nullptr: nothing collected yet
+    Change* changes;
+    int count;
+    int capacity;
+    HTAB* by_tag;      // ChangeSlot
+    HTAB* key_counts;  // KeyCount
+    bool committing;
+    bool preparing;
+};
+
+Transaction now = {};
+
+void prepare() {
+    if (now.context != nullptr) return;
+    // Known only once it is complete: a savepoint may live on after an error in here.
+    MemoryContext context =
+        AllocSetContextCreate(TopTransactionContext, "cache_ext changes", ALLOCSET_SMALL_SIZES);
+    const int capacity = 64;
+    auto* changes =
+        static_cast<Change*>(MemoryContextAllocZero(context, sizeof(Change) * capacity));
+    HASHCTL info = {};
+    info.keysize = sizeof(core::Tag);
+    info.entrysize = sizeof(ChangeSlot);
+    info.hcxt = context;
+    HTAB* by_tag =
+        hash_create("cache_ext changes", 256, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    info.keysize = sizeof(uint64);
+    info.entrysize = sizeof(KeyCount);
+    now.key_counts =
+        hash_create("cache_ext key counts", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    now.by_tag = by_tag;
+    now.changes = changes;
+    now.capacity = capacity;
+    now.context = context;
+}
+
+CacheId cache_id(uint64 id) {
+    return {MyDatabaseId, id};
+}
+
+void register_change(const Change& change, const core::Snapshot& now_snapshot) {
+    const core::CacheIndex index = control_block_of(change.cache);
+    core::WrittenTag written = {change.tag, change.kind, change.hard, index};
+    // A cache without a control block has no entries; its keys' rings remember the writer all the
+    // same, and a control block that is made later distrusts what came before (attach).
+    if (change.kind == core::TagKind::kWhole && index == core::kNoCache) return;
+    const bool spurious = register_with(written, own_xid(), now_snapshot);
+    if (index == core::kNoCache || !settings.track) return;
+    core::Counters& counters = store().control(index)->counters;
+    counters.add(stripe(), core::Counter::kInvalidations);
+    if (spurious) counters.add(stripe(), core::Counter::kSpurious);
+}
+
+// What this transaction has put before it changed what the value depends on.
+void drop_outdated_puts(core::Tag tag, uint64 cache, core::TagKind kind) {
+    if (kind == core::TagKind::kWhole) {
+        drop_pending_puts(cache, nullptr);
+    } else {
+        drop_pending_puts_tagged(cache, tag);
+    }
+}
+
+void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
+    drop_outdated_puts(tag, cache, kind);
+    if (now.committing) {
+        Change change = {tag, cache, kind, hard, 1};
+        if (hard && now.preparing) mark_hard_survivor(MyDatabaseId, cache);
+        register_change(change, to_core(GetLatestSnapshot()));
+        return;
+    }
+    prepare();
+    // Room first: a place that an error leaves empty must not be on the index.
+    if (now.count == now.capacity) {
+        now.changes = static_cast<Change*>(
+            repalloc_huge(now.changes, sizeof(Change) * 2 * static_cast<size_t>(now.capacity)));
+        now.capacity *= 2;
+    }
+    bool found;
+    auto* slot = static_cast<ChangeSlot*>(hash_search(now.by_tag, &tag, HASH_ENTER, &found));
+    if (found) {
+        now.changes[slot->index].hard |= hard;
+        return;
+    }
+    slot->index = now.count;
+    now.changes[now.count++] = {tag, cache, kind, hard, GetCurrentTransactionNestLevel()};
+}
+
+bool collected_tag(core::Tag tag) {
+    return now.count > 0 && hash_search(now.by_tag, &tag, HASH_FIND, nullptr) != nullptr;
+}
+
+// What is rolled back leaves room for other keys.
+void uncount_key(const Change& change) {
+    if (change.kind == core::TagKind::kWhole) return;
+    auto* counted =
+        static_cast<KeyCount*>(hash_search(now.key_counts, &change.cache, HASH_FIND, nullptr));
+    if (counted != nullptr && counted->count > 0) --counted->count;
+}
+
+}  // namespace
+
+void collect_change(const Definition* d, ColumnMask mask, const uint64* column_hash) {
+    if (mask == 0) {
+        collect_whole(d->id, false);
+        return;
+    }
+    const bool key = d->full_mask(mask);
+    const core::Tag tag = key ? key_tag(d->cache_id(), d->columns, column_hash)
+                              : part_tag(d->cache_id(), mask, column_hash);
+    if (now.count > 0 && collected_tag(tag)) {
+        drop_outdated_puts(tag, d->id, core::TagKind::kKey);
+        return;
+    }
+    prepare();
+    bool found;
+    auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &d->id, HASH_ENTER, &found));
+    if (!found) counted->count = 0;
+    if (counted->count >= settings.max_transaction_tags) {
+        collect_whole(d->id, false);
+        return;
+    }
+    ++counted->count;
+    add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
+}
+
+void collect_key(uint64 id, core::Tag key) {
+    add_change(key, id, core::TagKind::kKey, false);
+}
+
+void collect_whole(uint64 id, bool hard) {
+    GetTopTransactionId();
+    add_change(whole_tag(cache_id(id)), id, core::TagKind::kWhole, hard);
+}
+
+bool collected_for(const Definition* d, const Key& key) {
+    if (now.count == 0) return false;
+    if (collected_tag(key.view.hash) || collected_tag(whole_tag(d->cache_id()))) return true;
+    for (int i = 0; i < d->mask_count; ++i) {
+        if (collected_tag(part_tag(d->cache_id(), d->masks[i], key.column_hash))) return true;
+    }
+    return false;
+}
+
+bool collected_key(const Key& key) {
+    return collected_tag(key.view.hash);
+}
+
+bool collected_whole(uint64 id) {
+    return collected_tag(whole_tag(cache_id(id)));
+}
+
+bool collected_of(uint64 id) {
+    return std::any_of(now.changes, now.changes + now.count,
+                       [&](const Change& change) { return change.cache == id; });
+}
+
+bool anything_collected() {
+    return now.count > 0;
+}
+
+// Over a restart nothing but locks tells of which caches a prepared transaction is a hard writer.
+void mark_hard_changes() {
+    constexpr int kMaxMarks = 16;
+    const auto hard = [](const Change& change) { return change.hard; };
+    if (std::count_if(now.changes, now.changes + now.count, hard) > kMaxMarks) {
+        mark_hard_survivor(MyDatabaseId, 0);
+        return;
+    }
+    for (int i = 0; i < now.count; ++i) {
+        if (now.changes[i].hard) mark_hard_survivor(MyDatabaseId, now.changes[i].cache);
+    }
+}
+
+void register_collected(const core::Snapshot& snapshot) {
+    for (int i = 0; i < now.count; ++i) register_change(now.changes[i], snapshot);
+}
+
+void begin_preparing() {
+    now.preparing = true;
+}
+
+void register_from_now_on() {
+    now.committing = shared_ready();
+}
+
+bool committing() {
+    return now.committing;
+}
+
+void forget_changes() {
+    if (now.context != nullptr) MemoryContextDelete(now.context);
+    now = Transaction{};
+}
+
+void subtransaction_ended_for_changes(int level, bool committed) {
+    now.count = notes_left(now.changes, now.count, level, committed, [](const Change& change) {
+        hash_search(now.by_tag, &change.tag, HASH_REMOVE, nullptr);
+        uncount_key(change);
+    });
+}
+
+}  // namespace cache_ext::pg

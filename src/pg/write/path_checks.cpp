@@ -1,0 +1,189 @@
+#include "pg/write/path_checks.hpp"
+
+#include "pg/write/paths.hpp"
+#include "pg/base/spi.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// What this session has found out about a path.
+struct Check {
+    int64 path;
+    uint64 generation;  // definitions_generation() of then: names, roles and functions
+    SPIPlanPtr plan;    // says whether anything behind the query has changed; nullptr: it failed
+    TimestampTz at;
+    bool holds;
+};
+List* checks = NIL;
+
+constexpr int kRetryMs = 1000;  // after a failure
+
+bool among(AttrNumber column, const AttrNumber* columns, int count) {
+    return std::find(columns, columns + count, column) != columns + count;
+}
+
+bool all_among(List* names, Oid relation, const AttrNumber* columns, int count) {
+    ListCell* cell;
+    foreach (cell, names) {
+        if (!among(get_attnum(relation, static_cast<char*>(lfirst(cell))), columns, count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The keys that the lookup is said to return, if it is: they may cover its changes.
+bool same_keys(const Dependency& lookup, List* names, Oid relation) {
+    const AttrNumber* end = lookup.key + lookup.definition->columns;
+    if (std::all_of(lookup.key, end, [](AttrNumber a) { return a == 0; })) return true;
+    if (list_length(names) != lookup.definition->columns) return false;
+    for (int i = 0; i < list_length(names); ++i) {
+        const auto* name = static_cast<const char*>(list_nth(names, i));
+        if (lookup.key[i] != (name == nullptr ? 0 : get_attnum(relation, name))) return false;
+    }
+    return true;
+}
+
+const Dependency* lookup_of(const Dependency& path, Oid relation) {
+    const RelationDependencies* r = dependencies_of(relation);
+    for (int i = 0; r != nullptr && i < r->count; ++i) {
+        const Dependency& dep = r->dependencies[i];
+        if (dep.kind == DependencyKind::kLookup && dep.path == path.path &&
+            dep.declared == relation) {
+            return &dep;
+        }
+    }
+    return nullptr;
+}
+
+bool covers(const Dependency& path, const PathShape& shape) {
+    if (path.mask != shape.mask) return false;
+    if (!path.whole_row &&
+        (shape.whole_row ||
+         !all_among(shape.row_columns, path.declared, path.row_columns, path.row_column_count))) {
+        return false;
+    }
+    for (int i = 0; i < shape.relation_count; ++i) {
+        const Oid relation = shape.relations[i];
+        const Dependency* lookup = lookup_of(path, relation);
+        if (lookup == nullptr || (shape.inserts[i] && !lookup->inserts)) return false;
+        if (!lookup->all_columns &&
+            (shape.all_columns[i] ||
+             !all_among(shape.columns[i], relation, lookup->columns, lookup->column_count))) {
+            return false;
+        }
+        if (!same_keys(*lookup, shape.keys[i], relation)) return false;
+    }
+    return true;
+}
+
+struct Analysis {
+    const Dependency* path;
+    SPIPlanPtr plan;
+    bool holds;
+};
+
+void analyse(Analysis* a) {
+    const Dependency& path = *a->path;
+    connect_spi();
+    a->plan = prepare_key_query(path.definition, path.declared, path.key_query);
+    // At once: only a plan that is kept hears of changes.
+    SPI_keepplan(a->plan);
+    const PathShape shape = path_shape(path.definition, path.declared, a->plan);
+    a->holds = covers(path, shape);
+    SPI_finish();
+}
+
+// A query that fails is no reason for the read to fail; a cancel is. Rolled back either way, which
+// gives back the locks on what the query reads: a plan that is kept outlives that, and the tables
+// are none of this transaction's business until its loader reads them.
+pg_noinline void analyse_apart(Analysis* a) {
+    MemoryContext context = CurrentMemoryContext;
+    ResourceOwner owner = CurrentResourceOwner;
+    auto* volatile out = a;
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(context);
+    PG_TRY();
+    {
+        analyse(out);
+        RollbackAndReleaseCurrentSubTransaction();
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(context);
+        ErrorData* error = CopyErrorData();
+        FlushErrorState();
+        RollbackAndReleaseCurrentSubTransaction();
+        MemoryContextSwitchTo(context);
+        CurrentResourceOwner = owner;
+        if (out->plan != nullptr) SPI_freeplan(out->plan);
+        out->plan = nullptr;
+        out->holds = false;
+        if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
+        FreeErrorData(error);
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+}
+
+Check* find_check(int64 path) {
+    ListCell* cell;
+    foreach (cell, checks) {
+        auto* check = static_cast<Check*>(lfirst(cell));
+        if (check->path == path) return check;
+    }
+    return nullptr;
+}
+
+bool is_current(const Check& check) {
+    if (check.generation != definitions_generation()) return false;
+    if (check.plan != nullptr) return SPI_plan_is_valid(check.plan);
+    return !TimestampDifferenceExceeds(check.at, GetCurrentTimestamp(), kRetryMs);
+}
+
+// Those of other generations would be made anew anyway, if their paths are still declared.
+void forget_old_checks() {
+    ListCell* cell;
+    foreach (cell, checks) {
+        auto* check = static_cast<Check*>(lfirst(cell));
+        if (is_current(*check)) continue;
+        if (check->plan != nullptr) SPI_freeplan(check->plan);
+        pfree(check);
+        checks = foreach_delete_current(checks, cell);
+    }
+}
+
+}  // namespace
+
+bool key_query_holds(const Dependency& path) {
+    const Check* known = find_check(path.path);
+    if (known != nullptr && is_current(*known)) return known->holds;
+    if (IsInParallelMode()) return false;  // no subtransactions there
+    forget_old_checks();
+    const uint64 generation = definitions_generation();
+    Analysis a = {&path, nullptr, false};
+    analyse_apart(&a);
+    MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+    auto* check = static_cast<Check*>(palloc(sizeof(Check)));
+    *check = {path.path, generation, a.plan, GetCurrentTimestamp(), a.holds};
+    checks = lappend(checks, check);
+    MemoryContextSwitchTo(old);
+    return a.holds;
+}
+
+bool key_queries_hold(const Definition* d) {
+    return !d->path_lost && std::all_of(d->paths, d->paths + d->path_count,
+                                        [](const Dependency* p) { return key_query_holds(*p); });
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,70 @@
+#include "pg/write/relation_changes.hpp"
+
+#include "pg/write/changes.hpp"
+#include "pg/write/levels.hpp"
+#include "pg/write/path_rows.hpp"
+#include "pg/write/registration.hpp"
+#include "pg/ddl/row_counts.hpp"
+#include "pg/base/shared.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "utils/pgstat_internal.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+NotedIds collected = {};  // relations
+
+}  // namespace
+
+void collect_hard_relation(Oid relation) {
+    const RelationDependencies* r = dependencies_of(relation);
+    for (int i = 0; r != nullptr && i < r->count; ++i) {
+        const Dependency& dep = r->dependencies[i];
+        collect_whole(dep.definition->id, true);
+        if (dep.kind == DependencyKind::kLookup) collect_path_move(dep);
+    }
+}
+
+void note_collected(Oid relation) {
+    if (!committing()) collected.note(relation);
+}
+
+// A table that a cache depends on has changed rows, and no trigger of ours has seen them: it was
+// disabled, or the change went past triggers. PostgreSQL's list of the tables that this transaction
+// changed is short, whatever the number of partitions.
+void collect_unseen_changes() {
+    for (const PgStat_TableXactStatus* t =
+             pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel())->first;
+         t != nullptr; t = t->next) {
+        const Oid relation = t->parent->t_id;
+        const RelationDependencies* r = dependencies_of(relation);
+        if (r == nullptr || !has_changed_rows(relation)) continue;
+        if (t->truncdropped) {
+            // By replication, for example, which fires no trigger of a partition's parent.
+            collect_hard_relation(relation);
+        }
+        if (collected.has(relation)) continue;
+        for (int k = 0; k < r->count; ++k) {
+            const Dependency& dep = r->dependencies[k];
+            collect_whole(dep.definition->id, false);
+            if (dep.kind == DependencyKind::kLookup) collect_path_move(dep);
+            const core::CacheIndex index = control_block_of(dep.definition->id);
+            if (index != core::kNoCache && !r->has_no_triggers) {
+                store().control(index)->counters.add(stripe(), core::Counter::kUntriggered);
+            }
+        }
+    }
+}
+
+void forget_collected_relations() {
+    collected.forget();
+}
+
+void subtransaction_ended_for_collected_relations(int level, bool committed) {
+    collected.subtransaction_ended(level, committed);
+}
+
+}  // namespace cache_ext::pg
