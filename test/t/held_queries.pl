@@ -270,7 +270,9 @@ sub check_all
 		$session->rows('COMMIT');
 		clear_all($observer);
 		my $kept = used_kb($observer) - $empty;
-		push @kept, "$form: $kept kB" if $kept != 0;
+		# The first eviction of a cache makes a table of some hundred bytes that stays; a value is larger.
+		next if abs($kept) <= 1;
+		push @kept, "$form: $kept kB";
 		$empty += $kept;
 	}
 	$session->quit;
