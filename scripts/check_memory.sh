@@ -2,7 +2,7 @@
 # check_memory.sh [PART...]: the tests where memory is watched, all parts or only those named (or listed in
 # ONLY). `assert`: regress, isolation, TAP and the fuzzer on a PostgreSQL of its own (memory_server.sh), whose
 # assertions fail aloud, with a library that has guard pages in shared memory and checks its allocator.
-# `valgrind`: the tests in TESTS on the same, under memcheck.
+# `valgrind`: the tests in TESTS, or those that read, on the same, under memcheck.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # shellcheck source=scripts/jobs.sh
@@ -39,7 +39,7 @@ unset ONLY
 status=0
 for part in "${parts[@]}"; do
     case $part in
-        assert) run_job "$ROOT/scripts/check.sh" regress isolation tap fuzz ;;
+        assert) run_job env -u TESTS "$ROOT/scripts/check.sh" regress isolation tap fuzz ;;
         valgrind) run_job env TESTS="${TESTS:-$READING}" "$ROOT/scripts/check.sh" valgrind ;;
         *) die "no such part: $part (assert valgrind)" ;;
     esac

@@ -38,7 +38,7 @@ struct Block {
     // pages read-only, in front of the first control block and behind each of them. False: some
     // page could not be made so. Does nothing but in a guarded build.
     bool protect_guard_pages() const;
-    // Now and then, in a guarded build, from one end to the other. Arena lock.
+    // Checks the allocator now and then, from one end to the other, in a guarded build. Arena lock.
     void check_arena() const;
     StoreStats stats() const;  // no lock
 

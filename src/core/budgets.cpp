@@ -54,7 +54,7 @@ bool evict_locked(const Block& block, CacheIndex budget, Ref* kept) {
         mine = unlink_entry(block, ref);
     }
     if (!mine) {
-        collect_dead(block, budget);  // somebody has buried it just now
+        collect_dead(block, budget);  // somebody has unlinked it just now, and buries it
         return true;
     }
     block.caches[e->cache].counters.add(e->cache, Counter::kEvictions);

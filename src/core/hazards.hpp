@@ -19,8 +19,8 @@ namespace cache_ext::core {
 // round.
 class HeldSet {
   public:
-    // Looks once. No lock. What is out of the index before a full fence before this, and is not in
-    // here, nobody begins to hold.
+    // Looks once; takes no lock, whatever the caller holds. What is out of the index before a full
+    // fence before this, and is not in here, nobody begins to hold.
     explicit HeldSet(const Block& block);
     bool may_contain(Ref ref) const { return (words_[word(ref)] & bit(ref)) != 0; }
 

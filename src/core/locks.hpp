@@ -11,6 +11,9 @@
 // A holder of an exclusive partition lock never waits for another partition. A holder of a shared
 // one may ask for a second shared one: since exclusive holders do not wait for partitions, and
 // shared requests are granted while others hold it shared, no cycle can close.
+//
+// A contract names the lock that the caller holds. "No lock": it needs none and takes its own, so
+// the caller may hold only what comes earlier in the order.
 #pragma once
 
 #include <cstdint>

@@ -9,10 +9,10 @@
 
 namespace cache_ext::core {
 
-// Memory of `bytes` bytes with a label in front (layout.hpp). Evicts wherever it must: from the
-// budget that uses most, then from whatever lies in the way. kNullRef when nothing is left to evict
-// anywhere, after max_rounds, or when much has gone in vain: what cannot be evicted may lie
-// everywhere. No lock.
+// Memory of `bytes` bytes, of which the first 8 are the label (layout.hpp). Evicts wherever it
+// must: from the budget that uses most, then from whatever lies in the way. kNullRef when nothing
+// is left to evict anywhere, after max_rounds, or when much has gone in vain: what cannot be
+// evicted may lie everywhere. No lock.
 Ref allocate(const Block& block, std::size_t bytes, Label label, int max_rounds = INT_MAX);
 
 // Gives the budget a ghost table that suits the number of its entries, if there is memory. To be

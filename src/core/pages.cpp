@@ -5,7 +5,7 @@ namespace {
 
 // Arena lock. The next page above becomes the lowest, if it is near.
 void free_page(const Block& block, Ref page) {
-    Arena arena = block.arena;
+    const Arena& arena = block.arena;
     if (page == block.header->lowest_page) {
         constexpr int kMaxSteps = 32;
         Ref next = arena.next_allocation(page);
@@ -20,7 +20,7 @@ void free_page(const Block& block, Ref page) {
 }  // namespace
 
 Piece take_node(const Block& block, Ref page) {
-    Arena arena = block.arena;
+    const Arena& arena = block.arena;
     SlabPool& pool = block.header->nodes;
     const ArenaHolder guard(block);
     Piece piece = pool.take(arena);

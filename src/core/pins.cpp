@@ -69,7 +69,6 @@ PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, co
 
 PublishResult pin(const Block& block, const Fill& fill, const Snapshot& f, Pins* pins,
                   Unseen* unseen) {
-    pins->count = 0;
     {
         const PartitionReader guard(block, partition_of(fill.key.hash));
         const WriterRing& ring = *block.slot(fill.key.hash);

@@ -159,7 +159,7 @@ void release_cache(const Block& block, CacheIndex cache, std::uint64_t id,
                    std::uint32_t generation) {
     if (cache >= block.header->max_caches) return;
     if (!begin_release(block, cache, id, generation)) return;
-    remove_all(block, cache, {});
+    remove_all(block, cache);
     CacheControl& c = block.caches[cache];
     GhostTable ghosts;
     {

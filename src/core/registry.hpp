@@ -1,5 +1,5 @@
-// The registry: which cache owns which control block. Every function takes the registry lock, or
-// none at all; the caller holds none.
+// The registry: which cache owns which control block. Every function takes the locks that
+// it needs; the caller holds none.
 #pragma once
 
 #include <cstdint>

@@ -13,20 +13,14 @@ bool reads_whole(const Entry& e, CacheIndex cache) {
                        [&](const TagRef& t) { return t.node == kNullRef && t.cache == cache; });
 }
 
-std::uint64_t bury_matching(const Block& block, CacheIndex cache, std::uint32_t partition,
-                            const KeyFilter& filter) {
+std::uint64_t bury_entries(const Block& block, CacheIndex cache, std::uint32_t partition) {
     std::uint64_t n = 0;
     // A cache that goes takes along what hangs in its queue and what follows its ring.
-    const bool going = filter.matches == nullptr && load_relaxed(block.control(cache)->id) == 0;
+    const bool going = load_relaxed(block.control(cache)->id) == 0;
     const PartitionWriter guard(block, partition);
     for_each_entry(block, partition, [&](Ref ref) {
         const Entry* e = block.entry(ref);
-        const bool ours =
-            e->cache == cache || (going && (e->budget == cache || reads_whole(*e, cache)));
-        if (!ours || (filter.matches != nullptr &&
-                      !filter.matches(e->key(), e->key_bytes, filter.context))) {
-            return;
-        }
+        if (e->cache != cache && !(going && (e->budget == cache || reads_whole(*e, cache)))) return;
         unlink_entry(block, ref);
         bury_entry(block, ref);
         ++n;
@@ -52,16 +46,16 @@ bool remove_entry(const Block& block, CacheIndex cache, const KeyView& key) {
 }
 
 std::uint64_t remove_partition(const Block& block, CacheIndex cache, std::uint32_t partition) {
-    const std::uint64_t n = bury_matching(block, cache, partition, {});
+    const std::uint64_t n = bury_entries(block, cache, partition);
     if (n == 0) return 0;
     collect_all_dead(block);
     reap(block);
     return n;
 }
 
-std::uint64_t remove_all(const Block& block, CacheIndex cache, const KeyFilter& filter) {
+std::uint64_t remove_all(const Block& block, CacheIndex cache) {
     std::uint64_t n = 0;
-    for (std::uint32_t p = 0; p < kPartitions; ++p) n += bury_matching(block, cache, p, filter);
+    for (std::uint32_t p = 0; p < kPartitions; ++p) n += bury_entries(block, cache, p);
     if (n > 0) collect_all_dead(block);
     reap(block);
     return n;

@@ -11,17 +11,11 @@ namespace cache_ext::core {
 // False if there was none.
 bool remove_entry(const Block& block, CacheIndex cache, const KeyView& key);
 
-// Which entries of a cache; all, if `matches` is null. Runs under locks: it must not block,
-// allocate or fail.
-struct KeyFilter {
-    bool (*matches)(const std::uint8_t* key, std::uint32_t size, void* context) = nullptr;
-    void* context = nullptr;
-};
-// Removes those of one partition, for callers who must be able to stop in between; returns how
-// many. Of a cache that is being released also what hangs in its queue and what has read it as a
-// whole.
+// Removes a cache's entries, all or those of one partition, for callers who must be able to stop in
+// between; returns how many. Of a cache that is being released also what hangs in its queue and
+// what has read it as a whole.
 std::uint64_t remove_partition(const Block& block, CacheIndex cache, std::uint32_t partition);
-std::uint64_t remove_all(const Block& block, CacheIndex cache, const KeyFilter& filter);
+std::uint64_t remove_all(const Block& block, CacheIndex cache);
 
 // Frees entries of a partition that have expired; returns how many. Starts at bucket *cursor and
 // stops after about `max_entries`, or as much work on empty buckets; then *cursor is where to go

@@ -140,9 +140,7 @@ class Store {
         return core::publish(block_, fill, f);
     }
     bool remove(CacheIndex cache, const KeyView& key) { return remove_entry(block_, cache, key); }
-    std::uint64_t remove_all(CacheIndex cache, const KeyFilter& filter = {}) {
-        return core::remove_all(block_, cache, filter);
-    }
+    std::uint64_t remove_all(CacheIndex cache) { return core::remove_all(block_, cache); }
     std::uint64_t remove_partition(CacheIndex cache, std::uint32_t partition) {
         return core::remove_partition(block_, cache, partition);
     }

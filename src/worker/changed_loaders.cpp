@@ -12,8 +12,6 @@ extern "C" {
 namespace cache_ext::worker {
 namespace {
 
-constexpr core::Millis kLookForChangesMs = 60000;
-
 uint64 mix(uint64 hash, const char* text) {
     return text == nullptr
                ? hash_combine64(hash, 0)
@@ -54,7 +52,7 @@ core::Millis resume_changed(core::Millis now) {
         pg::Conduct known;
         if (!pg::suspension(d->id, &known)) continue;
         if (fingerprint_of(d) == known.fingerprint) {
-            next = now + kLookForChangesMs;
+            next = now + pg::kLookForChangesMs;
             continue;
         }
         pg::resume(d->id);

@@ -49,7 +49,7 @@ profile() {
         "$PG_BINDIR/postgres" --single -D "$SCRATCH/bench/data" -c jit=off -c work_mem=64MB \
         -c shared_buffers=64MB bench < "$SCRATCH/tmp/statements.sql" > "$SCRATCH/tmp/$1.log" 2>&1
     if grep -E 'ERROR|FATAL|PANIC' "$SCRATCH/tmp/$1.log"; then return 1; fi
-    # "1,234 ( 5.6%)  src/core/lookup.cpp:cache_ext::core::Store::lookup(unsigned int) [library.so]";
+    # "1,234 ( 5.6%)  src/core/lookup.cpp:cache_ext::core::lookup(unsigned int) [library.so]";
     # what has no name is an address.
     callgrind_annotate --threshold=100 --auto=no "$SCRATCH/tmp/$1.out" |
         sed -n 's/^ *\([0-9,]*\) ([ 0-9.]*%)  *\([^ ].*\]\)$/\1 \2/p' |

@@ -247,6 +247,24 @@ SELECT cache_get_tells(3);
 COMMIT;
 SELECT key FROM cache_entries WHERE cache = 'tells';
 SELECT * FROM why('tells');
+-- Nor does it let a run do what is forbidden, once the session has done it by itself.
+SELECT lo_from_bytea(778, 'of the reader');
+CREATE FUNCTION reads_on(k int) RETURNS text LANGUAGE plpgsql STABLE
+    AS $$BEGIN RETURN k || convert_from(loread(0, 6), 'SQL_ASCII'); END$$;
+CREATE FUNCTION moves_on(k int) RETURNS text LANGUAGE plpgsql STABLE
+    AS $$BEGIN RETURN k || coalesce(setseed(0.5)::text, ''); END$$;
+CREATE FUNCTION helped(k int) RETURNS text LANGUAGE plpgsql STABLE
+    AS 'BEGIN RETURN CASE WHEN k > 0 THEN reads_on(k) ELSE moves_on(k) END; END';
+SELECT cache_create('helped', 'helped(int)');
+BEGIN;
+SELECT lo_open(778, x'40000'::int);
+SELECT cache_get_does('SELECT 13');
+SELECT reads_on(1), moves_on(-1);
+SELECT error_of('SELECT cache_get_helped(1)');
+SELECT error_of('SELECT cache_get_helped(-1)');
+ROLLBACK;
+SELECT lo_unlink(778);
+SELECT key FROM cache_entries WHERE cache = 'helped';
 
 -- Advisory locks that a loader takes are the reader's: those of the transaction end with it, also after an error;
 -- those of the session stay until it ends or unlocks them. A hit takes none.

@@ -152,7 +152,8 @@ SELECT cache_alter('total', '{"load_many": null}'), cache_alter('total', '{"load
 SELECT cache_invalidate_all('total') > 0;
 SELECT * FROM cache_get_many_total('{7,8}');
 
--- A restore makes the functions first. Nobody's may lie beside them when the row comes that declares the cache.
+-- A restore makes the functions first. If somebody's lies beside them when the row comes that declares the
+-- cache, that is said, and no more: it is in the way of no other cache's row.
 RESET ROLE;
 CREATE TEMP TABLE restored AS SELECT * FROM cache_ext_internal.cache_definition WHERE name = 'conf';
 GRANT ALL ON restored TO regress_victim;
@@ -168,11 +169,17 @@ SET ROLE regress_victim;
 ALTER FUNCTION cache_get_conf(int) DEPENDS ON EXTENSION cache_ext;
 CREATE FUNCTION restore() RETURNS text LANGUAGE sql AS
     $$SELECT error_of('INSERT INTO cache_ext_internal.cache_definition SELECT * FROM restored')$$;
+BEGIN;
 SELECT restore();
+SELECT status, detail FROM cache_health WHERE "check" = 'declarations';
+ROLLBACK;
 SET ROLE regress_evil;
 DROP FUNCTION public.cache_get_conf(text);
 SET ROLE regress_victim;
+BEGIN;
 SELECT restore();
+SELECT status, detail FROM cache_health WHERE "check" = 'declarations';
+ROLLBACK;
 SET ROLE regress_evil;
 DROP DOMAIN public.cache_put_conf;
 SET ROLE regress_victim;

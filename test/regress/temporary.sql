@@ -153,5 +153,20 @@ SELECT error_of('SELECT cache_get_names_it(2)');
 PREPARE TRANSACTION 'temporary';
 SELECT count(*) FROM pg_prepared_xacts;
 
+-- An expression that PL/pgSQL keeps from before the run, made ready under the same search path.
+SET search_path = "$user", public, pg_temp;
+CREATE FUNCTION pg_temp.secret() RETURNS text LANGUAGE plpgsql STABLE AS $$BEGIN RETURN 'temporary'; END$$;
+CREATE FUNCTION says_secret(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k || pg_temp.secret(); END';
+CREATE FUNCTION helped(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN says_secret(k); END';
+CREATE FUNCTION quiet(k int) RETURNS int LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k; END';
+SELECT cache_create('helped', 'helped(int)'), cache_create('quiet', 'quiet(int)');
+-- The first load after DDL makes plans anew by itself.
+BEGIN;
+SELECT cache_get_quiet(1);
+SELECT says_secret(1);
+SELECT error_of('SELECT cache_get_helped(1)');
+COMMIT;
+SELECT count(*) FROM cache_entries WHERE cache = 'helped';
+
 \i include/end.sql
 DROP ROLE regress_temp_owner, regress_temp_reader;

@@ -12,10 +12,7 @@ core::Millis now_ms();
 // When this transaction began, by the same clock: what now() says in it.
 core::Millis transaction_start_ms();
 
-// Between PostgreSQL's timestamps and the times of the core.
-inline core::Millis to_millis(TimestampTz t) {
-    return t / 1000;
-}
+// A time of the core as PostgreSQL's timestamp.
 inline TimestampTz from_millis(core::Millis ms) {
     return ms * 1000;
 }

@@ -3,6 +3,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 }
@@ -21,6 +22,13 @@ Oid owner_of_function(Oid function) {
     const Oid owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
     ReleaseSysCache(tuple);
     return owner;
+}
+
+void lock_function(Oid function) {
+    LockDatabaseObject(ProcedureRelationId, function, 0, AccessShareLock);
+    if (SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(function))) return;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                    errmsg("function with OID %u does not exist", function)));
 }
 
 }  // namespace cache_ext::pg

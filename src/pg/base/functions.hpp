@@ -12,4 +12,7 @@ Oid find_function(Oid schema, const char* name, int arguments, const Oid* types)
 // InvalidOid: there is no such function.
 Oid owner_of_function(Oid function);
 
+// Nobody drops or renames it until the transaction ends. ERROR 42883 if it does not exist.
+void lock_function(Oid function);
+
 }  // namespace cache_ext::pg

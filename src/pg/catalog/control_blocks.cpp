@@ -62,7 +62,9 @@ core::CacheIndex attach_control_block(uint64 id, Oid owner) {
          unsettled_until(),
          {owner, quota(settings.max_caches_per_role), quota(settings.max_caches_per_database)}},
         next_xid, &created);
-    if (index == core::kNoCache && left_blocks_here()) read_definitions_after_transaction();
+    if (index == core::kNoCache && !definitions_to_be_read() && left_blocks_here()) {
+        read_definitions_after_transaction();
+    }
     if (created) {
         request_look(MyDatabaseId);
         register_ddl_writers(index, tag);
@@ -91,11 +93,10 @@ void find_control_blocks() {
     for (int i = 0; i < definition_count(); ++i) {
         const Definition* d = definition_at(i);
         core::CacheIndex& index = d->session->index;
-        if (index == core::kNoCache || !store().is(index, d->id)) {
-            index = store().find(MyDatabaseId, d->id);
-            // Without the limits that control_block() sets: nobody has used it here yet.
-            if (index != core::kNoCache) control_block(d);
-        }
+        if (index != core::kNoCache && store().is(index, d->id)) continue;
+        index = core::kNoCache;
+        // One that others have made is as good as attached: owner and limits are set, too.
+        if (store().find(MyDatabaseId, d->id) != core::kNoCache) find_control_block(d);
     }
 }
 

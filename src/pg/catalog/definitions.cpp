@@ -309,13 +309,17 @@ const Definition* refresh_if_older(const Definition* definition) {
     return find_definition_by_id(id);
 }
 
-void require_extension() {
+bool keep_extension() {
     // Who waited for the lock may find another extension, or none.
-    for (Oid locked = InvalidOid; definitions_ready() && locked != extension_oid();) {
+    for (Oid locked = InvalidOid; definitions_ready(); lock_extension(locked, AccessShareLock)) {
+        if (locked == extension_oid()) return true;
         locked = extension_oid();
-        lock_extension(locked, AccessShareLock);
     }
-    extension_oid();
+    return false;
+}
+
+void require_extension() {
+    if (!keep_extension()) extension_oid();
 }
 
 void lock_extension(Oid extension, LOCKMODE mode) {
@@ -350,6 +354,10 @@ void transaction_ended_for_definitions() {
 
 void read_definitions_after_transaction() {
     read_again_later = true;
+}
+
+bool definitions_to_be_read() {
+    return read_again_later;
 }
 
 void note_ddl() {

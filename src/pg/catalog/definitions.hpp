@@ -60,6 +60,8 @@ const Definition* refresh_if_older(const Definition* definition);
 // Whoever declares keeps the extension until the transaction ends: DROP EXTENSION waits for it, and
 // it for that. ERROR 42704 if the extension is not installed in this database.
 void require_extension();
+// The same; false instead of an error.
+bool keep_extension();
 // For whoever drops the extension, before he locks anything else.
 void lock_extension(Oid extension, LOCKMODE mode);
 
@@ -88,6 +90,7 @@ void invalidate_definitions();
 // definitions are read again, which gives them back. (Not before: somebody up the stack may walk
 // through them.)
 void read_definitions_after_transaction();
+bool definitions_to_be_read();
 // For whoever has to know which dependencies have lost their names, without a fill that would find
 // out.
 void notice_changed_names();

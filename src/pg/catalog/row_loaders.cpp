@@ -1,5 +1,6 @@
 #include "pg/catalog/row_loaders.hpp"
 
+#include "pg/base/functions.hpp"
 #include "pg/base/spi.hpp"
 
 extern "C" {
@@ -66,6 +67,7 @@ char* checked_row_loader(const char* option, const char* text, const RowShape& s
         const int n = row_loader_arguments(shape, takes_keys, types);
         function = LookupFuncName(stringToQualifiedNameList(text), n, types, false);
     }
+    lock_function(function);
     const char* why = unfit_row_loader(function, shape, takes_keys);
     if (why != nullptr) {
         ereport(ERROR,

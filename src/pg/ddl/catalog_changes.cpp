@@ -2,7 +2,6 @@
 
 #include "pg/ddl/catalog_judge.hpp"
 #include "pg/ddl/catalog_relations.hpp"
-#include "pg/catalog/ddl_writers.hpp"
 #include "pg/base/guarded.hpp"
 
 extern "C" {

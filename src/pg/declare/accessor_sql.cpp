@@ -1,6 +1,5 @@
 #include "pg/declare/declaration.hpp"
 
-#include "pg/write/changes.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/catalog/definitions.hpp"
 #include "pg/base/functions.hpp"
@@ -208,7 +207,7 @@ void drop_accessors(const Definition* d) {
     }
 }
 
-void require_accessors_alone(const Definition* d) {
+const char* function_beside(const Definition* d) {
     const Oid keys = d->columns == 1 ? get_array_type(d->key_types[0]) : InvalidOid;
     const struct {
         const char* prefix;
@@ -223,9 +222,9 @@ void require_accessors_alone(const Definition* d) {
         const char* name = psprintf("%s%s", a.prefix, d->name);
         if (strlen(name) >= NAMEDATALEN) continue;
         const Rivals rivals = {name, extension_schema(), a.function, false};
-        require_no_rival_in_progress(rivals);
-        require_no_rival(rivals, InvalidOid);
+        if (find_rival(rivals, extension_oid()).of != RivalOf::kNobody) return name;
     }
+    return nullptr;
 }
 
 }  // namespace cache_ext::pg

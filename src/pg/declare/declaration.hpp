@@ -36,9 +36,11 @@ void check_value_type(Oid type);
 void create_accessors(const Declaration& d);
 void drop_accessors(const Definition* d);
 
-// ERROR 42723, 42710 or 55P03 if anybody has, or is making, a function or a type beside these. For
-// a restore, where the functions come before the row that says that their names are reserved.
-void require_accessors_alone(const Definition* d);
+// The name of one of these that another function, or a type, has, too: calls could mean that one,
+// or do, where it is one that was made for the cache and its owner has not become the cache's. It
+// happens in a restore, where functions come before the row that says that their names are
+// reserved. nullptr: they are alone.
+const char* function_beside(const Definition* d);
 
 // cache_put_<name>, if the cache has one: InvalidOid where it has a loader, or where the function
 // is another one than was made for it.

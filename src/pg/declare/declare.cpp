@@ -3,6 +3,7 @@
 #include "pg/write/releases.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/declaration.hpp"
+#include "pg/base/functions.hpp"
 #include "pg/declare/dependency_triggers.hpp"
 #include "pg/load/load.hpp"
 #include "pg/declare/lock_declared.hpp"
@@ -275,7 +276,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     require_extension();
     require_shared("cache_alter");
     const Definition* d = named_cache(fcinfo);
-    const char* name = d->name;
+    const char* name = pstrdup(d->name);  // definitions may be read again
     require_owner(d);
     if (PG_ARGISNULL(1)) {
         ereport(ERROR,
@@ -287,9 +288,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
                  errhint("For example '{\"ttl\": \"1 min\", \"refresh_at\": null}'.")));
     }
-    connect_spi();
-    d = lock_own_definition(d);
-    Options options = current_options(name);
+    Options changed = {};
     bool given[kOptions] = {};
     JsonbIterator* it = JsonbIteratorInit(&json->root);
     JsonbValue value;
@@ -299,21 +298,29 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
         if (token == WJB_KEY) {
             option = option_by_name(value.val.string.val, value.val.string.len);
         } else if (token == WJB_VALUE) {
-            options[option] = json_scalar(value, option_info(option).name);
+            changed[option] = json_scalar(value, option_info(option).name);
             given[static_cast<int>(option)] = true;
-            if (options[option] == nullptr) options[option] = option_info(option).if_null;
+            if (changed[option] == nullptr) changed[option] = option_info(option).if_null;
         }
+    }
+    connect_spi();
+    // May wait for tables, so before the row is locked: cache_drop asks for both in this order.
+    check_row_loaders(row_shape(d), d->loader_name != nullptr, given, &changed);
+    d = lock_own_definition(d);
+    Options options = current_options(name);
+    for (int i = 0; i < kOptions; ++i) {
+        if (given[i]) options.text[i] = changed.text[i];
     }
     if (options[Option::kBudget] != nullptr) {
         for (int i = 0; i < definition_count(); ++i) {
-            if (definition_at(i)->budget_id != d->id) continue;
+            const Definition* other = definition_at(i);
+            if (other->budget_id != d->id) continue;
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("cache \"%s\" cannot share a budget", name),
-                            errdetail("Cache \"%s\" shares its own.", definition_at(i)->name)));
+                            errdetail("Cache \"%s\" shares its own.", other->name)));
         }
     }
     check_options(name, options);
-    check_row_loaders(row_shape(d), d->loader_name != nullptr, given, &options);
     lock_budget(options);
 
     const char* parameters[1 + kOptions] = {name};

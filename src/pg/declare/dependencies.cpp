@@ -11,6 +11,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 }
 
@@ -66,6 +67,8 @@ const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
     }
     const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     require_owner(d);
+    LockRelationOid(PG_GETARG_OID(1), AccessShareLock);
+    check_relation(PG_GETARG_OID(1));
     return d;
 }
 

@@ -23,7 +23,8 @@ struct DependencyRow {
 // --- for the functions that declare one ---
 
 // The cache and the relation, which are the first two arguments. ERROR if one is null, the cache is
-// not declared, or is not the current user's.
+// not declared, or is not the current user's, or no cache can depend on the relation. Nobody drops
+// that until the transaction ends.
 const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what);
 // ERROR 54000 if entries of the cache have no room for one more tag.
 void check_mask_room(const Definition* definition, ColumnMask mask);

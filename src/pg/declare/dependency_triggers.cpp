@@ -97,9 +97,10 @@ const Definition* lock_all_declarations(uint64 id) {
 // committed knows that all later changes were collected. It is needed even where there is a trigger
 // already: what that has collected did not know of this declaration.
 void ensure_triggers(Oid relation) {
+    List* all = find_all_inheritors(relation, NoLock, nullptr);
+    list_sort(all, list_oid_cmp);  // as lock_all_declarations() does
     ListCell* cell;
-    foreach (cell, find_all_inheritors(relation, NoLock, nullptr))
-        lock_declarations(lfirst_oid(cell));
+    foreach (cell, all) lock_declarations(lfirst_oid(cell));
     LockRelationOid(relation, ShareRowExclusiveLock);
     if (get_rel_relkind(relation) == RELKIND_MATVIEW) return;  // REFRESH is noticed by a hook
     foreach (cell, find_all_inheritors(relation, ShareRowExclusiveLock, nullptr)) {

@@ -118,7 +118,9 @@ PG_FUNCTION_INFO_V1(cache_invalidate_on_1_0);
 extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on");
     const Oid relation = PG_GETARG_OID(1);
-    check_relation(relation);
+    connect_spi();
+    ensure_triggers(relation);
+    d = lock_own_definition(d);
     DependencyRow row = {};
     row.cache = d->name;
     row.relation = relation;
@@ -128,9 +130,6 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     check_mask_room(d, row.mask);
     row.columns = array_text(fcinfo, 3);
     if (!PG_ARGISNULL(3)) check_columns(relation, PG_GETARG_ARRAYTYPE_P(3));
-    connect_spi();
-    ensure_triggers(relation);
-    d = lock_own_definition(d);
     count_dependencies(row.cache, 1 - replace_stale_keys(d, insert_dependency(row)));
     SPI_finish();
     PG_RETURN_VOID();

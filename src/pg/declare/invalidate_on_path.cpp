@@ -20,7 +20,6 @@ PG_FUNCTION_INFO_V1(cache_invalidate_on_path_1_0);
 extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on_path");
     const Oid relation = PG_GETARG_OID(1);
-    check_relation(relation);
     if (PG_ARGISNULL(2)) {
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("key_query must not be null")));
@@ -28,13 +27,13 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     const char* query = text_to_cstring(PG_GETARG_TEXT_PP(2));
     connect_spi();
     const PathShape shape = check_path_query(d, relation, query);
-    check_mask_room(d, shape.mask);
     ensure_triggers(relation);
     for (int i = 0; i < shape.relation_count; ++i) {
         check_relation(shape.relations[i]);
         ensure_triggers(shape.relations[i]);
     }
     d = lock_own_definition(d);
+    check_mask_room(d, shape.mask);
     DependencyRow row = {};
     row.cache = d->name;
     row.relation = relation;

@@ -4,10 +4,7 @@
 #include "pg/catalog/rights.hpp"
 
 extern "C" {
-#include "catalog/pg_proc.h"
-#include "storage/lmgr.h"
 #include "utils/inval.h"
-#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
@@ -21,6 +18,11 @@ const Definition* lock_definition(const Definition* definition) {
                      psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1::int8 FOR UPDATE",
                               in_internals("cache_definition")),
                      1, &parameter);
+    if (found == 0 && IsolationUsesXactSnapshot()) {
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("cache \"%s\" is newer than the snapshot of this transaction", name),
+                        errhint("Try the transaction again.")));
+    }
     AcceptInvalidationMessages();
     const Definition* now = found == 1 ? find_definition_by_id(id) : nullptr;
     if (now == nullptr) {
@@ -35,13 +37,6 @@ const Definition* lock_own_definition(const Definition* definition) {
     const Definition* now = lock_definition(definition);
     require_owner(now);
     return now;
-}
-
-void lock_function(Oid function) {
-    LockDatabaseObject(ProcedureRelationId, function, 0, AccessShareLock);
-    if (SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(function))) return;
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                    errmsg("function with OID %u does not exist", function)));
 }
 
 }  // namespace cache_ext::pg

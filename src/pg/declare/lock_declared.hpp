@@ -4,6 +4,7 @@
 // has waited may find that the cache of that name is another one now, or belongs to another role,
 // and that the function that he has named has gone. So after the last wait, and before anything is
 // written, he locks the row that he means, by its identity, and asks once more whether it is his.
+// (Functions he locks when he names them: lock_function().)
 #pragma once
 
 #include "pg/catalog/definitions.hpp"
@@ -15,8 +16,5 @@ namespace cache_ext::pg {
 const Definition* lock_definition(const Definition* definition);
 // The same; ERROR 42501 unless it is the current user's.
 const Definition* lock_own_definition(const Definition* definition);
-
-// ERROR 42883 if the function does not exist; else nobody drops it.
-void lock_function(Oid function);
 
 }  // namespace cache_ext::pg

@@ -56,7 +56,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
              DestReceiver* receiver, QueryCompletion* completion) {
     const bool owners = changes_owners(statement->utilityStmt);
     // Before the accessor is locked, which DROP EXTENSION asks for later.
-    if (owners && definitions_ready()) require_extension();
+    if (owners) keep_extension();
     previous_hook(statement, query, read_only_tree, context, parameters, environment, receiver,
                   completion);
     if (owners) remember_owners();

@@ -98,16 +98,12 @@ void check_budget(const char* cache, const Options& options) {
     if (strcmp(budget, cache) == 0) {
         out_of_range("budget", budget, "Name another cache, or NULL for a budget of its own.");
     }
-    const Definition* owner = require_definition(budget);
-    require_owner(owner);
+    require_definition(budget);
     if (options[Option::kMaxEntries] != nullptr || options[Option::kMaxMemory] != nullptr) {
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("budget cannot be combined with max_entries or max_memory"),
                  errhint("The limits are those of cache \"%s\"; set both to NULL.", budget)));
-    }
-    if (owner->budget_id != 0) {
-        out_of_range("budget", budget, "That cache shares the budget of another one itself.");
     }
 }
 

@@ -155,6 +155,18 @@ void require_own_budget(const char* budget) {
     if (d != nullptr) require_owned(budget, d->accessor);
 }
 
+// One cache's trouble does not keep a restore from the others.
+void warn_of_function_beside(const Definition* d) {
+    const char* name = function_beside(d);
+    if (name == nullptr) return;
+    ereport(WARNING,
+            (errcode(ERRCODE_DUPLICATE_FUNCTION),
+             errmsg("there is another \"%s\" than that of cache \"%s\", or it is another role's",
+                    name, d->name),
+             errdetail("Calls could mean that one."),
+             errhint("Drop it, or give it to the owner of cache_get_%s.", d->name)));
+}
+
 // The row as it is stored: with the functions that it trusts. An update trusts no function that the
 // cache does not trust already.
 HeapTuple checked_definition(const Change& c) {
@@ -170,7 +182,7 @@ HeapTuple checked_definition(const Change& c) {
     if (!declaring()) {
         require_owned(d.name, d.accessor);
         require_own_budget(row.string(kDefinitionBudget));
-        require_accessors_alone(&d);
+        warn_of_function_beside(&d);
     }
     const Oid found[kTrusted] = {d.accessor, d.loader, d.load_many, d.load_all};
     TrustedFunctions now = {};

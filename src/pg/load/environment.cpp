@@ -62,6 +62,7 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
                                          SECURITY_RESTRICTED_OPERATION | kInsideLoader);
     scope->nest = NewGUCNestLevel();
     forget_temporary_access(run_depth() > 0);
+    forget_kept_expressions();
     push_run(d, scope->nest);
     set_environment(d, run_depth());
     scope->errors = {error_context_stack, message_raised, nullptr};
@@ -70,7 +71,7 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
 
 Bypass leave_owner(const OwnerScope& scope) {
     error_context_stack = scope.errors.previous;
-    if (!settings_still_hidden() || may_tell_of_session()) mark_run(Bypass::kSessionSetting);
+    if (!settings_still_hidden()) mark_run(Bypass::kSessionSetting);
     const Run run = pop_run();
     if (touched_temporary(run_depth() > 0)) mark_run(Bypass::kTemporary);
     show_settings_again(run_depth());

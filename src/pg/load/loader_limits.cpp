@@ -13,6 +13,7 @@ extern "C" {
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 }
 
 namespace cache_ext::pg {
@@ -67,8 +68,9 @@ bool tells_of_session(Oid function) {
     }
 }
 
-// The transaction in which PL/pgSQL keeps an expression that calls one of them. Until its end it
-// uses the expression again without making it ready, so nobody is told of further calls.
+// The transaction in which PL/pgSQL keeps an expression that calls one of these, or one of the
+// forbidden. Until its end it uses the expression again without making it ready, as long as the
+// plan is valid, and nobody is told of further calls.
 LocalTransactionId kept_in = InvalidLocalTransactionId;
 
 // Is the expression made ready at the moment one that PL/pgSQL keeps? Those live in a context of
@@ -130,15 +132,13 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
         previous_object_access(access, class_id, object_id, sub_id, argument);
     }
     if (access != OAT_FUNCTION_EXECUTE || object_id >= FirstGenbkiObjectId) return;
-    if (tells_of_session(object_id)) {
-        mark_run(core::Bypass::kSessionSetting);
-        if (is_kept()) kept_in = MyProc->lxid;
-    }
-    if (!inside_loader()) return;
-    if (std::find(std::begin(kForbidden), std::end(kForbidden), object_id) !=
-        std::end(kForbidden)) {
-        forbid_in_loader(psprintf("%s()", get_func_name(object_id)));
-    }
+    const bool tells = tells_of_session(object_id);
+    const bool forbidden =
+        std::find(std::begin(kForbidden), std::end(kForbidden), object_id) != std::end(kForbidden);
+    if (!tells && !forbidden) return;
+    if (is_kept()) kept_in = MyProc->lxid;
+    if (tells) mark_run(core::Bypass::kSessionSetting);
+    if (forbidden && inside_loader()) forbid_in_loader(psprintf("%s()", get_func_name(object_id)));
 }
 
 // What setseed() does, as a setting: giving the setting its value back does not give the session
@@ -150,8 +150,8 @@ bool check_seed(double* value, void** extra, GucSource source) {
 
 }  // namespace
 
-bool may_tell_of_session() {
-    return kept_in != InvalidLocalTransactionId && kept_in == MyProc->lxid;
+void forget_kept_expressions() {
+    if (kept_in != InvalidLocalTransactionId && kept_in == MyProc->lxid) ResetPlanCache();
 }
 
 void install_loader_limits() {

@@ -8,8 +8,8 @@ namespace cache_ext::pg {
 // Once, in _PG_init.
 void install_loader_limits();
 
-// May a run of this transaction have called a function that tells of the session without our having
-// been told? Runs at hand are marked when we are.
-bool may_tell_of_session();
+// Before a run: what PL/pgSQL has kept in this transaction of expressions that a run may not use,
+// or whose values are the session's, is made ready again, so that we are told.
+void forget_kept_expressions();
 
 }  // namespace cache_ext::pg

@@ -34,7 +34,7 @@ struct RoleSettings {
     const RoleSetting* all;
     int count;
 };
-// Looked up once in a transaction, unless it changes them itself; good until asked for another one.
+// Looked up once in a statement, command or subtransaction; good until asked for another one.
 RoleSettings role_settings(Oid owner);
 // Somebody may have changed them: they are looked up again.
 void forget_role_settings();

@@ -17,6 +17,7 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 }
@@ -194,6 +195,11 @@ const char* without_temporary_schemas(const char* search_path) {
 }
 
 void forget_temporary_access(bool nested) {
+    // Plans that the session has made under the path of a run may name temporary objects. Others
+    // are made anew, as their path is another one.
+    if (!nested && OidIsValid(temporary_schema()) && temporary_last(namespace_search_path)) {
+        ResetPlanCache();
+    }
     if ((MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) == 0) return;
     if (nested) mark_run(core::Bypass::kTemporary);
     touched_before = true;

@@ -7,7 +7,6 @@
 namespace cache_ext::pg {
 namespace {
 
-constexpr core::Millis kLookForChangesMs = 60000;
 constexpr core::Millis kLogEveryMs = 60000;
 
 void suspend(Conduct* c, Oid database, core::Millis now) {
@@ -20,13 +19,14 @@ void suspend(Conduct* c, Oid database, core::Millis now) {
     core::store_relaxed(pool->last_resume, std::max(pool->last_resume, c->resumes));
 }
 
-}  // namespace
-
+// nullptr: nothing is known. With tasks_lock held.
 Conduct* conduct_of(core::CacheIndex index, uint64 cache_id) {
     if (index == core::kNoCache) return nullptr;
     Conduct* c = conducts() + index;
     return c->cache_id == cache_id ? c : nullptr;
 }
+
+}  // namespace
 
 Conduct* make_conduct(core::CacheIndex index, uint64 cache_id) {
     if (!store().is(index, cache_id)) return nullptr;

@@ -6,11 +6,12 @@
 
 namespace cache_ext::pg {
 
+// While a cache is suspended, somebody looks this often whether it has changed.
+constexpr core::Millis kLookForChangesMs = 60000;
+
 // --- with tasks_lock held ---
 
-// nullptr: nothing is known.
-Conduct* conduct_of(core::CacheIndex index, uint64 cache_id);
-// The same, made if need be; nullptr: the control block is another's.
+// What is known of the cache, begun if need be; nullptr: the control block is another's.
 Conduct* make_conduct(core::CacheIndex index, uint64 cache_id);
 // Until when nothing may be done for the cache of the task; 0: no such time.
 core::Millis suspended_until(const TaskHead& task, core::Millis now);

@@ -137,14 +137,12 @@ static void renew_after_ddl(const Definition* d, const core::Snapshot& snapshot)
     }
     ResetPlanCache();
     forget_role_settings();
-    MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-    if (planned_under.running != nullptr) pfree(const_cast<uint32_t*>(planned_under.running));
-    auto* running = static_cast<uint32_t*>(
-        palloc(sizeof(uint32_t) * std::max<size_t>(1, snapshot.running_count)));
+    auto* running = static_cast<uint32_t*>(MemoryContextAlloc(
+        TopMemoryContext, sizeof(uint32_t) * std::max<size_t>(1, snapshot.running_count)));
     std::copy_n(snapshot.running, snapshot.running_count, running);
+    if (planned_under.running != nullptr) pfree(const_cast<uint32_t*>(planned_under.running));
     planned_under = snapshot;
     planned_under.running = running;
-    MemoryContextSwitchTo(old);
 }
 
 const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,

@@ -1,6 +1,5 @@
 #include "pg/read/load_many.hpp"
 
-#include "pg/read/bypass.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/read/fill.hpp"
 #include "pg/base/memory.hpp"

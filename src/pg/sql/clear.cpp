@@ -3,10 +3,10 @@
 #include "pg/write/changes.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/entries.hpp"
-#include "pg/load/load.hpp"
 #include "pg/write/puts.hpp"
-#include "pg/read/read.hpp"
 #include "pg/base/shared.hpp"
+#include "pg/catalog/definitions.hpp"
+#include "pg/load/run.hpp"
 
 extern "C" {
 #include "storage/shmem.h"

@@ -10,6 +10,7 @@
 #include "pg/base/shared.hpp"
 #include "pg/base/spi.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/declare/declaration.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -26,7 +27,6 @@ namespace {
 using core::Bypass;
 using core::Counter;
 
-constexpr int kNamedCaches = 5;
 constexpr int kCriticalAge = 10;  // times the threshold
 
 double percent(uint64 part, uint64 whole) {
@@ -246,7 +246,8 @@ bool error_share(const CacheCounts& c, double* value, const char** what) {
     return errors + refreshes > 0;
 }
 
-// Why every read of the cache runs the loader, or fails; nullptr: nothing of that kind.
+// Why every read of the cache runs the loader, or fails, or could mean another function; nullptr:
+// nothing of that kind.
 const char* declaration_fault(const Definition* d) {
     if (d->broken != nullptr) return d->broken;
     if (d->accessor_taken) return "its accessor is another function than it was declared with";
@@ -256,7 +257,9 @@ const char* declaration_fault(const Definition* d) {
     if (d->loader_name != nullptr && !OidIsValid(d->loader)) return "its loader was dropped";
     if (d->loader_changed) return "its loader returns another type than it did";
     if (d->loader_volatile) return "its loader is VOLATILE";
-    return nullptr;
+    const char* beside = function_beside(d);
+    return beside == nullptr ? nullptr
+                             : psprintf("there is another %s, or it is another role's", beside);
 }
 
 HealthCheck check_declarations(const Caches& caches, List* left) {

@@ -5,6 +5,8 @@
 
 namespace cache_ext::pg {
 
+constexpr int kNamedCaches = 5;  // that a check names, of those it found
+
 enum class Status : uint8 { kOk, kWarning, kCritical };
 
 // One row of cache_health.

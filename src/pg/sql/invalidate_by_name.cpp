@@ -3,12 +3,12 @@
 #include "pg/write/changes.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/entries.hpp"
-#include "pg/load/environment.hpp"
 #include "pg/sql/like.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/base/shared.hpp"
 #include "pg/base/snapshots.hpp"
+#include "pg/load/run.hpp"
 
 extern "C" {
 #include "utils/snapmgr.h"

@@ -3,11 +3,11 @@
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/sql/convert.hpp"
 #include "pg/declare/declaration.hpp"
-#include "pg/load/environment.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/base/shared.hpp"
 #include "pg/load/values.hpp"
+#include "pg/load/run.hpp"
 
 extern "C" {
 #include "utils/acl.h"

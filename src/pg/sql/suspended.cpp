@@ -14,8 +14,6 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-constexpr int kNamedCaches = 5;
-
 const char* reason_of(const Conduct& c) {
     if (c.endless) return "its loader went on although its worker was terminated";
     return psprintf("its loader went on after it was cancelled, and %u workers were terminated",

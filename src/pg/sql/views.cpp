@@ -1,4 +1,4 @@
-// Behind the views cache_stat, cache_bypass_stat and cache_entries; cache_stat_reset.
+// Behind the views cache_stat, cache_bypasses and cache_entries; cache_stat_reset.
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/base/entries.hpp"

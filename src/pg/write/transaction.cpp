@@ -15,7 +15,7 @@
 //   10. Control blocks that are about to go are said to be.
 //   11. From now on whatever is collected is registered at once.
 //
-// After the commit (errors would end the server process's work for the client; nothing raises one):
+// After the commit (an error would be a PANIC of the whole server; nothing raises one):
 //    1. Control blocks and notices know that they are due.
 //    2. Runs that an error has left behind are left.
 //    3. Puts are published, and reloads asked for: others can see by now what was written.
@@ -25,7 +25,8 @@
 //   go, work goes on for caches that were not dropped after all, and workers are told.
 //
 // After a rollback, and after a prepare, which is the end of the transaction here: the same without
-// 3, and what was loaded from this transaction's own rows is out of date.
+// 3; planned releases are forgotten, after a rollback notices, too; and what was loaded from this
+// transaction's own rows is out of date.
 //
 // A subtransaction: puts and paths first; after a rollback runs, definitions, DDL and flights; then
 // what was collected and released. What it noted is its parent's, or forgotten (levels.hpp).
