@@ -14,7 +14,8 @@ void write_whole(const Block& block, const WrittenTag& written, const WriterReco
     CacheControl& c = *block.control(written.cache);
     // What is on record already is no news: whoever is blind to it has it among its unseen writers.
     // Many register the same prepared transaction again and again.
-    if (written.borrowed && !written.hard && c.whole.has(record.tag, record.xid)) return;
+    const bool known = c.whole.has(record.tag, record.xid);
+    if (written.borrowed && known && (!written.hard || c.whole.has_hard(record.xid))) return;
     if (load_relaxed(c.whole_tag) != record.tag) return;
     WriterRecord dropped[kRingCapacity];
     c.whole.add(record, ended, dropped);

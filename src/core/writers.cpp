@@ -40,10 +40,11 @@ std::uint32_t WriterRing::add(const WriterRecord& record, const Ended& ended,
         distrusted = false;
     }
     if (record.hard) {
-        // Seeing the new one implies those that have ended.
-        hard_count = static_cast<std::uint8_t>(
-            std::remove_if(hard, hard + hard_count, [&](Xid x) { return ended.contains(x); }) -
-            hard);
+        // Seeing the new one implies those that have ended. One that registers once more, or that
+        // several register for, needs no second place.
+        const auto needless = [&](Xid x) { return x == xid || ended.contains(x); };
+        hard_count =
+            static_cast<std::uint8_t>(std::remove_if(hard, hard + hard_count, needless) - hard);
         if (hard_count == kMaxHard) {
             horizon = largest + 1;
             overflowed = true;
@@ -243,6 +244,10 @@ bool WriterRing::unseen_by(Tag tag, const Snapshot& f, Unseen* unseen, Xid self)
 bool WriterRing::has(Tag tag, Xid xid) const {
     return std::any_of(records, records + record_count,
                        [&](const WriterRecord& r) { return r.tag == tag && r.xid == xid; });
+}
+
+bool WriterRing::has_hard(Xid xid) const {
+    return std::find(hard, hard + hard_count, xid) != hard + hard_count;
 }
 
 Xid WriterRing::newest(Tag tag) const {

@@ -170,6 +170,8 @@ struct WriterRing {
 
     // Is this writer of tag on record?
     bool has(Tag tag, Xid xid) const;
+    // Is the writer among the hard ones that a snapshot must see?
+    bool has_hard(Xid xid) const;
 
     // The newest writer of tag on record, 0 if none.
     Xid newest(Tag tag) const;

@@ -51,7 +51,7 @@ class Cache:
         seq = self.next_seq(tag)
         if tag == WHOLE:
             # Whoever is blind to it has it among its unseen writers already.
-            known = self.whole and borrowed and not hard and \
+            known = self.whole and borrowed and (not hard or xid in self.whole.hard) and \
                 any(r.xid == xid and r.tag == tag for r in self.whole.records)
             if self.whole and not known:
                 self.whole.add(tag, xid, seq, hard, ended, borrowed)

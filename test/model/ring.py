@@ -86,7 +86,8 @@ class Ring:
             self.witness, self.witness_seq = xid, seq  # all that was lost had ended
             self.overflowed = self.distrusted = False
         if hard and "hard-ignored" not in self.broken:
-            self.hard = [x for x in self.hard if not ended.contains(x)]    # seeing xid implies those
+            # Seeing xid implies those that have ended; it needs no second place.
+            self.hard = [x for x in self.hard if x != xid and not ended.contains(x)]
             if len(self.hard) == MAX_HARD:
                 self.hard = []
                 if "hard-forgotten" not in self.broken:

@@ -454,6 +454,18 @@ TEST(WritersHard, SeeingALaterOneImpliesThoseThatHadEnded) {
     EXPECT_TRUE(w.ring.usable(w.snapshot()));
 }
 
+TEST(WritersHard, TakesOnePlaceHoweverOftenItRegisters) {
+    RingWorld w;
+    w.transactions.begin();  // whatever leaves a horizon would be felt until this one ends
+    const Xid hard = w.write(RingWorld::kTag, true);
+    for (std::uint32_t i = 0; i < kMaxHard; ++i) w.add(hard, RingWorld::kTag, true, true);
+    EXPECT_EQ(w.ring.hard_count, 1U);
+    EXPECT_TRUE(w.ring.has_hard(hard));
+    EXPECT_FALSE(w.ring.overflowed);
+    w.transactions.end(hard);
+    EXPECT_TRUE(w.ring.usable(w.snapshot()));
+}
+
 TEST(WritersHard, MoreThanItCanNameLeaveAHorizon) {
     RingWorld w;
     std::vector<Xid> hard;
