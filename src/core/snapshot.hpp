@@ -28,4 +28,10 @@ struct Snapshot {
     }
 };
 
+// Do both see the same? Of the ids below xmax none begins to run any more, so those that run only
+// become fewer: as many are the same ones.
+inline bool same_snapshot(const Snapshot& a, const Snapshot& b) {
+    return a.xmin == b.xmin && a.xmax == b.xmax && a.running_count == b.running_count;
+}
+
 }  // namespace cache_ext::core

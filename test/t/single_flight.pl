@@ -32,7 +32,11 @@ BEGIN
 	WHILE (pg_stat_file('gate', true)).size IS NULL AND (pg_stat_file('pass_' || pg_backend_pid(), true)).size IS NULL LOOP
 		PERFORM pg_sleep(0.01);
 	END LOOP;
-	IF id < 0 THEN RAISE EXCEPTION 'no item %', id; END IF;
+	IF id < 0 THEN
+		RAISE EXCEPTION 'no item %', id USING DETAIL = 'Less than 0.', HINT = CASE id
+			WHEN -3 THEN repeat('Ask for another. ', 100) ELSE 'Ask for another.' END,
+			ERRCODE = CASE id WHEN -4 THEN 'lock_not_available' ELSE 'raise_exception' END;
+	END IF;
 	RETURN (SELECT n FROM item AS i WHERE i.id = load_item.id);
 END \$\$;
 SELECT cache_create('item', 'load_item(int)', ttl => NULL);
@@ -180,16 +184,51 @@ ok(wait_until(sub { loads(5, $log) == 2 }), 'and load_wait: then the session loa
 open_gate();
 is(finish($_), '50', 'with the right value') for $owner, $short;
 
-# An error is everybody's own.
+# An error of the loader is met by all who waited, and by nobody whose snapshot may see other rows.
 $before = stat_item('waits');
 $owner = start_owner(-1);
 @others = map { start('SELECT cache_get_item(-1)') } 1 .. 3;
 waited($before, 3, 'three wait for a load that will fail');
 open_gate();
 finish($_) for $owner, @others;
-is((grep { $_->{err} =~ /no item -1/ } $owner, @others), 4, 'each has the loader\'s own error');
-is(loads(-1, $log), 4, 'each has run the loader');
+is((grep { $_->{err} =~ /^ERROR:  no item -1\nDETAIL:  Less than 0\.\nHINT:  Ask for another\./m } $owner, @others),
+	4, 'each has the loader\'s error');
+is((grep { $_->{err} =~ /by a session that this one waited for/ } @others), 3, 'and is told whose it is');
+is(loads(-1, $log), 1, 'the loader has run once');
 is(stat_item('waits'), $before + 3, 'and nobody has waited for a second one');
+
+for my $case ([ -2, 'another snapshot' ], [ -3, 'a text that is too long' ], [ -4, 'an error of the session' ])
+{
+	my ($id, $name) = @$case;
+	$before = stat_item('waits');
+	$owner = start_owner($id);
+	$node->safe_psql('postgres', 'UPDATE item SET n = n WHERE id = 100') if $id == -2;
+	@others = map { start("SELECT cache_get_item($id)") } 1 .. 3;
+	waited($before, 3, "$name: three wait");
+	open_gate();
+	finish($_) for $owner, @others;
+	is((grep { $_->{err} =~ /ERROR:  no item $id/ } $owner, @others), 4, "$name: each has the error");
+	is(loads($id, $log), 4, "$name: of a run of its own");
+}
+
+# A loader that catches the error of another one has not failed.
+$node->safe_psql('postgres', <<'END');
+CREATE FUNCTION load_careful(id int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN cache_get_item(id);
+EXCEPTION WHEN raise_exception THEN RETURN 0;
+END $$;
+SELECT cache_create('careful', 'load_careful(int)');
+END
+close_gate();
+$log = -s $node->logfile;
+$owner = start('SELECT cache_get_careful(-6)');
+$node->wait_for_log(qr/loading item -6$/m, $log);
+@others = map { start('SELECT cache_get_careful(-6)') } 1 .. 3;
+ok($node->poll_query_until('postgres', "SELECT waits = 3 FROM cache_stat WHERE cache = 'careful'"),
+	'three wait for a loader that will catch an error');
+open_gate();
+is((grep { finish($_) eq '0' } $owner, @others), 4, 'all have its value');
 
 # Who never waits.
 $before = stat_item('waits');
@@ -243,8 +282,8 @@ $node->safe_psql('postgres',
 	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO%'");
 finish($owner);
 
-# A load that fails or whose value cannot be published leaves nothing to share: those who waited load at
-# once, and do not queue behind each other.
+# A load whose error is nobody else's, or whose value cannot be published, leaves nothing to share: those
+# who waited load at once, and do not queue behind each other.
 $node->safe_psql('postgres', <<"END");
 CREATE FUNCTION load_short(id int) RETURNS int LANGUAGE plpgsql STABLE AS \$\$
 BEGIN
@@ -261,7 +300,7 @@ for my $case ('item', 'short')
 	close_gate();
 	$node->safe_psql('postgres', 'SELECT cache_stat_reset()');
 	local $ENV{PGAPPNAME} = 'reader';
-	my @readers = map { start("SELECT cache_get_$case(-5)") } 1 .. 8;
+	my @readers = map { start("SELECT cache_get_$case(-4)") } 1 .. 8;
 	$ENV{PGAPPNAME} = 'test';
 	$node->poll_query_until('postgres', "SELECT waits = 7 FROM cache_stat WHERE cache = '$case'") or die "$case: nobody waits";
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 $in_loader") or die "$case: nobody loads";
@@ -274,9 +313,9 @@ for my $case ('item', 'short')
 	my @out = map { finish($_) } @readers;
 	my @errors = map { $_->{err} =~ /ERROR:  (.*)/ ? $1 : '' } @readers;
 	is_deeply([ sort @errors ],
-		[ ($case eq 'item' ? 'no item -5' : '') x 8 ],
+		[ ($case eq 'item' ? 'no item -4' : '') x 8 ],
 		"$case: each has its own outcome");
-	is_deeply(\@out, [ ($case eq 'item' ? '' : '-5') x 8 ], "$case: and value");
+	is_deeply(\@out, [ ($case eq 'item' ? '' : '-4') x 8 ], "$case: and value");
 }
 
 $node->stop;

@@ -1,5 +1,6 @@
 #include "pg/load/environment.hpp"
 
+#include "pg/load/error_kinds.hpp"
 #include "pg/load/hidden_portals.hpp"
 #include "pg/load/loader_limits.hpp"
 #include "pg/catalog/rights.hpp"
@@ -15,28 +16,6 @@ namespace cache_ext::pg {
 namespace {
 
 using core::Bypass;
-
-// Errors that come from the session, the machine or the moment, not from rows and arguments. A
-// loader that catches one returns what it would not have returned elsewhere.
-bool made_by_session(int code) {
-    switch (ERRCODE_TO_CATEGORY(code)) {
-        case ERRCODE_TO_CATEGORY(ERRCODE_CONNECTION_EXCEPTION):
-        case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
-        case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
-        case ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE):
-        case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
-        case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
-        case ERRCODE_TO_CATEGORY(ERRCODE_CONFIG_FILE_ERROR):
-        case ERRCODE_TO_CATEGORY(ERRCODE_FDW_ERROR):
-        case ERRCODE_TO_CATEGORY(ERRCODE_INTERNAL_ERROR):
-        case ERRCODE_TO_CATEGORY(ERRCODE_INVALID_CURSOR_STATE):
-            return true;
-        default:
-            // How deep the stack is depends on who calls, and on max_stack_depth. Which names of
-            // cursors are taken, on what the session has open.
-            return code == ERRCODE_STATEMENT_TOO_COMPLEX || code == ERRCODE_DUPLICATE_CURSOR;
-    }
-}
 
 // Called for every message while it is raised, also for those that will be caught.
 void message_raised(void*) {

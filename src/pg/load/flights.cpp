@@ -1,10 +1,12 @@
 #include "pg/load/flights.hpp"
 
 #include "pg/catalog/counters.hpp"
+#include "pg/load/error_kinds.hpp"
 #include "pg/load/run.hpp"
 #include "pg/base/settings.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "storage/condition_variable.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -19,6 +21,17 @@ constexpr uint32 kFlights = 256;  // keys whose hashes meet in one place do not 
 constexpr long kShortestLookMs = 5;
 constexpr long kLongestLookMs = 100;  // how late a load that waits for a lock may be noticed
 
+// An error of the loader, and the snapshot that it was raised under.
+struct Failure {
+    int code;  // 0: none that others would meet, too
+    core::Xid xmin;
+    core::Xid xmax;
+    uint32 running_count;
+    char text[496];  // message, detail and hint, each with its zero; longer ones are not shared
+
+    core::Snapshot snapshot() const { return {xmin, xmax, nullptr, running_count}; }
+};
+
 struct Flight {
     core::Tag key;
     int pid;  // 0: nobody loads
@@ -26,6 +39,7 @@ struct Flight {
     uint32 number;  // of loads so far
     bool gone;      // the last one was not ended by what it loads: somebody else may try
     bool published;
+    Failure failure;
     ConditionVariable landed;
 };
 
@@ -34,7 +48,9 @@ LWLock* flights_lock = nullptr;
 
 Flight* own = nullptr;  // the load of this session that others may wait for
 int own_level = 0;
+uint64 own_marks = 0;     // marks_made() when it began
 bool own_failed = false;  // by an error of the loader
+Failure own_failure = {};
 
 // Does this session hold a lock that somebody could be waiting for while holding up the load that
 // this session would wait for? Its own virtual transaction does not count.
@@ -82,8 +98,36 @@ Role join(core::Tag key, Flight** flight, uint32* number) {
     return role;
 }
 
-// What the load came to; kNobody: it goes on.
-Await wait_for(Flight* f, uint32 number) {
+// Leaves it empty if there is no room.
+void keep_text(const ErrorData& e, Failure* failure) {
+    char* to = failure->text;
+    size_t room = sizeof(failure->text);
+    for (const char* part : {e.message, e.detail, e.hint}) {
+        const size_t size = part == nullptr ? 1 : strlen(part) + 1;
+        if (size > room) {
+            *failure = {};
+            return;
+        }
+        memcpy(to, part == nullptr ? "" : part, size);
+        to += size;
+        room -= size;
+    }
+}
+
+[[noreturn]] void fail_alike(const Definition* d, const Failure& failure) {
+    const char* message = failure.text;
+    const char* detail = message + strlen(message) + 1;
+    const char* hint = detail + strlen(detail) + 1;
+    ereport(ERROR,
+            (errcode(failure.code), errmsg_internal("%s", message),
+             *detail != '\0' ? errdetail_internal("%s", detail) : 0,
+             *hint != '\0' ? errhint("%s", hint) : 0,
+             errcontext("load of cache \"%s\" by a session that this one waited for", d->name)));
+    pg_unreachable();
+}
+
+// What the load came to; kNobody: it goes on, or there is nothing to share but perhaps its failure.
+Await wait_for(Flight* f, uint32 number, Failure* failure) {
     const TimestampTz deadline =
         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), settings.load_wait_ms);
     bool landed = false, again = false;
@@ -92,6 +136,7 @@ Await wait_for(Flight* f, uint32 number) {
         LWLockAcquire(flights_lock, LW_SHARED);
         landed = f->pid == 0 || f->number != number;
         again = f->published || f->gone;
+        if (landed && f->number == number + 1) *failure = f->failure;
         const int procno = f->procno;
         LWLockRelease(flights_lock);
         if (landed || waits_for_lock(procno)) break;
@@ -109,6 +154,7 @@ void end_flight(bool published, bool gone) {
     own->pid = 0;
     own->published = published;
     own->gone = gone;
+    own->failure = own_failure;
     ++own->number;
     LWLockRelease(flights_lock);
     ConditionVariableBroadcast(&own->landed);
@@ -130,7 +176,8 @@ void attach_flights(LWLock* lock) {
     for (uint32 i = 0; i < kFlights; ++i) ConditionVariableInit(&flights[i].landed);
 }
 
-Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
+Await await_load(const Definition* d, const core::KeyView& key, const core::Snapshot& snapshot,
+                 bool may_wait) {
     // A transaction that has an XID publishes nothing that others could wait for.
     if (own != nullptr || settings.load_wait_ms == 0 ||
         TransactionIdIsValid(GetTopTransactionIdIfAny())) {
@@ -142,22 +189,45 @@ Await await_load(const Definition* d, const core::KeyView& key, bool may_wait) {
     if (role == Role::kLoads) {
         own = flight;
         own_level = GetCurrentTransactionNestLevel();
+        own_marks = marks_made();
         own_failed = false;
+        own_failure = {};
         return Await::kOthersWait;
     }
     if (role != Role::kWaits || !may_wait || inside_loader() || holds_strong_lock()) {
         return Await::kNobody;
     }
     count(d, core::Counter::kWaits);
-    return wait_for(flight, number);
+    Failure failure = {};
+    const Await others = wait_for(flight, number, &failure);
+    if (failure.code != 0 && core::same_snapshot(failure.snapshot(), snapshot)) {
+        fail_alike(d, failure);
+    }
+    return others;
 }
 
 void land(bool published) {
+    own_failure = {};
     end_flight(published, false);
 }
 
-void note_failed_load(int code) {
+void note_failed_load(const core::KeyView& key, const core::Snapshot& snapshot) {
+    // The loader of another key may go on after that.
+    if (own == nullptr || own->key != key.hash) return;
+    own_failure = {};
+    const int code = geterrcode();
     own_failed = ERRCODE_TO_CATEGORY(code) != ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION);
+    const bool temporary = (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0;
+    if (made_by_session(code) || marks_made() != own_marks || temporary) return;
+    const MemoryContext errors = MemoryContextSwitchTo(TopTransactionContext);
+    ErrorData* e = CopyErrorData();
+    own_failure.code = code;
+    own_failure.xmin = snapshot.xmin;
+    own_failure.xmax = snapshot.xmax;
+    own_failure.running_count = snapshot.running_count;
+    keep_text(*e, &own_failure);
+    FreeErrorData(e);
+    MemoryContextSwitchTo(errors);
 }
 
 void transaction_ended_for_flights() {

@@ -7,11 +7,12 @@
 // session that queues for an exclusive lock before the loader does: nobody waits on for a load that
 // is itself waiting for a lock. And no wait is longer than cache_ext.load_wait.
 //
-// A load that has failed, or whose value could not be published, leaves nothing to share: what it
-// saw is its own session's affair (another snapshot, say). Then those who waited load at once, all
-// of them, and do not queue behind one of them again: two loads take the place of as many as there
-// are sessions. One that was cancelled or whose session was ended says nothing about the loader:
-// one of those who waited takes over, and the others wait for it.
+// An error of the loader is shared with those who waited under the same snapshot: they would meet
+// it, too. Otherwise a load that has failed, or whose value could not be published, leaves nothing
+// to share: what it saw is its own session's affair. Then those who waited load at once, all of
+// them, and do not queue behind one of them again: two loads take the place of as many as there are
+// sessions. One that was cancelled or whose session was ended says nothing about the loader: one of
+// those who waited takes over, and the others wait for it.
 //
 // Locking: one LWLock protects the table; it is held for a few instructions at a time.
 #pragma once
@@ -31,12 +32,14 @@ enum class Await : uint8 {
     kLookAgain    // somebody else has loaded the key and published it, or was kept from it
 };
 
-// To be called before a load. `may_wait`: else it only lets others wait.
-Await await_load(const Definition* definition, const core::KeyView& key, bool may_wait);
+// To be called before a load under this snapshot. `may_wait`: else it only lets others wait. Raises
+// the error of a load that this one would fail like.
+Await await_load(const Definition* definition, const core::KeyView& key,
+                 const core::Snapshot& snapshot, bool may_wait);
 // Ends the wait of others.
 void land(bool published);
-// The loader has raised this error.
-void note_failed_load(int code);
+// The loader has raised an error for this key. To be called where it is caught.
+void note_failed_load(const core::KeyView& key, const core::Snapshot& snapshot);
 
 void transaction_ended_for_flights();
 void subtransaction_aborted_for_flights(int level);

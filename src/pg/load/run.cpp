@@ -1,6 +1,7 @@
 #include "pg/load/run.hpp"
 
 #include <iterator>
+#include <numeric>
 
 extern "C" {
 #include "access/xact.h"
@@ -48,6 +49,10 @@ void mark_run(Bypass reason) {
     for (size_t i = 0; i < std::size(kMarks); ++i) {
         if (kMarks[i] == reason) ++marks[i];
     }
+}
+
+uint64 marks_made() {
+    return std::accumulate(marks, marks + std::size(marks), uint64{0});
 }
 
 int run_depth() {

@@ -22,6 +22,8 @@ struct Run {
 const Run* innermost_run();
 // What is computed in the runs at hand holds for this session only, for one of these reasons.
 void mark_run(core::Bypass reason);
+// How often that was said in this session.
+uint64 marks_made();
 
 // --- for environment.cpp, which enters and leaves them ---
 

@@ -38,10 +38,7 @@ inline void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {
 // A loader that reads under another snapshot than its own caller's: not for the outer entry.
 inline void check_outer_snapshot(const core::Snapshot& s) {
     if (!inside_load()) return;
-    const core::Snapshot& outer = *innermost_load->snapshot;
-    if (outer.xmin != s.xmin || outer.xmax != s.xmax || outer.running_count != s.running_count) {
-        spoil_outer();
-    }
+    if (!core::same_snapshot(*innermost_load->snapshot, s)) spoil_outer();
 }
 
 // One more tag; what has too many is not published.

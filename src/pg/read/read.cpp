@@ -246,7 +246,7 @@ void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* res
     PG_CATCH();
     {
         leave_load(load, true);
-        note_failed_load(geterrcode());
+        note_failed_load(key->view, snapshot);
         PG_RE_THROW();
     }
     PG_END_TRY();
@@ -261,7 +261,8 @@ ReadResult read_value(const ReadRequest& request) {
     // A value that somebody else has just loaded may still not be the one for this snapshot.
     Await others = Await::kNobody;
     for (int waits = 0; left == Left::kFill && waits < kMaxWaits; ++waits) {
-        others = await_load(request.definition, key.view, !request.fresh);
+        others =
+            await_load(request.definition, key.view, to_core(GetActiveSnapshot()), !request.fresh);
         if (others != Await::kLookAgain) break;
         left = look_up(request, &key, &result);
     }
