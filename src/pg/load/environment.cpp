@@ -3,6 +3,7 @@
 #include "pg/load/error_kinds.hpp"
 #include "pg/load/hidden_portals.hpp"
 #include "pg/load/loader_limits.hpp"
+#include "pg/load/plans.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/load/session_settings.hpp"
 #include "pg/load/shown_settings.hpp"
@@ -42,6 +43,7 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
     scope->nest = NewGUCNestLevel();
     forget_temporary_access(run_depth() > 0);
     forget_kept_expressions();
+    renew_doubtful_plans();
     push_run(d, scope->nest);
     set_environment(d, run_depth());
     scope->errors = {error_context_stack, message_raised, nullptr};
@@ -91,6 +93,7 @@ void install_environment() {
     install_shown_settings();
     install_temporary_hooks();
     install_loader_limits();
+    install_plans();
 }
 
 }  // namespace cache_ext::pg

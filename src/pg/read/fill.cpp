@@ -5,7 +5,7 @@
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/write/path_checks.hpp"
-#include "pg/load/session_settings.hpp"
+#include "pg/load/plans.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/shared.hpp"
 #include "pg/pool/tasks.hpp"
@@ -13,8 +13,6 @@
 
 extern "C" {
 #include "utils/inval.h"
-#include "utils/memutils.h"
-#include "utils/plancache.h"
 #include "utils/snapmgr.h"
 }
 
@@ -119,32 +117,6 @@ Bypass reason_not_to_fill(const Definition* d) {
     return reason;
 }
 
-// PostgreSQL tells no plan of a new name: one that was made before goes on with what the name meant
-// then, and others would be served that. So plans are made anew after DDL that concerns the cache;
-// and settings of roles, of whose changes no session is told, are looked up anew.
-static void renew_after_ddl(const Definition* d, const core::Snapshot& snapshot) {
-    static core::Snapshot planned_under = {};
-    core::Xid hard[core::kMaxHard];
-    uint32 n;
-    const bool all = store().hard_writers(d->session->index, hard, &n);
-    const core::Xid lost = store().lost_hard_below(d->session->index);
-    const bool seen = std::none_of(hard, hard + n, [](core::Xid xid) {
-        return planned_under.running == nullptr || planned_under.in_progress(xid);
-    });
-    if (seen &&
-        (all || planned_under.xmax == snapshot.xmax || (lost != 0 && planned_under.xmin >= lost))) {
-        return;
-    }
-    ResetPlanCache();
-    forget_role_settings();
-    auto* running = static_cast<uint32_t*>(MemoryContextAlloc(
-        TopMemoryContext, sizeof(uint32_t) * std::max<size_t>(1, snapshot.running_count)));
-    std::copy_n(snapshot.running, snapshot.running_count, running);
-    if (planned_under.running != nullptr) pfree(const_cast<uint32_t*>(planned_under.running));
-    planned_under = snapshot;
-    planned_under.running = running;
-}
-
 const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,
                                       uint32 reads) {
     // Publishing needs functions and definitions as they are for this snapshot: a transaction that
@@ -162,7 +134,7 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
     if (fresh == nullptr || control_block(fresh) == core::kNoCache) return nullptr;
     const Bypass reason = reason_not_to_fill(fresh);
     if (reason == Bypass::kNone) {
-        renew_after_ddl(fresh, snapshot);
+        renew_plans_after_ddl(fresh, snapshot);
         return fresh;
     }
     for (uint32 i = 0; i < reads; ++i) count_bypass(fresh, reason);
