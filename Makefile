@@ -8,8 +8,24 @@ EXT_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cache_ext
 
 EXT_SOURCES := $(sort $(wildcard src/*.cpp src/core/*.cpp src/pg/*/*.cpp src/worker/*.cpp))
 EXT_HEADERS := $(sort $(wildcard src/*.hpp src/*/*.hpp src/pg/*/*.hpp))
-EXT_SQL_PARTS := $(sort $(wildcard sql/parts/*.sql))
 EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
+
+# The install script, part by part.
+EXT_SQL_PARTS := $(addprefix sql/parts/,$(addsuffix .sql, \
+	internal_schema definitions generated_calls \
+	declare by_name explain loading clear \
+	statistics workers suspended queue health))
+# The caches of the example, which are built on it: one function in several files.
+EXT_SQL_PARTS += $(addprefix sql/call_center/,$(addsuffix .sql, \
+	callees begin checks \
+	dashboard dashboard_analytics agent agents agent_performance agent_config agent_tools \
+	end))
+# Looks at all names above.
+EXT_SQL_PARTS += sql/parts/taken_names.sql
+
+ifneq ($(sort $(EXT_SQL_PARTS)),$(sort $(wildcard sql/parts/*.sql sql/call_center/*.sql)))
+$(error The Makefile does not list the files in sql/parts and sql/call_center as they are)
+endif
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
 SCRIPT_TARGETS := check check-core check-memory fuzz soak unit lint format demo demo-stop bench bench-page help

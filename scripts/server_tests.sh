@@ -112,6 +112,8 @@ guarded_tests() {
     find "$build/src" -name '*.[ch]pp' -printf '%P\n' | while read -r name; do
         [ -e "$ROOT/src/$name" ] || rm "$build/src/$name"
     done
+    # A part of another name would be one too many.
+    rm -rf "$build/sql"
     # Not the objects: those there are of another build.
     tar -C "$ROOT" --exclude='*.[od]' -cf - Makefile cache_ext.control src sql | tar -C "$build" --keep-newer-files -xf - 2> /dev/null
     make -C "$build" --no-print-directory -s -j "$(nproc)" EXT_GUARD=1 all

@@ -1,4 +1,4 @@
--- Watch.
+-- What the caches have done, and what is in them.
 
 CREATE FUNCTION cache_ext_internal.cache_stat_rows(
     OUT cache text, OUT entries bigint, OUT bytes bigint, OUT hits bigint, OUT misses bigint,

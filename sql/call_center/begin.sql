@@ -1,0 +1,111 @@
+-- The call-centre caches: binds seven caches to the tables of a SaaS whose users
+-- run agents that make calls. It uses nothing but the public functions.
+--
+-- It is one function, in files that the Makefile joins: it begins here, with what several
+-- caches share, goes on with checks.sql, then one file per cache, and ends in end.sql. A
+-- cache's file has its loader, a first run of it with no key (which finds now, and not at the
+-- first read, what the checks cannot see: a table that the caller may not read, a type
+-- without sums), the cache, and its dependencies: everything that the loader reads.
+--
+-- Each loader reads rows of one user or one agent, and each dependency names the
+-- columns that the loader reads and no others, so that a change of, say,
+-- users.email leaves every value where it is. Two rules keep that exact:
+-- a loader that joins agents to the calls of a user takes only agents of the same
+-- user, and everything that reads lead_analytics is keyed through calls.
+--
+-- Days are days in UTC: "the last 7 days" are today and the six days before. No
+-- change of a row announces midnight, so a value is right until its ttl at most.
+-- success_rate is the share of completed calls among all calls, in percent; a
+-- lead is qualified from a total_score of 70. A status is compared as text so that
+-- an enum works as well, whether or not it has every label.
+CREATE FUNCTION @extschema@.cache_install_call_center(
+    app_schema regnamespace DEFAULT pg_catalog.to_regnamespace('public'))
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $install$
+DECLARE
+    app            text;
+    users          regclass;
+    agents         regclass;
+    calls          regclass;
+    lead_analytics regclass;
+    cache_names    text[] := '{dashboard,dashboard_analytics,agent,agents,agent_performance,'
+                             'agent_config}';
+    existing       text[];
+    missing_tables text[];
+    missing        text[];
+    with_tools     boolean;
+    optional       text[];
+    loader_names   text[];
+
+    -- What every loader is, apart from its query.
+    loader_is CONSTANT text :=
+        'LANGUAGE plpgsql STABLE PARALLEL SAFE
+         SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC''';
+
+    -- Sums over calls AS c.
+    call_sums CONSTANT text := $sql$
+           count(*) AS calls,
+           count(*) FILTER (WHERE c.status::text = 'completed') AS completed,
+           count(*) FILTER (WHERE c.status::text = 'failed') AS failed,
+           count(*) FILTER (WHERE c.status::text = 'in_progress') AS in_progress,
+           count(*) FILTER (WHERE c.status::text = 'cancelled') AS cancelled,
+           sum(c.duration_minutes) AS minutes,
+           sum(c.duration_minutes) FILTER (WHERE c.status::text = 'completed') AS completed_minutes,
+           sum(c.credits_used) AS credits$sql$;
+
+    -- The calls of one key, fetched once, each with the smallest window that it is in.
+    own_calls CONSTANT text := $sql$
+        SELECT c.id, c.agent_id, c.status, c.duration_minutes, c.credits_used,
+               CASE WHEN c.created_at >= current_date - 6 THEN 7
+                    WHEN c.created_at >= current_date - 29 THEN 30
+                    ELSE 1000000 END AS days$sql$;
+
+    -- The windows over sums AS s (a row per window and, perhaps, agent).
+    windows CONSTANT text := $sql$
+        SELECT w.name, w.days,
+               coalesce(sum(s.calls), 0) AS calls,
+               coalesce(sum(s.completed), 0) AS completed,
+               coalesce(sum(s.failed), 0) AS failed,
+               coalesce(sum(s.in_progress), 0) AS in_progress,
+               coalesce(sum(s.cancelled), 0) AS cancelled,
+               round(100.0 * sum(s.completed) / nullif(sum(s.calls), 0), 1) AS success_rate,
+               coalesce(sum(s.minutes), 0) AS minutes,
+               round(sum(s.completed_minutes)::numeric / nullif(sum(s.completed), 0), 1)
+                   AS average_minutes,
+               coalesce(sum(s.credits), 0) AS credits
+        FROM (VALUES ('last_7_days', 7), ('last_30_days', 30), ('all_time', 1000000))
+             AS w (name, days)
+        LEFT JOIN sums AS s ON s.days <= w.days
+        GROUP BY w.name, w.days$sql$;
+
+    -- One agent, from agents AS a and the sums over its calls AS s; %s: columns
+    -- that some applications have. checks.sql knows whether this one has them.
+    agent_json text := $sql$json_build_object(
+            'id', a.id,
+            'user_id', a.user_id,
+            'name', a.name,
+            'agent_type', a.agent_type,
+            'is_active', a.is_active,
+            'created_at', a.created_at%s,
+            'performance', json_build_object(
+                'calls', coalesce(s.calls, 0),
+                'completed', coalesce(s.completed, 0),
+                'failed', coalesce(s.failed, 0),
+                'success_rate', round(100.0 * s.completed / nullif(s.calls, 0), 1),
+                'average_duration_minutes',
+                round(s.completed_minutes::numeric / nullif(s.completed, 0), 1),
+                'credits_used', coalesce(s.credits, 0),
+                'calls_last_7_days', coalesce(s.calls_7, 0),
+                'calls_last_30_days', coalesce(s.calls_30, 0),
+                'last_call_at', s.last_call_at))$sql$;
+
+    agent_sums CONSTANT text := call_sums || $sql$,
+           count(*) FILTER (WHERE c.created_at >= current_date - 6) AS calls_7,
+           count(*) FILTER (WHERE c.created_at >= current_date - 29) AS calls_30,
+           max(c.created_at) AS last_call_at$sql$;
+
+    call_columns CONSTANT text[] :=
+        '{id,user_id,agent_id,status,duration_minutes,credits_used,created_at}';
+    agent_columns text[] := '{id,user_id,name,agent_type,is_active,created_at}';

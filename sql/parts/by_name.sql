@@ -1,0 +1,30 @@
+-- Read, write, refresh, by the cache's name.
+
+CREATE FUNCTION @extschema@.cache_get(name text, VARIADIC key "any" DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'cache_get_1_0' LANGUAGE c STABLE PARALLEL UNSAFE;
+
+CREATE FUNCTION @extschema@.cache_get_entry(
+    name text, VARIADIC key "any" DEFAULT NULL,
+    OUT value jsonb, OUT calculated_at timestamptz, OUT expires_at timestamptz, OUT source text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_get_entry_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1;
+
+CREATE FUNCTION @extschema@.cache_peek(name text, VARIADIC key "any" DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'cache_peek_1_0' LANGUAGE c STABLE PARALLEL UNSAFE;
+
+CREATE FUNCTION @extschema@.cache_put(name text, value jsonb, VARIADIC key "any" DEFAULT NULL)
+    RETURNS void
+    AS 'MODULE_PATHNAME', 'cache_put_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_invalidate(name text, VARIADIC key "any" DEFAULT NULL)
+    RETURNS bigint
+    AS 'MODULE_PATHNAME', 'cache_invalidate_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_invalidate_all(name text) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'cache_invalidate_all_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_invalidate_like(name text, pattern text) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'cache_invalidate_like_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_refresh(name text, VARIADIC key "any" DEFAULT NULL) RETURNS bool
+    AS 'MODULE_PATHNAME', 'cache_refresh_1_0' LANGUAGE c VOLATILE;

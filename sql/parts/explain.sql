@@ -1,0 +1,15 @@
+-- Look at what a read would do, and at whether the values are right.
+
+CREATE FUNCTION @extschema@.cache_explain(
+    name text, VARIADIC key "any" DEFAULT NULL,
+    OUT state text, OUT reason text, OUT calculated_at timestamptz, OUT expires_at timestamptz,
+    OUT hits bigint, OUT bytes bigint, OUT tags text[], OUT last_writer xid8
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_explain_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1;
+
+-- Runs the loader for a sample of the live entries, under one snapshot, and compares. Values that
+-- depend on the time of day differ by nature.
+CREATE FUNCTION @extschema@.cache_verify(
+    name text, sample int DEFAULT 100, OUT checked bigint, OUT mismatched bigint
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_verify_1_0' LANGUAGE c VOLATILE STRICT ROWS 1;
