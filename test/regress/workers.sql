@@ -18,6 +18,7 @@ SELECT name, load_timeout FROM cache_ext_internal.cache_definition;
 SELECT create_with($$load_timeout => '0'$$);
 SELECT create_with($$load_timeout => '-1 s'$$);
 SELECT create_with($$load_timeout => '1 month'$$);
+SELECT create_with($$load_timeout => '101 years'$$);
 SELECT error_of($$SELECT cache_alter('limited', '{"load_timeout": "soon"}')$$);
 
 -- Everybody may look; the launcher is always there, and has no database.

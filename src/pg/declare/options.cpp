@@ -24,9 +24,10 @@ int64 checked_interval_ms(Option option, const char* text) {
     const OptionInfo& info = option_info(option);
     const int64 ms = interval_ms(DatumGetIntervalP(DirectFunctionCall3(
         interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
-    if (ms > kLongestMs) out_of_range(info.name, text, "The longest is 100 years.");
-    if (!in_range(info, ms)) out_of_range(info.name, text, info.hint);
-    return ms;
+    if (in_range(info, ms)) return ms;
+    // Most have no limit but the general one, and their hints do not name it.
+    const bool too_long = ms > info.most && info.most == kLongestMs;
+    out_of_range(info.name, text, too_long ? "The longest is 100 years." : info.hint);
 }
 
 // Loading many keys at once is a faster way to do what the loader does.
