@@ -12,7 +12,7 @@ EXT_SQL := sql/cache_ext--$(EXT_VERSION).sql
 
 # The install script, part by part.
 EXT_SQL_PARTS := $(addprefix sql/parts/,$(addsuffix .sql, \
-	internal_schema definitions generated_calls \
+	internal_schema definitions options generated_calls \
 	declare by_name explain loading clear \
 	statistics workers suspended queue health))
 # The caches of the example, which are built on it: one function in several files.

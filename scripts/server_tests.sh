@@ -12,7 +12,7 @@ readonly TREE='tree/test'
 copy_tests() {
     local test=$SCRATCH/$TREE suite name
     mkdir -p "$test"
-    cp -R "$ROOT/examples" "$ROOT/sql" "$SCRATCH/tree"
+    cp -R "$ROOT/examples" "$ROOT/docs" "$SCRATCH/tree"
     cp -R "$ROOT/test/." "$test"
     mkdir -p "$test"/{regress/{sql,expected},security/{sql,expected},isolation/{specs,expected},pgtap,t}
     for suite in regress security; do
