@@ -114,6 +114,23 @@ $node->psql('postgres', 'SET ROLE maker; CREATE DATABASE stolen TEMPLATE work', 
 like($err, qr/permission denied to copy database "work"/, 'a stranger cannot copy the database');
 is(sql("SELECT array_agg(pid ORDER BY pid) FROM cache_workers WHERE database = 'work' AND state = 'refresh'"),
 	$workers, 'and its workers go on');
+
+# Nor has the owner of another one to know what they do, also if the cache belongs to pg_database_owner, which he is
+# a member of where he is the owner.
+sql('CREATE ROLE neighbour');
+sql('CREATE DATABASE garden OWNER neighbour');
+$node->safe_psql('garden', 'CREATE EXTENSION cache_ext');
+my $seen = "SELECT count(cache), count(key) FROM cache_workers WHERE database = 'work' AND state = 'refresh'";
+is(sql($seen), '3|3', 'a superuser sees what the workers do');
+open_gate();
+$node->safe_psql('work',
+	'ALTER FUNCTION load_counter SECURITY DEFINER; ALTER FUNCTION cache_get_counter(int) OWNER TO pg_database_owner');
+keep_busy('work', 'a cache of pg_database_owner');
+is(sql($seen), '3|3', 'a superuser sees what they do for pg_database_owner');
+is($node->safe_psql('garden', "SET ROLE neighbour; $seen"), '0|0', 'the owner of another database does not');
+sql('ALTER DATABASE work OWNER TO neighbour');
+is($node->safe_psql('work', "SET ROLE neighbour; $seen"), '3|3', 'that of this one does');
+is($node->safe_psql('garden', "SET ROLE neighbour; $seen"), '0|0', 'but only here');
 open_gate();
 during_work('work', 'CREATE DATABASE copy TEMPLATE work', 'CREATE DATABASE TEMPLATE');
 goes_on('work', 'CREATE DATABASE TEMPLATE');

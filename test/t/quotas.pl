@@ -79,5 +79,28 @@ $node->safe_psql('other', 'SELECT cache_get_n1(1)');
 $node->safe_psql('postgres', "SELECT cache_drop('g2'); SELECT cache_drop('g3')");
 declare('other', 'modest', 'o', 1);
 is(in_use('other', 'o', 1), 1, 'who gives one away may have another');
+
+# pg_database_owner is another one in each database: what belongs to it counts for the owner of the database.
+$node->safe_psql('postgres', "CREATE ROLE $_ LOGIN") for qw(landlord squire);
+my %owner = (estate => 'landlord', annex => 'landlord', manor => 'squire');
+for my $database (sort keys %owner)
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $database OWNER $owner{$database}");
+	$node->safe_psql(
+		$database, <<'END');
+CREATE EXTENSION cache_ext;
+CREATE FUNCTION same(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT k';
+END
+}
+$node->append_conf('postgresql.conf', "cache_ext.max_caches = 60\n");
+$node->restart;
+declare('estate', 'pg_database_owner', 'e', 2);
+is(in_use('estate', 'e', 2), 2, 'the owner of a database may have two in its name');
+declare('manor', 'pg_database_owner', 'd', 2);
+is(in_use('manor', 'd', 2), 2, 'that of another database two others');
+declare('annex', 'pg_database_owner', 'a', 1);
+is(in_use('annex', 'a', 1), 0, 'one who has both databases no third one');
+declare('annex', 'landlord', 'l', 1);
+is(in_use('annex', 'l', 1), 0, 'nor in his own name');
 $node->stop;
 done_testing();

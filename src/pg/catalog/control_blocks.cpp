@@ -9,7 +9,11 @@
 #include "pg/pool/looks.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
@@ -23,6 +27,17 @@ core::Xid next_xid() {
 uint32 quota(int setting) {
     const int all = settings.max_caches;
     return static_cast<uint32>(setting == 0 ? all - all / 10 : setting);
+}
+
+// For whose quota a cache of that owner counts. pg_database_owner is another role in each database:
+// the owner of this one.
+Oid counted_for(Oid owner) {
+    if (owner != ROLE_PG_DATABASE_OWNER) return owner;
+    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+    if (!HeapTupleIsValid(tuple)) return InvalidOid;
+    owner = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datdba;
+    ReleaseSysCache(tuple);
+    return owner;
 }
 
 // Registers whoever may have changed the cache before there was a control block, and may not have
@@ -60,7 +75,7 @@ core::CacheIndex attach_control_block(uint64 id, Oid owner) {
          id,
          tag,
          unsettled_until(),
-         {owner, quota(settings.max_caches_per_role), quota(settings.max_caches_per_database)}},
+         {counted_for(owner), quota(settings.max_caches_per_role), quota(settings.max_caches_per_database)}},
         next_xid, &created);
     if (index == core::kNoCache && !definitions_to_be_read() && left_blocks_here()) {
         read_definitions_after_transaction();
@@ -79,7 +94,7 @@ core::CacheIndex find_control_block(const Definition* d) {
     core::CacheIndex& index = d->session->index;
     index = attach_control_block(d->id, d->owner);
     if (index == core::kNoCache) return index;
-    store().set_owner(index, d->id, d->owner);
+    store().set_owner(index, d->id, counted_for(d->owner));
     core::Limits limits = d->limits;
     if (d->budget_id != 0) {
         const Definition* owner = find_definition_by_id(d->budget_id);

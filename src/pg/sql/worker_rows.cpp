@@ -8,6 +8,7 @@ extern "C" {
 #include "commands/dbcommands.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 }
 
@@ -43,9 +44,16 @@ void put_launcher(const ReturnSetInfo* set, int pid, TimestampTz since, bool no_
     tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
 }
 
+// As may_see(). Whose database another one is makes nobody pg_database_owner there.
+bool may_see_task(const WorkerSlot& w) {
+    if (has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS)) return true;
+    const bool of_database = w.owner == ROLE_PG_DATABASE_OWNER;
+    return OidIsValid(w.owner) && (!of_database || w.database == MyDatabaseId) &&
+           has_privs_of_role(GetUserId(), w.owner);
+}
+
 void put_worker(const ReturnSetInfo* set, const WorkerSlot& w) {
-    const bool all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
-                     (OidIsValid(w.owner) && has_privs_of_role(GetUserId(), w.owner));
+    const bool all = may_see_task(w);
     Datum values[kColumns] = {};
     bool nulls[kColumns] = {};
     nulls[0] = w.pid <= 0;
