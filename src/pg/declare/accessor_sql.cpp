@@ -84,7 +84,12 @@ void require_no_type(const char* name) {
 // What is left of a cache that is not declared any more goes, if it is the caller's. False: the
 // function is in the way.
 bool drop_left_function(Oid function) {
-    if (!depends_on_extension(function) || !pg_proc_ownercheck(function, GetUserId())) return false;
+    const auto left = [&] {
+        return depends_on_extension(function) && pg_proc_ownercheck(function, GetUserId());
+    };
+    if (!left()) return false;
+    if (!lock_to_drop(ProcedureRelationId, function)) return true;
+    if (!left()) return false;
     const char* signature = format_procedure_qualified(function);
     drop_object(ProcedureRelationId, function);
     ereport(NOTICE, (errmsg("function %s is replaced", signature),
@@ -146,8 +151,12 @@ Oid function_of(const Definition* d, const char* prefix, const Oid* types, int c
                                                                                   : InvalidOid;
 }
 
-void drop_function(Oid function) {
-    if (OidIsValid(function)) drop_object(ProcedureRelationId, function);
+// Whose it is may change while this waits.
+template <typename Find>
+void drop_found(Find find) {
+    const Oid function = find();
+    if (!OidIsValid(function) || !lock_to_drop(ProcedureRelationId, function)) return;
+    if (find() == function) drop_object(ProcedureRelationId, function);
 }
 
 }  // namespace
@@ -198,12 +207,11 @@ Oid put_function(const Definition* d) {
 }
 
 void drop_accessors(const Definition* d) {
-    const Oid put = put_function(d);
-    drop_function(d->accessor);
-    drop_function(put);
+    if (OidIsValid(d->accessor)) drop_object(ProcedureRelationId, d->accessor);
+    drop_found([&] { return put_function(d); });
     if (d->columns == 1) {
         const Oid keys = get_array_type(d->key_types[0]);
-        drop_function(function_of(d, "cache_get_many_", &keys, 1));
+        drop_found([&] { return function_of(d, "cache_get_many_", &keys, 1); });
     }
 }
 

@@ -3,14 +3,21 @@
 #include "pg/catalog/definitions.hpp"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
@@ -18,6 +25,22 @@ namespace cache_ext::pg {
 namespace {
 bool own_ddl = false;
 bool in_declaration = false;
+
+// InvalidOid: there is no such trigger.
+Oid table_of_trigger(Oid trigger) {
+    Relation catalog = table_open(TriggerRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(trigger));
+    SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    const Oid table = HeapTupleIsValid(tuple)
+                          ? reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgrelid
+                          : InvalidOid;
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return table;
+}
 }  // namespace
 
 bool take_own_ddl() {
@@ -105,11 +128,23 @@ const char* array_literal(List* texts) {
     return s.data;
 }
 
+bool lock_to_drop(Oid class_id, Oid object_id) {
+    if (class_id == TriggerRelationId) {
+        // As DROP TRIGGER and DROP TABLE do, before anything else.
+        const Oid table = table_of_trigger(object_id);
+        if (!OidIsValid(table)) return false;
+        LockRelationOid(table, AccessExclusiveLock);
+        return OidIsValid(table_of_trigger(object_id));
+    }
+    LockDatabaseObject(class_id, object_id, 0, AccessExclusiveLock);
+    return SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(object_id));
+}
+
 void drop_object(Oid class_id, Oid object_id) {
     ObjectAddress object;
     ObjectAddressSet(object, class_id, object_id);
     enter_user_code();
-    performDeletion(&object, DROP_RESTRICT, 0);
+    if (lock_to_drop(class_id, object_id)) performDeletion(&object, DROP_RESTRICT, 0);
     leave_user_code();
 }
 

@@ -22,7 +22,9 @@ bool declaring();
 // The text of a text[]: of char*, null for NULL.
 const char* array_literal(List* texts);
 
-// Drops a function or trigger as its dependents allow.
+// Waits for whoever else drops or changes a function or trigger. False: it is not there any more.
+bool lock_to_drop(Oid class_id, Oid object_id);
+// Drops it as its dependents allow, if it is still there.
 void drop_object(Oid class_id, Oid object_id);
 
 }  // namespace cache_ext::pg
