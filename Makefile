@@ -1,4 +1,4 @@
-# Builds the extension with PGXS; everything else is in scripts/. `make help` lists the targets.
+# Builds the extension with PGXS; everything else is in scripts/, the benchmarks in test/bench/. `make help` lists the targets.
 
 # Variables of ours begin with EXT_: PGXS uses many plain names itself, INSTALL_SCRIPT and HEADERS
 # among them.
@@ -65,10 +65,10 @@ demo-stop:
 	@scripts/demo_stop.sh
 
 bench:
-	@scripts/bench.sh
+	@test/bench/run.sh
 
 bench-page:
-	@scripts/bench_page.sh
+	@test/bench/page.sh
 
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile

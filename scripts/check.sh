@@ -4,12 +4,8 @@
 # pgtap tap fuzz consistency, and valgrind, which is run only if it is named. TESTS names the tests of a step
 # that runs on a server: all, if it is empty. Goes on after a failure; ends with what each step counted, and
 # non-zero unless everything passed.
-# shellcheck source=scripts/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-# shellcheck source=scripts/jobs.sh
-source "$ROOT/scripts/jobs.sh"
 # shellcheck source=scripts/cluster.sh
-source "$ROOT/scripts/cluster.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 # shellcheck source=scripts/count.sh
 source "$ROOT/scripts/count.sh"
 # shellcheck source=scripts/server_tests.sh

@@ -2,12 +2,8 @@
 # check_core.sh: PostgreSQL's own regression suite, once on a plain server and once on one that has cache_ext
 # preloaded and the extension in template1. Both have to say the same: the source package may be of another minor
 # version than the server, so some tests may differ from what is expected; from each other none may.
-# shellcheck source=scripts/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-# shellcheck source=scripts/jobs.sh
-source "$ROOT/scripts/jobs.sh"
 # shellcheck source=scripts/cluster.sh
-source "$ROOT/scripts/cluster.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 # shellcheck source=scripts/postgres_source.sh
 source "$ROOT/scripts/postgres_source.sh"
 cd "$ROOT"
@@ -27,19 +23,15 @@ prepare() {
     scratch_hand_over
 }
 
-run_psql() {
-    as_server_user "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -h "$SCRATCH/$1/socket" -U postgres "${@:2}"
-}
-
 # run_suite NAME [FILE]: on a cluster of that name; what the tests print is in $SCRATCH/NAME/out/results. The settings
 # of the database are those that pg_regress gives one that it makes itself.
 run_suite() {
     local name=$1 setting
     cluster_start "$name" "${2:-/dev/null}"
-    if [ "$name" = cached ]; then run_psql "$name" -d template1 -c 'CREATE EXTENSION cache_ext'; fi
-    run_psql "$name" -d postgres -c 'CREATE DATABASE regression TEMPLATE template1'
+    if [ "$name" = cached ]; then cluster_psql "$name" -d template1 -c 'CREATE EXTENSION cache_ext'; fi
+    cluster_psql "$name" -d postgres -c 'CREATE DATABASE regression TEMPLATE template1'
     for setting in lc_messages=C lc_monetary=C lc_numeric=C lc_time=C bytea_output=hex timezone_abbreviations=Default; do
-        run_psql "$name" -d postgres -c "ALTER DATABASE regression SET ${setting%=*} = '${setting#*=}'"
+        cluster_psql "$name" -d postgres -c "ALTER DATABASE regression SET ${setting%=*} = '${setting#*=}'"
     done
     as_server_user mkdir "$SCRATCH/$name/out"
     as_server_user env PGUSER=postgres "$PG_TEST/regress/pg_regress" --host="$SCRATCH/$name/socket" \
@@ -67,27 +59,14 @@ suites() {
     compare
 }
 
-job() {
-    heading "$1"
-    run_job "$2"
-    [ "$JOB_STATUS" -eq 0 ] || exit 1
-}
-
-build() {
-    make --no-print-directory -s -j "$(nproc)" WERROR=1 all
-}
-
-fetch() {
-    postgres_source "$FOLDER"
-}
-
 heading "Dependencies"
 "$ROOT/scripts/install_dependencies.sh" check
 find_postgres
 PG_TEST=$(readlink -f "$(dirname "$("$PG_CONFIG" --pgxs)")/../../src/test")
-job "PostgreSQL's source" fetch
-job "Build" build
-scratch_create core
-extension_install
-job "The suite" prepare
-job "PostgreSQL's own tests, without and with cache_ext" suites
+heading "PostgreSQL's source"
+run postgres_source "$FOLDER"
+heading "Build"
+scratch_with_extension core WERROR=1
+heading "PostgreSQL's own tests, without and with cache_ext"
+run prepare
+run suites

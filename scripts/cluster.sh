@@ -1,8 +1,10 @@
-# Throwaway clusters. Source common.sh and jobs.sh first, and call find_postgres.
+# Throwaway clusters. Call find_postgres first.
 #
 # Everything of a run lives in one folder that only the server's user can enter: the copy of the
 # extension, the clusters, their sockets and logs. A server is ours if it runs in there.
 # shellcheck shell=bash
+# shellcheck source=scripts/jobs.sh
+source "$(dirname "${BASH_SOURCE[0]}")/jobs.sh"
 
 SCRATCH=
 SERVER_USER=
@@ -134,6 +136,17 @@ END
     scratch_hand_over
 }
 
+# scratch_with_extension NAME [VARIABLE=VALUE]...: builds the extension (for make: the variables), makes the
+# scratch folder and installs the extension for it. One build of this tree at a time.
+scratch_with_extension() {
+    exec 8< "$ROOT"
+    run flock 8
+    run make -C "$ROOT" --no-print-directory -s -j "$(nproc)" "${@:2}" all
+    scratch_create "$1"
+    extension_install || die "The extension could not be installed."
+    exec 8<&-
+}
+
 extension_uninstall() {
     (as_root make -C "$ROOT" --no-print-directory -s uninstall PG_CONFIG="$PG_CONFIG")
 }
@@ -161,4 +174,9 @@ END
 
 cluster_stop() {
     as_server_user "$PG_BINDIR/pg_ctl" stop -w -s -t 300 -m fast -D "$SCRATCH/$1/data"
+}
+
+# cluster_psql NAME ARGUMENT...
+cluster_psql() {
+    as_server_user "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -h "$SCRATCH/$1/socket" -U postgres "${@:2}"
 }

@@ -2,12 +2,8 @@
 # demo.sh: installs what is missing, builds, starts a throwaway cluster, loads the call-centre
 # example and shows the cache at work. USERS, AGENTS and CALLS set the size of the data; with KEEP=1
 # the cluster goes on running until demo_stop.sh.
-# shellcheck source=scripts/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-# shellcheck source=scripts/jobs.sh
-source "$ROOT/scripts/jobs.sh"
 # shellcheck source=scripts/cluster.sh
-source "$ROOT/scripts/cluster.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 # shellcheck source=scripts/demo_state.sh
 source "$ROOT/scripts/demo_state.sh"
 cd "$ROOT"
@@ -15,19 +11,9 @@ cd "$ROOT"
 readonly EXAMPLE=$ROOT/examples/call_center
 size=(-v "users=${USERS:-1000}" -v "agents=${AGENTS:-5000}" -v "calls=${CALLS:-1000000}")
 
-# run COMMAND...: as a job; ends the demo if it fails.
-run() {
-    run_job "$@"
-    if [ "$JOB_STATUS" -ne 0 ]; then die "The demo stops here: $1 failed."; fi
-}
-
 demo_psql() {
     "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -P pager=off -h "$SCRATCH/demo/socket" -U postgres \
         "$@"
-}
-
-build() {
-    make --no-print-directory -j "$(nproc)" all
 }
 
 heading "Dependencies"
@@ -43,13 +29,7 @@ if demo_find; then
 fi
 
 heading "Build"
-# One build of this tree at a time.
-exec 8< "$ROOT"
-run flock 8
-run build
-scratch_create demo
-extension_install || die "The demo stops here: the extension could not be installed."
-exec 8<&-
+scratch_with_extension demo
 
 heading "Start a throwaway cluster"
 cat > "$SCRATCH/demo.conf" << 'END'

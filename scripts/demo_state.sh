@@ -1,5 +1,5 @@
 # What `make demo KEEP=1` leaves for `make demo-stop`: a file with the demo's scratch folder. Source
-# common.sh, jobs.sh and cluster.sh first.
+# cluster.sh first.
 # shellcheck shell=bash
 
 DEMO_STATE=${XDG_RUNTIME_DIR:-/tmp}/cache_ext_demo.$(id -u)

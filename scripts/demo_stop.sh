@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
 # demo_stop.sh: stops and removes the cluster that `make demo KEEP=1` left running.
-# shellcheck source=scripts/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-# shellcheck source=scripts/jobs.sh
-source "$ROOT/scripts/jobs.sh"
 # shellcheck source=scripts/cluster.sh
-source "$ROOT/scripts/cluster.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 # shellcheck source=scripts/demo_state.sh
 source "$ROOT/scripts/demo_state.sh"
 

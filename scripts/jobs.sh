@@ -1,8 +1,10 @@
-# Long commands that a signal can interrupt, and cleaning up behind them. Source common.sh first.
+# Long commands that a signal can interrupt, and cleaning up behind them.
 #
 # bash runs a trap only after the command in the foreground has ended, so what takes long runs as a
 # background job in a process group of its own: a signal reaches us at once and we end the group.
 # shellcheck shell=bash disable=SC2034
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 JOB=
 JOB_STATUS=0
@@ -29,6 +31,12 @@ run_job() {
     JOB_STATUS=0
     wait "$JOB" || JOB_STATUS=$?
     JOB=
+}
+
+# run COMMAND...: as a job, without which we do not go on.
+run() {
+    run_job "$@"
+    if [ "$JOB_STATUS" -ne 0 ]; then die "FAILED: $1; nothing more was done."; fi
 }
 
 # Whether a process of the job's group still runs. A zombie does not: kill -0 could not tell.

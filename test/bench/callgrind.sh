@@ -2,14 +2,10 @@
 # callgrind.sh: the instructions of a hit by function, from a single-user server under valgrind.
 # EXPRESSION is what is evaluated for each row n (cache_get_bench_json(1)); with PREPARED=1 it is
 # evaluated by one EXECUTE each, and n is its parameter. TOP is how many functions are shown (25).
-# shellcheck source=scripts/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-# shellcheck source=scripts/jobs.sh
-source "$ROOT/scripts/jobs.sh"
 # shellcheck source=scripts/cluster.sh
-source "$ROOT/scripts/cluster.sh"
-# shellcheck source=scripts/bench_lib.sh
-source "$ROOT/scripts/bench_lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/cluster.sh"
+# shellcheck source=test/bench/measure.sh
+source "$ROOT/test/bench/measure.sh"
 cd "$ROOT"
 
 readonly EXPRESSION=${EXPRESSION:-cache_get_bench_json(1)}
@@ -75,13 +71,9 @@ report() {
 
 command -v valgrind > /dev/null || die "This needs valgrind."
 find_postgres
-make --no-print-directory -s -j "$(nproc)" all
-scratch_create bench
-extension_install || die "The extension could not be installed."
-run_job prepare
-[ "$JOB_STATUS" -eq 0 ] || die "The cluster could not be prepared."
-run_job profiles
-[ "$JOB_STATUS" -eq 0 ] || die "valgrind failed."
+scratch_with_extension bench
+run prepare
+run profiles
 if [ -n "$PREPARED" ]; then
     echo "Instructions per EXECUTE of $EXPRESSION, all that the server does for it included:"
 else

@@ -2,24 +2,14 @@
 # warm_restart.sh: a restart with KEYS hot keys (10000). Prints, as markdown, the hit ratio of the
 # first SECONDS_TO_RUN seconds (60) at RATE reads a second (2000), with and without the learnt list,
 # and how long warming takes beside one set-based query. A benchmark, not a test.
-# shellcheck source=scripts/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-# shellcheck source=scripts/jobs.sh
-source "$ROOT/scripts/jobs.sh"
 # shellcheck source=scripts/cluster.sh
-source "$ROOT/scripts/cluster.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/cluster.sh"
 cd "$ROOT"
 
 readonly KEYS=${KEYS:-10000} RATE=${RATE:-2000} DURATION=${SECONDS_TO_RUN:-60}
 
-run() {
-    run_job "$@"
-    if [ "$JOB_STATUS" -ne 0 ]; then die "$1 failed."; fi
-}
-
 sql() {
-    as_server_user "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -A -t -h "$SCRATCH/warm/socket" \
-        -U postgres -d postgres "$@"
+    cluster_psql warm -A -t -d postgres "$@"
 }
 
 # reads SECONDS RATE: skewed reads of the hot keys, as so many a second (0: as fast as can be).
@@ -63,12 +53,7 @@ warming() {
 
 find_postgres
 {
-    exec 8< "$ROOT"
-    run flock 8
-    run make --no-print-directory -s -j "$(nproc)" all
-    scratch_create warm_restart
-    extension_install || die "The extension could not be installed."
-    exec 8<&-
+    scratch_with_extension warm_restart
     cat > "$SCRATCH/warm.conf" << 'END'
 cache_ext.memory = 256MB
 jit = off

@@ -1,18 +1,14 @@
 #!/usr/bin/env bash
-# bench.sh [PART...]: installs what is missing, builds, and measures the cache beside its peers, all
+# run.sh [PART...]: installs what is missing, builds, and measures the cache beside its peers, all
 # parts or only those named (or listed in ONLY): protocol inserver many writers copy update stampede
 # core; values runs only if it is named. Prints a markdown page and leaves it in build/bench.md. ROUNDS
 # (3) is how often each contestant runs; the more, the quieter the medians.
-# shellcheck source=scripts/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-# shellcheck source=scripts/jobs.sh
-source "$ROOT/scripts/jobs.sh"
 # shellcheck source=scripts/cluster.sh
-source "$ROOT/scripts/cluster.sh"
-# shellcheck source=scripts/bench_lib.sh
-source "$ROOT/scripts/bench_lib.sh"
-# shellcheck source=scripts/bench_peers.sh
-source "$ROOT/scripts/bench_peers.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/cluster.sh"
+# shellcheck source=test/bench/measure.sh
+source "$ROOT/test/bench/measure.sh"
+# shellcheck source=test/bench/peers.sh
+source "$ROOT/test/bench/peers.sh"
 cd "$ROOT"
 
 readonly PARTS='protocol inserver many writers copy update stampede core'
@@ -26,16 +22,6 @@ for part in $PARTS $MORE_PARTS; do
     # shellcheck disable=SC1090
     if [ "$part" != core ]; then source "$BENCH/$part.sh"; fi
 done
-
-# run COMMAND...: as a job; ends the benchmarks if it fails.
-run() {
-    run_job "$@"
-    if [ "$JOB_STATUS" -ne 0 ]; then die "The benchmarks stop here: $1 failed."; fi
-}
-
-build() {
-    make --no-print-directory -s -j "$(nproc)" all
-}
 
 build_tools() {
     g++ -std=c++20 -O2 -pthread -o "$SCRATCH/client" "$BENCH/client.cpp"
@@ -134,13 +120,7 @@ main() {
     find_postgres
 
     heading "Build"
-    # One build of this tree at a time.
-    exec 8< "$ROOT"
-    run flock 8
-    run build
-    scratch_create bench
-    extension_install || die "The benchmarks stop here: the extension could not be installed."
-    exec 8<&-
+    scratch_with_extension bench
     run build_tools
 
     heading "Start a throwaway cluster and the peers"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# bench_page.sh: puts the result of the last make bench between the marks in docs/benchmarks.md.
+# page.sh: puts the result of the last make bench between the marks in docs/benchmarks.md.
 # shellcheck source=scripts/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 cd "$ROOT"
 
 readonly PAGE=docs/benchmarks.md RESULT=build/bench.md

@@ -1,4 +1,4 @@
-# Samples, medians and tables for bench.sh. Source common.sh, jobs.sh and cluster.sh first.
+# Samples, medians and tables for what is measured on a server. Source cluster.sh first.
 #
 # A contest is run in rounds, every contestant once a round: the machine's mood then meets all alike.
 # What is reported is the median of a contestant's rounds, as a ratio to another's.
@@ -85,8 +85,7 @@ target() {
 }
 
 bench_psql() {
-    as_server_user "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -P pager=off -A -t \
-        -h "$SCRATCH/bench/socket" -U postgres -d bench "$@"
+    cluster_psql bench -P pager=off -A -t -d bench "$@"
 }
 
 # Fills the caches, in an order that is not that of the reads. New functions invalidate, so this
