@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
-# check.sh [STEP...]: installs what is missing, builds, and runs the tests, all or only those named
-# (or listed in ONLY): lint format layers unit model regress security isolation guarded
-# pgtap tap fuzz consistency, and valgrind, which is run only if it is named. TESTS names the tests of a step
-# that runs on a server: all, if it is empty. Goes on after a failure; ends with what each step counted, and
-# non-zero unless everything passed.
+# check.sh [STEP...]: installs what is missing, builds, and runs the tests, all or only the steps that are named
+# (or listed in ONLY). TESTS names the tests of a step that runs on a server: all, if it is empty. Goes on after
+# a failure; ends with what each step counted, and non-zero unless everything passed.
 # shellcheck source=scripts/cluster.sh
 source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 # shellcheck source=scripts/count.sh
@@ -12,23 +10,37 @@ source "$ROOT/scripts/count.sh"
 source "$ROOT/scripts/server_tests.sh"
 cd "$ROOT"
 
+readonly SERVER_STEPS=(regress security isolation guarded valgrind pgtap tap fuzz consistency)
+readonly STEPS=(lint format layers unit model "${SERVER_STEPS[@]}")
 JOBS=$(nproc)
 SUMMARY=()
 PASSED=0
 FAILED=0
 BROKEN=
 
-# step NAME TITLE FUNCTION: runs it as a job and adds up. A step that counts nothing counts as one
-# test; a step that fails counts as one failure at least, whatever its runner said.
+# step NAME FUNCTION: runs it as a job and adds up. A step that counts nothing counts as one test; a step that
+# fails counts as one failure at least, whatever its runner said. Nothing runs once something is BROKEN that the
+# rest needs.
 step() {
     local passed failed
-    heading "$2"
+    heading "$1"
+    if [ -n "$BROKEN" ]; then
+        echo "not run: $BROKEN"
+        conclude "$1" 0 1
+        return
+    fi
     : > "$TALLY"
-    run_job "$3"
+    run_job "$2"
     read -r passed failed < <(awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }' "$TALLY")
     if [ "$JOB_STATUS" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
     if [ "$JOB_STATUS" -eq 0 ] && [ "$((passed + failed))" -eq 0 ]; then passed=1; fi
     conclude "$1" "$passed" "$failed"
+}
+
+# needed NAME FUNCTION: a step that those after it need.
+needed() {
+    step "$@"
+    if [ -z "$BROKEN" ] && [ "$JOB_STATUS" -ne 0 ]; then BROKEN="$1 failed"; fi
 }
 
 conclude() {
@@ -36,17 +48,6 @@ conclude() {
     FAILED=$((FAILED + $3))
     if [ "$3" -gt 0 ]; then echo "FAILED: $1"; fi
     SUMMARY+=("$(printf '%-10s %5d passed, %d failed' "$1" "$2" "$3")")
-}
-
-# server_step NAME TITLE FUNCTION: a step that needs the extension installed.
-server_step() {
-    if [ -z "$BROKEN" ]; then
-        step "$@"
-    else
-        heading "$2"
-        echo "not run: $BROKEN"
-        conclude "$1" 0 1
-    fi
 }
 
 sources() {
@@ -88,7 +89,7 @@ check_tidy() {
 # Runs the unit tests that are built with the sanitizer. TSan cannot work with much address space
 # randomisation, so that is switched off where it is allowed.
 unit_tests() {
-    local tests test program log status=0 result prefix=()
+    local tests test program log status=0 prefix=()
     mapfile -t tests < <(test_names test/unit _test.cpp)
     if [ ${#tests[@]} -eq 0 ]; then die "test/unit has no tests"; fi
     make --no-print-directory -s -f test/unit/Makefile -j "$JOBS" SANITIZER="$1"
@@ -97,15 +98,8 @@ unit_tests() {
         program=build/$1/${test}_test
         log=$program.log
         echo "$test"
-        result=0
-        timeout --foreground 900 "${prefix[@]}" "$program" --gtest_brief=1 2>&1 | tee "$log" ||
-            result=1
-        if grep -q '^\[==========\] 0 tests' "$log"; then
-            echo "$test has no tests"
-            result=1
-        fi
-        tally_googletest "$log" "$result"
-        if [ "$result" -ne 0 ]; then status=1; fi
+        timeout --foreground 900 "${prefix[@]}" "$program" --gtest_brief=1 2>&1 | tee "$log" || status=1
+        tally_googletest "$log" || status=1
     done
     return "$status"
 }
@@ -125,39 +119,27 @@ model_tests() {
     return "$status"
 }
 
-# Makes the scratch folder with the extension and the tests in it.
-prepare_servers() {
-    heading "Install the extension for the throwaway clusters"
-    PG_TEST=$(readlink -f "$(dirname "$("$PG_CONFIG" --pgxs)")/../../src/test")
-    scratch_create check
-    extension_install || BROKEN='the extension could not be installed'
-    run_job copy_tests
-    if [ "$JOB_STATUS" -ne 0 ]; then BROKEN='the tests could not be copied'; fi
-    if [ -z "$BROKEN" ]; then
-        echo "in $SCRATCH, servers run as $SERVER_USER"
-        conclude install 1 0
-    else
-        conclude install 0 1
-    fi
+# wants STEP...: whether one of them is to be run. valgrind is not among `all`.
+wants() {
+    local name
+    for name in "$@"; do
+        case " ${WANTED[*]} " in
+            *" $name "*) return 0 ;;
+            *" all "*) [ "$name" = valgrind ] || return 0 ;;
+        esac
+    done
+    return 1
 }
 
 main() {
-    local wanted name line
-    read -r -a wanted <<< "${*:-${ONLY:-all}}"
-    for name in "${wanted[@]}"; do
-        case $name in
-            all | lint | format | layers | unit | model | regress | security | isolation | guarded | pgtap | tap | fuzz | consistency | valgrind) ;;
-            *) die "no such step: $name (lint format layers unit model regress security isolation guarded pgtap tap fuzz consistency valgrind)" ;;
+    local name
+    read -r -a WANTED <<< "${*:-${ONLY:-all}}"
+    for name in "${WANTED[@]}"; do
+        case " all ${STEPS[*]} " in
+            *" $name "*) ;;
+            *) die "no such step: $name (${STEPS[*]})" ;;
         esac
     done
-    # wants NAME...: whether one of them is to be run.
-    wants() {
-        local name
-        for name in "$@"; do
-            case " ${wanted[*]} " in *" all "* | *" $name "*) return 0 ;; esac
-        done
-        return 1
-    }
 
     heading "Dependencies"
     "$ROOT/scripts/install_dependencies.sh" check
@@ -174,41 +156,29 @@ main() {
     remove_tally() { rm -f "$TALLY" "$TALLY.log"; }
     on_exit remove_tally
 
-    if wants all; then step version "Version number" "$ROOT/scripts/check_version.sh"; fi
-    if wants format lint; then step format "clang-format" check_format; fi
-    if wants lint; then step shellcheck "shellcheck" check_scripts; fi
-    if wants layers lint regress security isolation guarded pgtap tap fuzz consistency valgrind; then
-        step build "Build" build
-        if [ "$JOB_STATUS" -ne 0 ]; then BROKEN='the build failed'; fi
-    fi
-    if wants layers lint && [ -z "$BROKEN" ]; then step layers "Layers" check_layers; fi
-    if wants lint; then step tidy "clang-tidy" check_tidy; fi
+    if wants all; then step version "$ROOT/scripts/check_version.sh"; fi
+    if wants format lint; then step format check_format; fi
+    if wants lint; then step shellcheck check_scripts; fi
+    if wants lint layers "${SERVER_STEPS[@]}"; then needed build build; fi
+    if wants lint layers; then step layers check_layers; fi
+    if wants lint; then step tidy check_tidy; fi
     if wants unit; then
-        step asan "Unit tests with ASan and UBSan" unit_tests_asan
-        step tsan "Unit tests with TSan" unit_tests_tsan
+        step asan unit_tests_asan
+        step tsan unit_tests_tsan
     fi
-    if wants model && { [ -e test/model/run.sh ] || ! wants all; }; then
-        step model "Model" model_tests
-    fi
-    if wants regress security isolation guarded pgtap tap fuzz consistency valgrind; then
-        if [ -z "$BROKEN" ]; then prepare_servers; fi
-        if wants regress; then server_step regress "pg_regress" regress_tests; fi
-        if wants security; then server_step security "Roles" security_tests; fi
-        if wants isolation; then server_step isolation "pg_isolation_regress" isolation_tests; fi
-        if wants guarded; then server_step guarded "pg_regress with guard pages" guarded_tests; fi
-        case " ${wanted[*]} " in
-            *" valgrind "*) server_step valgrind "pg_regress under valgrind" valgrind_tests ;;
-        esac
-        if wants pgtap; then server_step pgtap "pg_prove" pgtap_tests; fi
-        if wants tap; then server_step tap "prove" tap_tests; fi
-        if wants fuzz; then server_step fuzz "Random SQL" fuzz_tests; fi
-        if wants consistency; then server_step consistency "History checker" consistency_tests; fi
+    if wants model; then step model model_tests; fi
+    if wants "${SERVER_STEPS[@]}"; then
+        PG_TEST=$(readlink -f "$(dirname "$("$PG_CONFIG" --pgxs)")/../../src/test")
+        scratch_create check
+        if [ -z "$BROKEN" ]; then extension_install || BROKEN='the extension could not be installed'; fi
+        needed install copy_tests
+        for name in "${SERVER_STEPS[@]}"; do
+            if wants "$name"; then step "$name" "${name}_tests"; fi
+        done
     fi
 
     heading "Summary"
-    for line in "${SUMMARY[@]}"; do
-        echo "$line"
-    done
+    printf '%s\n' "${SUMMARY[@]}"
     echo "$PASSED passed, $FAILED failed"
     [ "$FAILED" -eq 0 ]
 }

@@ -1,5 +1,4 @@
-# The tests that need a server: one function per runner. Source common.sh, jobs.sh, cluster.sh and
-# count.sh first.
+# The tests that need a server: one function per runner. Source cluster.sh and count.sh first.
 #
 # Each runs as the unprivileged user in a copy of the tests ($SCRATCH/tree), against a cluster of
 # its own, to whose settings a file postgresql.conf beside the tests is appended. `examples`
@@ -10,7 +9,7 @@ readonly TREE='tree/test'
 
 # Copies what the tests need to where the server's user can read and write.
 copy_tests() {
-    local test=$SCRATCH/$TREE suite name
+    local test=$SCRATCH/$TREE suite
     mkdir -p "$test"
     cp -R "$ROOT/examples" "$ROOT/docs" "$SCRATCH/tree"
     cp -R "$ROOT/test/." "$test"
@@ -26,11 +25,8 @@ copy_tests() {
     for suite in . regress isolation pgtap; do
         ln -s "$SCRATCH/tree/examples" "$test/$suite/examples"
     done
-    for name in "$test"/*/postgresql.conf; do
-        [ -e "$name" ] || continue
-        echo "settings of its own: ${name#"$test/"}"
-    done
     scratch_hand_over
+    echo "in $SCRATCH, servers run as $SERVER_USER"
 }
 
 # start_for SUITE: the suite's cluster.
@@ -170,12 +166,7 @@ security_tests() {
 }
 
 isolation_tests() {
-    local folder=$SCRATCH/$TREE/isolation name
-    chosen_tests "$folder/specs" .spec
-    for name in "${TESTS_TO_RUN[@]}"; do
-        [ -e "$folder/expected/$name.out" ] || die "$name.spec has no expected file"
-    done
-    printf '\nmax_prepared_transactions = 10\n' >> "$folder/postgresql.conf"
+    chosen_tests "$SCRATCH/$TREE/isolation/specs" .spec
     run_regress isolation/pg_isolation_regress isolation --dbname=isolation_regression "${TESTS_TO_RUN[@]}"
 }
 
@@ -198,8 +189,7 @@ END
 # The history checker: random transactions against the loader as oracle, for SECONDS_TO_RUN.
 consistency_tests() {
     local status=0
-    printf 'max_prepared_transactions = 40\nfsync = off\n' > "$SCRATCH/$TREE/consistency.conf"
-    cluster_start consistency "$SCRATCH/$TREE/consistency.conf"
+    start_for consistency
     restart_script consistency
     RESTART=$SCRATCH/restart_consistency PG_CONFIG=$PG_CONFIG PGHOST=$SCRATCH/consistency/socket PGPORT=5432 PGUSER=postgres \
         PGDATABASE=postgres "$ROOT/test/consistency/run.sh" 2>&1 || status=1
@@ -209,17 +199,7 @@ consistency_tests() {
 # Random SQL by random roles, for FUZZ_SECONDS.
 fuzz_tests() {
     local status=0
-    cat > "$SCRATCH/$TREE/fuzz.conf" << END
-max_prepared_transactions = 20
-fsync = off
-lock_timeout = '3s'
-cache_ext.memory = '32MB'
-cache_ext.max_caches = 30
-cache_ext.naptime = '500ms'
-cache_ext.refresh_interval = '1s'
-cache_ext.learn_interval = '2s'
-END
-    cluster_start fuzz "$SCRATCH/$TREE/fuzz.conf"
+    start_for fuzz
     PGHOST=$SCRATCH/fuzz/socket PGPORT=5432 PGUSER=postgres "$ROOT/test/fuzz/run.sh" 2>&1 || status=1
     stop_for fuzz "$status"
 }
@@ -232,8 +212,7 @@ pgtap_tests() {
     cd "$folder"
     as_server_user mkdir "$SCRATCH/pgtap/tap"
     {
-        as_server_user "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -h "$SCRATCH/pgtap/socket" \
-            -U postgres -d postgres -c 'CREATE DATABASE pgtap' -c '\connect pgtap' \
+        cluster_psql pgtap -d postgres -c 'CREATE DATABASE pgtap' -c '\connect pgtap' \
             -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION cache_ext' &&
             as_server_user env PERL_TEST_HARNESS_DUMP_TAP="$SCRATCH/pgtap/tap" \
                 PATH="$PG_BINDIR:$PATH" pg_prove -h "$SCRATCH/pgtap/socket" -U postgres -d pgtap \
