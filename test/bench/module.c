@@ -1,6 +1,6 @@
 /*
  * What the benchmarks compare with: functions that return a constant, and a trigger that does
- * nothing. Compiled and loaded by scripts/bench.sh, never installed.
+ * nothing. Compiled and loaded by test/bench/run.sh, never installed.
  */
 #include "postgres.h"
 
