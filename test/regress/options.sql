@@ -192,4 +192,28 @@ SELECT cache_alter('guest', '{"budget": null, "max_entries": 5}');
 SELECT cache_drop('c');
 SELECT name, budget, max_entries FROM options;
 
+-- What a session has set for the texts of values changes nothing of what is stored: neither what was not named, nor
+-- what is given.
+CREATE FUNCTION sum_of(a int, b int) RETURNS int LANGUAGE sql STABLE AS 'SELECT a + b';
+CREATE TABLE pair (a int, b int);
+CREATE VIEW declared AS
+    SELECT d.name, d.ttl, d.refresh_at, d.stale_for, d.load_all, c.key, c.key_query
+    FROM cache_ext_internal.cache_definition AS d LEFT JOIN cache_ext_internal.cache_dependency AS c ON c.cache = d.name
+    ORDER BY name, c.id;
+CREATE FUNCTION all_sums() RETURNS TABLE (a int, b int, value int) LANGUAGE sql STABLE AS 'SELECT 1, 2, 3';
+SELECT cache_create('one', 'sum_of(int,int)', refresh_at => 0.123456789, ttl => '1 year 2 mons 3 days 04:05:06.789');
+SET extra_float_digits = -15;
+SET IntervalStyle = 'sql_standard';
+SET DateStyle = 'SQL, DMY';
+SET array_nulls = off;
+SELECT cache_alter('one', '{"priority": 1}');
+SELECT cache_create('two', 'sum_of(int,int)', refresh_at => 0.123456789, ttl => '1 year 2 mons 3 days 04:05:06.789',
+                    stale_for => '1 day -2:00');
+SELECT cache_alter('two', '{"load_all": "all_sums()"}');
+SELECT cache_invalidate_on('two', 'pair', ARRAY[NULL, 'b']);
+SELECT cache_invalidate_on_path('two', 'pair', 'SELECT ($1::pair).a, ($1::pair).b');
+SELECT cache_invalidate_on_path('two', 'pair', 'SELECT length($1::text), NULL::int');
+RESET ALL;
+SELECT * FROM declared WHERE name IN ('one', 'two');
+
 \i include/end.sql

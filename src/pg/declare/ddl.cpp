@@ -62,6 +62,25 @@ void run_sql(const char* sql) {
     if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
 }
 
+namespace {
+void set_locally(const char* name, const char* value) {
+    set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+}  // namespace
+
+int begin_plain_texts() {
+    const int nest = NewGUCNestLevel();
+    set_locally("array_nulls", "on");
+    set_locally("DateStyle", "ISO, YMD");
+    set_locally("IntervalStyle", "postgres");
+    set_locally("extra_float_digits", "1");
+    return nest;
+}
+
+void end_plain_texts(int nest) {
+    AtEOXact_GUC(true, nest);
+}
+
 uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* parameters) {
     Relation relation = RelationIdGetRelation(table);
     if (!RelationIsValid(relation)) elog(ERROR, "relation %u of cache_ext is missing", table);
@@ -83,9 +102,8 @@ uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* pa
     // restored by (sub)transaction abort if the statement fails.
     SetUserIdAndSecContext(owner,
                            security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    const int nest = NewGUCNestLevel();
-    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                      GUC_ACTION_SAVE, true, 0, false);
+    const int nest = begin_plain_texts();
+    set_locally("search_path", "pg_catalog, pg_temp");
     int result = 0;
     in_declaration = true;
     enter_user_code();
@@ -95,7 +113,7 @@ uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* pa
     { in_declaration = false; }
     PG_END_TRY();
     leave_user_code();
-    AtEOXact_GUC(true, nest);
+    end_plain_texts(nest);
     SetUserIdAndSecContext(user, security);
     if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
     return SPI_processed;

@@ -11,6 +11,11 @@ void run_sql(const char* sql);
 // an event trigger does on its behalf counts as anybody's.
 bool take_own_ddl();
 
+// In between, values are written as text, and read, in one form, whatever the session has set. An
+// error ends it, too.
+int begin_plain_texts();
+void end_plain_texts(int nest);
+
 // Runs one statement with text parameters ($1::text, ...; nullptr: NULL) as the owner of `table`,
 // one of the extension's own. Returns the number of rows.
 uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* parameters);

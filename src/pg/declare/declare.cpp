@@ -97,6 +97,7 @@ enum { kName, kLoader, kFirstOption, kKeyTypes = 15, kValueType };
 
 Options options_given(FunctionCallInfo fcinfo) {
     Options options = {};
+    const int nest = begin_plain_texts();
     for (int i = 0, argument = kFirstOption; i < kOptions; ++i, ++argument) {
         if (argument == kKeyTypes) argument = kValueType + 1;
         if (PG_ARGISNULL(argument)) {
@@ -114,6 +115,7 @@ Options options_given(FunctionCallInfo fcinfo) {
         getTypeOutputInfo(type, &output, &varlena);
         options.text[i] = OidOutputFunctionCall(output, PG_GETARG_DATUM(argument));
     }
+    end_plain_texts(nest);
     return options;
 }
 

@@ -1,5 +1,6 @@
 // cache_invalidate_on.
 #include "pg/declare/dependencies.hpp"
+#include "pg/declare/ddl.hpp"
 #include "pg/declare/dependency_triggers.hpp"
 #include "pg/declare/lock_declared.hpp"
 #include "pg/declare/mending.hpp"
@@ -106,7 +107,10 @@ const char* array_text(FunctionCallInfo fcinfo, int i) {
     Oid output;
     bool varlena;
     getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
-    return OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
+    const int nest = begin_plain_texts();
+    const char* text = OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
+    end_plain_texts(nest);
+    return text;
 }
 
 }  // namespace

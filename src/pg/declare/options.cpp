@@ -1,6 +1,7 @@
 #include "pg/declare/options.hpp"
 
 #include "pg/catalog/definitions.hpp"
+#include "pg/declare/ddl.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/row_loaders.hpp"
 #include "pg/base/shared.hpp"
@@ -111,8 +112,10 @@ void check_budget(const char* cache, const Options& options) {
 }  // namespace
 
 void check_options(const char* cache, const Options& options) {
+    const int nest = begin_plain_texts();
     check_ttl_bounds(options);
     check_ranges(options);
+    end_plain_texts(nest);
     if (options[Option::kMaxMemory] != nullptr) check_max_memory(options[Option::kMaxMemory]);
     if (options[Option::kBudget] != nullptr) check_budget(cache, options);
     if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {
