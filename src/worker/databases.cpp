@@ -1,10 +1,12 @@
 // Which databases have work? After a start nobody knows: the definitions are in the databases. So a
-// worker looks into each that allows connections, one at a time; where nothing is scheduled it is
-// gone at once.
+// worker looks into each that allows connections, one at a time, and the next one is not put off
+// for longer than cache_ext.naptime; where nothing is scheduled it is gone at once.
 #include "worker/workers.hpp"
 
 #include "pg/pool/keep_out.hpp"
 #include "pg/pool/looks.hpp"
+#include "pg/base/clock.hpp"
+#include "pg/base/settings.hpp"
 #include "pg/base/shared.hpp"
 #include "pg/base/snapshots.hpp"
 
@@ -27,6 +29,7 @@ constexpr int kInvalidDatabase = -2;  // datconnlimit of one whose DROP was inte
 List* known = NIL;    // databases that have been put on the list
 List* waiting = NIL;  // of these, the ones that nobody has looked into yet
 Oid current = InvalidOid;
+TimestampTz current_since;
 
 // *connectable: those of them that allow connections.
 List* list_databases(List** connectable) {
@@ -78,7 +81,7 @@ void forget_dropped(const List* in_use, const List* all) {
 
 }  // namespace
 
-void scout(bool again) {
+core::Millis scout(bool again) {
     if (again) {
         List* in_use = databases_in_use();
         List* connectable;
@@ -90,13 +93,20 @@ void scout(bool again) {
         list_free(all);
         list_free(in_use);
     }
-    while (!OidIsValid(current) || !pg::unseen(current)) {
+    // One that takes long is seen to later: the others do not wait for it.
+    const auto left = [] {
+        const TimestampTz end = TimestampTzPlusMilliseconds(current_since, pg::settings.naptime_ms);
+        return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+    };
+    while (!OidIsValid(current) || !pg::unseen(current) || left() <= 0) {
         current = InvalidOid;
-        if (waiting == NIL) return;
+        if (waiting == NIL) return core::kNever;
         current = linitial_oid(waiting);
+        current_since = GetCurrentTimestamp();
         waiting = list_delete_first(waiting);
         pg::request_look(current);
     }
+    return pg::now_ms() + left();
 }
 
 bool look_at_unsettled() {

@@ -119,7 +119,7 @@ extern "C" void cache_ext_launcher_main(Datum) {
         }
         worker::reap();
         pg::end_unruly_workers();
-        worker::scout(again);
+        const core::Millis scouted = worker::scout(again);
         core::Millis next;
         pg::Reservation reservation;
         while (pg::reserve_worker(&reservation, &next)) worker::start_worker(reservation);
@@ -132,7 +132,8 @@ extern "C" void cache_ext_launcher_main(Datum) {
             next_settling = worker::look_at_unsettled() ? now + pg::settings.naptime_ms : 0;
         }
         if (next_settling != 0) next = std::min(next, next_settling);
-        next = std::min({next, next_sweep, now + worker::kLongestNap, now + worker::learn()});
+        next =
+            std::min({next, scouted, next_sweep, now + worker::kLongestNap, now + worker::learn()});
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
                   static_cast<long>(std::max<core::Millis>(next - now, 0)), PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);

@@ -8,6 +8,7 @@
 #include "pg/pool/unruly.hpp"
 
 extern "C" {
+#include "postmaster/postmaster.h"
 #include "utils/timeout.h"
 }
 
@@ -38,6 +39,8 @@ void limit_time(const pg::Definition* d) {
         (limit == 0 || pg::settings.refresh_timeout_ms < limit)) {
         limit = pg::settings.refresh_timeout_ms;
     }
+    // What is done for no cache is soon done.
+    if (d == nullptr && limit == 0) limit = int64{AuthenticationTimeout} * 1000;
     pg::watch_task(d == nullptr ? 0 : fingerprint_of(d), limit);
     if (limit > 0) {
         enable_timeout_after(STATEMENT_TIMEOUT, static_cast<int>(std::min<int64>(limit, INT_MAX)));

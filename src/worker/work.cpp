@@ -40,7 +40,6 @@ pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
 }
 
 pg::Outcome work(const pg::Task& task) {
-    limit_time(nullptr);
     if (task.kind == pg::TaskKind::kLook) {
         pgstat_report_activity(STATE_RUNNING, "cache_ext look");
         look();
@@ -69,10 +68,11 @@ void do_task(const pg::Task& task) {
     MemoryContext context = CurrentMemoryContext;
     volatile pg::Outcome outcome = pg::Outcome::kFailed;
     SetCurrentStatementStartTimestamp();
-    StartTransactionCommand();
-    PushActiveSnapshot(GetTransactionSnapshot());
     PG_TRY();
     {
+        limit_time(nullptr);
+        StartTransactionCommand();
+        PushActiveSnapshot(GetTransactionSnapshot());
         outcome = work(task);
         unlimit_time();
         PopActiveSnapshot();

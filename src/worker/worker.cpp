@@ -29,6 +29,22 @@ void stop(int, Datum) {
     pg::worker_stopped();
 }
 
+// What the owner of a database has set for it does not decide whether other owners' caches are
+// refreshed. Loaders have settings of their own.
+void prepare_settings() {
+    constexpr const char* kOwn[][2] = {
+        {"default_transaction_isolation", "read committed"},
+        {"default_transaction_read_only", "off"},
+        {"default_transaction_deferrable", "off"},
+        {"statement_timeout", "0"},
+        {"lock_timeout", "0"},
+        {"idle_in_transaction_session_timeout", "0"},
+    };
+    for (const auto& [name, value] : kOwn) {
+        SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+    }
+}
+
 // Waits to be woken, for so long at most.
 void wait(long ms) {
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
@@ -49,6 +65,7 @@ extern "C" void cache_ext_worker_main(Datum) {
     before_shmem_exit(worker::stop, 0);
     if (!pg::worker_started(reservation)) proc_exit(0);
     BackgroundWorkerInitializeConnectionByOid(reservation.database, InvalidOid, 0);
+    worker::prepare_settings();
     pg::worker_connected();
     pgstat_report_activity(STATE_IDLE, nullptr);
     MemoryContext context =

@@ -14,8 +14,9 @@ void register_launcher();
 // --- in the launcher ---
 
 // Has the databases that exist looked at, one after the other: call it in every round, with `again`
-// when there may be new ones. Only databases that allow connections.
-void scout(bool again);
+// when there may be new ones. Only databases that allow connections. Returns when to call it again,
+// kNever: when something happens.
+core::Millis scout(bool again);
 // Has databases looked at where it is not settled which caches are declared; false: there are none.
 // One that waits for a transaction or a worker is asked about again.
 bool look_at_unsettled();
@@ -45,7 +46,8 @@ pg::TaskCache task_cache(const pg::Definition* definition);
 void show_task(const pg::Definition* definition, const char* key);
 // Counts for the cache, if it is still there.
 void count(const pg::Task& task, core::Counter counter);
-// Begins the time that a loader may take; nullptr: only the server limits it.
+// Begins the time that a loader may take; nullptr: what is done for no cache, within the server's
+// limit, which there is always.
 void limit_time(const pg::Definition* definition);
 void unlimit_time();
 // A task has failed: for the log, cache_stat, and readers of last_error. Inside PG_CATCH; ends the

@@ -10,6 +10,7 @@ namespace cache_ext::pg {
 enum class AfterLocks : uint8 {
     kControlBlocks,  // of dropped caches are released
     kWork,           // goes on for what was not dropped after all
+    kDatabases,      // have workers again
     kNotices         // for the workers
 };
 

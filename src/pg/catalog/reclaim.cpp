@@ -37,7 +37,10 @@ bool committed = false;
 // publish any more (it would hear of it first), whatever control block it makes.
 void release_planned() {
     if (!committed) return;
-    for (int i = 0; i < planned_count; ++i) store().release(planned[i].index, planned[i].id);
+    for (int i = 0; i < planned_count; ++i) {
+        store().release(planned[i].index, planned[i].id);
+        forget_work(planned[i].id);
+    }
     forget_releases();
 }
 

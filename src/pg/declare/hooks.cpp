@@ -91,25 +91,14 @@ pg_noinline void run(const Call& c) {
         c.completion);
 }
 
-pg_noinline void run_and_forget(const Call& c, Oid database) {
+pg_noinline void run_without_workers(const Call& c, Oid database) {
+    const Node* node = c.statement->utilityStmt;
+    const bool drops = IsA(node, DropdbStmt);
     keep_workers_out_of(database);
     run(c);
-    if (IsA(c.statement->utilityStmt, DropdbStmt)) forget_database(database);
-}
-
-pg_noinline void run_without_workers(const Call& c, Oid database) {
-    PG_TRY();
-    { run_and_forget(c, database); }
-    PG_CATCH();
-    {
-        let_workers_into(database);
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
-    let_workers_into(database);
-    const Node* node = c.statement->utilityStmt;
+    if (drops) forget_database(database);
     note_databases_changed();
-    if (IsA(node, DropdbStmt)) store().release_database(database);
+    if (drops) store().release_database(database);
 }
 
 // They give a table new storage with the same rows.

@@ -97,7 +97,7 @@ void resume(uint64 cache_id) {
         const core::Millis now = now_ms();
         for (uint32 i = 0; i < pool->count; ++i) {
             TaskHead& t = task_heads()[i];
-            if (t.cache_id == cache_id) t.due = std::min(t.due, now);
+            if (t.cache_id == cache_id && t.database == MyDatabaseId) t.due = std::min(t.due, now);
         }
     }
     LWLockRelease(tasks_lock);

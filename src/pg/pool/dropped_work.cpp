@@ -70,6 +70,7 @@ void forget_work(uint64 cache_id) {
         if (t.cache_id == cache_id && t.database == MyDatabaseId) remove_task(i--);
     }
     stop_workers(cache_id);
+    pool->retries.forget(MyDatabaseId, cache_id);
     LWLockRelease(tasks_lock);
 }
 

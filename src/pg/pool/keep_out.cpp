@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "pg/base/after_locks.hpp"
 #include "pg/pool/queue.hpp"
 #include "pg/base/shared.hpp"
 
@@ -31,9 +32,29 @@ void drop_tasks(Oid database) {
     while (drop_task(database, &task)) give_back(task, kRetryClaim);
 }
 
+bool keeping_out = false;  // this transaction keeps workers out of some database
+
+// Not before the lock on the database is gone: they would wait for it.
+void let_workers_in() {
+    if (!keeping_out) return;
+    keeping_out = false;
+    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
+    for (DatabaseSlot& s : pool->databases) {
+        if (!OidIsValid(s.database) || s.kept_out_by != MyProcPid) continue;
+        s.kept_out_by = 0;
+        // What was planned has been dropped.
+        if (s.next_look == core::kNever) continue;
+        s.next_look = 0;
+        wake_launcher();
+    }
+    LWLockRelease(tasks_lock);
+}
+
 }  // namespace
 
 void keep_workers_out_of(Oid database) {
+    keeping_out = true;
+    call_after_locks(AfterLocks::kDatabases, let_workers_in);
     const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kKeepOutWaitMs);
     ConditionVariablePrepareToSleep(&pool->gone);
     for (bool first = true;; first = false) {
@@ -57,24 +78,11 @@ void keep_workers_out_of(Oid database) {
     ConditionVariableCancelSleep();
 }
 
-void let_workers_into(Oid database) {
-    LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    DatabaseSlot* s = slot_of(database, false);
-    if (s != nullptr && s->kept_out_by == MyProcPid) {
-        s->kept_out_by = 0;
-        // What was planned has been dropped.
-        if (s->next_look != core::kNever) {
-            s->next_look = 0;
-            wake_launcher();
-        }
-    }
-    LWLockRelease(tasks_lock);
-}
-
 void forget_database(Oid database) {
     drop_tasks(database);
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     if (DatabaseSlot* s = slot_of(database, false)) *s = DatabaseSlot{};
+    pool->retries.forget(database, 0);
     LWLockRelease(tasks_lock);
 }
 

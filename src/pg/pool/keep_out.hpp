@@ -9,10 +9,9 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-// Ends the workers of the database and keeps others from starting; waits a few seconds at most. The
-// database's tasks are dropped.
+// Ends the workers of the database and keeps others from starting until this transaction has
+// released its locks; waits a few seconds at most. The database's tasks are dropped.
 void keep_workers_out_of(Oid database);
-void let_workers_into(Oid database);
 // It was dropped.
 void forget_database(Oid database);
 // Those that anything is known of here, as Oids.

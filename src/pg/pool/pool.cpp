@@ -9,6 +9,7 @@
 #include "pg/pool/unruly.hpp"
 
 extern "C" {
+#include "postmaster/postmaster.h"
 #include "storage/proc.h"
 }
 
@@ -100,6 +101,27 @@ WorkerSlot* free_slot() {
     return nullptr;  // they end, and wake the launcher
 }
 
+// Whoever owns a database can keep workers from getting there: by a lock, or by changing it.
+bool is_coming(Oid database) {
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        const WorkerSlot* w = worker_slot(i);
+        if (w->pid != 0 && !w->connected && w->database == database) return true;
+    }
+    return false;
+}
+
+// Have databases whose last worker did not get there half of all places?
+bool enough_doubtful() {
+    int n = 0;
+    for (int i = 0; i < pool->worker_slots; ++i) {
+        const WorkerSlot* w = worker_slot(i);
+        if (w->pid == 0 || w->connected) continue;
+        const DatabaseSlot* s = slot_of(w->database, false);
+        n += s != nullptr && s->failures > 0 ? 1 : 0;
+    }
+    return n >= std::max(1, pool->worker_slots / 2);
+}
+
 // The database with fewer workers gets the next one, or that which has waited for longer.
 bool poorer(const DatabaseSlot& a, const DatabaseSlot& b) {
     const int a_workers = workers_of(a.database), b_workers = workers_of(b.database);
@@ -144,9 +166,12 @@ bool reserve_worker(Reservation* reservation, core::Millis* next) {
         s.starved = false;
         if (!OidIsValid(s.database) || s.needed == 0) continue;
         if (kept_out(&s) || workers_of(s.database) >= settings.workers) continue;
+        // One after the other, until it is seen that they get there.
+        if (is_coming(s.database) || (s.failures > 0 && enough_doubtful())) continue;
         const core::Millis earliest = std::max(s.retry_at, pool->start_retry);
         waiting_for_room = waiting_for_room || pool->start_retry > now;
-        s.starved = s.retry_at <= now && (pool->start_retry > now || place == nullptr);
+        s.starved =
+            s.failures == 0 && s.retry_at <= now && (pool->start_retry > now || place == nullptr);
         if (earliest > now) {
             *next = std::min(*next, earliest);
         } else if (poorest == nullptr || poorer(s, *poorest)) {
@@ -239,6 +264,8 @@ bool worker_started(const Reservation& reservation) {
         w->procno = MyProc->pgprocno;
         w->started_at = GetCurrentTimestamp();
         w->started_us = monotonic_us();
+        w->overdue_us = w->started_us + static_cast<uint64>(AuthenticationTimeout) * USECS_PER_SEC;
+        wake_launcher();  // to look after it
     }
     LWLockRelease(tasks_lock);
     if (allowed) {
@@ -252,6 +279,8 @@ bool worker_started(const Reservation& reservation) {
 void worker_connected() {
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     my_slot->connected = true;
+    my_slot->overdue_us = 0;
+    wake_launcher();  // the next one may come
     if (DatabaseSlot* s = slot_of(my_slot->database, false)) {
         s->failures = 0;
         s->retry_at = 0;

@@ -51,7 +51,9 @@ bool put_back(const Task& task, core::Millis* next_try, Task* pushed_out) {
     const core::Millis now = now_ms();
     pushed_out->claimed = false;
     // Told to stop, it has not failed.
-    *next_try = my_slot->stopping ? now : pool->retries.failed(task.cache_id, task.hash, now);
+    *next_try = my_slot->stopping
+                    ? now
+                    : pool->retries.failed(task.database, task.cache_id, task.hash, now);
     *next_try = std::max(*next_try, suspended_until(task, now));
     const DatabaseSlot* s = slot_of(task.database, false);
     if (*next_try >= task.deadline || (s != nullptr && s->kept_out_by != 0)) return false;

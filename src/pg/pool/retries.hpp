@@ -15,6 +15,7 @@ constexpr core::Backoff kKeyBackoff = {1000, 300000};
 constexpr core::Backoff kCacheBackoff = {1000, 600000, 3};
 
 struct Retry {
+    Oid database;     // a copy of a database has the same caches
     uint64 cache_id;  // 0: free
     core::Tag key;    // 0: all keys of the cache; 1: its tasks that have no key
     uint32 failures;
@@ -27,15 +28,18 @@ struct RetryTable {
     uint32 count;  // atomic to read
 
     // When a load of this key may be tried; 0: at once. Key 0: a task of the cache as a whole.
-    core::Millis next_try(uint64 cache_id, core::Tag key) const;
+    core::Millis next_try(Oid database, uint64 cache_id, core::Tag key) const;
     // One more failure; returns next_try().
-    core::Millis failed(uint64 cache_id, core::Tag key, core::Millis now);
+    core::Millis failed(Oid database, uint64 cache_id, core::Tag key, core::Millis now);
     // Forgets the failures of the key and of the cache as a whole, not those of its other keys.
-    void succeeded(uint64 cache_id, core::Tag key);
+    void succeeded(Oid database, uint64 cache_id, core::Tag key);
+    // Forgets all of the cache; 0: of all caches of the database.
+    void forget(Oid database, uint64 cache_id);
 
   private:
-    Retry* find(uint64 cache_id, core::Tag key);
-    Retry* make(uint64 cache_id, core::Tag key);
+    Retry* find(Oid database, uint64 cache_id, core::Tag key);
+    Retry* make(Oid database, uint64 cache_id, core::Tag key);
+    void free(Retry* r);
 };
 
 }  // namespace cache_ext::pg

@@ -38,7 +38,7 @@ uint32 best_task(Oid database, core::Millis now) {
         if (best == UINT32_MAX) return best;
         TaskHead& t = task_heads()[best];
         const core::Millis next_try =
-            std::max(pool->retries.next_try(t.cache_id, t.hash), suspended_until(t, now));
+            std::max(pool->retries.next_try(database, t.cache_id, t.hash), suspended_until(t, now));
         if (next_try <= now) return best;
         t.due = next_try;
     }
@@ -127,7 +127,7 @@ void request_refresh(const TaskCache& cache, const core::KeyView& key, core::Mil
     const core::Millis now = now_ms();
     if (core::load_relaxed(pool->retries.count) > 0) {
         LWLockAcquire(tasks_lock, LW_SHARED);
-        delay = std::max(delay, pool->retries.next_try(cache.id, key.hash) - now);
+        delay = std::max(delay, pool->retries.next_try(MyDatabaseId, cache.id, key.hash) - now);
         LWLockRelease(tasks_lock);
     }
     if (delay == kRetryClaim) {
@@ -150,7 +150,7 @@ void request_refresh(const TaskCache& cache, const core::KeyView& key, core::Mil
 void note_load_success(uint64 cache_id, core::Tag key) {
     if (core::load_relaxed(pool->retries.count) == 0) return;
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    pool->retries.succeeded(cache_id, key);
+    pool->retries.succeeded(MyDatabaseId, cache_id, key);
     LWLockRelease(tasks_lock);
 }
 
@@ -196,7 +196,7 @@ void finish_task(Outcome outcome) {
             s->next_look = now_ms() + kKeyBackoff.delay(s->failures, 0.5);
         }
     } else if (outcome == Outcome::kDone) {
-        pool->retries.succeeded(task.cache_id, task.hash);
+        pool->retries.succeeded(task.database, task.cache_id, task.hash);
     } else if (outcome == Outcome::kFailed) {
         lost = !put_back(task, &next_try, &pushed_out);
     }

@@ -50,6 +50,7 @@ core::Millis next_unruly(core::Millis now) {
 void end_unruly_workers() {
     for (int i = 0; i < pool->worker_slots; ++i) {
         int terminated = 0, endless = 0;
+        Oid database = InvalidOid;  // that a worker does not get into
         LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
         WorkerSlot* w = worker_slot(i);
         const uint64 clock = monotonic_us();
@@ -59,6 +60,7 @@ void end_unruly_workers() {
                 // The worker cannot have left its slot, so the pid is still its own.
                 kill(w->pid, SIGTERM);
                 terminated = w->pid;
+                if (!w->connected) database = w->database;
                 w->terminated = true;
                 const uint64 grace = static_cast<uint64>(settings.cancel_grace_ms) * 1000;
                 w->overdue_us = clock + std::max(grace, kShortestGraceUs);
@@ -71,7 +73,14 @@ void end_unruly_workers() {
             }
         }
         LWLockRelease(tasks_lock);
-        if (terminated != 0) {
+        if (OidIsValid(database)) {
+            ereport(LOG, (errmsg("cache_ext: worker %d was terminated, as it was not connected to "
+                                 "its database within authentication_timeout",
+                                 terminated),
+                          errdetail("The database has OID %u. Somebody may hold a lock on it, or "
+                                    "on its catalogs.",
+                                    database)));
+        } else if (terminated != 0) {
             ereport(LOG, (errmsg("cache_ext: worker %d was terminated, as its loader went on for "
                                  "cache_ext.cancel_grace after it was cancelled",
                                  terminated)));

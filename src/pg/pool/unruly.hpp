@@ -1,5 +1,8 @@
 // Tasks that do not end: a loader may catch its cancel, or wait where none reaches it.
 //
+// Nor may a worker take longer than authentication_timeout to connect to its database: then it is
+// terminated, and the database left alone for a while.
+//
 // A worker that has been told to stop and goes on for cache_ext.cancel_grace is terminated, by the
 // launcher. A cache that this has happened to cache_ext.suspend_after times is suspended: nothing
 // is done for it in the background until its definition or its loader changes, somebody calls
