@@ -61,7 +61,7 @@ REVOKE ALL ON cache_ext_internal.cache_definition, cache_ext_internal.cache_depe
 
 -- Whoever owns the extension can dump and restore what was declared. A row is only taken if the
 -- current user could have declared it, and changed or deleted by nobody but the functions that declare,
--- see cache_definition_changed.
+-- see cache_definition_changed. (The library hands this on when REASSIGN OWNED gives the extension to another role.)
 GRANT SELECT, INSERT
     ON cache_ext_internal.cache_definition, cache_ext_internal.cache_dependency TO @extowner@;
 GRANT SELECT, USAGE, UPDATE ON SEQUENCE cache_ext_internal.cache_dependency_id_seq TO @extowner@;

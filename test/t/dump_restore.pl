@@ -143,5 +143,31 @@ for my $file ($schema, $data)
 }
 serves('after', 'schema, then data');
 
+# What was its owner's becomes another role's, the extension included: now that one dumps and restores, and the first
+# owner is nobody any more.
+$node->safe_psql('postgres', 'DROP DATABASE after');
+$node->safe_psql('postgres', 'CREATE ROLE heir LOGIN');
+$node->safe_psql('before', 'REASSIGN OWNED BY app TO heir');
+my ($out, $err);
+$node->psql('before', 'TABLE cache_ext_internal.cache_definition', @app, stderr => \$err);
+like($err, qr/permission denied for table cache_definition/, 'the first owner cannot read the declarations any more');
+$node->psql('before', "SELECT nextval('cache_ext_internal.cache_dependency_id_seq')", @app, stderr => \$err);
+like($err, qr/permission denied for sequence cache_dependency_id_seq/, 'nor use their numbers');
+$node->safe_psql('before', 'DROP OWNED BY app');
+$node->safe_psql('postgres', 'DROP ROLE app');
+$node->safe_psql('postgres', 'CREATE DATABASE after OWNER heir');
+my $heirs = $node->basedir . '/heirs.sql';
+$node->command_ok([ 'pg_dump', '-U', 'heir', '-f', $heirs, $node->connstr('before') ], 'the new owner dumps');
+unlike(slurp_file($heirs), qr/^(GRANT|REVOKE) .*cache_ext_internal/m, 'what the extension itself grants is not dumped');
+$node->command_ok(
+	[ 'psql', '-X', '-q', '-U', 'heir', '-v', 'ON_ERROR_STOP=1', '-f', $heirs, '-d', $node->connstr('after') ],
+	'and restores');
+for my $what (sort keys %same)
+{
+	is($node->safe_psql('after', $same{$what}), $node->safe_psql('before', $same{$what}), "the same $what");
+}
+is($node->safe_psql('after', 'SELECT tools.cache_get_counter(1)', extra_params => [ '-U', 'heir' ]),
+	$node->safe_psql('before', 'SELECT tools.cache_get_counter(1)', extra_params => [ '-U', 'heir' ]), 'and the same value');
+
 $node->stop;
 done_testing();

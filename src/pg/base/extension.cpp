@@ -27,19 +27,19 @@ namespace {
 Extension used = {};  // all 0: not installed, or not known
 bool known = false;
 
-Oid schema_of_extension(Oid extension) {
+// All 0: there is no such extension.
+FormData_pg_extension row_of_extension(Oid extension) {
+    FormData_pg_extension row = {};
     Relation relation = table_open(ExtensionRelationId, AccessShareLock);
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(extension));
     SysScanDesc scan = systable_beginscan(relation, ExtensionOidIndexId, true, nullptr, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
-    Oid schema = HeapTupleIsValid(tuple)
-                     ? reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace
-                     : InvalidOid;
+    if (HeapTupleIsValid(tuple)) row = *reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple));
     systable_endscan(scan);
     table_close(relation, AccessShareLock);
-    return schema;
+    return row;
 }
 
 // A schema of that name that is not the extension's was there before it, or is somebody else's.
@@ -71,7 +71,7 @@ const Extension& installed() {
 bool find_extension(Extension* out) {
     *out = {};
     out->oid = get_extension_oid("cache_ext", true);
-    if (OidIsValid(out->oid)) out->schema = schema_of_extension(out->oid);
+    if (OidIsValid(out->oid)) out->schema = row_of_extension(out->oid).extnamespace;
     const Oid internals = OidIsValid(out->schema) ? internals_of(out->oid) : InvalidOid;
     if (!OidIsValid(internals)) return false;
     out->definition_table = get_relname_relid("cache_definition", internals);
@@ -96,6 +96,9 @@ bool is_own_table(Oid relation) {
 
 Oid extension_oid() {
     return installed().oid;
+}
+Oid extension_owner() {
+    return row_of_extension(installed().oid).extowner;
 }
 Oid extension_schema() {
     return installed().schema;

@@ -34,6 +34,7 @@ bool is_own_table(Oid relation);
 // ERROR 42704 if the extension is not installed in this database; none where definitions_ready() is
 // true.
 Oid extension_oid();
+Oid extension_owner();  // asks the catalog
 Oid extension_schema();
 Oid definition_table();
 Oid dependency_table();
