@@ -72,6 +72,11 @@ sub emptied
 is(look('one'), 'loader 1 keeper one', 'one, before');
 is(look('one'), 'cache 1 keeper one', 'one is cached');
 is(emptied('CREATE ROLE newcomer IN ROLE staff'), 'nothing', 'a new role');
+is(emptied('GRANT CREATE ON DATABASE one TO keeper'), 'one', 'a privilege on the database, from another one');
+is(emptied('GRANT CREATE ON DATABASE two TO keeper'), 'nothing', 'on a database where the role owns nothing');
+is(emptied('GRANT CREATE ON DATABASE one TO bystander'), 'nothing', 'a privilege of nobody who owns anything');
+is(emptied('REVOKE TEMP ON DATABASE two FROM PUBLIC'), 'two', 'a privilege of PUBLIC on a database');
+is(emptied('ALTER ROLE keeper CREATEDB CREATEROLE REPLICATION'), 'nothing', 'what a role may do at the server');
 is(emptied("ALTER ROLE keeper PASSWORD 'x'"), 'nothing', 'a password');
 is(emptied('GRANT staff TO bystander'), 'nothing', 'a membership of nobody who owns anything');
 is(emptied('GRANT staff TO keeper'), 'one', 'a membership of an owner, from another database');

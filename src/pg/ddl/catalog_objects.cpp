@@ -182,7 +182,8 @@ bool in_schema_is_harmless(Judge* judge, int cache, Oid oid) {
 }
 
 void judge_role(Judge* judge, Oid oid) {
-    // Nothing of what a loader does depends on how a role logs in, or may make databases.
+    // Nothing of what a loader does depends on how a role logs in, or may make databases; it would
+    // have to read pg_authid.
     constexpr AttrNumber kLogin[] = {
         Anum_pg_authid_rolpassword,   Anum_pg_authid_rolvaliduntil,  Anum_pg_authid_rolconnlimit,
         Anum_pg_authid_rolcanlogin,   Anum_pg_authid_rolreplication, Anum_pg_authid_rolcreatedb,
@@ -212,7 +213,12 @@ void judge_database(Judge* judge, Oid oid) {
     };
     const RowPair row = row_of(&judge->sides, kDatabases, oid);
     if (row.before == nullptr || row.after == nullptr || !row.changed()) return;
-    if (!differ_beyond(row.before, row.after, row.desc, kHarmless, lengthof(kHarmless))) return;
+    if (!differ_beyond(row.before, row.after, row.desc, kHarmless, lengthof(kHarmless)) &&
+        !privileges_matter(&judge->roles, row.before, row.after, row.desc, Anum_pg_database_datacl,
+                           OBJECT_DATABASE, form_of<FormData_pg_database>(row.before)->datdba,
+                           oid)) {
+        return;
+    }
     judge->effect.databases = list_append_unique_oid(judge->effect.databases, oid);
 }
 

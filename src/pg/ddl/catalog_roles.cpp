@@ -163,7 +163,13 @@ List* without_superusers(Roles* roles, List* all) {
     return plain;
 }
 
-bool matters_to(Roles* roles, Oid grantee) {
+bool matters_to(Roles* roles, Oid grantee, Oid database) {
+    if (database != MyDatabaseId) {
+        if (grantee == ACL_ID_PUBLIC) return true;
+        bool everywhere = false;
+        return list_member_oid(databases_of_role(roles, grantee, true, &everywhere), database) ||
+               everywhere;
+    }
     if (!plain_owner_here(roles)) return false;
     if (grantee == ACL_ID_PUBLIC) return true;
     List* plain = without_superusers(roles, with_members(roles, grantee));
@@ -187,10 +193,10 @@ bool has_item(const Acl* acl, const AclItem& item) {
     });
 }
 
-bool extra_items_matter(Roles* roles, const Acl* acl, const Acl* other) {
+bool extra_items_matter(Roles* roles, const Acl* acl, const Acl* other, Oid database) {
     const AclItem* items = ACL_DAT(acl);
     return std::any_of(items, items + ACL_NUM(acl), [&](const AclItem& item) {
-        return !has_item(other, item) && matters_to(roles, item.ai_grantee);
+        return !has_item(other, item) && matters_to(roles, item.ai_grantee, database);
     });
 }
 
@@ -238,11 +244,12 @@ bool only_own_settings_differ(HeapTuple row, HeapTuple other, TupleDesc desc) {
 }  // namespace
 
 bool privileges_matter(Roles* roles, HeapTuple before, HeapTuple after, TupleDesc desc,
-                       AttrNumber column, ObjectType type, Oid owner) {
+                       AttrNumber column, ObjectType type, Oid owner, Oid database) {
     if (!differ(before, after, desc, column)) return false;
     const Acl* a = privileges(before, desc, column, type, owner);
     const Acl* b = privileges(after, desc, column, type, owner);
-    return extra_items_matter(roles, a, b) || extra_items_matter(roles, b, a);
+    if (!OidIsValid(database)) database = MyDatabaseId;
+    return extra_items_matter(roles, a, b, database) || extra_items_matter(roles, b, a, database);
 }
 
 List* databases_of_role(Roles* roles, Oid role, bool skip_superusers, bool* everywhere) {

@@ -22,10 +22,10 @@ struct Roles {
     int plain_owner_here;  // is there an owner in this database who is no superuser? -1: not asked
 };
 
-// Does it matter to some owner in this database which of the two an object's privileges are?
-// NULL: the default of such an object.
+// Does it matter to some owner in this database, or in the one given, which of the two an object's
+// privileges are? NULL: the default of such an object.
 bool privileges_matter(Roles* roles, HeapTuple before, HeapTuple after, TupleDesc desc,
-                       AttrNumber column, ObjectType type, Oid owner);
+                       AttrNumber column, ObjectType type, Oid owner, Oid database = InvalidOid);
 
 // Databases in which the role, or a member of it, owns something; `owners` narrows it to roles that
 // privileges mean something to. *everywhere: in all, or it cannot be said.
