@@ -135,6 +135,7 @@ prepared('a function', 'CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql 
 prepared('our trigger is disabled', 'ALTER TABLE item DISABLE TRIGGER USER', 'loader loader, loader cache', $served);
 prepared('a new table', 'CREATE TABLE fresh (a int PRIMARY KEY)', $served, $served);
 prepared('a membership', 'GRANT staff TO other_keeper', $served, $refused);
+prepared('the name of a role', 'ALTER ROLE bystander RENAME TO onlooker', $refused, $refused);
 prepared('rows', 'INSERT INTO item VALUES (2, 2)', $served, $served);
 
 done_testing();

@@ -70,13 +70,14 @@ core::CacheIndex attach_control_block(uint64 id, Oid owner) {
     if (known != core::kNoCache) return known;
     const core::Tag tag = whole_tag({MyDatabaseId, id});
     bool created;
-    const core::CacheIndex index = store().attach(
-        {MyDatabaseId,
-         id,
-         tag,
-         unsettled_until(),
-         {counted_for(owner), quota(settings.max_caches_per_role), quota(settings.max_caches_per_database)}},
-        next_xid, &created);
+    const core::CacheIndex index =
+        store().attach({MyDatabaseId,
+                        id,
+                        tag,
+                        unsettled_until(),
+                        {counted_for(owner), quota(settings.max_caches_per_role),
+                         quota(settings.max_caches_per_database)}},
+                       next_xid, &created);
     if (index == core::kNoCache && !definitions_to_be_read() && left_blocks_here()) {
         read_definitions_after_transaction();
     }

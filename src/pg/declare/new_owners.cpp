@@ -1,7 +1,8 @@
 // A definition remembers whose its accessor is (trusted_functions.hpp). ALTER FUNCTION ... OWNER
 // and REASSIGN OWNED make it another role's by right: that is remembered, too, as after pg_upgrade
 // the owner is all that tells the function from another one of its name. REASSIGN OWNED is also the
-// only way in which the extension gets another owner, who needs what the script has granted the first.
+// only way in which the extension gets another owner, who needs what the script has granted the
+// first.
 #include "pg/declare/new_owners.hpp"
 
 #include "pg/declare/ddl.hpp"
