@@ -18,8 +18,8 @@ namespace cache_ext::pg {
 namespace {
 
 constexpr uint32 kFlights = 256;  // keys whose hashes meet in one place do not wait
-constexpr long kShortestLookMs = 5;
-constexpr long kLongestLookMs = 100;  // how late a load that waits for a lock may be noticed
+constexpr long kShortestNapMs = 5;
+constexpr long kLongestNapMs = 100;  // how late a load that waits for a lock may be noticed
 
 // An error of the loader, and the snapshot that it was raised under.
 struct Failure {
@@ -78,11 +78,11 @@ bool waits_for_lock(int procno) {
 }
 
 // What a session does about the load of a key.
-enum class Role : uint8 { kLoads, kLoadsAlone, kWaits };
+enum class Role : uint8 { kLoads, kLoadsUnshared, kWaits };
 
 Role join(core::Tag key, Flight** flight, uint32* number) {
     Flight& f = flights[key % kFlights];
-    Role role = Role::kLoadsAlone;
+    Role role = Role::kLoadsUnshared;
     LWLockAcquire(flights_lock, LW_EXCLUSIVE);
     if (f.pid == 0) {
         f.key = key;
@@ -132,7 +132,7 @@ Await wait_for(Flight* f, uint32 number, Failure* failure) {
         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), settings.load_wait_ms);
     bool landed = false, again = false;
     ConditionVariablePrepareToSleep(&f->landed);
-    for (long look = kShortestLookMs;; look = std::min(look * 2, kLongestLookMs)) {
+    for (long nap = kShortestNapMs;; nap = std::min(nap * 2, kLongestNapMs)) {
         LWLockAcquire(flights_lock, LW_SHARED);
         landed = f->pid == 0 || f->number != number;
         again = f->published || f->gone;
@@ -142,10 +142,10 @@ Await wait_for(Flight* f, uint32 number, Failure* failure) {
         if (landed || waits_for_lock(procno)) break;
         const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
         if (left <= 0) break;
-        ConditionVariableTimedSleep(&f->landed, std::min(left, look), PG_WAIT_EXTENSION);
+        ConditionVariableTimedSleep(&f->landed, std::min(left, nap), PG_WAIT_EXTENSION);
     }
     ConditionVariableCancelSleep();
-    return landed && again ? Await::kLookAgain : Await::kNobody;
+    return landed && again ? Await::kServeAgain : Await::kNobody;
 }
 
 void end_flight(bool published, bool gone) {
@@ -211,7 +211,7 @@ void land(bool published) {
     end_flight(published, false);
 }
 
-void note_failed_load(const core::KeyView& key, const core::Snapshot& snapshot) {
+void fail_flight(const core::KeyView& key, const core::Snapshot& snapshot) {
     // The loader of another key may go on after that.
     if (own == nullptr || own->key != key.hash) return;
     own_failure = {};

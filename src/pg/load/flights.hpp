@@ -29,7 +29,7 @@ enum class Await : uint8 {
     kNobody,      // load, on your own
     kOthersWait,  // load; others may wait for it until land(), or until the subtransaction is
                   // rolled back
-    kLookAgain    // somebody else has loaded the key and published it, or was kept from it
+    kServeAgain   // somebody else has loaded the key and published it, or was kept from it
 };
 
 // To be called before a load under this snapshot. `may_wait`: else it only lets others wait. Raises
@@ -39,7 +39,7 @@ Await await_load(const Definition* definition, const core::KeyView& key,
 // Ends the wait of others.
 void land(bool published);
 // The loader has raised an error for this key. To be called where it is caught.
-void note_failed_load(const core::KeyView& key, const core::Snapshot& snapshot);
+void fail_flight(const core::KeyView& key, const core::Snapshot& snapshot);
 
 void transaction_ended_for_flights();
 void subtransaction_aborted_for_flights(int level);

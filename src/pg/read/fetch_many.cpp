@@ -114,7 +114,7 @@ void begin(FunctionCallInfo fcinfo, Site* site, ExprContext* context) {
 }
 
 // Asks for what the next keys will read. Nothing depends on it but time.
-void look_ahead(Site* site) {
+void prefetch_next(Site* site) {
     if (!shared_ready()) return;
     const Definition* d = site->call.definition;
     const ManyKeys& keys = site->keys;
@@ -132,7 +132,7 @@ void look_ahead(Site* site) {
 }
 
 // Loads the element `first`, and those after it that are missing as well.
-void load(FunctionCallInfo fcinfo, Site* site, Left left, uint32 first) {
+void load_from(FunctionCallInfo fcinfo, Site* site, LoadNeeded needed, uint32 first) {
     site->loaded = nullptr;
     if (site->context == nullptr) {
         site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext batch",
@@ -149,7 +149,7 @@ void load(FunctionCallInfo fcinfo, Site* site, Left left, uint32 first) {
         wanted.values[wanted.count] = all.values[i];
         wanted.nulls[wanted.count++] = all.nulls[i];
     }
-    LoadedBatch* loaded = load_missing(d, wanted, left);
+    LoadedBatch* loaded = load_missing(d, wanted, needed);
     MemoryContextSwitchTo(old);
     site->loaded = loaded;
     site->reader = this_reader();
@@ -178,7 +178,7 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
     }
     set->isDone = ExprMultipleResult;
 
-    look_ahead(site);
+    prefetch_next(site);
     const Definition* d = site->call.definition;
     const uint32 place = site->next++;
     Key here;
@@ -198,16 +198,16 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
         }
     }
     ReadResult result;
-    const Left left = look_up(request, key, &result);
-    if (left == Left::kNothing) {
+    const LoadNeeded needed = try_serve(request, key, &result);
+    if (needed == LoadNeeded::kNone) {
         note_bytes(d, result.value_bytes);
     } else {
-        load(fcinfo, site, left, place);
+        load_from(fcinfo, site, needed, place);
         const ReadResult* loaded = take_loaded(site->loaded, *key);
         if (loaded != nullptr) {
             result = *loaded;
         } else {
-            load_alone(request, left, key, &result);
+            load_one(request, needed, key, &result);
         }
     }
     if (result.is_null) PG_RETURN_NULL();

@@ -22,7 +22,7 @@ namespace {
 struct Missing {
     Missing* same_hash = nullptr;
     uint32 place = 0;  // of its result
-    Left left = Left::kLoad;
+    LoadNeeded needed = LoadNeeded::kUnpublished;
     bool nulls = false;  // in the key
     bool loaded = false;
     bool taken = false;  // from a LoadedBatch
@@ -35,7 +35,7 @@ struct Repeated {
     Repeated* next;
     Missing* first;
     uint32 place;
-    Left left;
+    LoadNeeded needed;
 };
 
 struct Bucket {
@@ -88,7 +88,7 @@ void add_missing(Batch* batch, Missing* m) {
     const int columns = batch->definition->columns;
     for (int i = 0; i < columns; ++i) m->nulls |= batch->keys->nulls[m->place * columns + i];
     batch->missing[batch->count++] = m;
-    if (m->left == Left::kFill) ++batch->fills;
+    if (m->needed == LoadNeeded::kFill) ++batch->fills;
 }
 
 void prepare(Batch* batch, uint32 expected) {
@@ -97,7 +97,7 @@ void prepare(Batch* batch, uint32 expected) {
 }
 
 // Serves what there is, from key `from` on, and lists the rest.
-void look_up_all(Batch* batch, uint32 from, bool fresh, ReadResult* results) {
+void serve_all(Batch* batch, uint32 from, bool fresh, ReadResult* results) {
     const uint32 count = batch->keys->count;
     Missing* spare = nullptr;
     uint32 size_hint = 1024;
@@ -106,20 +106,20 @@ void look_up_all(Batch* batch, uint32 from, bool fresh, ReadResult* results) {
         ReadRequest request = batch->request(i, fresh);
         request.size_hint = size_hint;
         request.copy = true;
-        const Left left = look_up(request, &spare->key, &results[i]);
-        if (left == Left::kNothing) {
+        const LoadNeeded needed = try_serve(request, &spare->key, &results[i]);
+        if (needed == LoadNeeded::kNone) {
             size_hint = std::max(size_hint, results[i].value_bytes);
             continue;
         }
         if (batch->by_key == nullptr) prepare(batch, count - i);
         if (Missing* first = find(*batch, spare->key.view)) {
             auto* again = make<Repeated>();
-            *again = {batch->repeated, first, i, left};
+            *again = {batch->repeated, first, i, needed};
             batch->repeated = again;
             continue;
         }
         spare->place = i;
-        spare->left = left;
+        spare->needed = needed;
         add_missing(batch, spare);
         spare = nullptr;
     }
@@ -198,7 +198,7 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
         if (fill != nullptr && !OidIsValid(fill->load_many)) {
             for (uint32 i = 0; i < count; ++i) {
                 Missing* m = wanted[i];
-                load_alone(batch->request(m->place, fresh), m->left, &m->key, &results[m->place]);
+                load_one(batch->request(m->place, fresh), m->needed, &m->key, &results[m->place]);
             }
             return;
         }
@@ -222,7 +222,7 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
         for (uint32 i = 0; i < count; ++i) {
             const Missing* m = wanted[i];
             ReadResult* result = &results[m->place];
-            if (m->left == Left::kFill) {
+            if (m->needed == LoadNeeded::kFill) {
                 complete_fill(fill, m->key, load, m->value, fresh, snapshot, result);
             } else {
                 *result = not_published();
@@ -244,7 +244,7 @@ void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
             Missing* m = batch->missing[i];
             if (m->nulls) continue;
             together[count++] = m;
-            fills += m->left == Left::kFill ? 1 : 0;
+            fills += m->needed == LoadNeeded::kFill ? 1 : 0;
         }
     }
     const bool one_query = count > 1;
@@ -252,7 +252,7 @@ void load_all_missing(Batch* batch, bool fresh, ReadResult* results) {
         Missing* m = batch->missing[i];
         if (one_query && !m->nulls) continue;
         CHECK_FOR_INTERRUPTS();
-        load_alone(batch->request(m->place, fresh), m->left, &m->key, &results[m->place]);
+        load_one(batch->request(m->place, fresh), m->needed, &m->key, &results[m->place]);
     }
     if (one_query) load_together(batch, together, count, fills, fresh, results);
 }
@@ -264,13 +264,13 @@ void read_many(const Definition* d, const ManyKeys& keys, bool fresh, ReadResult
     batch.definition = d;
     batch.keys = &keys;
     batch.context = CurrentMemoryContext;
-    look_up_all(&batch, 0, fresh, results);
+    serve_all(&batch, 0, fresh, results);
     if (batch.count > 0) load_all_missing(&batch, fresh, results);
     for (const Repeated* r = batch.repeated; r != nullptr; r = r->next) {
         const ReadResult& first = results[r->first->place];
         results[r->place] = first;
         results[r->place].published = false;  // not once more
-        if (r->left == Left::kFill) {
+        if (r->needed == LoadNeeded::kFill) {
             count_repeated_read(batch.definition, first, r->first->value.load_us);
         }
     }
@@ -282,7 +282,7 @@ struct LoadedBatch {
     ReadResult* results;
 };
 
-LoadedBatch* load_missing(const Definition* d, const ManyKeys& keys, Left first) {
+LoadedBatch* load_missing(const Definition* d, const ManyKeys& keys, LoadNeeded first) {
     auto* loaded = make<LoadedBatch>();
     loaded->keys = keys;
     loaded->results = make_array<ReadResult>(keys.count);
@@ -292,10 +292,10 @@ LoadedBatch* load_missing(const Definition* d, const ManyKeys& keys, Left first)
     batch->context = CurrentMemoryContext;
     prepare(batch, keys.count);
     auto* m = make<Missing>();
-    m->left = first;
+    m->needed = first;
     encode_key(d->cache_id(), d->columns, d->key_types, keys.values, keys.nulls, &m->key);
     add_missing(batch, m);
-    look_up_all(batch, 1, false, loaded->results);
+    serve_all(batch, 1, false, loaded->results);
     load_all_missing(batch, false, loaded->results);
     return loaded;
 }
@@ -304,7 +304,7 @@ const ReadResult* take_loaded(LoadedBatch* loaded, const Key& key) {
     Missing* m = find(loaded->batch, key.view);
     if (m == nullptr) return nullptr;
     const ReadResult* result = &loaded->results[m->place];
-    if (m->taken && m->left == Left::kFill) {
+    if (m->taken && m->needed == LoadNeeded::kFill) {
         count_repeated_read(loaded->batch.definition, *result, m->value.load_us);
     }
     m->taken = true;

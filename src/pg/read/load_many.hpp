@@ -22,9 +22,9 @@ void read_many(const Definition* definition, const ManyKeys& keys, bool fresh, R
 
 // Values that were loaded together, to be taken key by key, in the memory context that was current.
 struct LoadedBatch;
-// Loads the first of the keys, which was looked up already with this outcome, and the others as far
-// as they turn out to be missing. The keys must live as long as the batch.
-LoadedBatch* load_missing(const Definition* definition, const ManyKeys& keys, Left first);
+// Loads the first of the keys, for which try_serve has found this load to be needed, and the others
+// as far as they turn out to be missing. The keys must live as long as the batch.
+LoadedBatch* load_missing(const Definition* definition, const ManyKeys& keys, LoadNeeded first);
 // nullptr: it is not among them. A key that is taken again counts as another read.
 const ReadResult* take_loaded(LoadedBatch* loaded, const Key& key);
 

@@ -34,7 +34,7 @@ void warn_not_preloaded() {
                               "shared_preload_libraries = 'cache_ext'")));
 }
 
-ReadResult load_only(const ReadRequest& request) {
+ReadResult load_unpublished(const ReadRequest& request) {
     ReadResult result = not_published();
     if (request.definition->loader_name == nullptr) {
         result.source = Source::kNothing;
@@ -77,11 +77,11 @@ uint32 to_fetch(const ReadRequest& request) {
     return read ? request.size_hint : 0;
 }
 
-// Looks the key up. What fits the buffer is copied, and there is none if the value is expected to
-// be large; the rest is used where it lies, if it may be held, and otherwise copied to a larger
+// Serves what is cached. What fits the buffer is copied, and there is none if the value is expected
+// to be large; the rest is used where it lies, if it may be held, and otherwise copied to a larger
 // buffer.
-core::Found serve(const Definition* d, const Key& key, const core::Snapshot& snapshot,
-                  const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
+core::Found serve_cached(const Definition* d, const Key& key, const core::Snapshot& snapshot,
+                         const ReadRequest& request, core::EntryTags* tags, ReadResult* result) {
     const bool needs_tags = inside_load() || TransactionIdIsValid(GetTopTransactionIdIfAny());
     static uint32 uses = 0;
     const core::Detail detail =
@@ -140,16 +140,16 @@ core::Found peek_cached(const Definition* d, const Key& key, const core::Snapsho
     }
 }
 
-Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
+LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
     const Definition* d = request.definition;
     *result = {};
     if (!request.encoded) {
         encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
     }
-    const Left load = request.never_load ? Left::kNothing : Left::kLoad;
+    const LoadNeeded bypassed = request.never_load ? LoadNeeded::kNone : LoadNeeded::kUnpublished;
     if (!shared_ready()) {
         warn_not_preloaded();
-        return load;
+        return bypassed;
     }
     if (!request.encoded) store().prefetch(key->view.hash);
     const uint8* put;
@@ -160,7 +160,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
         result->calculated_at = now_ms();
         result->expires_at = d->ttl_ms < 0 ? core::kNever : result->calculated_at + d->ttl_ms;
         if (!result->is_null) result->value = value_from_bytes(d, put, put_size);
-        return Left::kNothing;
+        return LoadNeeded::kNone;
     }
 
     Bypass reason = request.own_collation ? Bypass::kCollation : bypass_reason(d, *key);
@@ -170,7 +170,7 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     if (reason != Bypass::kNone) {
         if (request.never_load) spoil_outer();
         count_bypass(d, reason);
-        return load;
+        return bypassed;
     }
 
     if (!request.encoded) store().prefetch(key->view.hash, to_fetch(request));
@@ -180,13 +180,13 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
     if (request.never_load || d->loader_name == nullptr) spoil_outer();
     if (!request.fresh) {
         core::EntryTags tags;
-        const core::Found found = serve(d, *key, snapshot, request, &tags, result);
+        const core::Found found = serve_cached(d, *key, snapshot, request, &tags, result);
         const bool served = result->source != Source::kNothing;
         if (served && own_write_below(d, tags)) {
             if (request.never_load) spoil_outer();
             count_bypass(d, Bypass::kOwnWrite);
             *result = {};
-            return load;
+            return bypassed;
         }
         if (served) {
             count_hit(d, result->source == Source::kStale, found.load_us);
@@ -197,15 +197,15 @@ Left look_up(const ReadRequest& request, Key* key, ReadResult* result) {
                 request_refresh({d->id, d->session->index, d->owner, d->priority}, key->view,
                                 deadline);
             }
-            return Left::kNothing;
+            return LoadNeeded::kNone;
         }
         if (found.result == core::LookupResult::kExpired) count(d, Counter::kExpirations);
     }
     if (request.never_load || d->loader_name == nullptr) {
         count(d, Counter::kMisses);
-        return Left::kNothing;
+        return LoadNeeded::kNone;
     }
-    return Left::kFill;
+    return LoadNeeded::kFill;
 }
 
 bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls) {
@@ -226,13 +226,13 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
     return served && !own_write_below(d, tags);
 }
 
-void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result) {
+void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResult* result) {
     const Definition* d = nullptr;
     const core::Snapshot snapshot =
-        left == Left::kFill ? to_core(GetActiveSnapshot()) : core::Snapshot{};
-    if (left == Left::kFill) d = definition_for_fill(request.definition, snapshot, 1);
+        needed == LoadNeeded::kFill ? to_core(GetActiveSnapshot()) : core::Snapshot{};
+    if (needed == LoadNeeded::kFill) d = definition_for_fill(request.definition, snapshot, 1);
     if (d == nullptr) {
-        *result = load_only(request);
+        *result = load_unpublished(request);
         return;
     }
     if (d != request.definition) {
@@ -246,7 +246,7 @@ void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* res
     PG_CATCH();
     {
         leave_load(load, true);
-        note_failed_load(key->view, snapshot);
+        fail_flight(key->view, snapshot);
         PG_RE_THROW();
     }
     PG_END_TRY();
@@ -257,16 +257,16 @@ void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* res
 ReadResult read_value(const ReadRequest& request) {
     Key key;
     ReadResult result;
-    Left left = look_up(request, &key, &result);
+    LoadNeeded needed = try_serve(request, &key, &result);
     // A value that somebody else has just loaded may still not be the one for this snapshot.
     Await others = Await::kNobody;
-    for (int waits = 0; left == Left::kFill && waits < kMaxWaits; ++waits) {
+    for (int waits = 0; needed == LoadNeeded::kFill && waits < kMaxWaits; ++waits) {
         others =
             await_load(request.definition, key.view, to_core(GetActiveSnapshot()), !request.fresh);
-        if (others != Await::kLookAgain) break;
-        left = look_up(request, &key, &result);
+        if (others != Await::kServeAgain) break;
+        needed = try_serve(request, &key, &result);
     }
-    if (left != Left::kNothing) load_alone(request, left, &key, &result);
+    if (needed != LoadNeeded::kNone) load_one(request, needed, &key, &result);
     if (others == Await::kOthersWait) land(result.published);
     return result;
 }

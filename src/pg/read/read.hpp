@@ -26,23 +26,23 @@ ReadResult read_value(const ReadRequest& request);
 
 // --- a read in its parts, for who reads many keys at once ---
 
-// What a read still needs.
-enum class Left : uint8 {
-    kNothing,
-    kLoad,  // a value for this reader alone
-    kFill   // a value that may be published, unless definition_for_fill() is against it
+// What load a read needs after try_serve.
+enum class LoadNeeded : uint8 {
+    kNone,
+    kUnpublished,  // for this reader only
+    kFill          // one that may be published, unless definition_for_fill() is against it
 };
 
-// Everything of a read that needs no loader; also fills in the key, unless the request says that it
-// is filled in.
-Left look_up(const ReadRequest& request, Key* key, ReadResult* result);
-// Would look_up serve the key without loading? Counts nothing.
+// Serves what is there: a put of this transaction, or what is cached. Counts what it came to, and
+// fills in the key unless the request says that it is.
+LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result);
+// Would try_serve serve the key? Counts nothing.
 bool would_serve(const Definition* definition, const Datum* arguments, const bool* nulls);
 // What this snapshot would be served, without a trace: no use, no refresh. *value only after a hit,
 // palloc'ed.
 core::Found peek_cached(const Definition* definition, const Key& key,
                         const core::Snapshot& snapshot, Datum* value);
-// The rest, for one key.
-void load_alone(const ReadRequest& request, Left left, Key* key, ReadResult* result);
+// The load that try_serve has found to be needed, by the loader.
+void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResult* result);
 
 }  // namespace cache_ext::pg
