@@ -90,7 +90,7 @@ struct Definition {
     // Tables it depends on, partitions and children included.
     int relation_count;
     Oid* relations;
-    core::Snapshot loaded_under;
+    core::Snapshot read_under;
     SessionState* session;  // the only part that changes
 
     CacheId cache_id() const { return {MyDatabaseId, id}; }

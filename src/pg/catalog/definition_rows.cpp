@@ -47,7 +47,7 @@ struct BudgetName {
     char* budget;
 };
 
-struct Loading {
+struct Reading {
     Definitions* definitions;
     int capacity;
     List* budgets;  // BudgetName*
@@ -59,19 +59,19 @@ struct PendingDependency {
     Dependency dependency;
 };
 
-const char* budget_of(const Loading& loading, const Definition* d) {
+const char* budget_of(const Reading& reading, const Definition* d) {
     return static_cast<BudgetName*>(
-               list_nth(loading.budgets, static_cast<int>(d - loading.definitions->all)))
+               list_nth(reading.budgets, static_cast<int>(d - reading.definitions->all)))
         ->budget;
 }
 
 void consume_definition(const Row& row, void* context) {
-    auto* loading = static_cast<Loading*>(context);
-    Definitions* all = loading->definitions;
-    if (all->count == loading->capacity) {
-        loading->capacity *= 2;
+    auto* reading = static_cast<Reading*>(context);
+    Definitions* all = reading->definitions;
+    if (all->count == reading->capacity) {
+        reading->capacity *= 2;
         all->all =
-            static_cast<Definition*>(repalloc(all->all, sizeof(Definition) * loading->capacity));
+            static_cast<Definition*>(repalloc(all->all, sizeof(Definition) * reading->capacity));
     }
     Definition* d = &all->all[all->count++];
     memset(static_cast<void*>(d), 0, sizeof(*d));
@@ -79,12 +79,12 @@ void consume_definition(const Row& row, void* context) {
     auto* budget = make<BudgetName>();
     budget->definition = all->count - 1;
     budget->budget = row.string(kDefinitionBudget);
-    loading->budgets = lappend(loading->budgets, budget);
+    reading->budgets = lappend(reading->budgets, budget);
 }
 
 void consume_dependency(const Row& row, void* context) {
-    auto* loading = static_cast<Loading*>(context);
-    Definition* d = find_in(loading->definitions, row.string(kDependencyCache));
+    auto* reading = static_cast<Reading*>(context);
+    Definition* d = find_in(reading->definitions, row.string(kDependencyCache));
     if (d == nullptr) return;
     --d->dependencies_missing;
     if (!note_lapses(row, d)) return;
@@ -95,7 +95,7 @@ void consume_dependency(const Row& row, void* context) {
         auto* p = make<PendingDependency>();
         p->relation = lfirst_oid(cell);
         read_dependency(row, p->relation, usable, d, &p->dependency);
-        loading->pending = lappend(loading->pending, p);
+        reading->pending = lappend(reading->pending, p);
     }
 }
 
@@ -181,19 +181,19 @@ void find_paths(Definitions* all) {
 }
 
 // Sorts the pending dependencies by relation.
-void build_relation_index(Loading* loading) {
-    Definitions* all = loading->definitions;
+void build_relation_index(Reading* reading) {
+    Definitions* all = reading->definitions;
     HASHCTL info = {};
     info.keysize = sizeof(Oid);
     info.entrysize = sizeof(RelationSlot);
     info.hcxt = all->context;
     all->by_relation =
         hash_create("cache_ext dependencies", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    const int most = std::max(1, list_length(loading->pending));
+    const int most = std::max(1, list_length(reading->pending));
     all->relations =
         static_cast<RelationDependencies*>(palloc0(sizeof(RelationDependencies) * most));
     ListCell* cell;
-    foreach (cell, loading->pending) {
+    foreach (cell, reading->pending) {
         auto* p = static_cast<PendingDependency*>(lfirst(cell));
         bool found;
         auto* slot = static_cast<RelationSlot*>(
@@ -236,27 +236,27 @@ Definition* find_in(Definitions* all, const char* name) {
 }
 
 void read_definitions(Definitions* all) {
-    Loading loading = {all, 16, NIL, NIL};
-    all->all = make_array<Definition>(static_cast<size_t>(loading.capacity));
+    Reading reading = {all, 16, NIL, NIL};
+    all->all = make_array<Definition>(static_cast<size_t>(reading.capacity));
     // Taken before the tables are read, so the definitions are at least this new.
     const core::Snapshot under = copy_to_core(GetCatalogSnapshot(all->extension.definition_table));
-    scan_table(all->extension.definition_table, consume_definition, &loading);
-    for (int i = 0; i < all->count; ++i) all->all[i].loaded_under = under;
+    scan_table(all->extension.definition_table, consume_definition, &reading);
+    for (int i = 0; i < all->count; ++i) all->all[i].read_under = under;
     ListCell* cell;
-    foreach (cell, loading.budgets) {
+    foreach (cell, reading.budgets) {
         auto* budget = static_cast<BudgetName*>(lfirst(cell));
         if (budget->budget == nullptr) continue;
         const Definition* owner = find_in(all, budget->budget);
         Definition& d = all->all[budget->definition];
         // Whose budget is shared has one of its own.
-        if (owner != nullptr && budget_of(loading, owner) == nullptr) d.budget_id = owner->id;
+        if (owner != nullptr && budget_of(reading, owner) == nullptr) d.budget_id = owner->id;
     }
     // What lists them does not depend on where their rows lie.
     std::sort(all->all, all->all + all->count,
               [](const Definition& a, const Definition& b) { return strcmp(a.name, b.name) < 0; });
-    scan_table(all->extension.dependency_table, consume_dependency, &loading);
+    scan_table(all->extension.dependency_table, consume_dependency, &reading);
     for (int i = 0; i < all->count; ++i) note_incomplete(&all->all[i]);
-    build_relation_index(&loading);
+    build_relation_index(&reading);
     find_covered_lookups(all);
     find_paths(all);
 }

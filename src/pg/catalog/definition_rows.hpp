@@ -10,7 +10,7 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-// Everything that one load produced, in one memory context.
+// Everything that one reading produced, in one memory context.
 struct Definitions {
     MemoryContext context;
     MemoryContextCallback gone;
@@ -21,7 +21,7 @@ struct Definitions {
     RelationDependencies* relations;
     bool lapsed;           // a dependency may stand again when names change
     HTAB* by_relation;     // Oid -> RelationSlot
-    Definitions* retired;  // an older load, see definitions.cpp
+    Definitions* retired;  // an older one, see definitions.cpp
 };
 
 struct RelationSlot {

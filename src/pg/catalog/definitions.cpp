@@ -21,15 +21,15 @@ uint64 generation_of_definitions = 1;
 
 namespace {
 
-enum class State : uint8 { kUnknown, kAbsent, kLoaded };
+enum class State : uint8 { kUnknown, kAbsent, kKnown };
 
 State state = State::kUnknown;
 Definitions* current = nullptr;
 bool held = false;
-bool loaded_by_writer = false;
+bool read_by_writer = false;
 bool ddl_in_transaction = false;
 bool read_again_later = false;  // once the transaction has ended
-bool names_changed = false;     // of relations or schemas, since the definitions were loaded
+bool names_changed = false;     // of relations or schemas, since the definitions were read
 
 // Where names were found last. What is of another generation may have been freed.
 struct Recent {
@@ -39,8 +39,8 @@ struct Recent {
 constexpr size_t kRecent = 64;
 Recent recent[kRecent];
 
-// Earlier loads, the newest first. Somebody up the stack may still use one: a function of ours that
-// runs somebody's code, which has called another one.
+// Earlier readings, the newest first. Somebody up the stack may still use one: a function of ours
+// that runs somebody's code, which has called another one.
 Definitions* retired = nullptr;
 int retired_count = 0;
 // So many are kept until the transaction ends, whatever is known of who uses them.
@@ -68,9 +68,9 @@ void free_retired(Definitions** list) {
     }
 }
 
-// The memory of a load has gone. Mostly it was freed here; but a process that is terminated while
-// it reads the definitions frees everything that its transaction has, catches nothing, and may
-// still run one more transaction to drop its temporary tables.
+// The memory of a reading has gone. Mostly it was freed here; but a process that is terminated
+// while it reads the definitions frees everything that its transaction has, catches nothing, and
+// may still run one more transaction to drop its temporary tables.
 void memory_gone(void* argument) {
     auto* all = static_cast<Definitions*>(argument);
     if (current == all) {
@@ -94,7 +94,7 @@ void out_of_date() {
 
 void relation_changed(Datum, Oid relation) {
     if (state == State::kUnknown) return;
-    if (state == State::kLoaded && OidIsValid(relation) && !is_own_table(relation)) {
+    if (state == State::kKnown && OidIsValid(relation) && !is_own_table(relation)) {
         // While the tables are being read, any relation may turn out to matter.
         bool found = current->by_relation == nullptr;
         if (!found) hash_search(current->by_relation, &relation, HASH_FIND, &found);
@@ -139,7 +139,7 @@ void settle_blocks(const Attached* attached, const Definitions* all) {
     pfree(declared);
 }
 
-void load(bool wait) {
+void read_anew(bool wait) {
     Attached* attached = attached_blocks();
     Extension extension;
     const bool there = find_extension(&extension);
@@ -168,8 +168,8 @@ void load(bool wait) {
     MemoryContextRegisterResetCallback(context, &all->gone);
     all->extension = extension;
     use_extension(extension);
-    // Anything that arrives while the tables are read makes this load out of date at once.
-    state = State::kLoaded;
+    // Anything that arrives while the tables are read makes them out of date at once.
+    state = State::kKnown;
     names_changed = false;
     retire_current();
     current = all;
@@ -186,8 +186,8 @@ void load(bool wait) {
     PG_END_TRY();
     MemoryContextSwitchTo(old_context);
     MemoryContextSetParent(context, CacheMemoryContext);
-    loaded_by_writer = loaded_by_writer ||
-                       (ddl_in_transaction && TransactionIdIsValid(GetTopTransactionIdIfAny()));
+    read_by_writer =
+        read_by_writer || (ddl_in_transaction && TransactionIdIsValid(GetTopTransactionIdIfAny()));
     settle_blocks(attached, all);
     if (attached != nullptr) pfree(attached);
 }
@@ -214,14 +214,14 @@ const Definition* find(const char* name, size_t size) {
 }  // namespace
 
 bool definitions_ready() {
-    // Messages may arrive while loading; they leave the state unknown, and a bounded number of
-    // further rounds follows. After that the newest load is as good as any.
-    for (int i = 0; state == State::kUnknown && !held && i < 5; ++i) load(true);
+    // Messages may arrive meanwhile; they leave the state unknown, and a bounded number of
+    // further rounds follows. After that the newest reading is as good as any.
+    for (int i = 0; state == State::kUnknown && !held && i < 5; ++i) read_anew(true);
     return current != nullptr;
 }
 
-void load_definitions_without_waiting() {
-    for (int i = 0; state == State::kUnknown && i < 5; ++i) load(false);
+void read_definitions_without_waiting() {
+    for (int i = 0; state == State::kUnknown && i < 5; ++i) read_anew(false);
 }
 
 void hold_definitions(bool hold) {
@@ -229,7 +229,7 @@ void hold_definitions(bool hold) {
     if (!held && state == State::kUnknown) forget_extension();
 }
 
-bool definitions_loaded() {
+bool definitions_known() {
     return state != State::kUnknown || (held && current != nullptr);
 }
 
@@ -302,8 +302,8 @@ const RelationDependencies& dependency_relation_at(int i) {
 }
 
 const Definition* refresh_if_older(const Definition* definition) {
-    const bool older = misses_hard_writer(definition->session->index, definition->loaded_under);
-    if (!older && definitions_loaded()) return definition;
+    const bool older = misses_hard_writer(definition->session->index, definition->read_under);
+    if (!older && definitions_known()) return definition;
     const uint64 id = definition->id;
     if (older) invalidate_definitions();
     return find_definition_by_id(id);
@@ -342,11 +342,11 @@ void install_definition_callbacks() {
 }
 
 void transaction_aborted_for_definitions() {
-    if (loaded_by_writer) invalidate_definitions();
+    if (read_by_writer) invalidate_definitions();
 }
 
 void transaction_ended_for_definitions() {
-    loaded_by_writer = false;
+    read_by_writer = false;
     ddl_in_transaction = false;
     if (read_again_later) out_of_date();
     read_again_later = false;

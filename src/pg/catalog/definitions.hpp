@@ -2,8 +2,8 @@
 //
 // Read from the extension's tables under a catalog snapshot and kept until one of them, a relation
 // that a dependency names, or a function changes. A definition never changes while somebody uses
-// it: a reload makes new ones, and the old ones live until nobody up the stack can use them, or the
-// transaction ends.
+// it: reading again makes new ones, and the old ones live until nobody up the stack can use them,
+// or the transaction ends.
 #pragma once
 
 #include "pg/catalog/definition.hpp"
@@ -16,19 +16,19 @@ namespace cache_ext::pg {
 // See definitions_generation().
 extern uint64 generation_of_definitions;
 
-// Loads what is not loaded. False: the extension is not installed in this database.
+// Reads them if they are not known. False: the extension is not installed in this database.
 bool definitions_ready();
 
 // The same for who must not wait for a lock on the extension's tables: ERROR 55P03 instead.
-void load_definitions_without_waiting();
+void read_definitions_without_waiting();
 
-// While a transaction commits: what is known stays as it is, and nothing is loaded any more.
+// While a transaction commits: what is known stays as it is, and nothing is read any more.
 void hold_definitions(bool hold);
 
 // Does this backend know, without asking, what is declared (or that nothing is)?
-bool definitions_loaded();
+bool definitions_known();
 
-// Grows whenever definitions are out of date, are loaded again, or somebody's right to execute an
+// Grows whenever definitions are out of date, are read again, or somebody's right to execute an
 // accessor may have changed; what was found out under another number is stale, pointers included.
 // Never 0.
 inline uint64 definitions_generation() {
@@ -52,8 +52,8 @@ const RelationDependencies* dependencies_of(Oid relation);
 int dependency_relation_count();
 const RelationDependencies& dependency_relation_at(int i);
 
-// Definitions that have been invalidated, or were loaded by a snapshot that missed a hard writer of
-// the cache, are out of date; loads them again if so, and returns the one that replaces
+// Definitions that have been invalidated, or were read under a snapshot that missed a hard writer
+// of the cache, are out of date; reads them again if so, and returns the one that replaces
 // `definition` (nullptr: it was dropped).
 const Definition* refresh_if_older(const Definition* definition);
 
@@ -66,20 +66,20 @@ bool keep_extension();
 void lock_extension(Oid extension, LOCKMODE mode);
 
 void install_definition_callbacks();
-// What was loaded inside a transaction that had written may be what it had made of the catalogs.
+// What was read inside a transaction that had written may be what it had made of the catalogs.
 void transaction_aborted_for_definitions();
-// This transaction changes what definitions are made of: what it loads goes when it, or a part of
+// This transaction changes what definitions are made of: what it reads goes when it, or a part of
 // it, is rolled back.
 void note_ddl();
 void transaction_ended_for_definitions();
-// At the end of a transaction: frees what reloads have left.
+// At the end of a transaction: frees what earlier readings have left.
 void free_retired_definitions();
 
 // Around every call of somebody's code (loaders, queries, casts, input and output functions) by who
 // goes on using definitions afterwards. Errors are taken care of.
 void enter_user_code();
 void leave_user_code();
-// Where a function of ours begins, and has not got a definition yet: frees earlier loads that
+// Where a function of ours begins, and has not got a definition yet: frees earlier readings that
 // nobody up the stack can use any more, so that a transaction that runs long beside DDL, or does
 // much of it, keeps but a few.
 void forget_unused_definitions();

@@ -24,7 +24,7 @@ core::Tag movers_tag(int64 path) {
 }
 
 bool announce_prepared(uint64 cache_id, core::Xid xid) {
-    const Definition* d = definitions_loaded() ? find_definition_by_id(cache_id) : nullptr;
+    const Definition* d = definitions_known() ? find_definition_by_id(cache_id) : nullptr;
     for (int i = 0; d != nullptr && i < d->relation_count; ++i) {
         const RelationDependencies* r = dependencies_of(d->relations[i]);
         for (int k = 0; r != nullptr && k < r->count; ++k) {

@@ -63,7 +63,7 @@ void add_members(HTAB* members, const List* rows) {
     }
 }
 
-void load_members(Roles* roles) {
+void read_members(Roles* roles) {
     if (roles->members != nullptr) return;
     HASHCTL info = {};
     info.keysize = sizeof(Oid);
@@ -79,7 +79,7 @@ void load_members(Roles* roles) {
 
 // The role and all who are members of it, directly or not.
 List* with_members(Roles* roles, Oid role) {
-    load_members(roles);
+    read_members(roles);
     List* all = list_make1_oid(role);
     HTAB* seen = make_set(all);
     for (int i = 0; i < list_length(all); ++i) {

@@ -39,7 +39,7 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
     // Restricted: nothing of the owner's code may outlive the loader (a cursor WITH HOLD would run
     // at the end of the transaction, as whoever it belongs to).
     SetUserIdAndSecContext(d->owner, scope->security | SECURITY_LOCAL_USERID_CHANGE |
-                                         SECURITY_RESTRICTED_OPERATION | kInsideLoader);
+                                         SECURITY_RESTRICTED_OPERATION | kInsideRun);
     scope->nest = NewGUCNestLevel();
     forget_temporary_access(run_depth() > 0);
     forget_kept_expressions();

@@ -194,7 +194,7 @@ Await await_load(const Definition* d, const core::KeyView& key, const core::Snap
         own_failure = {};
         return Await::kOthersWait;
     }
-    if (role != Role::kWaits || !may_wait || inside_loader() || holds_strong_lock()) {
+    if (role != Role::kWaits || !may_wait || inside_run() || holds_strong_lock()) {
         return Await::kNobody;
     }
     count(d, core::Counter::kWaits);

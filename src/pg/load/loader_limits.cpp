@@ -115,7 +115,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
              ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment* environment,
              DestReceiver* receiver, QueryCompletion* completion) {
     const char* what = not_for_loaders(statement->utilityStmt);
-    if (what != nullptr) forbid_in_loader(what);
+    if (what != nullptr) forbid_in_run(what);
     if (previous_utility != nullptr) {
         previous_utility(statement, query, read_only_tree, context, parameters, environment,
                          receiver, completion);
@@ -138,13 +138,13 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     if (!tells && !forbidden) return;
     if (is_kept()) kept_in = MyProc->lxid;
     if (tells) mark_run(core::Bypass::kSessionSetting);
-    if (forbidden && inside_loader()) forbid_in_loader(psprintf("%s()", get_func_name(object_id)));
+    if (forbidden && inside_run()) forbid_in_run(psprintf("%s()", get_func_name(object_id)));
 }
 
 // What setseed() does, as a setting: giving the setting its value back does not give the session
 // its sequence back.
 bool check_seed(double* value, void** extra, GucSource source) {
-    if (source >= PGC_S_INTERACTIVE && !InitializingParallelWorker) forbid_in_loader("SET seed");
+    if (source >= PGC_S_INTERACTIVE && !InitializingParallelWorker) forbid_in_run("SET seed");
     return previous_seed_check == nullptr || previous_seed_check(value, extra, source);
 }
 

@@ -28,15 +28,15 @@ static_assert(std::size(kMarks) == std::size(Run{}.marks_before));
 
 }  // namespace
 
-bool inside_loader() {
+bool inside_run() {
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
-    return (security & kInsideLoader) != 0;
+    return (security & kInsideRun) != 0;
 }
 
-void forbid_in_loader(const char* what) {
-    if (!inside_loader()) return;
+void forbid_in_run(const char* what) {
+    if (!inside_run()) return;
     ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
                     errmsg("cannot execute %s in a loader", what)));
 }

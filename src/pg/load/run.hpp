@@ -7,9 +7,9 @@
 namespace cache_ext::pg {
 
 // Does a run surround us, whether what is loaded there will be published or not?
-bool inside_loader();
+bool inside_run();
 // ERROR 25006 in a run: `what` writes, and a loader only reads.
-void forbid_in_loader(const char* what);
+void forbid_in_run(const char* what);
 
 // The innermost run.
 struct Run {
@@ -29,7 +29,7 @@ uint64 marks_made();
 
 // A bit of the security context that the server does not use: (sub)transaction abort restores it,
 // and functions that a loader calls inherit it.
-constexpr int kInsideLoader = 1 << 16;
+constexpr int kInsideRun = 1 << 16;
 
 // How many have been entered and not left.
 int run_depth();

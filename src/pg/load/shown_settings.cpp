@@ -146,7 +146,7 @@ constexpr const char* kShownNames[kShownCount] = {"application_name",      "clie
 config_generic* shown[kShownCount] = {};
 GucShowHook shown_before[kShownCount] = {};
 
-const char* in_loader(Shown which) {
+const char* told_in_run(Shown which) {
     // None in the parallel workers of a run.
     const Oid owner = innermost_run() != nullptr ? innermost_run()->owner : GetUserId();
     switch (which) {
@@ -189,8 +189,8 @@ const char* plain_text(config_generic* v) {
 
 const char* show(Shown which) {
     config_generic* v = shown[which];
-    if (inside_loader() && !set_in_run(v)) {
-        const char* text = in_loader(which);
+    if (inside_run() && !set_in_run(v)) {
+        const char* text = told_in_run(which);
         return text != nullptr ? text : "";
     }
     return shown_before[which] != nullptr ? shown_before[which]() : plain_text(v);

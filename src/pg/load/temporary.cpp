@@ -40,7 +40,7 @@ Oid temporary_schema() {
 }
 
 bool has_to_be_hidden() {
-    return inside_loader() && OidIsValid(temporary_schema());
+    return inside_run() && OidIsValid(temporary_schema());
 }
 
 [[noreturn]] void refuse(const char* kind, const char* name) {
@@ -155,7 +155,7 @@ bool temporary_last(const char* search_path) {
 
 // A loader's own search path must not put them first either, which it does by not naming pg_temp.
 bool check_search_path(char** value, void** extra, GucSource source) {
-    if (*value != nullptr && inside_loader() && !temporary_last(*value)) {
+    if (*value != nullptr && inside_run() && !temporary_last(*value)) {
         const char* path = without_temporary_schemas(*value);
         const auto rest = static_cast<int>(strlen(path) - strlen("pg_temp"));
         const bool alone = rest == 0;
@@ -171,7 +171,7 @@ bool check_search_path(char** value, void** extra, GucSource source) {
 const char* show_search_path() {
     const char* path = namespace_search_path;
     const size_t length = strlen(path), added = strlen(kLast);
-    if (!inside_loader()) return path;
+    if (!inside_run()) return path;
     if (strcmp(path, kLast + 2) == 0) return "";
     if (length <= added || strcmp(path + length - added, kLast) != 0) return path;
     return pnstrdup(path, length - added);

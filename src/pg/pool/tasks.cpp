@@ -147,7 +147,7 @@ void request_refresh(const TaskCache& cache, const core::KeyView& key, core::Mil
     }
 }
 
-void note_load_success(uint64 cache_id, core::Tag key) {
+void forget_failures(uint64 cache_id, core::Tag key) {
     if (core::load_relaxed(pool->retries.count) == 0) return;
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     pool->retries.succeeded(MyDatabaseId, cache_id, key);

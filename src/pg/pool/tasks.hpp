@@ -29,7 +29,7 @@ void request_refresh(const TaskCache& cache, const core::KeyView& key, core::Mil
 
 // A loader has worked: what was put off because of its failures need not wait any more. Cheap while
 // nothing fails.
-void note_load_success(uint64 cache_id, core::Tag key);
+void forget_failures(uint64 cache_id, core::Tag key);
 
 // --- doing tasks, in a worker ---
 

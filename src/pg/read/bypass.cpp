@@ -67,7 +67,7 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
 
 void require_publishing(const Definition* d, const char* what) {
     require_shared(what);
-    forbid_in_loader(what);
+    forbid_in_run(what);
     PreventCommandDuringRecovery(what);
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
         ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),

@@ -173,7 +173,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
     if (reason == Bypass::kNone) {
         if (!fresh) count(d, Counter::kMisses);
         count(d, Counter::kFills);
-        note_load_success(d->id, key.view.hash);
+        forget_failures(d->id, key.view.hash);
     } else if (settings.track) {
         store().control(d->session->index)->counters.bypassed(stripe(), reason);
     }

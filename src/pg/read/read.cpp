@@ -61,7 +61,7 @@ Datum use_held(const core::Found& found, core::Ref* hazard) {
 
 // Inside a loader an old value would become part of another one.
 bool may_be_stale(const Definition* d) {
-    return d->stale_ms > 0 && !inside_loader();
+    return d->stale_ms > 0 && !inside_run();
 }
 
 bool may_hold(const ReadRequest& request) {

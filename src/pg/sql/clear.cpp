@@ -124,7 +124,7 @@ PG_FUNCTION_INFO_V1(cache_clear_1_0);
 
 extern "C" Datum cache_clear_request_1_0(PG_FUNCTION_ARGS) {
     require_shared("cache_clear_request");
-    forbid_in_loader("cache_clear_request");
+    forbid_in_run("cache_clear_request");
     PreventCommandDuringRecovery("cache_clear_request");
     require_all_caches();
     uint8 secret[kTokenBytes];
@@ -142,7 +142,7 @@ extern "C" Datum cache_clear_request_1_0(PG_FUNCTION_ARGS) {
 // whether it commits or not.
 extern "C" Datum cache_clear_1_0(PG_FUNCTION_ARGS) {
     require_shared("cache_clear");
-    forbid_in_loader("cache_clear");
+    forbid_in_run("cache_clear");
     PreventCommandDuringRecovery("cache_clear");
     require_all_caches();
     uint8 secret[kTokenBytes];

@@ -68,7 +68,7 @@ extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate");
-    forbid_in_loader("cache_invalidate");
+    forbid_in_run("cache_invalidate");
     PreventCommandDuringRecovery("cache_invalidate");
     KeyArguments arguments;
     key_arguments(fcinfo, 1, d, &arguments);
@@ -89,7 +89,7 @@ extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate_all");
-    forbid_in_loader("cache_invalidate_all");
+    forbid_in_run("cache_invalidate_all");
     PreventCommandDuringRecovery("cache_invalidate_all");
     const core::CacheIndex index = control_block(d);
     drop_pending_puts(d->id, nullptr);
@@ -103,7 +103,7 @@ extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_shared("cache_invalidate_like");
-    forbid_in_loader("cache_invalidate_like");
+    forbid_in_run("cache_invalidate_like");
     PreventCommandDuringRecovery("cache_invalidate_like");
     if (PG_ARGISNULL(1)) {
         ereport(ERROR,

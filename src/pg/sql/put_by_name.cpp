@@ -35,7 +35,7 @@ uint64 put_limit(core::CacheIndex index) {
 void put(const Definition* d, const KeyArguments& arguments, Datum value, bool is_null) {
     if (!may_put(d)) require_owner(d);
     require_shared("cache_put");
-    forbid_in_loader("cache_put");
+    forbid_in_run("cache_put");
     PreventCommandIfParallelMode("cache_put");
     PreventCommandDuringRecovery("cache_put");
     if (!is_null && d->value_length == -1) {

@@ -45,7 +45,7 @@ void register_now(const core::WrittenTag& written, core::Xid xid) {
 }
 
 core::CacheIndex control_block_of(uint64 cache) {
-    const Definition* d = definitions_loaded() ? find_definition_by_id(cache) : nullptr;
+    const Definition* d = definitions_known() ? find_definition_by_id(cache) : nullptr;
     return d != nullptr ? control_block(d) : attach_control_block(cache);
 }
 

@@ -58,8 +58,8 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-void load_definitions(void*) {
-    load_definitions_without_waiting();
+void know_definitions(void*) {
+    read_definitions_without_waiting();
 }
 
 void collect_put(uint64 cache, const core::KeyView& key) {
@@ -92,8 +92,8 @@ void register_all(bool preparing) {
         return;
     }
     const bool sure =
-        definitions_loaded() || guarded(load_definitions, nullptr,
-                                        "definitions cannot be read, all caches are invalidated");
+        definitions_known() || guarded(know_definitions, nullptr,
+                                       "definitions cannot be read, all caches are invalidated");
     hold_definitions(true);
     collect_ddl(sure);
     if (sure && dependency_relation_count() > 0) collect_unseen_changes();
