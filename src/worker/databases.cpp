@@ -7,7 +7,7 @@
 #include "pg/pool/looks.hpp"
 #include "pg/base/clock.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
 extern "C" {

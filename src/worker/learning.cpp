@@ -2,7 +2,7 @@
 
 #include "pg/ahead/hot_keys.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::worker {
 namespace {

@@ -7,7 +7,7 @@
 #include "pg/base/memory.hpp"
 #include "pg/catalog/reclaim.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "utils/snapmgr.h"

@@ -5,7 +5,7 @@
 #include "pg/ahead/hot_keys.hpp"
 #include "pg/catalog/loading_state.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/pool/conduct.hpp"
 #include "pg/ahead/warm.hpp"
 

@@ -2,7 +2,7 @@
 // that nobody asks for: it needs no database for that.
 #include "worker/workers.hpp"
 
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::worker {
 namespace {

@@ -4,7 +4,7 @@
 #include "pg/pool/conduct.hpp"
 #include "pg/pool/dropped_work.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/pool/unruly.hpp"
 
 extern "C" {

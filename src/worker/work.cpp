@@ -3,7 +3,7 @@
 
 #include "pg/read/read.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "pgstat.h"

@@ -6,7 +6,7 @@
 #include "pg/base/entries.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "common/hashfn.h"
@@ -363,7 +363,7 @@ void write_file(const Collection& all) {
 }  // namespace
 
 void save_hot_keys() {
-    if (!shared_ready() || settings.learned_keys == 0) return;
+    if (!store_ready() || settings.learned_keys == 0) return;
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext hot keys", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);

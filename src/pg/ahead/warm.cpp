@@ -8,7 +8,7 @@
 #include "pg/base/memory.hpp"
 #include "pg/load/run_rows.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {

@@ -1,7 +1,7 @@
 // The walk over the entries of all caches.
 #pragma once
 
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::pg {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pg/catalog/definition.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::pg {
 

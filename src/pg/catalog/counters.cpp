@@ -2,14 +2,14 @@
 
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::pg {
 
 using core::Bypass;
 
 void count(const Definition* d, core::Counter counter, uint64 n) {
-    if (settings.track && shared_ready() && d->session->index != core::kNoCache) {
+    if (settings.track && store_ready() && d->session->index != core::kNoCache) {
         store().control(d->session->index)->counters.add(stripe(), counter, n);
     }
 }
@@ -23,7 +23,7 @@ void count_hit(const Definition* d, bool stale, uint32 load_us) {
 
 void count_bypass(const Definition* d, Bypass reason) {
     // In recovery no control block is made: it could not know the primary's prepared transactions.
-    if (!settings.track || !shared_ready() || RecoveryInProgress()) return;
+    if (!settings.track || !store_ready() || RecoveryInProgress()) return;
     if (control_block(d) == core::kNoCache) return;
     store().control(d->session->index)->counters.bypassed(stripe(), reason);
 }

@@ -1,6 +1,6 @@
 #include "pg/catalog/ddl_writers.hpp"
 
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
 extern "C" {

@@ -8,7 +8,7 @@
 
 #include "pg/catalog/definition.hpp"
 #include "pg/base/extension.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
 namespace cache_ext::pg {

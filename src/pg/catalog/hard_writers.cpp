@@ -1,7 +1,7 @@
 // A commit becomes visible before its invalidation messages are sent, and its locks go after them.
 #include "pg/catalog/hard_writers.hpp"
 
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
 extern "C" {

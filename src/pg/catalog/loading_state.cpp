@@ -2,7 +2,7 @@
 
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "storage/shmem.h"

@@ -1,6 +1,6 @@
 #include "pg/catalog/path_announcements.hpp"
 
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "common/hashfn.h"

@@ -3,7 +3,7 @@
 #include "pg/base/after_locks.hpp"
 #include "pg/pool/dropped_work.hpp"
 #include "pg/catalog/hard_writers.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
 extern "C" {
@@ -53,7 +53,7 @@ struct Attached {
 };
 
 Attached* attached_blocks() {
-    if (!shared_ready() || RecoveryInProgress() || IsInParallelMode() ||
+    if (!store_ready() || RecoveryInProgress() || IsInParallelMode() ||
         TransactionIdIsValid(GetTopTransactionIdIfAny())) {
         return nullptr;
     }

@@ -9,7 +9,7 @@
 #include "pg/declare/lock_declared.hpp"
 #include "pg/declare/options.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/pool/dropped_work.hpp"
 #include "pg/base/spi.hpp"
 
@@ -221,7 +221,7 @@ PG_FUNCTION_INFO_V1(cache_drop_1_0);
 
 extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     require_extension();
-    require_shared("cache_create");
+    require_store("cache_create");
     if (PG_ARGISNULL(kName)) {
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cache name must not be null")));
@@ -276,7 +276,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
 
 extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     require_extension();
-    require_shared("cache_alter");
+    require_store("cache_alter");
     const Definition* d = named_cache(fcinfo);
     const char* name = pstrdup(d->name);  // definitions may be read again
     require_owner(d);
@@ -363,7 +363,7 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
                  1, &name);
     drop_accessors(d);
     SPI_finish();
-    if (shared_ready()) {
+    if (store_ready()) {
         release_at_commit(id);
     }
     PG_RETURN_VOID();

@@ -2,7 +2,7 @@
 
 #include "pg/declare/ddl.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/base/spi.hpp"
 
@@ -58,7 +58,7 @@ void count_dependencies(const char* cache, int more) {
 const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
     notice_changed_names();  // what does not stand any more has to be known
     require_extension();
-    require_shared(what);
+    require_store(what);
     for (int i = 0; i < 2; ++i) {
         if (PG_ARGISNULL(i)) {
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -10,7 +10,7 @@
 #include "pg/pool/keep_out.hpp"
 #include "pg/write/relation_changes.hpp"
 #include "pg/write/releases.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/survivors.hpp"
 #include "pg/declare/drop_extension.hpp"
 #include "pg/pool/dropped_work.hpp"
@@ -136,7 +136,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
         run(call);
         return;
     }
-    const Oid leave = shared_ready() ? database_to_leave(node) : InvalidOid;
+    const Oid leave = store_ready() ? database_to_leave(node) : InvalidOid;
     if (OidIsValid(leave)) {
         run_without_workers(call, leave);
         return;
@@ -144,7 +144,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     if (IsA(node, TransactionStmt)) note_survivors();
     const bool ddl = GetCommandLogLevel(node) == LOGSTMT_DDL;
     if (ddl) note_ddl();
-    const bool look = shared_ready() && !RecoveryInProgress();
+    const bool look = store_ready() && !RecoveryInProgress();
     if (IsA(node, ClusterStmt) || IsA(node, VacuumStmt)) {
         run_rewrite(call);
         return;
@@ -173,7 +173,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     }
     // Every call of a function in a query is one; it changes nothing.
     if (access == OAT_FUNCTION_EXECUTE || access == OAT_NAMESPACE_SEARCH) return;
-    if (!shared_ready() || RecoveryInProgress()) return;
+    if (!store_ready() || RecoveryInProgress()) return;
     // Whatever takes the extension along, and whether or not its tables can still be read: it goes
     // after its members, which are locked by then.
     if (access == OAT_DROP && class_id == ExtensionRelationId &&

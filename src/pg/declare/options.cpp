@@ -4,7 +4,7 @@
 #include "pg/declare/ddl.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/row_loaders.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

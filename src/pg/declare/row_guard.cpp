@@ -14,7 +14,7 @@
 #include "pg/base/functions.hpp"
 #include "pg/write/paths.hpp"
 #include "pg/write/notices.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/base/spi.hpp"
 
@@ -266,7 +266,7 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
     if (c.new_row != nullptr && c.dependency) check_dependency(c);
     if (c.new_row != nullptr && !c.dependency) result = checked_definition(c);
     for (HeapTuple row : {c.old_row, c.new_row}) {
-        const uint64 id = row != nullptr && shared_ready() ? cache_of(c, row) : 0;
+        const uint64 id = row != nullptr && store_ready() ? cache_of(c, row) : 0;
         if (id != 0) collect_whole(id, true);
     }
     CacheInvalidateRelcache(c.relation);

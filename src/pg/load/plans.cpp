@@ -1,6 +1,6 @@
 #include "pg/load/plans.hpp"
 
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/load/session_settings.hpp"
 
 extern "C" {

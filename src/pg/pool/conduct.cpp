@@ -2,7 +2,7 @@
 
 #include "pg/base/clock.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::pg {
 namespace {
@@ -74,7 +74,7 @@ bool any_suspended(core::Millis now) {
 }
 
 bool suspension(uint64 cache_id, Conduct* out) {
-    if (!shared_ready() || !any_suspended(now_ms())) return false;
+    if (!store_ready() || !any_suspended(now_ms())) return false;
     const core::CacheIndex index = store().find(MyDatabaseId, cache_id);
     LWLockAcquire(tasks_lock, LW_SHARED);
     const Conduct* c = conduct_of(index, cache_id);

@@ -6,7 +6,7 @@
 #include "pg/pool/conduct.hpp"
 #include "pg/pool/queue.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::pg {
 namespace {
@@ -42,7 +42,7 @@ void stop_workers(uint64 cache_id) {
 }  // namespace
 
 void hold_work(uint64 cache_id) {
-    if (!shared_ready()) return;
+    if (!store_ready()) return;
     const core::CacheIndex index = store().find(MyDatabaseId, cache_id);
     if (index == core::kNoCache) return;  // nothing runs for it
     holding = true;
@@ -54,7 +54,7 @@ void hold_work(uint64 cache_id) {
 }
 
 void hold_all_work() {
-    if (!shared_ready()) return;
+    if (!store_ready()) return;
     for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
         const core::CacheControl* c = store().control(i);
         const uint64 id = core::load_acquire(c->id);

@@ -4,7 +4,7 @@
 #include "pg/pool/conduct.hpp"
 #include "pg/pool/queue.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/pool/turns.hpp"
 #include "pg/pool/unruly.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "pg/base/clock.hpp"
 #include "pg/pool/conduct.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/pool/turns.hpp"
 
 namespace cache_ext::pg {

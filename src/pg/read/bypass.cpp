@@ -7,7 +7,7 @@
 #include "pg/write/path_checks.hpp"
 #include "pg/load/run.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "access/parallel.h"
@@ -22,7 +22,7 @@ namespace {
 
 // Reasons that need neither key nor snapshot; kNone: none.
 Bypass bypass_for_session() {
-    if (!shared_ready()) return Bypass::kNotPreloaded;
+    if (!store_ready()) return Bypass::kNotPreloaded;
     if (!settings.enabled) return Bypass::kDisabled;
     if (RecoveryInProgress()) return Bypass::kRecovery;
     if (IsolationIsSerializable()) return Bypass::kSerializable;
@@ -66,7 +66,7 @@ Bypass bypass_reason(const Definition* d, const Key& key) {
 }
 
 void require_publishing(const Definition* d, const char* what) {
-    require_shared(what);
+    require_store(what);
     forbid_in_run(what);
     PreventCommandDuringRecovery(what);
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {

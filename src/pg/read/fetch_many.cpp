@@ -9,7 +9,7 @@
 #include "pg/read/fill.hpp"
 #include "pg/read/load_many.hpp"
 #include "pg/base/memory.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "executor/executor.h"
@@ -115,7 +115,7 @@ void begin(FunctionCallInfo fcinfo, Site* site, ExprContext* context) {
 
 // Asks for what the next keys will read. Nothing depends on it but time.
 void prefetch_next(Site* site) {
-    if (!shared_ready()) return;
+    if (!store_ready()) return;
     const Definition* d = site->call.definition;
     const ManyKeys& keys = site->keys;
     const uint32 end = std::min(keys.count, site->next + kBucketsAhead);

@@ -7,7 +7,7 @@
 #include "pg/write/path_checks.hpp"
 #include "pg/load/plans.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/pool/tasks.hpp"
 #include "pg/load/values.hpp"
 

@@ -1,6 +1,6 @@
 #include "pg/read/held.hpp"
 
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "storage/ipc.h"

@@ -4,7 +4,7 @@
 #include "pg/read/fill.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/load/run_rows.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {

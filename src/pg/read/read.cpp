@@ -8,7 +8,7 @@
 #include "pg/read/held.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/pool/tasks.hpp"
 #include "pg/load/values.hpp"
 
@@ -147,7 +147,7 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
         encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
     }
     const LoadNeeded bypassed = request.never_load ? LoadNeeded::kNone : LoadNeeded::kUnpublished;
-    if (!shared_ready()) {
+    if (!store_ready()) {
         warn_not_preloaded();
         return bypassed;
     }
@@ -209,7 +209,7 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
 }
 
 bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls) {
-    if (!shared_ready()) return false;
+    if (!store_ready()) return false;
     Key key;
     encode_key(d->cache_id(), d->columns, d->key_types, arguments, nulls, &key);
     const uint8* put;

@@ -4,7 +4,7 @@
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/entries.hpp"
 #include "pg/write/puts.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/definitions.hpp"
 #include "pg/load/run.hpp"
 
@@ -123,7 +123,7 @@ PG_FUNCTION_INFO_V1(cache_clear_1_0);
 }
 
 extern "C" Datum cache_clear_request_1_0(PG_FUNCTION_ARGS) {
-    require_shared("cache_clear_request");
+    require_store("cache_clear_request");
     forbid_in_run("cache_clear_request");
     PreventCommandDuringRecovery("cache_clear_request");
     require_all_caches();
@@ -141,7 +141,7 @@ extern "C" Datum cache_clear_request_1_0(PG_FUNCTION_ARGS) {
 // The entries go at once, all keys count as changed by this transaction, and the token is used up,
 // whether it commits or not.
 extern "C" Datum cache_clear_1_0(PG_FUNCTION_ARGS) {
-    require_shared("cache_clear");
+    require_store("cache_clear");
     forbid_in_run("cache_clear");
     PreventCommandDuringRecovery("cache_clear");
     require_all_caches();

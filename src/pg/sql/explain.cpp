@@ -8,7 +8,7 @@
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/write/own_writes.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -194,8 +194,8 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
     core::EntryTags tags = {};
     Explanation e = {"bypass", bypass_text(bypass), 0};
     if (bypass == core::Bypass::kOwnWrite) e.reason = with(e.reason, what_was_changed(d, key));
-    const bool look = shared_ready() && d->session->index != core::kNoCache &&
-                      ActiveSnapshotSet() && IsMVCCSnapshot(GetActiveSnapshot());
+    const bool look = store_ready() && d->session->index != core::kNoCache && ActiveSnapshotSet() &&
+                      IsMVCCSnapshot(GetActiveSnapshot());
     if (look) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         store().blame(d->session->index, key.view, snapshot, &tags);

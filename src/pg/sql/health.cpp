@@ -7,7 +7,7 @@
 #include "pg/base/memory.hpp"
 #include "pg/pool/pool.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/spi.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/declare/declaration.hpp"
@@ -47,9 +47,9 @@ void judge_share(HealthCheck* check, double value, int threshold) {
 HealthCheck check_preloaded() {
     HealthCheck check = {"preloaded"};
     check.measured = true;
-    check.value = shared_ready() ? 1 : 0;
-    check.status = shared_ready() ? Status::kOk : Status::kCritical;
-    check.detail = shared_ready()
+    check.value = store_ready() ? 1 : 0;
+    check.status = store_ready() ? Status::kOk : Status::kCritical;
+    check.detail = store_ready()
                        ? "the library was loaded when the server started"
                        : "cache_ext is not in shared_preload_libraries: nothing is cached";
     return check;
@@ -139,13 +139,13 @@ struct Caches {
 Caches visible_caches() {
     const int n = definition_count();
     Caches caches = {static_cast<CacheCounts*>(palloc0(sizeof(CacheCounts) * std::max(n, 1))), 0};
-    if (shared_ready()) find_control_blocks();
+    if (store_ready()) find_control_blocks();
     for (int i = 0; i < n; ++i) {
         const Definition* d = definition_at(i);
         if (!may_see(d)) continue;
         CacheCounts* c = &caches.all[caches.count++];
         c->definition = d;
-        if (shared_ready() && d->session->index != core::kNoCache) {
+        if (store_ready() && d->session->index != core::kNoCache) {
             c->totals = store().control(d->session->index)->counters.totals();
         }
     }
@@ -370,7 +370,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     notice_changed_names();
     const bool all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
     put_row(set, check_preloaded());
-    if (all && shared_ready()) {
+    if (all && store_ready()) {
         put_row(set, check_memory());
         put_row(set, check_control_blocks());
         const PoolHealth pool = pool_health(InvalidOid);
@@ -384,7 +384,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     put_row(set, check_declarations(caches, left));
     put_row(set, check_dependencies());
     put_row(set, check_triggers());
-    if (!shared_ready()) PG_RETURN_VOID();
+    if (!store_ready()) PG_RETURN_VOID();
     put_row(set, check_suspension(caches));
     put_row(set, check_untriggered(caches));
     put_row(set, check_shares("hit_ratio", caches, h.hit_ratio, true,

@@ -6,7 +6,7 @@
 #include "pg/sql/like.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 #include "pg/load/run.hpp"
 
@@ -67,7 +67,7 @@ PG_FUNCTION_INFO_V1(cache_invalidate_like_1_0);
 extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
-    require_shared("cache_invalidate");
+    require_store("cache_invalidate");
     forbid_in_run("cache_invalidate");
     PreventCommandDuringRecovery("cache_invalidate");
     KeyArguments arguments;
@@ -88,7 +88,7 @@ extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
-    require_shared("cache_invalidate_all");
+    require_store("cache_invalidate_all");
     forbid_in_run("cache_invalidate_all");
     PreventCommandDuringRecovery("cache_invalidate_all");
     const core::CacheIndex index = control_block(d);
@@ -102,7 +102,7 @@ extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
-    require_shared("cache_invalidate_like");
+    require_store("cache_invalidate_like");
     forbid_in_run("cache_invalidate_like");
     PreventCommandDuringRecovery("cache_invalidate_like");
     if (PG_ARGISNULL(1)) {

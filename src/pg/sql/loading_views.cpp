@@ -1,7 +1,7 @@
 // Behind cache_sync_stat and cache_warm_stat.
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/loading_state.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "funcapi.h"
@@ -27,7 +27,7 @@ extern "C" Datum cache_loading_rows_1_0(PG_FUNCTION_ARGS) {
     for (int i = 0, n = definition_count(); i < n; ++i) {
         const Definition* d = definition_at(i);
         LoadingState s = {};
-        if (shared_ready() && store().find(MyDatabaseId, d->id) != core::kNoCache) {
+        if (store_ready() && store().find(MyDatabaseId, d->id) != core::kNoCache) {
             control_block(d);
             if (!loading_state(d, &s)) s = LoadingState{};
         }

@@ -5,7 +5,7 @@
 #include "pg/declare/declaration.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
 #include "pg/load/run.hpp"
 
@@ -34,7 +34,7 @@ uint64 put_limit(core::CacheIndex index) {
 
 void put(const Definition* d, const KeyArguments& arguments, Datum value, bool is_null) {
     if (!may_put(d)) require_owner(d);
-    require_shared("cache_put");
+    require_store("cache_put");
     forbid_in_run("cache_put");
     PreventCommandIfParallelMode("cache_put");
     PreventCommandDuringRecovery("cache_put");

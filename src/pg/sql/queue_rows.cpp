@@ -1,6 +1,6 @@
 // Behind the view cache_queue: what waits for the workers, of this database.
 #include "pg/pool/pool_state.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/rights.hpp"
 
 extern "C" {
@@ -17,7 +17,7 @@ PG_FUNCTION_INFO_V1(cache_queue_rows_1_0);
 extern "C" Datum cache_queue_rows_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    if (!shared_ready()) PG_RETURN_VOID();
+    if (!store_ready()) PG_RETURN_VOID();
     auto* copy = static_cast<Task*>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Task) * pool->queue_size));
     uint32 count = 0;

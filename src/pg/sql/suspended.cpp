@@ -4,7 +4,7 @@
 #include "pg/sql/health.hpp"
 #include "pg/pool/looks.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "funcapi.h"
@@ -67,7 +67,7 @@ extern "C" Datum cache_suspended_rows_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_resume_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
-    require_shared("cache_resume");
+    require_store("cache_resume");
     Conduct known;
     const bool suspended = suspension(d->id, &known);
     resume(d->id);

@@ -7,7 +7,7 @@
 #include "pg/base/memory.hpp"
 #include "pg/read/read.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {
@@ -73,7 +73,7 @@ extern "C" Datum cache_verify_1_0(PG_FUNCTION_ARGS) {
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
-    require_shared("cache_verify");
+    require_store("cache_verify");
     const int32 size = PG_GETARG_INT32(1);
     if (size < 1 || size > 1000000) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -4,7 +4,7 @@
 #include "pg/base/entries.hpp"
 #include "pg/catalog/loading_state.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
 extern "C" {
@@ -93,7 +93,7 @@ extern "C" Datum cache_stat_rows_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     const int n = definition_count();
-    if (shared_ready()) find_control_blocks();
+    if (store_ready()) find_control_blocks();
     for (int i = 0; i < n; ++i) {
         const Definition* d = definition_at(i);
         Datum values[22] = {};
@@ -104,7 +104,7 @@ extern "C" Datum cache_stat_rows_1_0(PG_FUNCTION_ARGS) {
         uint64 entries = 0, bytes = 0;
         char error[core::kMaxErrorBytes] = "";
         int64 reset = 0;
-        if (shared_ready() && d->session->index != core::kNoCache) {
+        if (store_ready() && d->session->index != core::kNoCache) {
             const core::CacheControl* control = store().control(d->session->index);
             t = control->counters.totals();
             entries = core::load_relaxed(control->live_entries);
@@ -148,7 +148,7 @@ extern "C" Datum cache_bypass_rows_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     const int n = definition_count();
-    if (!shared_ready()) PG_RETURN_VOID();
+    if (!store_ready()) PG_RETURN_VOID();
     find_control_blocks();
     for (int i = 0; i < n; ++i) {
         const Definition* d = definition_at(i);
@@ -169,7 +169,7 @@ extern "C" Datum cache_bypass_rows_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    if (!shared_ready() || definition_count() == 0) PG_RETURN_VOID();
+    if (!store_ready() || definition_count() == 0) PG_RETURN_VOID();
     find_control_blocks();
     MemoryContext scratch =
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext entry", ALLOCSET_DEFAULT_SIZES);
@@ -184,7 +184,7 @@ extern "C" Datum cache_entry_rows_1_0(PG_FUNCTION_ARGS) {
 
 // NULL: all caches that the user owns.
 extern "C" Datum cache_stat_reset_1_0(PG_FUNCTION_ARGS) {
-    require_shared("cache_stat_reset");
+    require_store("cache_stat_reset");
     const Definition* one =
         PG_ARGISNULL(0) ? nullptr : require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     if (one != nullptr) require_owner(one);

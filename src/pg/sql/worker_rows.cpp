@@ -1,7 +1,7 @@
 // Behind the view cache_workers.
 #include "pg/pool/pool_state.hpp"
 #include "pg/base/memory.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -85,7 +85,7 @@ PG_FUNCTION_INFO_V1(cache_worker_rows_1_0);
 extern "C" Datum cache_worker_rows_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    if (!shared_ready()) PG_RETURN_VOID();
+    if (!store_ready()) PG_RETURN_VOID();
     const Size slots = static_cast<Size>(max_worker_processes);
     auto* copy = make_array<WorkerSlot>(slots);
     LWLockAcquire(tasks_lock, LW_SHARED);

@@ -3,7 +3,7 @@
 #include "pg/base/clock.hpp"
 #include "pg/pool/pool.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "access/toast_compression.h"

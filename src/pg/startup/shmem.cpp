@@ -8,7 +8,7 @@
 #include "pg/load/flights.hpp"
 #include "pg/catalog/loading_state.hpp"
 #include "pg/pool/pool_state.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/survivors.hpp"
 
 extern "C" {

@@ -4,7 +4,7 @@
 #include "pg/write/puts.hpp"
 #include "pg/write/registration.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/survivors.hpp"
 
 extern "C" {
@@ -220,7 +220,7 @@ void begin_preparing() {
 }
 
 void register_from_now_on() {
-    now.committing = shared_ready();
+    now.committing = store_ready();
 }
 
 bool committing() {

@@ -2,7 +2,7 @@
 
 #include "pg/base/after_locks.hpp"
 #include "pg/pool/looks.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::pg {
 namespace {
@@ -30,12 +30,12 @@ void transaction_aborted_for_notices() {
 }
 
 void note_schedule_change() {
-    schedule_changed = shared_ready();
+    schedule_changed = store_ready();
     call_after_locks(AfterLocks::kNotices, send);
 }
 
 void note_databases_changed() {
-    databases_changed = shared_ready();
+    databases_changed = store_ready();
     call_after_locks(AfterLocks::kNotices, send);
 }
 

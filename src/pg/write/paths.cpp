@@ -24,7 +24,7 @@
 #include "pg/write/path_rows.hpp"
 #include "pg/write/registration.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/spi.hpp"
 
 extern "C" {

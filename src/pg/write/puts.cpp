@@ -1,7 +1,7 @@
 #include "pg/write/puts.hpp"
 
 #include "pg/write/levels.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {

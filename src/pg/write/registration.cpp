@@ -1,7 +1,7 @@
 #include "pg/write/registration.hpp"
 
 #include "pg/catalog/control_blocks.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
 extern "C" {

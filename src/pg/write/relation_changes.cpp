@@ -5,7 +5,7 @@
 #include "pg/write/path_rows.hpp"
 #include "pg/write/registration.hpp"
 #include "pg/ddl/row_counts.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "pgstat.h"

@@ -3,7 +3,7 @@
 #include "pg/write/changes.hpp"
 #include "pg/write/levels.hpp"
 #include "pg/catalog/reclaim.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::pg {
 namespace {

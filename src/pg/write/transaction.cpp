@@ -46,7 +46,7 @@
 #include "pg/write/relation_changes.hpp"
 #include "pg/write/releases.hpp"
 #include "pg/write/reloads.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/survivors.hpp"
 
 extern "C" {
@@ -116,7 +116,7 @@ void before_commit(bool preparing) {
         visit_pending_puts(collect_put);
         begin_preparing();
     }
-    if (shared_ready()) {
+    if (store_ready()) {
         register_all(preparing);
         plan_releases();
     }
@@ -141,7 +141,7 @@ void after_commit() {
     transaction_committed_for_reclaim();
     transaction_committed_for_notices();
     leave_aborted_runs(0);
-    if (shared_ready()) {
+    if (store_ready()) {
         publish_pending_puts(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
         ask_for_reloads();
     }

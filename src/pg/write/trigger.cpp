@@ -2,7 +2,7 @@
 #include "pg/write/changes.hpp"
 #include "pg/write/path_rows.hpp"
 #include "pg/write/relation_changes.hpp"
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -99,7 +99,7 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     }
     auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
     check_trigger(*trigger);
-    if (!shared_ready()) return PointerGetDatum(nullptr);
+    if (!store_ready()) return PointerGetDatum(nullptr);
     forget_unused_definitions();
     const Oid relation = RelationGetRelid(trigger->tg_relation);
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {

@@ -1,4 +1,4 @@
-#include "pg/base/shared.hpp"
+#include "pg/base/store_handle.hpp"
 
 #include "pg/base/settings.hpp"
 
@@ -8,7 +8,7 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-Shared shared;
+StoreHandle store_handle;
 
 namespace {
 
@@ -58,13 +58,13 @@ void attach_store(LWLockPadded* all_locks) {
         elog(FATAL, "cache_ext: could not lay out %zu bytes of shared memory", bytes);
     }
     locks = all_locks;
-    shared.store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
-    shared.store.set_eviction(static_cast<core::Eviction>(settings.eviction));
+    store_handle.store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
+    store_handle.store.set_eviction(static_cast<core::Eviction>(settings.eviction));
     // Children inherit it with the mapping.
-    if (!found && !shared.store.protect_guard_pages()) {
+    if (!found && !store_handle.store.protect_guard_pages()) {
         elog(FATAL, "cache_ext: could not protect guard pages: %m (huge_pages must be off)");
     }
-    shared.ready = true;
+    store_handle.ready = true;
 }
 
 void warn_of_small_memory() {
@@ -75,8 +75,8 @@ void warn_of_small_memory() {
                       errhint("Raise cache_ext.memory or lower cache_ext.max_caches.")));
 }
 
-void require_shared(const char* what) {
-    if (shared.ready) return;
+void require_store(const char* what) {
+    if (store_handle.ready) return;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("%s needs the shared memory of cache_ext", what),
                     errdetail("The library was not loaded when the server started."),

@@ -8,20 +8,21 @@
 namespace cache_ext::pg {
 
 // What the two functions below give; nobody else uses it.
-struct Shared {
+struct StoreHandle {
     core::Store store;
     bool ready = false;
 };
-extern Shared shared;
+extern StoreHandle store_handle;
 
-// False: the library was not preloaded; there is no store, and reads run their loaders.
-inline bool shared_ready() {
-    return shared.ready;
+// False: the library was not preloaded; there is no store, nor anything else of ours in shared
+// memory, and reads run their loaders.
+inline bool store_ready() {
+    return store_handle.ready;
 }
 
-// Only if shared_ready().
+// Only if store_ready().
 inline core::Store& store() {
-    return shared.store;
+    return store_handle.store;
 }
 
 // For counters: neighbours have different ones.
@@ -29,8 +30,8 @@ inline uint32 stripe() {
     return static_cast<uint32>(MyBackendId);
 }
 
-// ERROR 55000 unless shared_ready(); `what` completes "... needs".
-void require_shared(const char* what);
+// ERROR 55000 unless store_ready(); `what` completes "... needs".
+void require_store(const char* what);
 
 // --- for the shared-memory hooks ---
 
