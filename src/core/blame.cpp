@@ -27,7 +27,7 @@ Blame blame(const Block& block, CacheIndex cache, const KeyView& key, const Snap
 Blame blame_for_fill(const Block& block, CacheIndex cache, const KeyView& key, const Snapshot& f) {
     Blame found;
     Unseen unseen;
-    const auto look = [&](const WriterRing& ring, Tag tag) {
+    const auto ask = [&](const WriterRing& ring, Tag tag) {
         found.tag = tag;
         found.rule = ring.blame(f, &found.xid);
         if (found.rule != Rule::kNone || ring.unseen_by(tag, f, &unseen)) return;
@@ -38,11 +38,11 @@ Blame blame_for_fill(const Block& block, CacheIndex cache, const KeyView& key, c
     const Tag whole = load_relaxed(c.whole_tag);
     {
         const PartitionReader guard(block, partition_of(whole));
-        look(c.whole, whole);
+        ask(c.whole, whole);
     }
     if (found.rule != Rule::kNone) return found;
     const PartitionReader guard(block, partition_of(key.hash));
-    look(*block.slot(key.hash), key.hash);
+    ask(*block.slot(key.hash), key.hash);
     return found;
 }
 

@@ -18,7 +18,7 @@ constexpr int kMinClearings = 2;
 constexpr int kMaxClearings = 256;
 
 // How many allocations are looked at in one go, under the arena's lock.
-constexpr int kLookAhead = 512;
+constexpr int kAllocationsAtOnce = 512;
 
 // What a larger ghost table may cost: it is tried for again, and entries need not go for it.
 constexpr int kGhostRounds = 32;
@@ -38,7 +38,7 @@ bool obstacle_behind(const Block& block, Ref start, std::size_t gross) {
     const HeldSet held(block);
     std::size_t room = block.arena.room_around(start);
     Ref next = block.arena.next_allocation(start);
-    for (int i = 0; i < kLookAhead && room < gross; ++i) {
+    for (int i = 0; i < kAllocationsAtOnce && room < gross; ++i) {
         if (next == kNullRef || !is_entry(*block.arena.at<Label>(next)) || held.may_contain(next)) {
             return true;
         }
@@ -74,7 +74,8 @@ Ref clear_room(const Block& block, std::size_t bytes, Label label, std::uint64_t
         Label what = 0;
         {
             const ArenaHolder guard(block);
-            if (step % kLookAhead == 0 && obstacle_behind(block, start, Arena::gross_size(bytes))) {
+            if (step % kAllocationsAtOnce == 0 &&
+                obstacle_behind(block, start, Arena::gross_size(bytes))) {
                 *in_vain += block.arena.room_around(start);
                 block.arena.free(start);
                 return kNullRef;

@@ -30,7 +30,7 @@ struct Attempt {
 };
 
 // What f is blind to of the whole cache. kPublished: go on.
-PublishResult look_at_cache(const Block& block, Attempt* a) {
+PublishResult check_cache(const Block& block, Attempt* a) {
     const CacheControl& c = *block.control(a->fill.cache);
     const Tag tag = load_relaxed(c.whole_tag);
     const PartitionReader guard(block, partition_of(tag));
@@ -179,7 +179,7 @@ PublishResult publish(const Block& block, const Fill& fill, const Snapshot& f) {
     if (most > block.max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;
     }
-    PublishResult result = look_at_cache(block, &a);
+    PublishResult result = check_cache(block, &a);
     if (result == PublishResult::kPublished) result = gather(block, most, &a);
     if (result == PublishResult::kPublished) {
         write_entry(block, a);

@@ -63,7 +63,7 @@ std::uint64_t remove_all(const Block& block, CacheIndex cache) {
 
 std::uint32_t sweep(const Block& block, std::uint32_t partition, std::uint32_t* cursor,
                     std::uint32_t max_entries) {
-    std::uint32_t looked = 0, freed = 0;
+    std::uint32_t visited = 0, freed = 0;
     const Millis now = block.clock.now();
     {
         const PartitionWriter guard(block, partition);
@@ -71,8 +71,8 @@ std::uint32_t sweep(const Block& block, std::uint32_t partition, std::uint32_t* 
         // Empty buckets take time as well; 16 of them are a line of memory, like an entry at least.
         const std::uint32_t first = *cursor;
         while (*cursor < block.buckets_per_partition &&
-               looked + (*cursor - first) / 16 < max_entries) {
-            for (Ref ref = buckets[(*cursor)++]; ref != kNullRef; ++looked) {
+               visited + (*cursor - first) / 16 < max_entries) {
+            for (Ref ref = buckets[(*cursor)++]; ref != kNullRef; ++visited) {
                 const Entry* e = block.entry(ref);
                 const Ref next = e->next;
                 CacheControl& c = block.caches[e->cache];

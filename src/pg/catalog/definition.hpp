@@ -98,19 +98,19 @@ struct Definition {
 };
 
 enum class DependencyKind : uint8 {
-    kKey,    // the row's own columns give the key (or part of it, or nothing: the whole cache)
-    kPath,   // a query maps the row to its keys
-    kLookup  // that query reads this relation
+    kKey,   // the row's own columns give the key (or part of it, or nothing: the whole cache)
+    kPath,  // a query maps the row to its keys
+    kVia    // that query reads this relation: the path leads through it
 };
 
 // One dependency as it applies to one relation (the declared one, a partition, a child).
 struct Dependency {
     const Definition* definition;
     DependencyKind kind;
-    int64 path;  // kPath: its id; kLookup: that of the path dependency
+    int64 path;  // kPath: its id; kVia: that of the path dependency
     ColumnMask mask;
     bool all_columns;  // every change matters
-    bool inserts;      // kLookup: inserted and deleted rows move keys; kPath: its lookups say so
+    bool inserts;      // kVia: inserted and deleted rows move keys; kPath: one of its kVia does
     int column_count;  // columns whose change matters
     AttrNumber* columns;
     AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped
@@ -118,8 +118,8 @@ struct Dependency {
     bool whole_row;                  // kPath: key_query uses the row as a whole
     int row_column_count;            // kPath: columns of the row that key_query reads
     AttrNumber* row_columns;
-    // kLookup: the same cache depends on the relation by the very columns that the query returns,
-    // so that a row that comes or goes, or an update that concerns the lookup, invalidates its
+    // kVia: the same cache depends on the relation by the very columns that the query returns,
+    // so that a row that comes or goes, or an update that concerns the path, invalidates its
     // keys.
     bool covers_rows;
     bool covers_updates;

@@ -100,27 +100,37 @@ void consume_dependency(const Row& row, void* context) {
 }
 
 // Do the tables that a path dependency's query reads announce inserted rows?
-bool lookups_announce_inserts(const Definitions* all, int64 path) {
+bool path_has_inserts(const Definitions* all, int64 path) {
     for (int i = 0; i < all->relation_count; ++i) {
         const RelationDependencies& r = all->relations[i];
         for (int k = 0; k < r.count; ++k) {
             const Dependency& d = r.dependencies[k];
-            if (d.kind == DependencyKind::kLookup && d.path == path && d.inserts) return true;
+            if (d.kind == DependencyKind::kVia && d.path == path && d.inserts) return true;
         }
     }
     return false;
 }
 
-// Does every change that concerns the lookup concern the key dependency, too?
-bool notices_all_of(const Dependency& key, const Dependency& lookup) {
+void note_inserts_of_paths(Definitions* all) {
+    for (int i = 0; i < all->relation_count; ++i) {
+        const RelationDependencies& r = all->relations[i];
+        for (int k = 0; k < r.count; ++k) {
+            Dependency& dep = r.dependencies[k];
+            if (dep.kind == DependencyKind::kPath) dep.inserts = path_has_inserts(all, dep.path);
+        }
+    }
+}
+
+// Does every change of a relation on a path that concerns the path concern the key dependency, too?
+bool notices_all_of(const Dependency& key, const Dependency& via) {
     if (key.all_columns) return true;
-    if (lookup.all_columns) return false;
+    if (via.all_columns) return false;
     const auto among = [](AttrNumber column, const AttrNumber* columns, int count) {
         return std::find(columns, columns + count, column) != columns + count;
     };
-    for (int i = 0; i < lookup.column_count; ++i) {
-        if (!among(lookup.columns[i], key.columns, key.column_count) &&
-            !among(lookup.columns[i], key.key, key.definition->columns)) {
+    for (int i = 0; i < via.column_count; ++i) {
+        if (!among(via.columns[i], key.columns, key.column_count) &&
+            !among(via.columns[i], key.key, key.definition->columns)) {
             return false;
         }
     }
@@ -129,23 +139,20 @@ bool notices_all_of(const Dependency& key, const Dependency& lookup) {
 
 // A changed path moves keys. Where the cache depends on the path's table by the very columns that
 // the query returns, the keys before and after the change are invalidated anyway.
-void find_covered_lookups(Definitions* all) {
+void find_covered_vias(Definitions* all) {
     for (int i = 0; i < all->relation_count; ++i) {
         RelationDependencies& r = all->relations[i];
         for (int a = 0; a < r.count; ++a) {
-            Dependency& lookup = r.dependencies[a];
-            if (lookup.kind == DependencyKind::kPath) {
-                lookup.inserts = lookups_announce_inserts(all, lookup.path);
-            }
-            if (lookup.kind != DependencyKind::kLookup) continue;
+            Dependency& via = r.dependencies[a];
+            if (via.kind != DependencyKind::kVia) continue;
             for (int b = 0; b < r.count; ++b) {
                 const Dependency& key = r.dependencies[b];
                 const bool same_keys =
-                    key.kind == DependencyKind::kKey && key.mask == lookup.mask &&
-                    key.definition == lookup.definition &&
-                    std::equal(key.key, key.key + key.definition->columns, lookup.key);
-                lookup.covers_rows |= same_keys;
-                lookup.covers_updates |= same_keys && notices_all_of(key, lookup);
+                    key.kind == DependencyKind::kKey && key.mask == via.mask &&
+                    key.definition == via.definition &&
+                    std::equal(key.key, key.key + key.definition->columns, via.key);
+                via.covers_rows |= same_keys;
+                via.covers_updates |= same_keys && notices_all_of(key, via);
             }
         }
     }
@@ -257,7 +264,8 @@ void read_definitions(Definitions* all) {
     scan_table(all->extension.dependency_table, consume_dependency, &reading);
     for (int i = 0; i < all->count; ++i) note_incomplete(&all->all[i]);
     build_relation_index(&reading);
-    find_covered_lookups(all);
+    note_inserts_of_paths(all);
+    find_covered_vias(all);
     find_paths(all);
 }
 

@@ -230,9 +230,9 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
     dep.key_query = row.string(kDepKeyQuery);
     dep.inserts = DatumGetBool(row.values[kDepInserts]);
     dep.kind = dep.key_query != nullptr ? DependencyKind::kPath
-               : !row.nulls[kDepPath]   ? DependencyKind::kLookup
+               : !row.nulls[kDepPath]   ? DependencyKind::kVia
                                         : DependencyKind::kKey;
-    dep.path = DatumGetInt64(row.values[dep.kind == DependencyKind::kLookup ? kDepPath : kDepId]);
+    dep.path = DatumGetInt64(row.values[dep.kind == DependencyKind::kVia ? kDepPath : kDepId]);
     dep.all_columns = row.nulls[kDepColumns];
     if (!dep.all_columns) {
         dep.columns = make_array<AttrNumber>(MaxHeapAttributeNumber);

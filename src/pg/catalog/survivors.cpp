@@ -52,7 +52,7 @@ bool is_locked(const LOCKTAG& tag) {
 
 // Whoever is prepared now. One that is just being prepared may be among them, which does no harm:
 // it registers itself as well.
-int look(Survivor* out) {
+int find_prepared(Survivor* out) {
     int n = 0;
     LWLockAcquire(ProcArrayLock, LW_SHARED);
     for (int i = 0; i < max_prepared_xacts; ++i) {
@@ -97,8 +97,8 @@ bool is_hard_survivor(core::Xid xid, uint64 cache) {
            is_locked(hard_tag(MyDatabaseId, xid, 0)) || is_locked(hard_tag(InvalidOid, xid, 0));
 }
 
-// Two processes may look at the same time; nobody can end one of those before the first has written
-// the list.
+// Two processes may find them at the same time; nobody can end one of those before the first has
+// written the list.
 void note_survivors() {
     if (known_here || list == nullptr || RecoveryInProgress()) return;
     LWLockAcquire(list_lock, LW_SHARED);
@@ -106,7 +106,7 @@ void note_survivors() {
     LWLockRelease(list_lock);
     if (!known) {
         Survivor* found = room();
-        const int n = look(found);
+        const int n = find_prepared(found);
         LWLockAcquire(list_lock, LW_EXCLUSIVE);
         if (!list->known) {
             std::copy_n(found, n, list->all);

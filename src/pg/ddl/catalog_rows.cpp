@@ -137,7 +137,7 @@ struct Search {
     void* argument;
     bool found;
 };
-bool look_at(HeapTuple row, TupleDesc desc, void* context) {
+bool try_row(HeapTuple row, TupleDesc desc, void* context) {
     auto* search = static_cast<Search*>(context);
     search->found = search->counts(row, desc, search->argument);
     return !search->found;
@@ -149,7 +149,7 @@ bool any_row(Sides* sides, const Catalog& catalog, Datum key,
     SnapshotData dirty;
     InitDirtySnapshot(dirty);
     Search search = {counts, argument, false};
-    scan(sides, catalog, key, &dirty, look_at, &search);
+    scan(sides, catalog, key, &dirty, try_row, &search);
     return search.found;
 }
 

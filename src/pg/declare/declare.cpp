@@ -294,7 +294,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     bool given[kOptions] = {};
     JsonbIterator* it = JsonbIteratorInit(&json->root);
     JsonbValue value;
-    Option option = Option::kCount;
+    Option option = {};  // the key before each value says which
     for (JsonbIteratorToken token = JsonbIteratorNext(&it, &value, true); token != WJB_DONE;
          token = JsonbIteratorNext(&it, &value, true)) {
         if (token == WJB_KEY) {

@@ -144,20 +144,21 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     if (IsA(node, TransactionStmt)) note_survivors();
     const bool ddl = GetCommandLogLevel(node) == LOGSTMT_DDL;
     if (ddl) note_ddl();
-    const bool look = store_ready() && !RecoveryInProgress();
+    const bool active = store_ready() && !RecoveryInProgress();
     if (IsA(node, ClusterStmt) || IsA(node, VacuumStmt)) {
         run_rewrite(call);
         return;
     }
-    if (const Oid extension = look ? dropped_extension(node) : InvalidOid; OidIsValid(extension)) {
+    if (const Oid extension = active ? dropped_extension(node) : InvalidOid;
+        OidIsValid(extension)) {
         hold_all_work();
         lock_extension(extension, AccessExclusiveLock);
     }
-    const Oid changed = look ? rows_changed_for_all(node) : InvalidOid;
+    const Oid changed = active ? rows_changed_for_all(node) : InvalidOid;
     collect(changed);
     run_as(call, take_own_ddl());
     if (IsTransactionState()) collect(changed);
-    if (look && ddl && committing() && IsTransactionState()) register_late_ddl();
+    if (active && ddl && committing() && IsTransactionState()) register_late_ddl();
     if (IsA(node, AlterDatabaseStmt)) note_databases_changed();  // it may allow connections now
 }
 

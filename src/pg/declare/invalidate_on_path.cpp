@@ -43,15 +43,15 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     row.mask = shape.mask;
     const char* path = insert_dependency(row);
     for (int i = 0; i < shape.relation_count; ++i) {
-        DependencyRow lookup = {};
-        lookup.cache = d->name;
-        lookup.relation = shape.relations[i];
-        lookup.key = array_literal(shape.keys[i]);
-        if (!shape.all_columns[i]) lookup.columns = array_literal(shape.columns[i]);
-        lookup.mask = shape.mask;
-        lookup.path = path;
-        lookup.inserts = shape.inserts[i];
-        insert_dependency(lookup);
+        DependencyRow via = {};
+        via.cache = d->name;
+        via.relation = shape.relations[i];
+        via.key = array_literal(shape.keys[i]);
+        if (!shape.all_columns[i]) via.columns = array_literal(shape.columns[i]);
+        via.mask = shape.mask;
+        via.path = path;
+        via.inserts = shape.inserts[i];
+        insert_dependency(via);
     }
     count_dependencies(row.cache, 1 + shape.relation_count - replace_stale_paths(d, path));
     SPI_finish();

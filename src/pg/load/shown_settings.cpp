@@ -94,13 +94,13 @@ config_string* veiled[kMostVeiled] = {};
 int veiled_by[kMostVeiled] = {};  // the run of this depth
 int veiled_count = 0;
 bool workers_would_see = false;
-bool looked_behind = false;
+bool veil_seen = false;
 
 const char* show_veiled(int which) {
     const config_string* v = veiled[which];
     const bool own = innermost_run() == nullptr || set_in_run(&v->gen);
     if (own) return *v->variable != nullptr ? *v->variable : "";
-    looked_behind = true;
+    veil_seen = true;
     mark_run(core::Bypass::kSessionSetting);
     return "";
 }
@@ -251,7 +251,7 @@ void hide_setting(config_generic* v, int depth) {
 }
 
 bool settings_cannot_be_hidden() {
-    return looked_behind;
+    return veil_seen;
 }
 
 bool workers_would_see_hidden() {

@@ -59,7 +59,7 @@ void find_called(FunctionCallInfo fcinfo, int first_key, bool arrays, const char
     const text* name = PG_GETARG_TEXT_PP(kName);
     const Definition* d =
         require_definition(VARDATA_ANY(name), static_cast<size_t>(VARSIZE_ANY_EXHDR(name)));
-    // Definitions that were out of date as soon as they had been loaded hold for this call only.
+    // Definitions that were out of date as soon as they had been read hold for this call only.
     out->generation = definitions_known() ? definitions_generation() : 0;
     out->definition = d;
     out->user = GetUserId();

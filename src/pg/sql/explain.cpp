@@ -194,9 +194,9 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
     core::EntryTags tags = {};
     Explanation e = {"bypass", bypass_text(bypass), 0};
     if (bypass == core::Bypass::kOwnWrite) e.reason = with(e.reason, what_was_changed(d, key));
-    const bool look = store_ready() && d->session->index != core::kNoCache && ActiveSnapshotSet() &&
-                      IsMVCCSnapshot(GetActiveSnapshot());
-    if (look) {
+    const bool readable = store_ready() && d->session->index != core::kNoCache &&
+                          ActiveSnapshotSet() && IsMVCCSnapshot(GetActiveSnapshot());
+    if (readable) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         store().blame(d->session->index, key.view, snapshot, &tags);
         core::EntryTags served;

@@ -41,24 +41,23 @@ bool all_among(List* names, Oid relation, const AttrNumber* columns, int count) 
     return true;
 }
 
-// The keys that the lookup is said to return, if it is: they may cover its changes.
-bool same_keys(const Dependency& lookup, List* names, Oid relation) {
-    const AttrNumber* end = lookup.key + lookup.definition->columns;
-    if (std::all_of(lookup.key, end, [](AttrNumber a) { return a == 0; })) return true;
-    if (list_length(names) != lookup.definition->columns) return false;
+// The keys that a relation on the path is said to give, if it is: they may cover its changes.
+bool same_keys(const Dependency& via, List* names, Oid relation) {
+    const AttrNumber* end = via.key + via.definition->columns;
+    if (std::all_of(via.key, end, [](AttrNumber a) { return a == 0; })) return true;
+    if (list_length(names) != via.definition->columns) return false;
     for (int i = 0; i < list_length(names); ++i) {
         const auto* name = static_cast<const char*>(list_nth(names, i));
-        if (lookup.key[i] != (name == nullptr ? 0 : get_attnum(relation, name))) return false;
+        if (via.key[i] != (name == nullptr ? 0 : get_attnum(relation, name))) return false;
     }
     return true;
 }
 
-const Dependency* lookup_of(const Dependency& path, Oid relation) {
+const Dependency* via_of(const Dependency& path, Oid relation) {
     const RelationDependencies* r = dependencies_of(relation);
     for (int i = 0; r != nullptr && i < r->count; ++i) {
         const Dependency& dep = r->dependencies[i];
-        if (dep.kind == DependencyKind::kLookup && dep.path == path.path &&
-            dep.declared == relation) {
+        if (dep.kind == DependencyKind::kVia && dep.path == path.path && dep.declared == relation) {
             return &dep;
         }
     }
@@ -74,14 +73,14 @@ bool covers(const Dependency& path, const PathShape& shape) {
     }
     for (int i = 0; i < shape.relation_count; ++i) {
         const Oid relation = shape.relations[i];
-        const Dependency* lookup = lookup_of(path, relation);
-        if (lookup == nullptr || (shape.inserts[i] && !lookup->inserts)) return false;
-        if (!lookup->all_columns &&
+        const Dependency* via = via_of(path, relation);
+        if (via == nullptr || (shape.inserts[i] && !via->inserts)) return false;
+        if (!via->all_columns &&
             (shape.all_columns[i] ||
-             !all_among(shape.columns[i], relation, lookup->columns, lookup->column_count))) {
+             !all_among(shape.columns[i], relation, via->columns, via->column_count))) {
             return false;
         }
-        if (!same_keys(*lookup, shape.keys[i], relation)) return false;
+        if (!same_keys(*via, shape.keys[i], relation)) return false;
     }
     return true;
 }

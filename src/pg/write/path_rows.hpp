@@ -28,7 +28,7 @@ struct Path {
     int count;
     int capacity;
     PathRow* rows;
-    // What the lookups of these rows have found: the hashes of each key's columns, one after the
+    // What the key query has found for these rows: the hashes of each key's columns, one after the
     // other. whole: a row reaches no key now.
     uint64* found;
     int found_count;

@@ -1,4 +1,5 @@
-// Lookups of path dependencies at PRE_COMMIT, exact against concurrent changes of the path.
+// The key queries of path dependencies, run at PRE_COMMIT, exact against concurrent changes of the
+// path.
 //
 // A child writer (its row reaches its key through other tables) looks its key up under a snapshot
 // that is newer than its announcement. A mover (it changes the mapping in those tables) announces
@@ -158,15 +159,15 @@ Datum composite(const Path& p, const PathRow& row, TupleDesc desc) {
     return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
-// Everything that a lookup reads, as far as is known before the query has been planned, or after:
-// a commit does not wait for whoever holds a lock on it.
+// Everything that the key query reads, as far as is known before the query has been planned, or
+// after: a commit does not wait for whoever holds a lock on it.
 void lock_known_tables(const Path& p) {
     lock_without_waiting(p.declared);
     for (int i = 0; i < dependency_relation_count(); ++i) {
         const RelationDependencies& r = dependency_relation_at(i);
         for (int k = 0; k < r.count; ++k) {
             const Dependency& dep = r.dependencies[k];
-            if (dep.kind == DependencyKind::kLookup && dep.path == p.id) {
+            if (dep.kind == DependencyKind::kVia && dep.path == p.id) {
                 lock_without_waiting(r.relation);
             }
         }
@@ -288,7 +289,7 @@ void resolve_paths() {
     foreach (cell, changed_paths()) {
         auto* p = static_cast<Path*>(lfirst(cell));
         if (p->count == 0 || p->widened_at != 0) continue;
-        // What a lookup reads would be read by this transaction, for the conflicts that let
+        // What a key query reads would be read by this transaction, for the conflicts that let
         // SERIALIZABLE ones fail.
         if (IsolationIsSerializable()) {
             collect_whole(p->cache_id, false);

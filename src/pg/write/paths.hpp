@@ -1,7 +1,8 @@
 // Path dependencies: a changed row reaches its key through a query.
 //
-// Lookups run at PRE_COMMIT, under a snapshot newer than the announcement of this transaction; see
-// paths.cpp for the protocol that makes them exact against concurrent changes of the path itself.
+// Key queries run at PRE_COMMIT, under a snapshot newer than the announcement of this transaction;
+// see paths.cpp for the protocol that makes them exact against concurrent changes of the path
+// itself.
 #pragma once
 
 #include "pg/catalog/definitions.hpp"

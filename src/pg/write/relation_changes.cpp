@@ -24,7 +24,7 @@ void collect_hard_relation(Oid relation) {
     for (int i = 0; r != nullptr && i < r->count; ++i) {
         const Dependency& dep = r->dependencies[i];
         collect_whole(dep.definition->id, true);
-        if (dep.kind == DependencyKind::kLookup) collect_path_move(dep);
+        if (dep.kind == DependencyKind::kVia) collect_path_move(dep);
     }
 }
 
@@ -50,7 +50,7 @@ void collect_unseen_changes() {
         for (int k = 0; k < r->count; ++k) {
             const Dependency& dep = r->dependencies[k];
             collect_whole(dep.definition->id, false);
-            if (dep.kind == DependencyKind::kLookup) collect_path_move(dep);
+            if (dep.kind == DependencyKind::kVia) collect_path_move(dep);
             const core::CacheIndex index = control_block_of(dep.definition->id);
             if (index != core::kNoCache && !r->has_no_triggers) {
                 store().control(index)->counters.add(stripe(), core::Counter::kUntriggered);

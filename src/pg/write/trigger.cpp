@@ -56,7 +56,7 @@ void row_changed(const RelationDependencies& relation, TupleTableSlot* old_row,
         const Dependency& dep = relation.dependencies[i];
         const bool update = old_row != nullptr && new_row != nullptr;
         if (update && !concerns(dep, old_row, new_row)) continue;
-        if (dep.kind == DependencyKind::kLookup) {
+        if (dep.kind == DependencyKind::kVia) {
             const bool covered = update ? dep.covers_updates : dep.covers_rows;
             if (!covered) collect_whole(dep.definition->id, false);
             // A deleted row, too: another one may be inserted in its place.
