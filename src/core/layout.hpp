@@ -168,9 +168,6 @@ static_assert(!kGuarded || sizeof(CacheControl) % kGuardPage == 0);
 inline std::uint32_t partition_of(Tag tag) {
     return static_cast<std::uint32_t>(tag % kPartitions);
 }
-inline LockId partition_lock(Tag tag) {
-    return kFirstPartitionLock + partition_of(tag);
-}
 inline LockId budget_lock(CacheIndex index) {
     return kFirstBudgetLock + index;
 }

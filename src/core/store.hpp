@@ -7,7 +7,8 @@
 //     are wanted, come on top.
 //   * A hit on an entry that is often read takes no lock and writes nothing that is shared; what is
 //     large is used where it lies.
-//   * Registering a writer takes one lock for a moment, whatever is cached.
+//   * Registering a writer takes the lock of one partition for a moment, shared and then exclusive,
+//     whatever is cached.
 //   * Values of all sizes share the memory, and budgets bound who has how much of it. What is not
 //     read goes first.
 //
@@ -19,9 +20,9 @@
 //   * A value that somebody holds is memory that nobody else gets.
 //
 // What holds:
-//   * A Store is a process-local handle on a formatted block (block.hpp). Every function may be
-//     called by any number of processes at once; the locks are taken inside (locks.hpp has the
-//     order), none is held on return, and a caller must hold none.
+//   * A Store is a process-local handle on a formatted block (block.hpp). Every function but
+//     format() may be called by any number of processes at once; the locks are taken inside
+//     (locks.hpp has the order), none is held on return, and a caller must hold none.
 //   * Nothing here allocates from the heap, throws, or blocks except on these locks.
 #pragma once
 

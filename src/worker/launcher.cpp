@@ -5,7 +5,6 @@
 
 #include "pg/base/memory.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/store_handle.hpp"
 #include "pg/pool/unruly.hpp"
 #include "worker/learning.hpp"
 

@@ -1,8 +1,8 @@
 #include "worker/learning.hpp"
 
 #include "pg/ahead/hot_keys.hpp"
+#include "pg/base/clock.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/store_handle.hpp"
 
 namespace cache_ext::worker {
 namespace {

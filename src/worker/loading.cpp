@@ -3,7 +3,6 @@
 #include "pg/catalog/loading_state.hpp"
 #include "pg/pool/looks.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/base/store_handle.hpp"
 #include "pg/ahead/sync.hpp"
 #include "pg/ahead/warm.hpp"
 #include "worker/workers.hpp"

@@ -2,7 +2,6 @@
 #include "worker/workers.hpp"
 
 #include "pg/read/read.hpp"
-#include "pg/base/settings.hpp"
 #include "pg/base/store_handle.hpp"
 
 extern "C" {

@@ -4,7 +4,7 @@
 #include "pg/catalog/counters.hpp"
 #include "pg/base/entries.hpp"
 #include "pg/read/fill.hpp"
-#include "pg/read/load_many.hpp"
+#include "pg/read/read.hpp"
 #include "pg/load/run_rows.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"

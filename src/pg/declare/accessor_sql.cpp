@@ -1,11 +1,9 @@
 #include "pg/declare/declaration.hpp"
 
 #include "pg/declare/ddl.hpp"
-#include "pg/catalog/definitions.hpp"
 #include "pg/base/functions.hpp"
 #include "pg/declare/reserved_names.hpp"
 #include "pg/declare/rivals.hpp"
-#include "pg/catalog/trusted_functions.hpp"
 
 extern "C" {
 #include "catalog/pg_proc.h"

@@ -2,7 +2,6 @@
 
 #include "pg/catalog/definitions.hpp"
 #include "pg/declare/ddl.hpp"
-#include "pg/catalog/rights.hpp"
 #include "pg/catalog/row_loaders.hpp"
 #include "pg/base/store_handle.hpp"
 

@@ -7,7 +7,6 @@
 
 #include "pg/catalog/definitions.hpp"
 #include "pg/declare/rivals.hpp"
-#include "pg/catalog/trusted_functions.hpp"
 
 extern "C" {
 #include "access/genam.h"

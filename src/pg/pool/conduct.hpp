@@ -29,7 +29,7 @@ bool any_suspended(core::Millis now);
 bool is_suspended(uint64 cache_id);
 // The same; then *out is what is known of it.
 bool suspension(uint64 cache_id, Conduct* out);
-// Ends it: its tasks are due now. Nothing, where it is not suspended.
+// Ends it, and forgets its terminations: its tasks are due now.
 void resume(uint64 cache_id);
 // Is this failure of a task for the log? One a minute of each cache; *before: those that were not.
 bool should_log(const TaskHead& task, uint32* before);

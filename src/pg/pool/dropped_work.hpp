@@ -11,7 +11,7 @@ namespace cache_ext::pg {
 void hold_work(uint64 cache_id);
 // The same for all caches of this database.
 void hold_all_work();
-// It was dropped: forgets what waits for it.
+// It was dropped: forgets what waits for it, and stops what runs all the same.
 void forget_work(uint64 cache_id);
 
 // Has this worker been told to stop its task, as its cache is being dropped?

@@ -4,7 +4,6 @@
 
 #include "pg/base/after_locks.hpp"
 #include "pg/pool/queue.hpp"
-#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "utils/wait_event.h"

@@ -13,8 +13,8 @@ void request_list_of_databases();
 
 // --- in a worker, of its database ---
 
-// After a look: when to look again for caches that are loaded ahead of time (kNever: when asked),
-// and when entries are to be scanned (0: never).
+// After a look: when to look again for caches that are loaded ahead of time or suspended (kNever:
+// when asked), and when entries are to be scanned (0: never).
 void looked(core::Millis next_load, core::Millis next_scan);
 // When the entries are to be scanned; 0: never done.
 core::Millis scan_due();

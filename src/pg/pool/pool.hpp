@@ -1,4 +1,4 @@
-// The pool: which workers there are, in which databases more are wanted, and what keeps them out.
+// The pool: which workers there are, and in which databases more are wanted.
 // docs/architecture.md has the states. Locks tasks_lock for a short scan (pool_state.hpp).
 #pragma once
 

@@ -22,11 +22,11 @@ struct DatabaseSlot {
     Oid database;            // InvalidOid: free
     int kept_out_by;         // pid, 0: nobody
     int needed;              // for the launcher: tasks that nobody has
-    uint32 failures;         // workers in a row that did not get to work
-    core::Millis retry_at;   // no worker is started before, because of them
+    uint32 failures;         // in a row: workers that did not get to work, and looks
+    core::Millis retry_at;   // no worker is started before, because of such workers
     core::Millis next_look;  // kNever: nothing is scheduled there
     core::Millis next_scan;  // 0: never done
-    core::Millis next_load;  // of a sync or a warm-up
+    core::Millis next_load;  // when loading ahead is due, or a suspended cache may have changed
     bool look_asked;         // while somebody looks: look again
     int owners;              // to whom its caches belong, as of the last look
     uint32 last_started;     // number of the last worker that came

@@ -33,8 +33,9 @@ void forget_failures(uint64 cache_id, core::Tag key);
 
 // --- doing tasks, in a worker ---
 
-// The most valuable task that is due, of the owner whose turn it is (turns.hpp). It counts as this
-// worker's until finish_task(); no other worker gets one of the same key.
+// A look, if one is due, else the most valuable task that is, of the owner whose turn it is
+// (turns.hpp). It counts as this worker's until finish_task(); no other worker gets one of the same
+// key.
 bool take_task(Task* task);
 
 enum class Outcome : uint8 {

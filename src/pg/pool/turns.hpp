@@ -10,7 +10,7 @@
 
 namespace cache_ext::pg {
 
-// What one look at the queue knows of the owners that it meets.
+// What one pass over the queue knows of the owners that it meets.
 struct OwnerShare {
     Oid database;
     Oid owner;
@@ -36,7 +36,7 @@ class OwnerShares {
 
 // By priority, then by deadline, then by arrival: of one owner's tasks.
 bool more_valuable(const TaskHead& a, const TaskHead& b);
-// The same of any two, each with its owner's share.
+// Of any two tasks that a worker might take, each with its owner's share.
 bool comes_first(const OwnerShare& a_share, const TaskHead& a, const OwnerShare& b_share,
                  const TaskHead& b);
 

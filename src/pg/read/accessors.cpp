@@ -15,7 +15,7 @@ constexpr int kFirstKey = 2;
 const CallSite called_once = {};
 const CallSite names_vary = {};
 
-// What was found is put into *found if it is not to be kept.
+// *found_now is for what has to be found out; from the second call on it is kept, too.
 const CallSite* called_cache(FunctionCallInfo fcinfo, CallSite* found_now) {
     void*& extra = fcinfo->flinfo->fn_extra;
     const auto* site = static_cast<const CallSite*>(extra);

@@ -19,7 +19,8 @@ inline bool own_write_below(const Definition* d, const core::EntryTags& tags) {
     return tags.count > static_cast<uint32>(d->mask_count) + 2 && own_write_anywhere();
 }
 
-// ERROR 55000 or 25001 unless this transaction can publish values; `what` is the function's name.
+// ERROR 25001, 25006 or 55000 unless this transaction can publish values; `what` is the function's
+// name.
 void require_publishing(const Definition* definition, const char* what);
 
 // Because of a dependency that does not stand any more; kNone: none, as far as it was looked at.

@@ -6,8 +6,8 @@
 // then their entries (software-pipelined prefetching: Chen, Ailamaki, Gibbons, Mowry, "Improving
 // hash join performance through prefetching", ICDE 2004).
 #include "pg/read/call_site.hpp"
-#include "pg/read/fill.hpp"
 #include "pg/read/load_many.hpp"
+#include "pg/load/running_load.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/store_handle.hpp"
 

@@ -1,10 +1,8 @@
 #include "pg/read/load_many.hpp"
 
-#include "pg/catalog/control_blocks.hpp"
 #include "pg/read/fill.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/load/run_rows.hpp"
-#include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {

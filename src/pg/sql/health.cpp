@@ -2,7 +2,6 @@
 
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
-#include "pg/catalog/definitions.hpp"
 #include "pg/catalog/leftovers.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/pool/pool.hpp"

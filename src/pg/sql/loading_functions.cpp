@@ -1,7 +1,6 @@
 // cache_warm and cache_sync: loading ahead, by hand.
 #include "pg/catalog/arguments.hpp"
 #include "pg/read/bypass.hpp"
-#include "pg/read/load_many.hpp"
 #include "pg/catalog/loading_state.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/ahead/sync.hpp"

@@ -4,7 +4,6 @@
 #include "pg/sql/convert.hpp"
 #include "pg/read/read.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "funcapi.h"

@@ -27,7 +27,7 @@ bool collected_whole(uint64 cache_id);
 bool collected_of(uint64 cache_id);
 bool anything_collected();
 
-// This transaction has passed PRE_COMMIT.
+// This transaction has passed PRE_COMMIT or PRE_PREPARE.
 bool committing();
 
 // --- for transaction.cpp, in the order of its events ---

@@ -1,5 +1,5 @@
-// What a key query of cache_invalidate_on_path reads, found out when it is declared.
-#include "pg/load/load.hpp"
+// What a key query of cache_invalidate_on_path reads, as the server analyses it now.
+#include "pg/load/environment.hpp"
 #include "pg/write/paths.hpp"
 #include "pg/base/spi.hpp"
 
