@@ -1,4 +1,4 @@
-// How a plan is put together; the single statements are in plan_changes.cpp.
+// How a plan is put together; the single statements are in the other files plan_*.cpp.
 #include "plan.hpp"
 
 #include <algorithm>

@@ -1,22 +1,10 @@
 // The statements that change what catalogs say, and rows of the tables below them.
-#include "plan.hpp"
-#include "schema.hpp"
 #include "schema_catalog.hpp"
+#include "steps.hpp"
 
 namespace consistency {
 namespace {
 
-std::string number(int n) {
-    return std::to_string(n);
-}
-std::string any(Random& r, int n) {
-    return number(r.id(n));
-}
-Step sql(std::string text) {
-    Step step;
-    step.sql = std::move(text);
-    return step;
-}
 template <std::size_t N>
 std::string one_of(Random& r, const char* const (&list)[N]) {
     return list[r.below(static_cast<int>(N))];
