@@ -1,8 +1,5 @@
 #include "pg/ahead/hot_keys.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "pg/base/entries.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/settings.hpp"
@@ -10,147 +7,26 @@
 
 extern "C" {
 #include "common/hashfn.h"
-#include "port/pg_crc32c.h"
-#include "storage/fd.h"
 #include "utils/hsearch.h"
 }
 
 namespace cache_ext::pg {
 namespace {
 
-constexpr const char* kFile = "pg_stat/cache_ext.keys";
-constexpr const char* kNewFile = "pg_stat/cache_ext.keys.new";
-constexpr char kMagic[8] = {'c', 'x', 'h', 'o', 't', 'k', 'e', 'y'};
-constexpr uint32 kVersion = 1;
-constexpr uint64 kMostBytes = uint64{1} << 30;
 // A cache that nobody has used for so many saves is forgotten: it may have been dropped.
 constexpr uint32 kMostIdle = 2000;
-
-struct FileHeader {
-    char magic[8];
-    uint32 version;
-    pg_crc32c crc;  // of what follows
-    uint64 bytes;   // that follow
-};
-
-// Followed by `count` keys: KeyHeader and the key's bytes.
-struct CacheHeader {
-    Oid database;
-    uint32 idle;  // saves since it was in use
-    uint64 cache_id;
-    uint32 count;
-    uint32 bytes;
-};
-
-struct KeyHeader {
-    uint32 score;
-    uint32 bytes;
-};
-
-// The file's contents, checked; empty if there is no file or it is no good. palloc'ed.
-struct Contents {
-    const uint8* data;
-    uint64 bytes;
-};
-
-void ignore_file(const char* why) {
-    ereport(LOG, (errmsg("cache_ext: file \"%s\" is ignored: %s", kFile, why)));
-}
-
-constexpr uint64 kReadAtOnce = uint64{1} << 20;  // then the process may be interrupted
-
-bool read_all(FILE* file, void* data, uint64 bytes) {
-    auto* to = static_cast<uint8*>(data);
-    while (bytes > 0) {
-        CHECK_FOR_INTERRUPTS();
-        const uint64 n = std::min(bytes, kReadAtOnce);
-        if (fread(to, 1, n, file) != n) return false;
-        to += n;
-        bytes -= n;
-    }
-    return true;
-}
-
-Contents read_file() {
-    FILE* file = AllocateFile(kFile, PG_BINARY_R);
-    if (file == nullptr) {
-        if (errno != ENOENT) ignore_file(strerror(errno));
-        return {};
-    }
-    FileHeader header;
-    uint8* data = nullptr;
-    const char* why = nullptr;
-    if (!read_all(file, &header, sizeof(header)) ||
-        memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
-        why = "it is not a list of keys";
-    } else if (header.version != kVersion) {
-        why = "it is of another version";
-    } else if (header.bytes > kMostBytes) {
-        why = "its size is wrong";
-    } else {
-        data = static_cast<uint8*>(
-            MemoryContextAllocHuge(CurrentMemoryContext, std::max<uint64>(1, header.bytes)));
-        pg_crc32c crc;
-        INIT_CRC32C(crc);
-        if (!read_all(file, data, header.bytes) || fgetc(file) != EOF) {
-            why = "its size is wrong";
-        } else {
-            COMP_CRC32C(crc, data, header.bytes);
-            FIN_CRC32C(crc);
-            if (!EQ_CRC32C(crc, header.crc)) why = "its checksum is wrong";
-        }
-    }
-    FreeFile(file);
-    if (why == nullptr) return {data, header.bytes};
-    ignore_file(why);
-    return {};
-}
-
-// Walks the caches of a file; the lengths are bounded by what is there.
-bool next_cache(const Contents& contents, uint64* at, CacheHeader* cache, const uint8** keys) {
-    if (contents.bytes - *at < sizeof(CacheHeader)) return false;
-    memcpy(cache, contents.data + *at, sizeof(*cache));
-    *at += sizeof(*cache);
-    if (cache->bytes > contents.bytes - *at) return false;
-    *keys = contents.data + *at;
-    *at += cache->bytes;
-    return true;
-}
-
-bool next_key(const uint8** at, const uint8* end, HotKey* key) {
-    KeyHeader header;
-    if (static_cast<uint64>(end - *at) < sizeof(header)) return false;
-    memcpy(&header, *at, sizeof(header));
-    *at += sizeof(header);
-    if (header.bytes > static_cast<uint64>(end - *at) || header.bytes > core::kMaxKeyBytes) {
-        return false;
-    }
-    *key = {header.score, header.bytes, *at};
-    *at += header.bytes;
-    return true;
-}
 
 bool hotter(const HotKey& a, const HotKey& b) {
     return a.score > b.score;
 }
 
-// The keys of one cache while they are collected.
-struct Collected {
-    Oid database;
-    uint64 cache_id;
-    uint32 idle;
-    uint32 count;
-    uint32 capacity;
-    HotKey* keys;
-};
-
-void keep_hottest(Collected* c, uint32 most) {
+void keep_hottest(HotCache* c, uint32 most) {
     if (c->count <= most) return;
     std::nth_element(c->keys, c->keys + most, c->keys + c->count, hotter);
     c->count = most;
 }
 
-void add_key(Collected* c, const HotKey& key, uint32 most) {
+void add_key(HotCache* c, const HotKey& key, uint32 most) {
     if (c->count == c->capacity) {
         // Twice as many as are kept: sorting out is rare.
         if (c->keys != nullptr && c->capacity >= 2 * most) {
@@ -179,13 +55,13 @@ uint64 score_hash(uint64 cache_id, const uint8* key, uint32 bytes) {
 }
 
 struct Collection {
-    Collected* caches;  // the first max_caches by control block, then those of the file alone
+    HotCache* caches;  // the first max_caches by control block, then those of the file alone
     uint32 count;
     HTAB* old_scores;
     uint32 most;
 };
 
-void remember_old_scores(Collection* all, const Contents& old) {
+void remember_old_scores(Collection* all, const HotKeyFile& old) {
     HASHCTL info = {};
     info.keysize = sizeof(uint64);
     info.entrysize = sizeof(OldScore);
@@ -193,7 +69,7 @@ void remember_old_scores(Collection* all, const Contents& old) {
     all->old_scores =
         hash_create("cache_ext scores", 1024, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     uint64 at = 0;
-    CacheHeader cache;
+    FiledCache cache;
     const uint8* keys;
     while (next_cache(old, &at, &cache, &keys)) {
         HotKey key;
@@ -216,7 +92,7 @@ core::Snapshot any_snapshot() {
 }
 
 void collect_entry(Collection* all, const core::EntryInfo& e, const uint8* bytes) {
-    Collected* c = &all->caches[e.cache];
+    HotCache* c = &all->caches[e.cache];
     if (c->cache_id == 0) return;
     uint32 score = e.hits;
     const uint64 hash = score_hash(c->cache_id, bytes, e.key_bytes);
@@ -232,14 +108,14 @@ void collect_entry(Collection* all, const core::EntryInfo& e, const uint8* bytes
 }
 
 // Keys that were hot and are not in the cache just now.
-void add_old_keys(Collection* all, const Contents& old) {
+void add_old_keys(Collection* all, const HotKeyFile& old) {
     uint64 at = 0;
-    CacheHeader cache;
+    FiledCache cache;
     const uint8* keys;
     while (next_cache(old, &at, &cache, &keys)) {
-        Collected* c = nullptr;
+        HotCache* c = nullptr;
         for (uint32 i = 0; i < store().max_caches() && c == nullptr; ++i) {
-            Collected& other = all->caches[i];
+            HotCache& other = all->caches[i];
             if (other.cache_id == cache.cache_id && other.database == cache.database) c = &other;
         }
         // Not used since the server was started: its keys are as hot as they were.
@@ -261,21 +137,12 @@ void add_old_keys(Collection* all, const Contents& old) {
     }
 }
 
-uint32 caches_in(const Contents& contents) {
-    uint32 n = 0;
-    uint64 at = 0;
-    CacheHeader cache;
-    const uint8* keys;
-    while (next_cache(contents, &at, &cache, &keys)) ++n;
-    return n;
-}
-
 Collection collect() {
-    const Contents old = read_file();
+    const HotKeyFile old = read_hot_key_file();
     Collection all = {};
     all.most = static_cast<uint32>(settings.learned_keys);
     const uint32 capacity = store().max_caches() + caches_in(old);
-    all.caches = static_cast<Collected*>(palloc0(sizeof(Collected) * capacity));
+    all.caches = static_cast<HotCache*>(palloc0(sizeof(HotCache) * capacity));
     all.count = store().max_caches();
     for (uint32 i = 0; i < all.count; ++i) {
         const core::CacheControl* c = store().control(i);
@@ -299,65 +166,11 @@ Collection collect() {
     }
     add_old_keys(&all, old);
     for (uint32 i = 0; i < all.count; ++i) {
-        Collected* c = &all.caches[i];
+        HotCache* c = &all.caches[i];
         keep_hottest(c, all.most);
         std::sort(c->keys, c->keys + c->count, hotter);
     }
     return all;
-}
-
-struct Writer {
-    FILE* file;
-    pg_crc32c crc;
-    uint64 bytes;
-    bool failed;
-
-    void write(const void* data, size_t size) {
-        COMP_CRC32C(crc, data, size);
-        bytes += size;
-        failed = failed || fwrite(data, 1, size, file) != size;
-    }
-};
-
-void write_cache(const Collected& c, Writer* w) {
-    if (c.count == 0) return;
-    CacheHeader header = {c.database, c.idle, c.cache_id, c.count, 0};
-    for (uint32 i = 0; i < c.count; ++i) {
-        header.bytes += static_cast<uint32>(sizeof(KeyHeader)) + c.keys[i].bytes;
-    }
-    w->write(&header, sizeof(header));
-    for (uint32 i = 0; i < c.count; ++i) {
-        const KeyHeader key = {c.keys[i].score, c.keys[i].bytes};
-        w->write(&key, sizeof(key));
-        w->write(c.keys[i].key, key.bytes);
-    }
-}
-
-void write_file(const Collection& all) {
-    Writer w = {AllocateFile(kNewFile, PG_BINARY_W), 0, 0, false};
-    if (w.file == nullptr) {
-        ereport(LOG, (errcode_for_file_access(),
-                      errmsg("cache_ext: could not create file \"%s\": %m", kNewFile)));
-        return;
-    }
-    INIT_CRC32C(w.crc);
-    FileHeader header = {};
-    w.failed = fwrite(&header, sizeof(header), 1, w.file) != 1;
-    for (uint32 i = 0; i < all.count; ++i) write_cache(all.caches[i], &w);
-    FIN_CRC32C(w.crc);
-    memcpy(header.magic, kMagic, sizeof(kMagic));
-    header.version = kVersion;
-    header.crc = w.crc;
-    header.bytes = w.bytes;
-    w.failed = w.failed || fseek(w.file, 0, SEEK_SET) != 0 ||
-               fwrite(&header, sizeof(header), 1, w.file) != 1;
-    if (FreeFile(w.file) != 0 || w.failed) {
-        ereport(LOG, (errcode_for_file_access(),
-                      errmsg("cache_ext: could not write file \"%s\": %m", kNewFile)));
-        unlink(kNewFile);
-        return;
-    }
-    durable_rename(kNewFile, kFile, LOG);
 }
 
 }  // namespace
@@ -367,7 +180,8 @@ void save_hot_keys() {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext hot keys", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);
-    write_file(collect());
+    const Collection all = collect();
+    write_hot_key_file(all.caches, all.count);
     MemoryContextSwitchTo(old);
     MemoryContextDelete(context);
 }
@@ -375,12 +189,12 @@ void save_hot_keys() {
 CacheIds caches_with_hot_keys(Oid database) {
     CacheIds result = {};
     if (settings.learned_keys == 0) return result;
-    const Contents contents = read_file();
-    result.ids = make_array<uint64>(caches_in(contents));
+    const HotKeyFile file = read_hot_key_file();
+    result.ids = make_array<uint64>(caches_in(file));
     uint64 at = 0;
-    CacheHeader cache;
+    FiledCache cache;
     const uint8* keys;
-    while (next_cache(contents, &at, &cache, &keys)) {
+    while (next_cache(file, &at, &cache, &keys)) {
         if (cache.database == database) result.ids[result.count++] = cache.cache_id;
     }
     return result;
@@ -389,11 +203,11 @@ CacheIds caches_with_hot_keys(Oid database) {
 HotKeys read_hot_keys(Oid database, uint64 cache_id) {
     HotKeys result = {};
     if (settings.learned_keys == 0) return result;
-    const Contents contents = read_file();
+    const HotKeyFile file = read_hot_key_file();
     uint64 at = 0;
-    CacheHeader cache;
+    FiledCache cache;
     const uint8* keys;
-    while (next_cache(contents, &at, &cache, &keys)) {
+    while (next_cache(file, &at, &cache, &keys)) {
         if (cache.database != database || cache.cache_id != cache_id) continue;
         result.keys = static_cast<HotKey*>(MemoryContextAllocHuge(
             CurrentMemoryContext, sizeof(HotKey) * std::max<size_t>(1, cache.count)));
