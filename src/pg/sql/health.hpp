@@ -19,7 +19,21 @@ struct HealthCheck {
     const char* detail = nullptr;
 };
 
+inline double percent(uint64 part, uint64 whole) {
+    return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
 // --- parts of the view ---
+
+// The server (health_server.cpp). Those of preloading and prepared transactions do without the
+// store.
+struct PoolHealth;
+HealthCheck check_preloaded();
+HealthCheck check_memory();
+HealthCheck check_control_blocks();
+HealthCheck check_workers(const PoolHealth& pool);
+HealthCheck check_queue(const PoolHealth& pool);
+HealthCheck check_prepared();
 
 // Triggers of the tables that caches of the current user depend on, as they are and as they were
 // made (health_triggers.cpp).
