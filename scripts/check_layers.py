@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""check_layers.py [--objects]: do dependencies point down only?
+"""check_layers.py [--objects]: do dependencies point down only, and does the map name every unit?
 
 By the includes: a folder includes itself and the folders below it, and core nothing of a server. With
 --objects, after a build, also by the names that the object files need of each other: no folder uses what is
 above it, and no circle of units is left. A unit is a header and the source of the same name; what needs
-nothing of another but types and inline functions is told by its includes.
+nothing of another but types and inline functions is told by its includes. The map is
+docs/architecture.md: a section for each folder, in this order, and in its table each unit once.
 
 Prints what is wrong, a line each, and fails; otherwise what was looked at.
 """
@@ -15,6 +16,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
+MAP = ROOT / "docs" / "architecture.md"
 
 # From the top down.
 LAYERS = [
@@ -161,8 +163,39 @@ def circle_lines(graph):
                     yield f"    {user} uses {other}: {plain(name)}"
 
 
+def written(name, paths):
+    """How the map names a unit: by its file, if it has but one."""
+    return name if len(paths) > 1 else paths[0].name
+
+
+def units_of(folder):
+    files = {}
+    for path in sources(".?pp"):
+        if layer(path) == folder:
+            files.setdefault(path.stem, []).append(path)
+    return sorted(written(name, paths) for name, paths in files.items())
+
+
+SECTION = re.compile(r"^### src(?:/(\S+))?\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\| (`[^|]*?) \|", re.MULTILINE)
+
+
+def map_faults():
+    sections = [(folder or ".", text) for folder, text in SECTION.findall(MAP.read_text())]
+    if [folder for folder, _ in sections] != LAYERS:
+        yield f"{MAP.name}: its sections are not the layers: {' '.join(folder for folder, _ in sections)}"
+    for folder, text in sections:
+        named = [name for cell in ROW.findall(text) for name in re.findall(r"`([^`]+)`", cell)]
+        units = units_of(folder)
+        for name in sorted({*named, *units}):
+            if name not in units:
+                yield f"{MAP.name}: {folder} has no unit {name}"
+            elif named.count(name) != 1:
+                yield f"{MAP.name}: {folder} has {name}, which is named {named.count(name)} times"
+
+
 def main():
-    wrong = [*unknown_folders(), *forbidden_includes()]
+    wrong = [*unknown_folders(), *forbidden_includes(), *map_faults()]
     told = f"{len(sources('.?pp'))} files in {len(LAYERS)} layers"
     if "--objects" in sys.argv[1:]:
         graph = uses()
