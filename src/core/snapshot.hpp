@@ -1,6 +1,7 @@
 // What the read rule needs to know of an MVCC snapshot.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace cache_ext::core {
@@ -28,10 +29,17 @@ struct Snapshot {
     }
 };
 
-// Do both see the same? Of the ids below xmax none begins to run any more, so those that run only
-// become fewer: as many are the same ones.
+// Do both see the same? The lists may differ in order, and name one twice that is being prepared.
 inline bool same_snapshot(const Snapshot& a, const Snapshot& b) {
-    return a.xmin == b.xmin && a.xmax == b.xmax && a.running_count == b.running_count;
+    if (a.xmin != b.xmin || a.xmax != b.xmax) return false;
+    if (a.running == b.running && a.running_count == b.running_count) return true;
+    const auto lists_all_of = [](const Snapshot& s, const Snapshot& other) {
+        return std::all_of(other.running, other.running + other.running_count, [&](auto low) {
+            return std::find(s.running, s.running + s.running_count, low) !=
+                   s.running + s.running_count;
+        });
+    };
+    return lists_all_of(a, b) && lists_all_of(b, a);
 }
 
 }  // namespace cache_ext::core

@@ -12,11 +12,11 @@ namespace {
 void write_whole(const Block& block, const WrittenTag& written, const WriterRecord& record,
                  const Ended& ended) {
     CacheControl& c = *block.control(written.cache);
+    if (load_relaxed(c.whole_tag) != record.tag) return;
     // What is on record already is no news: whoever is blind to it has it among its unseen writers.
     // Many register the same prepared transaction again and again.
-    const bool known = c.whole.has(record.tag, record.xid);
-    if (written.borrowed && known && (!written.hard || c.whole.has_hard(record.xid))) return;
-    if (load_relaxed(c.whole_tag) != record.tag) return;
+    const bool known = written.borrowed && c.whole.has(record.tag, record.xid);
+    if (known && (!written.hard || c.whole.has_hard(record.xid))) return;
     WriterRecord dropped[kRingCapacity];
     c.whole.add(record, ended, dropped);
 }

@@ -41,6 +41,7 @@ void limit_time(const pg::Definition* d) {
     }
     // What is done for no cache is soon done.
     if (d == nullptr && limit == 0) limit = int64{AuthenticationTimeout} * 1000;
+    disable_timeout(STATEMENT_TIMEOUT, false);
     pg::watch_task(d == nullptr ? 0 : fingerprint_of(d), limit);
     if (limit > 0) {
         enable_timeout_after(STATEMENT_TIMEOUT, static_cast<int>(std::min<int64>(limit, INT_MAX)));

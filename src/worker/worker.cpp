@@ -29,8 +29,8 @@ void stop(int, Datum) {
     pg::worker_stopped();
 }
 
-// What the owner of a database has set for it does not decide whether other owners' caches are
-// refreshed. Loaders have settings of their own.
+// What the owner of a database has set there for transactions and timeouts does not decide whether
+// other owners' caches are refreshed. Loaders have settings of their own; cache_ext.enabled is his.
 void prepare_settings() {
     constexpr const char* kOwn[][2] = {
         {"default_transaction_isolation", "read committed"},

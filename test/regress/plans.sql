@@ -80,5 +80,42 @@ ROLLBACK;
 CALL change();
 SELECT * FROM compared;
 
+-- a label, a text search configuration and a role that were exchanged with others
+CREATE FUNCTION load_high(owner int) RETURNS bigint LANGUAGE plpgsql STABLE AS
+	'BEGIN RETURN (SELECT count(*) FROM mark AS m WHERE m.owner = load_high.owner AND m.given = ''high''); END';
+SELECT cache_create('high', 'load_high(int)');
+SELECT cache_invalidate_on('high', 'mark', '{owner}');
+CREATE TEXT SEARCH CONFIGURATION words (COPY = english);
+CREATE TEXT SEARCH CONFIGURATION other_words (COPY = simple);
+CREATE FUNCTION load_words(owner int) RETURNS text LANGUAGE plpgsql STABLE AS
+	'BEGIN RETURN (SELECT to_tsvector(''words'', ''dogs'') || '''' FROM mark AS m WHERE m.owner = load_words.owner LIMIT 1); END';
+SELECT cache_create('words', 'load_words(int)');
+SELECT cache_invalidate_on('words', 'mark', '{owner}');
+CREATE ROLE regress_plans_a;
+CREATE ROLE regress_plans_b;
+CREATE FUNCTION load_role(owner int) RETURNS text LANGUAGE plpgsql STABLE AS
+	'BEGIN RETURN (SELECT count(*) FROM mark AS m WHERE m.owner = load_role.owner) || '' '' || (''regress_plans_a''::regrole::oid::int - (SELECT oid::int FROM pg_roles WHERE rolname = ''regress_plans_a'')); END';
+SELECT cache_create('role', 'load_role(int)');
+SELECT cache_invalidate_on('role', 'mark', '{owner}');
+\c
+SET plan_cache_mode = force_generic_plan;
+SELECT cache_get_total(22);
+INSERT INTO mark VALUES (1, 'high');
+BEGIN;
+ALTER TYPE grade RENAME VALUE 'high' TO 'x';
+ALTER TYPE grade RENAME VALUE 'low' TO 'high';
+ALTER TEXT SEARCH CONFIGURATION words RENAME TO x;
+ALTER TEXT SEARCH CONFIGURATION other_words RENAME TO words;
+ALTER ROLE regress_plans_a RENAME TO regress_plans_c;
+ALTER ROLE regress_plans_b RENAME TO regress_plans_a;
+SELECT cache_get_high(1), cache_get_words(1), cache_get_role(1);
+ROLLBACK;
+CALL change();
+SELECT cache_get_high(1), cache_get_words(1), cache_get_role(1);
+\c
+SELECT cache_get_high(1), cache_get_words(1), cache_get_role(1);
+SELECT load_high(1), load_words(1), load_role(1);
+
 \set ECHO none
 \i include/end.sql
+DROP ROLE regress_plans_a, regress_plans_b;

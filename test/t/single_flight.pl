@@ -211,6 +211,36 @@ for my $case ([ -2, 'another snapshot' ], [ -3, 'a text that is too long' ], [ -
 	is(loads($id, $log), 4, "$name: of a run of its own");
 }
 
+# Nor by somebody who would run another loader by now, though the snapshot is the same.
+$node->safe_psql('postgres', <<'END');
+CREATE FUNCTION load_changed(id int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RAISE LOG 'loading item %', id;
+	WHILE (pg_stat_file('gate', true)).size IS NULL LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+	RAISE 'the old loader';
+END $$;
+SELECT cache_create('changed', 'load_changed(int)');
+END
+close_gate();
+my $reader = $node->background_psql('postgres');
+$reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM item');
+$log = -s $node->logfile;
+$owner = start('SELECT cache_get_changed(-7)');
+$node->wait_for_log(qr/loading item -7$/m, $log);
+$node->safe_psql('postgres',
+	q{CREATE OR REPLACE FUNCTION load_changed(id int) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'});
+$reader->query_until(qr/asked/, "\\echo asked\nSELECT cache_get_changed(-7) AS answer \\gset\n\\echo answer :answer\n");
+ok($node->poll_query_until('postgres', "SELECT waits = 1 FROM cache_stat WHERE cache = 'changed'"),
+	'one who waits would run another loader by now');
+open_gate();
+finish($owner);
+like($owner->{err}, qr/the old loader/, 'one has run the loader of before');
+like($reader->query_safe('SELECT :answer'), qr/^answer 1$/m, 'another one, with the same snapshot, that of now');
+$reader->query_safe('COMMIT');
+$reader->quit;
+
 # A loader that catches the error of another one has not failed.
 $node->safe_psql('postgres', <<'END');
 CREATE FUNCTION load_careful(id int) RETURNS int LANGUAGE plpgsql STABLE AS $$

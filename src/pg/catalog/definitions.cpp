@@ -364,6 +364,10 @@ void note_ddl() {
     ddl_in_transaction = true;
 }
 
+bool ddl_noted() {
+    return ddl_in_transaction;
+}
+
 void enter_user_code() {
     ++running_user_code;
 }

@@ -1,6 +1,9 @@
 #include "pg/load/flights.hpp"
 
+#include <iterator>
+
 #include "pg/catalog/counters.hpp"
+#include "pg/catalog/hard_writers.hpp"
 #include "pg/load/error_kinds.hpp"
 #include "pg/load/run.hpp"
 #include "pg/base/settings.hpp"
@@ -23,13 +26,16 @@ constexpr long kLongestNapMs = 100;  // how late a load that waits for a lock ma
 
 // An error of the loader, and the snapshot that it was raised under.
 struct Failure {
+    static constexpr uint32 kMaxRunning = 32;
     int code;  // 0: none that others would meet, too
+    CacheId cache;
     core::Xid xmin;
     core::Xid xmax;
     uint32 running_count;
+    uint32 running[kMaxRunning];
     char text[496];  // message, detail and hint, each with its zero; longer ones are not shared
 
-    core::Snapshot snapshot() const { return {xmin, xmax, nullptr, running_count}; }
+    core::Snapshot snapshot() const { return {xmin, xmax, running, running_count}; }
 };
 
 struct Flight {
@@ -200,7 +206,9 @@ Await await_load(const Definition* d, const core::KeyView& key, const core::Snap
     count(d, core::Counter::kWaits);
     Failure failure = {};
     const Await others = wait_for(flight, number, &failure);
-    if (failure.code != 0 && core::same_snapshot(failure.snapshot(), snapshot)) {
+    if (failure.code != 0 && failure.cache.id == d->id && failure.cache.database == MyDatabaseId &&
+        core::same_snapshot(failure.snapshot(), snapshot) &&
+        !misses_hard_writer(d->session->index, snapshot)) {
         fail_alike(d, failure);
     }
     return others;
@@ -211,7 +219,7 @@ void land(bool published) {
     end_flight(published, false);
 }
 
-void fail_flight(const core::KeyView& key, const core::Snapshot& snapshot) {
+void fail_flight(const Definition* d, const core::KeyView& key, const core::Snapshot& snapshot) {
     // The loader of another key may go on after that.
     if (own == nullptr || own->key != key.hash) return;
     own_failure = {};
@@ -221,11 +229,20 @@ void fail_flight(const core::KeyView& key, const core::Snapshot& snapshot) {
     if (made_by_session(code) || marks_made() != own_marks || temporary) return;
     const MemoryContext errors = MemoryContextSwitchTo(TopTransactionContext);
     ErrorData* e = CopyErrorData();
-    own_failure.code = code;
-    own_failure.xmin = snapshot.xmin;
-    own_failure.xmax = snapshot.xmax;
-    own_failure.running_count = snapshot.running_count;
-    keep_text(*e, &own_failure);
+    // What names an object, too, its reader may want to know.
+    const auto given = [](const char* text) { return text != nullptr; };
+    const char* named[] = {e->schema_name,   e->table_name,      e->column_name,
+                           e->datatype_name, e->constraint_name, e->internalquery};
+    const bool plain = std::none_of(std::begin(named), std::end(named), given);
+    if (plain && snapshot.running_count <= Failure::kMaxRunning) {
+        own_failure.code = code;
+        own_failure.cache = d->cache_id();
+        own_failure.xmin = snapshot.xmin;
+        own_failure.xmax = snapshot.xmax;
+        own_failure.running_count = snapshot.running_count;
+        std::copy_n(snapshot.running, snapshot.running_count, own_failure.running);
+        keep_text(*e, &own_failure);
+    }
     FreeErrorData(e);
     MemoryContextSwitchTo(errors);
 }

@@ -39,7 +39,8 @@ Await await_load(const Definition* definition, const core::KeyView& key,
 // Ends the wait of others.
 void land(bool published);
 // The loader has raised an error for this key. To be called where it is caught.
-void fail_flight(const core::KeyView& key, const core::Snapshot& snapshot);
+void fail_flight(const Definition* definition, const core::KeyView& key,
+                 const core::Snapshot& snapshot);
 
 void transaction_ended_for_flights();
 void subtransaction_aborted_for_flights(int level);

@@ -8,7 +8,6 @@ extern "C" {
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
-#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
@@ -16,16 +15,10 @@ namespace {
 
 bool doubtful = false;
 
-// What a session has changed itself it hears of while that is rolled back or handed over, and then
-// only: what others change arrives in transactions that are in progress.
-void undone() {
-    if (!IsTransactionState()) doubtful = true;
-}
-void relation_undone(Datum, Oid) {
-    undone();
-}
-void row_undone(Datum, int, uint32) {
-    undone();
+// What a session has changed itself it hears of once more while that is rolled back or handed over:
+// then it has its XID still, and is in no state in which it would hear of others.
+void relation_changed(Datum, Oid) {
+    if (!IsTransactionState() && TransactionIdIsValid(GetTopTransactionIdIfAny())) doubtful = true;
 }
 
 }  // namespace
@@ -59,14 +52,12 @@ void renew_doubtful_plans() {
     ResetPlanCache();
 }
 
+void doubt_plans() {
+    doubtful = true;
+}
+
 void install_plans() {
-    CacheRegisterRelcacheCallback(relation_undone, 0);
-    // What a statement is understood by beside relations and functions; plans that use one of these
-    // are told themselves.
-    for (const int cache :
-         {AMPROCNUM, CASTSOURCETARGET, CLAOID, COLLOID, OPEROID, OPFAMILYOID, PROCOID, TYPEOID}) {
-        CacheRegisterSyscacheCallback(cache, row_undone, 0);
-    }
+    CacheRegisterRelcacheCallback(relation_changed, 0);
 }
 
 }  // namespace cache_ext::pg

@@ -13,8 +13,11 @@ void renew_plans_after_ddl(const Definition* definition, const core::Snapshot& s
 
 // Nor does it tell a plan that was made in a (sub)transaction with DDL, and does not use what was
 // changed, that this was rolled back or prepared: a child table that is there again is not read by
-// it. Before a run.
+// it. Nor that a name, a cast or a label means again what it meant before. Before a run.
 void renew_doubtful_plans();
+// A (sub)transaction with DDL is rolled back, or prepared. What changes relations without a
+// statement is noticed without this.
+void doubt_plans();
 
 // Once, in _PG_init.
 void install_plans();

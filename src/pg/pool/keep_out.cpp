@@ -33,7 +33,7 @@ void drop_tasks(Oid database) {
 
 bool keeping_out = false;  // this transaction keeps workers out of some database
 
-// Not before the lock on the database is gone: they would wait for it.
+// As a rule the lock on the database is gone by then: they would wait for it.
 void let_workers_in() {
     if (!keeping_out) return;
     keeping_out = false;

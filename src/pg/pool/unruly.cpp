@@ -20,8 +20,9 @@ void watch_task(uint64 fingerprint, int64 limit_ms) {
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     my_slot->fingerprint = fingerprint;
     // Told to stop already, it has no more time than that.
-    if (limit_ms > 0 && !my_slot->stopping) {
-        my_slot->overdue_us = monotonic_us() + static_cast<uint64>(all_ms) * 1000;
+    if (!my_slot->stopping) {
+        my_slot->overdue_us =
+            limit_ms > 0 ? monotonic_us() + static_cast<uint64>(all_ms) * 1000 : 0;
         if (now_ms() + all_ms < pool->launcher_wakes) wake_launcher();
     }
     LWLockRelease(tasks_lock);
@@ -66,7 +67,7 @@ void end_unruly_workers() {
                 w->overdue_us = clock + std::max(grace, kShortestGraceUs);
                 note_termination(*w, now);
             } else {
-                endless = w->pid;
+                endless = w->connected ? w->pid : 0;
                 w->endless = true;
                 w->overdue_us = 0;
                 note_endless(*w, now);

@@ -246,7 +246,7 @@ void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResul
     PG_CATCH();
     {
         leave_load(load, true);
-        fail_flight(key->view, snapshot);
+        fail_flight(d, key->view, snapshot);
         PG_RE_THROW();
     }
     PG_END_TRY();

@@ -35,6 +35,7 @@
 #include "pg/write/changes.hpp"
 #include "pg/load/environment.hpp"
 #include "pg/load/flights.hpp"
+#include "pg/load/plans.hpp"
 #include "pg/base/guarded.hpp"
 #include "pg/write/notices.hpp"
 #include "pg/write/own_ddl.hpp"
@@ -151,6 +152,7 @@ void after_commit() {
 // Also after a parallel worker's part of it.
 void after_rollback_or_prepare() {
     leave_aborted_runs(0);
+    if (ddl_noted()) doubt_plans();
     transaction_aborted_for_definitions();
     forget_everything();
 }
@@ -196,6 +198,7 @@ void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId
     subtransaction_ended_for_path_rows(level, committed);
     if (!committed) {
         leave_aborted_runs(level);
+        if (ddl_noted()) doubt_plans();
         transaction_aborted_for_definitions();
         subtransaction_aborted_for_definitions(level);
         subtransaction_aborted_for_ddl();
