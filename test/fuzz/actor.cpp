@@ -29,7 +29,8 @@ bool is_race_of_the_server(const Reply& reply) {
     for (const char* where :
          {"heapam.c simple_heap_update", "heapam.c simple_heap_delete", "heapam.c heap_update",
           "functioncmds.c RemoveFunctionById", "funcapi.c internal_get_result_type",
-          "plancat.c add_function_cost", "clauses.c simplify_function"}) {
+          "plancat.c add_function_cost", "clauses.c simplify_function",
+          "ruleutils.c generate_function_name"}) {
         if (reply.source == where) return true;
     }
     return false;
