@@ -41,6 +41,10 @@ Oid table_of_trigger(Oid trigger) {
     table_close(catalog, AccessShareLock);
     return table;
 }
+
+void set_locally(const char* name, const char* value) {
+    set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
 }  // namespace
 
 bool take_own_ddl() {
@@ -61,12 +65,6 @@ void run_sql(const char* sql) {
     leave_user_code();
     if (result < 0) elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
 }
-
-namespace {
-void set_locally(const char* name, const char* value) {
-    set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-}  // namespace
 
 int begin_plain_texts() {
     const int nest = NewGUCNestLevel();
