@@ -97,7 +97,9 @@ sub goes_on
 	keep_busy($database, "$name, afterwards");
 	my $before = stat_of($node, $database, 'counter', 'refreshes');
 	open_gate();
-	ok( $node->poll_query_until($database, "SELECT refreshes >= $before + 9 FROM cache_stat WHERE cache = 'counter'"),
+	# What was interrupted is put off, and the next reader asks for it again.
+	ok( $node->poll_query_until($database, "SELECT refreshes >= $before + 9 FROM cache_stat, "
+			. "(SELECT count(cache_get_counter(k)) FROM generate_series(1, 9) AS k) AS r WHERE cache = 'counter'"),
 		"$name: and then all is done");
 	is($node->safe_psql($database, 'SELECT verdict(3)'), 'ok cache', "$name: right values");
 	return;
@@ -123,6 +125,10 @@ $node->safe_psql('garden', 'CREATE EXTENSION cache_ext');
 my $seen = "SELECT count(cache), count(key) FROM cache_workers WHERE database = 'work' AND state = 'refresh'";
 is(sql($seen), '3|3', 'a superuser sees what the workers do');
 open_gate();
+# What they are at is of the former owner.
+$node->poll_query_until('postgres',
+	"SELECT count(*) = 0 FROM cache_workers WHERE database = 'work' AND state = 'refresh'")
+	or die 'the workers do not end what they are at';
 $node->safe_psql('work',
 	'ALTER FUNCTION load_counter SECURITY DEFINER; ALTER FUNCTION cache_get_counter(int) OWNER TO pg_database_owner');
 keep_busy('work', 'a cache of pg_database_owner');
