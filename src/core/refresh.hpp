@@ -10,7 +10,7 @@ namespace cache_ext::core {
 // somebody else has claimed it. No lock.
 bool claim_refresh(const Block& block, CacheIndex cache, const KeyView& key);
 // Lets the next reader past the refresh point claim the refresh again, `delay` ms from now at the
-// earliest. No lock.
+// earliest. Nothing if nobody has: a newer value was published meanwhile. No lock.
 void release_refresh_claim(const Block& block, CacheIndex cache, const KeyView& key, Millis delay);
 
 }  // namespace cache_ext::core

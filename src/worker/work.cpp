@@ -23,10 +23,7 @@ void announce(const char* what, const pg::Definition* d, const char* key) {
 pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
     // It has expired: the next reader loads it.
     if (d->loader_name == nullptr || pg::now_ms() >= task.deadline) return pg::Outcome::kNothing;
-    if (!task.claimed) {
-        if (!pg::store().claim_refresh(task.index, task.view())) return pg::Outcome::kNothing;
-        pg::note_claimed();
-    }
+    if (!task.claimed && !pg::claim_for_task()) return pg::Outcome::kNothing;
     Datum values[pg::kMaxKeyColumns];
     bool nulls[pg::kMaxKeyColumns];
     pg::decode_key(task.key, d->columns, d->key_types, values, nulls);

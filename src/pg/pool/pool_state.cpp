@@ -100,12 +100,12 @@ bool same_work(const TaskHead& a, const uint8* a_key, const TaskHead& b, const u
            a.hash == b.hash && a.key_bytes == b.key_bytes && memcmp(a_key, b_key, a.key_bytes) == 0;
 }
 
-bool being_done(const TaskHead& head, const uint8* key) {
+WorkerSlot* who_is_at(const TaskHead& head, const uint8* key) {
     for (int i = 0; i < pool->worker_slots; ++i) {
-        const WorkerSlot& w = workers[i];
-        if (w.pid != 0 && w.busy && same_work(w.task, w.task.key, head, key)) return true;
+        WorkerSlot& w = workers[i];
+        if (w.pid != 0 && w.busy && same_work(w.task, w.task.key, head, key)) return &w;
     }
-    return false;
+    return nullptr;
 }
 
 int workers_of(Oid database) {

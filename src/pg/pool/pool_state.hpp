@@ -121,7 +121,10 @@ DatabaseSlot* slot_of(Oid database, bool make);
 bool kept_out(DatabaseSlot* slot);
 int workers_of(Oid database);
 // Is a worker at the same?
-bool being_done(const TaskHead& head, const uint8* key);
+WorkerSlot* who_is_at(const TaskHead& head, const uint8* key);  // nullptr: nobody
+inline bool being_done(const TaskHead& head, const uint8* key) {
+    return who_is_at(head, key) != nullptr;
+}
 bool same_work(const TaskHead& a, const uint8* a_key, const TaskHead& b, const uint8* b_key);
 
 void wake(int procno);

@@ -92,7 +92,9 @@ Queued queue_task(const Task& task) {
         result = Queued::kNoWorkers;
     } else if (suspended_until(task, now) != 0) {
         result = Queued::kSuspended;
-    } else if (being_done(task, task.key)) {
+    } else if (WorkerSlot* w = who_is_at(task, task.key)) {
+        // From now on it answers for the claim.
+        w->task.claimed = w->task.claimed || task.claimed;
         result = Queued::kAlready;
     } else {
         TaskHead* waiting = nullptr;
@@ -141,7 +143,6 @@ void request_refresh(const TaskCache& cache, const core::KeyView& key, core::Mil
         queued = queue_task(task);
         if (queued == Queued::kNoWorkers || queued == Queued::kSuspended) delay = kRetryLater;
     }
-    // Somebody at work on the key already may hold no claim, but then publishes a new entry.
     if (queued != Queued::kQueued && queued != Queued::kAlready) {
         store().release_refresh_claim(cache.index, key, delay);
     }
@@ -203,17 +204,23 @@ void finish_task(Outcome outcome) {
     // What its owner had too many of may be another's to do now, while this one goes on with more.
     if (pool->count > 0) wake_idle_worker(task.database);
     LWLockRelease(tasks_lock);
-    // The next reader may ask for it again.
-    if (lost || outcome == Outcome::kNothing) {
+    // The next reader may ask for it again. A claim that is left after a value was published is of
+    // another value, newer than that one.
+    if (lost || outcome != Outcome::kFailed) {
         give_back(task, lost ? std::clamp(next_try - now_ms(), kRetryClaim, kRetryLater) : 0);
     }
     give_back(pushed_out, kRetryClaim);
 }
 
-void note_claimed() {
+bool claim_for_task() {
+    const Task& task = my_slot->task;
+    const bool claimed = store().claim_refresh(task.index, task.view());
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
-    my_slot->task.claimed = true;
+    // A reader who was faster may have left his claim to us; else he is about to queue a task.
+    my_slot->task.claimed = my_slot->task.claimed || claimed;
+    const bool ours = my_slot->task.claimed;
     LWLockRelease(tasks_lock);
+    return ours;
 }
 
 void show_task(Oid owner, const char* cache, const char* key) {

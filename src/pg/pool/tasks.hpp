@@ -45,8 +45,8 @@ enum class Outcome : uint8 {
 };
 void finish_task(Outcome outcome);
 
-// This worker has claimed the refresh that its task is for.
-void note_claimed();
+// Claims the refresh that this worker's task is for; false: somebody else has, and sees to it.
+bool claim_for_task();
 
 // What cache_workers shows of the task at hand. done of total: progress, -1: not known.
 void show_task(Oid owner, const char* cache, const char* key);
