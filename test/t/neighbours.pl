@@ -110,7 +110,7 @@ $renamer->quit;
 goes_on('sluggish', 'then it is synchronized again');
 
 # One that workers do not get into.
-$node->append_conf('postgresql.conf', "authentication_timeout = '2s'\n");
+$node->append_conf('postgresql.conf', "authentication_timeout = '5s'\n");
 $node->reload;
 my $reader = $node->background_psql('sluggish');
 $reader->query_safe('BEGIN; LOCK TABLE pg_class IN ACCESS SHARE MODE');
@@ -137,7 +137,7 @@ $node->append_conf('postgresql.conf', "cache_ext.worker_statement_timeout = 0\n"
 $node->reload;
 $node->safe_psql('good', <<'END');
 CREATE OR REPLACE FUNCTION load_all() RETURNS TABLE (id int, n int) LANGUAGE sql STABLE AS
-	'SELECT c.id, c.n FROM counter AS c, pg_sleep(3)';
+	'SELECT c.id, c.n FROM counter AS c, pg_sleep(6)';
 END
 my $errors = stat_of($node, 'good', 'counter', 'errors');
 goes_on('good', 'a loader takes its time where there is no limit');

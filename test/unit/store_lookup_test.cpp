@@ -87,6 +87,15 @@ TEST_F(StoreLookup, AReleasedClaimCanBeClaimedAgainAfterTheDelay) {
     store->release_refresh_claim(cache.index(), cache.view("absent"), 50);
 }
 
+TEST_F(StoreLookup, ReleasingWhatNobodyHasClaimedChangesNothing) {
+    ASSERT_EQ(cache.put("k", "v", kAll, {.refresh_after = 500}), PublishResult::kPublished);
+    store->release_refresh_claim(cache.index(), cache.view("k"), 0);
+    EXPECT_FALSE(cache.get("k", kAll).found.refresh_due) << "not earlier";
+    FakeClock::set(1600);
+    store->release_refresh_claim(cache.index(), cache.view("k"), 1000);
+    EXPECT_TRUE(cache.get("k", kAll).found.refresh_due) << "nor later";
+}
+
 TEST_F(StoreLookup, ANewFillCanBeClaimedAnew) {
     ASSERT_EQ(cache.put("k", "v", kAll, {.refresh_after = 0}), PublishResult::kPublished);
     EXPECT_TRUE(cache.get("k", kAll).found.refresh_due);

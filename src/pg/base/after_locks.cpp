@@ -7,7 +7,7 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-void (*steps[4])() = {};  // by AfterLocks
+void (*steps[static_cast<int>(AfterLocks::kNotices) + 1])() = {};
 
 void resources_released(ResourceReleasePhase phase, bool, bool top_level, void*) {
     if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level) return;

@@ -11,7 +11,7 @@ enum class AfterLocks : uint8 {
     kControlBlocks,  // of dropped caches are released
     kWork,           // goes on for what was not dropped after all
     kDatabases,      // have workers again
-    kNotices         // for the workers
+    kNotices         // for the workers; the last one
 };
 
 // Calls `step` after this transaction, and after each one that follows; it must not raise an error.

@@ -71,6 +71,7 @@ void transaction_aborted_for_definitions();
 // This transaction changes what definitions are made of: what it reads goes when it, or a part of
 // it, is rolled back.
 void note_ddl();
+// Has it, since it began?
 bool ddl_noted();
 void transaction_ended_for_definitions();
 // At the end of a transaction: frees what earlier readings have left.

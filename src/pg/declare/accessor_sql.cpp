@@ -89,7 +89,7 @@ bool drop_left_function(Oid function) {
     if (!lock_to_drop(ProcedureRelationId, function)) return true;
     if (!left()) return false;
     const char* signature = format_procedure_qualified(function);
-    drop_object(ProcedureRelationId, function);
+    drop_locked(ProcedureRelationId, function);
     ereport(NOTICE, (errmsg("function %s is replaced", signature),
                      errdetail("It was left from a cache that was not declared any more."),
                      errhint("GRANT EXECUTE on it again to whoever may read the cache.")));
@@ -154,7 +154,7 @@ template <typename Find>
 void drop_found(Find find) {
     const Oid function = find();
     if (!OidIsValid(function) || !lock_to_drop(ProcedureRelationId, function)) return;
-    if (find() == function) drop_object(ProcedureRelationId, function);
+    if (find() == function) drop_locked(ProcedureRelationId, function);
 }
 
 }  // namespace

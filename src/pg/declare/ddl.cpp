@@ -156,12 +156,16 @@ bool lock_to_drop(Oid class_id, Oid object_id) {
     return SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(object_id));
 }
 
-void drop_object(Oid class_id, Oid object_id) {
+void drop_locked(Oid class_id, Oid object_id) {
     ObjectAddress object;
     ObjectAddressSet(object, class_id, object_id);
     enter_user_code();
-    if (lock_to_drop(class_id, object_id)) performDeletion(&object, DROP_RESTRICT, 0);
+    performDeletion(&object, DROP_RESTRICT, 0);
     leave_user_code();
+}
+
+void drop_object(Oid class_id, Oid object_id) {
+    if (lock_to_drop(class_id, object_id)) drop_locked(class_id, object_id);
 }
 
 }  // namespace cache_ext::pg

@@ -29,7 +29,8 @@ const char* array_literal(List* texts);
 
 // Waits for whoever else drops or changes a function or trigger. False: it is not there any more.
 bool lock_to_drop(Oid class_id, Oid object_id);
-// Drops it as its dependents allow, if it is still there.
+// Drops it as its dependents allow: after that, or if it is still there.
+void drop_locked(Oid class_id, Oid object_id);
 void drop_object(Oid class_id, Oid object_id);
 
 }  // namespace cache_ext::pg

@@ -104,7 +104,7 @@ Role join(core::Tag key, Flight** flight, uint32* number) {
     return role;
 }
 
-// Leaves it empty if there is no room.
+// If there is no room for the texts, the whole failure is emptied: it is not shared.
 void keep_text(const ErrorData& e, Failure* failure) {
     char* to = failure->text;
     size_t room = sizeof(failure->text);
@@ -129,7 +129,6 @@ void keep_text(const ErrorData& e, Failure* failure) {
              *detail != '\0' ? errdetail_internal("%s", detail) : 0,
              *hint != '\0' ? errhint("%s", hint) : 0,
              errcontext("load of cache \"%s\" by a session that this one waited for", d->name)));
-    pg_unreachable();
 }
 
 // What the load came to; kNobody: it goes on, or there is nothing to share but perhaps its failure.

@@ -162,12 +162,13 @@ bool reserve_worker(Reservation* reservation, core::Millis* next) {
     wake_idle();
     DatabaseSlot* poorest = nullptr;
     WorkerSlot* place = free_slot();
+    const bool no_more_doubtful = enough_doubtful();
     for (DatabaseSlot& s : pool->databases) {
         s.starved = false;
         if (!OidIsValid(s.database) || s.needed == 0) continue;
         if (kept_out(&s) || workers_of(s.database) >= settings.workers) continue;
         // One after the other, until it is seen that they get there.
-        if (is_coming(s.database) || (s.failures > 0 && enough_doubtful())) continue;
+        if (is_coming(s.database) || (s.failures > 0 && no_more_doubtful)) continue;
         const core::Millis earliest = std::max(s.retry_at, pool->start_retry);
         waiting_for_room = waiting_for_room || pool->start_retry > now;
         s.starved =

@@ -120,8 +120,8 @@ DatabaseSlot* slot_of(Oid database, bool make);
 // By a statement that needs the database without workers.
 bool kept_out(DatabaseSlot* slot);
 int workers_of(Oid database);
-// Is a worker at the same?
-WorkerSlot* who_is_at(const TaskHead& head, const uint8* key);  // nullptr: nobody
+// The worker that is at the same; nullptr: nobody.
+WorkerSlot* who_is_at(const TaskHead& head, const uint8* key);
 inline bool being_done(const TaskHead& head, const uint8* key) {
     return who_is_at(head, key) != nullptr;
 }
