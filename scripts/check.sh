@@ -142,7 +142,11 @@ main() {
     done
 
     heading "Dependencies"
-    "$ROOT/scripts/install_dependencies.sh" check
+    if wants format lint unit; then
+        "$ROOT/scripts/install_dependencies.sh" check
+    else
+        "$ROOT/scripts/install_dependencies.sh" server
+    fi
     find_postgres
 
     # One check of this tree at a time.

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """check_layers.py [--objects]: do dependencies point down only, and does the map name every unit?
 
+Nor does anything but pg/base/compat look at PostgreSQL's version.
+
 By the includes: a folder includes itself and the folders below it, and core nothing of a server. With
 --objects, after a build, also by the names that the object files need of each other: no folder uses what is
 above it, and no circle of units is left. A unit is a header and the source of the same name; what needs
@@ -68,6 +70,19 @@ def forbidden_includes():
                     yield f"{path.relative_to(ROOT)}: {here} must not include {name}"
             elif here == "core" and kind == '"':
                 yield f"{path.relative_to(ROOT)}: core must not include {name}"
+
+
+# How C++ could tell one PostgreSQL from another, when it is compiled or when it runs.
+VERSION = re.compile(r"PG_VERSION|PG_MAJORVERSION|PG_MINORVERSION|CATALOG_VERSION_NO|server_version|PgVersion")
+
+
+def version_tests():
+    for path in sources(".?pp"):
+        if unit(path) == "pg/base/compat":
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if VERSION.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: only compat may look at PostgreSQL's version"
 
 
 def unit(path):
@@ -195,7 +210,7 @@ def map_faults():
 
 
 def main():
-    wrong = [*unknown_folders(), *forbidden_includes(), *map_faults()]
+    wrong = [*unknown_folders(), *forbidden_includes(), *version_tests(), *map_faults()]
     told = f"{len(sources('.?pp'))} files in {len(LAYERS)} layers"
     if "--objects" in sys.argv[1:]:
         graph = uses()

@@ -111,8 +111,8 @@ server_knows() {
         > /dev/null 2>&1
 }
 
-# Puts the built extension where only our clusters see it. Debian's servers have extension_destdir
-# for that; with any other, or with SYSTEM_INSTALL=1, it goes into PostgreSQL's own folders until we
+# Puts the built extension where only our clusters see it. Debian's servers until 17 have extension_destdir
+# for that, all since 18 extension_control_path; with any other, or with SYSTEM_INSTALL=1, it goes into PostgreSQL's own folders until we
 # end, and those are kept locked (descriptor 9) against other runs of ours. Writes the settings that
 # a cluster needs to find it to $SCRATCH/extension.conf. Not to be run as a job: the lock would end
 # with it.
@@ -122,6 +122,12 @@ extension_install() {
         make -C "$ROOT" --no-print-directory -s install DESTDIR="$prefix" || return
         cat > "$settings" << END
 extension_destdir = '$prefix'
+dynamic_library_path = '$prefix$("$PG_CONFIG" --pkglibdir):\$libdir'
+END
+    elif [ -z "${SYSTEM_INSTALL:-}" ] && server_knows extension_control_path; then
+        make -C "$ROOT" --no-print-directory -s install DESTDIR="$prefix" || return
+        cat > "$settings" << END
+extension_control_path = '$prefix$("$PG_CONFIG" --sharedir):\$system'
 dynamic_library_path = '$prefix$("$PG_CONFIG" --pkglibdir):\$libdir'
 END
     else

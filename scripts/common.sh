@@ -1,10 +1,11 @@
-# What every script starts with: source it. Sets ROOT and PG_MAJOR, and a clean environment.
+# What every script starts with: source it. Sets ROOT and, unless it is set, PG_MAJOR, and a clean
+# environment.
 # shellcheck shell=bash disable=SC2034
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly ROOT
-readonly PG_MAJOR=15
+readonly PG_MAJOR=${PG_MAJOR:-15}
 
 # The makes that we start are no part of the one above us.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GNUMAKEFLAGS
@@ -44,7 +45,7 @@ as_root() {
     fi
 }
 
-# Sets PG_CONFIG, if it is not given, to that of the PostgreSQL version we are made for.
+# Sets PG_CONFIG, if it is not given, to that of PG_MAJOR.
 find_postgres() {
     local debian=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config
     if [ -z "${PG_CONFIG:-}" ]; then

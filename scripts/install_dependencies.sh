@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# install_dependencies.sh demo|check|memory|bench: installs the Debian packages that are missing, nothing
+# install_dependencies.sh demo|server|check|memory|bench|matrix: installs the Debian packages that are missing, nothing
 # else. No server is started or restarted on the way, none that we install starts at boot, and no
-# default cluster is made. What bench compares with is optional: what cannot be installed is left out.
+# default cluster is made. What bench compares with is optional, and pgTAP, without which
+# its tests fail: what cannot be installed is left out.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -23,16 +24,18 @@ case ${1:-} in
         services=(redis-server memcached)
         if [ -z "${PG_CONFIG:-}" ]; then optional+=("postgresql-$PG_MAJOR-pgmemcache"); fi
         ;;
-    check)
-        packages+=(clang-format clang-tidy shellcheck libgtest-dev libpq-dev perl libipc-run-perl
-            libtap-parser-sourcehandler-pgtap-perl python3)
-        if [ -z "${PG_CONFIG:-}" ]; then packages+=("postgresql-$PG_MAJOR-pgtap"); fi
+    server | check)
+        packages+=(libpq-dev perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl python3)
+        if [ "$1" = check ]; then packages+=(clang-format clang-tidy shellcheck libgtest-dev); fi
+        # There is none yet for a PostgreSQL that is to come.
+        if [ -z "${PG_CONFIG:-}" ]; then optional+=("postgresql-$PG_MAJOR-pgtap"); fi
         ;;
+    matrix) packages=(debootstrap rsync) ;;
     memory)
         packages+=(libpq-dev perl libipc-run-perl python3 dpkg-dev patch pkg-config libicu-dev liblz4-dev libxml2-dev
             zlib1g-dev valgrind)
         ;;
-    *) die "usage: $0 demo|check|memory|bench" ;;
+    *) die "usage: $0 demo|server|check|memory|bench|matrix" ;;
 esac
 
 if ! command -v dpkg-query > /dev/null; then
@@ -62,7 +65,7 @@ if [ ${#missing[@]} -eq 0 ] && [ "$(id -u)" -ne 0 ] && ! sudo -n true 2> /dev/nu
     exit 0
 fi
 if [ "$(id -u)" -ne 0 ]; then
-    as_root env PG_CONFIG="${PG_CONFIG:-}" bash "${BASH_SOURCE[0]}" "$1"
+    as_root env PG_CONFIG="${PG_CONFIG:-}" PG_MAJOR="$PG_MAJOR" bash "${BASH_SOURCE[0]}" "$1"
     exit
 fi
 

@@ -1,5 +1,6 @@
 // Synchronising and warming in a worker. A sync is one transaction; warming takes a transaction per
 // batch, so it holds no snapshot for long, and gives up on a batch whose loader fails.
+#include "pg/base/compat.hpp"
 #include "pg/catalog/loading_state.hpp"
 #include "pg/pool/looks.hpp"
 #include "pg/base/settings.hpp"
@@ -37,7 +38,7 @@ int active_sessions() {
     int active = 0;
     pgstat_clear_backend_activity_snapshot();
     for (int i = 1, n = pgstat_fetch_stat_numbackends(); i <= n; ++i) {
-        const PgBackendStatus& s = pgstat_fetch_stat_local_beentry(i)->backendStatus;
+        const PgBackendStatus& s = *pg::backend_status(i);
         if (s.st_backendType == B_BACKEND && s.st_databaseid == MyDatabaseId &&
             s.st_state == STATE_RUNNING) {
             ++active;

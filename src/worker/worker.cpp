@@ -3,7 +3,7 @@
 #include "worker/workers.hpp"
 
 #include "pg/base/settings.hpp"
-#include "pg/load/shown_settings.hpp"
+#include "pg/load/hidden_settings.hpp"
 
 extern "C" {
 #include "pgstat.h"

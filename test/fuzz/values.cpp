@@ -239,6 +239,8 @@ std::string setting(Random* r, const Surface& s) {
                       "jit_above_cost = 0",
                       "force_parallel_mode = on",
                       "force_parallel_mode = off",
+                      "debug_parallel_query = on",
+                      "debug_parallel_query = off",
                       "search_path = pg_temp, public",
                       "search_path = ''",
                       "search_path = public",

@@ -1,6 +1,8 @@
 -- A loader and the session's cursors: neither carries out what the other one has begun.
 \set database cursors
 \i include/begin.sql
+-- PL/pgSQL calls its expressions by another name from 18 on.
+\set SHOW_CONTEXT never
 
 CREATE ROLE regress_cursor_owner;
 GRANT CREATE ON SCHEMA public TO regress_cursor_owner;
@@ -190,9 +192,9 @@ FETCH mine;
 ROLLBACK;
 SET ROLE regress_cursor_owner;
 CREATE FUNCTION load_around(k int) RETURNS text LANGUAGE plpgsql STABLE AS $$
-DECLARE around CURSOR FOR SELECT generate_series(1, 3) AS g; t text; r int;
+DECLARE around refcursor := 'around'; t text; r int;
 BEGIN
-    OPEN around;
+    OPEN around FOR SELECT generate_series(1, 3);
     FETCH around INTO r;
     PERFORM cache_get_it($q$SELECT open_one('within')$q$);
     SELECT string_agg(name, ', ') INTO t FROM pg_cursors;

@@ -19,7 +19,7 @@ GRANT CREATE ON SCHEMA public TO regress_reader;
 SELECT nspname, nspowner = (SELECT oid FROM pg_roles WHERE rolname = current_user) AS ours,
        has_schema_privilege('regress_declarer', oid, 'CREATE') AS others_create
 FROM pg_namespace WHERE nspname = 'cache_ext_internal';
-SELECT relname, relkind, relacl FROM pg_class
+SELECT relname, relkind, ARRAY(SELECT DISTINCT grantee::regrole FROM aclexplode(relacl)) AS grantees FROM pg_class
 WHERE relnamespace = 'cache_ext_internal'::regnamespace AND relkind <> 'i' ORDER BY relname;
 SELECT p.proname, has_function_privilege('regress_reader', p.oid, 'EXECUTE') AS everybody
 FROM pg_proc AS p WHERE p.pronamespace = 'cache_ext_internal'::regnamespace ORDER BY 1, p.oid;

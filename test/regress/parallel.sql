@@ -55,7 +55,8 @@ UPDATE call SET n = n + 1 WHERE owner = 2;
 SELECT k, cache_get_total(k) = total(k) AS is_right FROM generate_series(0, 2) AS k;
 
 -- Everything that may go to a worker goes there.
-SET force_parallel_mode = on;
+SELECT name AS parallel_mode FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
+SET :parallel_mode = on;
 SELECT cache_get_total(3) = total(3), cache_get_total(3) = (SELECT sum(n) FROM call WHERE owner = 3);
 SELECT a.id, cache_get_total(a.id) = total(a.id) AS is_right FROM agent AS a ORDER BY a.id LIMIT 3;
 SELECT in_worker(1);
@@ -63,7 +64,7 @@ UPDATE call SET n = n + 1 WHERE owner = 3;
 SELECT cache_get_total(3) = total(3) AS is_right FROM agent AS a WHERE a.id = 3;
 SELECT cache_invalidate_all('helped');
 SELECT cache_get_helped(1) FROM agent WHERE id = 1;
-SET force_parallel_mode = regress;
+SET :parallel_mode = regress;
 SELECT cache_get_total(4) = total(4) AS is_right FROM agent AS a WHERE a.id = 4;
 -- First use of a cache in parallel mode.
 CREATE FUNCTION name_of(int) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT name FROM agent WHERE id = $1';
@@ -74,7 +75,7 @@ SELECT source FROM cache_get_entry('name_of', 1);
 
 -- An accessor in a worker, behind a label that says more than is true: what the leader has written is not known there.
 CREATE FUNCTION mislabelled(k int) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS 'BEGIN RETURN cache_get_total(k); END';
-SET force_parallel_mode = off;
+SET :parallel_mode = off;
 SELECT cache_get_total(5) = total(5);
 EXPLAIN (COSTS OFF) SELECT count(*) FROM call AS c WHERE owner = 5 AND mislabelled(5) >= 0;
 SELECT count(*) > 0 AS some, count(*) = sum((mislabelled(5) = total(5))::int) AS is_right FROM call AS c WHERE owner = 5;

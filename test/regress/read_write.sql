@@ -165,11 +165,12 @@ SELECT cache_get_definer(1), cache_get_constant(1), cache_get_parallel(1), cache
 SELECT cache, hits FROM cache_stat WHERE cache IN ('definer', 'constant', 'parallel', 'dynamic', 'md5', 'upper') ORDER BY cache;
 -- In parallel queries the leader reads.
 SELECT proname, proparallel FROM pg_proc WHERE proname ~ '^cache_get_(many_)?(total|parallel)$' ORDER BY proname;
-SET force_parallel_mode = on;
+SELECT name AS parallel_mode FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
+SET :parallel_mode = on;
 SELECT cache_get_parallel(1), cache_get_parallel(2), cache_get('parallel', 1);
 SELECT sum(cache_get_parallel(owner)) FROM item;
 SELECT source FROM cache_get_entry('parallel', 2);
-RESET force_parallel_mode;
+RESET :parallel_mode;
 
 -- A loader's error is the reader's, and nothing is cached.
 CREATE FUNCTION fails(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$

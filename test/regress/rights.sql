@@ -87,11 +87,22 @@ GRANT regress_group TO regress_reader;
 SET ROLE regress_reader;
 SELECT all_ways();
 RESET ROLE;
-ALTER ROLE regress_reader NOINHERIT;
+-- From 16 on each membership has an option of its own.
+CREATE PROCEDURE let_inherit(allowed bool) LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 160000 THEN
+        EXECUTE format('GRANT regress_group TO regress_reader WITH INHERIT %s', CASE WHEN allowed THEN 'TRUE' ELSE 'FALSE' END);
+    ELSIF allowed THEN
+        ALTER ROLE regress_reader INHERIT;
+    ELSE
+        ALTER ROLE regress_reader NOINHERIT;
+    END IF;
+END $$;
+CALL let_inherit(false);
 SET ROLE regress_reader;
 SELECT all_ways();
 RESET ROLE;
-ALTER ROLE regress_reader INHERIT;
+CALL let_inherit(true);
 SET ROLE regress_reader;
 SELECT all_ways();
 RESET ROLE;

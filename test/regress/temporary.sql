@@ -49,6 +49,7 @@ BEGIN
         WHEN 10 THEN 'WITH x AS (SELECT * FROM pg_temp.evil_rows()) SELECT count(*) FROM x, pg_temp.sale'
         WHEN 11 THEN 'SELECT * FROM pg_temp.evil_rows()'
         WHEN 12 THEN 'SELECT pg_temp.evil_constant(1)'
+        WHEN 13 THEN 'SELECT plain_view.v FROM plain_view'
     END INTO r;
     RETURN r;
 EXCEPTION WHEN undefined_table OR undefined_function OR undefined_object THEN
@@ -81,12 +82,13 @@ CREATE FUNCTION pg_temp.evil_plus(int, int) RETURNS int LANGUAGE sql AS 'SELECT 
 CREATE OPERATOR pg_temp.<<< (FUNCTION = pg_temp.evil_plus, LEFTARG = int, RIGHTARG = int);
 CREATE TEMP VIEW evil_view AS SELECT 1 AS k, pg_temp.evil() AS v;
 CREATE TEMP VIEW sale AS SELECT 1 AS k, pg_temp.evil() AS v;
+CREATE TEMP VIEW plain_view AS SELECT 1 AS v;
 CREATE TEMP TABLE only_there (n int);
-GRANT SELECT ON evil_view, pg_temp.sale, only_there TO PUBLIC;
+GRANT SELECT ON evil_view, plain_view, pg_temp.sale, only_there TO PUBLIC;
 SELECT cache_get_own_path(1), cache_get_own_path_sql(1), cache_get_temp_first(1), cache_get_sets_path(1),
        cache_get_no_path(1);
 SELECT cache_get_shows_path(1);
-SELECT k, cache_get_says_temp(k) FROM generate_series(1, 12) AS k;
+SELECT k, cache_get_says_temp(k) FROM generate_series(1, 13) AS k;
 DROP VIEW pg_temp.sale;
 CREATE TEMP TABLE sale AS SELECT 2 AS k, 999 AS v;
 GRANT SELECT ON pg_temp.sale TO PUBLIC;

@@ -1,26 +1,213 @@
-// Everything that differs between PostgreSQL versions, each with its reason.
+// Everything that differs between PostgreSQL versions, each with its reason: nothing else looks at
+// the version, and a check (scripts/check_layers.py) holds it to that. What a newer version has
+// under another name is written here for the older ones, so that the rest can be written for the
+// newest.
 #pragma once
 
-#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 160000
+#include <cstdint>
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "nodes/parsenodes.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "utils/acl.h"
+#include "utils/backend_status.h"
+#include "utils/float.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+}
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
 #error \
-    "cache_ext supports PostgreSQL 15: check the facts in docs/guarantees.md before adding a version"
+    "cache_ext is made for PostgreSQL 15 to 19: for another, check the facts in docs/guarantees.md"
 #endif
 
 namespace cache_ext::pg {
 
+// --- transactions and processes ---
+
 // The newest XID known to have completed. Written under ProcArrayLock; as an aligned 64-bit load it
 // needs no lock, and any value not older than the snapshot at hand will do (see snapshots.cpp).
-// 17 renames ShmemVariableCache to TransamVariables.
 inline uint64 latest_completed_xid() {
+#if PG_VERSION_NUM >= 170000
+    return __atomic_load_n(&TransamVariables->latestCompletedXid.value, __ATOMIC_RELAXED);
+#else
     return __atomic_load_n(&ShmemVariableCache->latestCompletedXid.value, __ATOMIC_RELAXED);
+#endif
 }
+
+// This process's place in ProcGlobal->allProcs: below MaxBackends, if it can run transactions. 17
+// gives processes this one number, which is not in PGPROC any more.
+inline int proc_number() {
+#if PG_VERSION_NUM >= 170000
+    return MyProcNumber;
+#else
+    return MyProc->pgprocno;
+#endif
+}
+
+// The transaction at hand, with an XID or without. 17 moves it.
+inline LocalTransactionId local_transaction() {
+#if PG_VERSION_NUM >= 170000
+    return MyProc->vxid.lxid;
+#else
+    return MyProc->lxid;
+#endif
+}
+
+// What the i-th session is doing, from 1 on. 16 renames it.
+inline const PgBackendStatus* backend_status(int i) {
+#if PG_VERSION_NUM >= 160000
+    return &pgstat_get_local_beentry_by_index(i)->backendStatus;
+#else
+    return &pgstat_fetch_stat_local_beentry(i)->backendStatus;
+#endif
+}
+
+// Which table these counts are of. 16 renames it.
+inline Oid table_of(const PgStat_TableStatus* counts) {
+#if PG_VERSION_NUM >= 160000
+    return counts->id;
+#else
+    return counts->t_id;
+#endif
+}
+
+// --- locks ---
+
+// 18 can log who holds a lock that is not waited for. We never ask it to.
+inline bool try_xact_lock(TransactionId xid) {
+#if PG_VERSION_NUM >= 180000
+    return ConditionalXactLockTableWait(xid, false);
+#else
+    return ConditionalXactLockTableWait(xid);
+#endif
+}
+// Neither waits nor raises an error where the lock table is full.
+inline LockAcquireResult try_lock(const LOCKTAG* tag, LOCKMODE mode) {
+#if PG_VERSION_NUM >= 180000
+    return LockAcquireExtended(tag, mode, false, true, false, nullptr, false);
+#else
+    return LockAcquireExtended(tag, mode, false, true, false, nullptr);
+#endif
+}
+
+// Does this process hold a lock on a relation that is stronger than ACCESS SHARE by the fast path?
+// 18 has as many slots as max_locks_per_transaction asks for, where there were 16.
+bool holds_strong_fast_path_lock();
+// Does it hold another lock, by its entries in the lock table, for which `is` says so? Takes the
+// table's partition locks, one at a time; `is` is called under them. 16 keeps the entries in
+// another kind of list.
+bool holds_lock(bool (*is)(const PROCLOCK&));
+
+// --- rights ---
+
+// 16 has one function for all kinds of objects. Here for those that we ask about.
+#if PG_VERSION_NUM < 160000
+AclResult object_aclcheck(Oid class_id, Oid object_id, Oid role, AclMode mode);
+bool object_ownercheck(Oid class_id, Oid object_id, Oid role);
+#endif
+
+// Is anybody asked a privilege for what the entry of a plan's or a query's range table names? 16
+// keeps that beside the range table.
+inline bool asks_for_rights(const RangeTblEntry* entry) {
+#if PG_VERSION_NUM >= 160000
+    return entry->perminfoindex != 0;
+#else
+    return entry->requiredPerms != 0;
+#endif
+}
+// The columns that a privilege to read is asked for, numbered from
+// FirstLowInvalidHeapAttributeNumber, of an entry that asks_for_rights.
+const Bitmapset* selected_columns(const Query* query, const RangeTblEntry* entry);
+
+// --- parsing ---
+
+// 16 can hand errors back instead of raising them.
+#if PG_VERSION_NUM < 160000
+inline List* stringToQualifiedNameList(const char* name, Node*) {
+    return ::stringToQualifiedNameList(name);
+}
+inline float8 float8in_internal(char* text, char** end, const char* type, const char* whole,
+                                Node*) {
+    return ::float8in_internal(text, end, type, whole);
+}
+#endif
 
 // 15 declares the callbacks of tree walkers without parameters, which C++ takes at its word; 16
 // gives them their types.
 template <class Walker>
 inline auto tree_walker(Walker* walker) {
+#if PG_VERSION_NUM >= 160000
+    return walker;
+#else
     return reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker));
+#endif
 }
+
+// --- catalogs ---
+
+// 19 has an enum for the numbers of system caches.
+#if PG_VERSION_NUM < 190000
+using SysCacheIdentifier = int;
+#endif
+
+// The caches of pg_extension, which 18 makes for itself.
+inline bool is_cache_of_extensions(int cache) {
+#if PG_VERSION_NUM >= 180000
+    return cache == EXTENSIONNAME || cache == EXTENSIONOID;
+#else
+    (void)cache;
+    return false;
+#endif
+}
+
+// A statistic of VACUUM's that comes with 18; there is no column 0.
+#if PG_VERSION_NUM >= 180000
+constexpr AttrNumber kRelAllFrozen = Anum_pg_class_relallfrozen;
+#else
+constexpr AttrNumber kRelAllFrozen = InvalidAttrNumber;
+#endif
+
+// All rows, one after the other. 19 adds flags.
+inline TableScanDesc begin_scan(Relation relation, Snapshot snapshot) {
+#if PG_VERSION_NUM >= 190000
+    return table_beginscan(relation, snapshot, 0, nullptr, SO_NONE);
+#else
+    return table_beginscan(relation, snapshot, 0, nullptr);
+#endif
+}
+
+// A statement that gives tables new storage with the same rows: CLUSTER, VACUUM FULL, and REPACK,
+// which 19 makes of CLUSTER. REPACK (CONCURRENTLY) is not among them: its new storage has no row
+// that an older snapshot could see.
+bool is_rewrite(const Node* statement);
+// The table that CLUSTER or REPACK names, or nullptr.
+const RangeVar* rewritten_table(const Node* statement);
+
+// pg_logical_emit_message(): 17 adds an argument, and with it the names of their numbers change.
+#if PG_VERSION_NUM >= 170000
+constexpr Oid kEmitTextMessage = F_PG_LOGICAL_EMIT_MESSAGE_BOOL_TEXT_TEXT_BOOL;
+constexpr Oid kEmitBytesMessage = F_PG_LOGICAL_EMIT_MESSAGE_BOOL_TEXT_BYTEA_BOOL;
+#else
+constexpr Oid kEmitTextMessage = F_PG_LOGICAL_EMIT_MESSAGE_BOOL_TEXT_TEXT;
+constexpr Oid kEmitBytesMessage = F_PG_LOGICAL_EMIT_MESSAGE_BOOL_TEXT_BYTEA;
+#endif
 
 // Does cursor_to_xmlschema look whether a portal has columns before it describes them? 15.5 and
 // later do. The server may be another minor version than the one we were compiled for.
@@ -28,5 +215,97 @@ inline bool looks_for_columns_of_cursor() {
     static const bool looks = atoi(GetConfigOption("server_version_num", false, false)) >= 150005;
     return looks;
 }
+
+// --- settings ---
+
+// Groups of settings that say when and how fast background work is done. 18 names and cuts them
+// anew.
+bool about_background(config_group group);
+
+// What a setting has beside config_generic, by its type. 19 keeps it in a union.
+#if PG_VERSION_NUM >= 190000
+inline config_bool& bool_of(config_generic* v) {
+    return v->_bool;
+}
+inline config_int& int_of(config_generic* v) {
+    return v->_int;
+}
+inline config_real& real_of(config_generic* v) {
+    return v->_real;
+}
+inline config_string& string_of(config_generic* v) {
+    return v->_string;
+}
+inline config_enum& enum_of(config_generic* v) {
+    return v->_enum;
+}
+#else
+inline config_bool& bool_of(config_generic* v) {
+    return *reinterpret_cast<config_bool*>(v);
+}
+inline config_int& int_of(config_generic* v) {
+    return *reinterpret_cast<config_int*>(v);
+}
+inline config_real& real_of(config_generic* v) {
+    return *reinterpret_cast<config_real*>(v);
+}
+inline config_string& string_of(config_generic* v) {
+    return *reinterpret_cast<config_string*>(v);
+}
+inline config_enum& enum_of(config_generic* v) {
+    return *reinterpret_cast<config_enum*>(v);
+}
+#endif
+// The word for the value of an enum.
+inline const char* word_for(config_generic* v, int value) {
+#if PG_VERSION_NUM >= 190000
+    return config_enum_lookup_by_value(v, value);
+#else
+    return config_enum_lookup_by_value(&enum_of(v), value);
+#endif
+}
+
+// All settings, in order of their names. 16 has a hash table of them, makes the array anew at each
+// call, with palloc, and sorts it.
+#if PG_VERSION_NUM < 160000
+inline config_generic** get_guc_variables(int* count) {
+    *count = GetNumConfigOptions();
+    return ::get_guc_variables();
+}
+#endif
+
+// What a check hook puts in the place of a value. 16 has memory of its own for that.
+#if PG_VERSION_NUM < 160000
+inline char* guc_strdup(int, const char* text) {
+    return strdup(text);
+}
+inline void guc_free(void* text) {
+    free(text);
+}
+#endif
+
+// As the server compares names of settings: without regard to the case of ASCII letters. Its own
+// function is not for others.
+int compare_setting_names(const char* a, const char* b);
+
+// The setting of that name, or nullptr. 16 lets others use the server's own function.
+config_generic* find_setting(const char* name);
+
+// A name for a placeholder whose own is to be unknown for a while: nobody asks for it, and parallel
+// workers can take it over. Allocated in TopMemoryContext.
+//
+// 15 has a sorted array: a name that comes right after the setting's own keeps it in order. From 16
+// on there is a hash table that remembers where each name belongs: other bytes in the same place
+// are not found there.
+char* alias_of(const char* name);
+// A name that can be given back with take_name(); on 15 the one that the setting has, elsewhere a
+// copy of it.
+const char* keep_name(const config_generic* placeholder);
+void free_kept_name(const char* name);
+void take_name(config_generic* placeholder, const char* name);
+// Gives `placeholder`, which goes by the alias, its name, and the alias to `other`, which has the
+// name now.
+void exchange_names(config_generic* placeholder, config_generic* other, const char* name,
+                    const char* alias);
 
 }  // namespace cache_ext::pg

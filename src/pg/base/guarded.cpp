@@ -25,25 +25,40 @@ namespace {
 
 volatile sig_atomic_t cancelled = 0;
 volatile sig_atomic_t statement_timed_out = 0;  // it came from statement_timeout
-pqsigfunc usual_handler = nullptr;
+struct sigaction usual = {};
 
-void note_cancel(int signal_number) {
+bool is_handler(const struct sigaction& action) {
+    return (action.sa_flags & SA_SIGINFO) != 0 ||
+           (action.sa_handler != SIG_IGN && action.sa_handler != SIG_DFL);
+}
+
+void note_cancel(int signal_number, siginfo_t* information, void* context) {
     const int saved = errno;
     // Our own lock_timeout comes by the same signal.
     if (!get_timeout_indicator(LOCK_TIMEOUT, false)) {
         cancelled = 1;
         if (get_timeout_indicator(STATEMENT_TIMEOUT, false)) statement_timed_out = 1;
     }
-    usual_handler(signal_number);
+    if ((usual.sa_flags & SA_SIGINFO) != 0) {
+        usual.sa_sigaction(signal_number, information, context);
+    } else {
+        usual.sa_handler(signal_number);
+    }
     errno = saved;
 }
 
 void begin_keeping_cancels() {
     cancelled = 0;
     statement_timed_out = 0;
-    usual_handler = pqsignal(SIGINT, SIG_IGN);
-    const bool handled = usual_handler != SIG_IGN && usual_handler != SIG_DFL;
-    pqsignal(SIGINT, handled ? note_cancel : usual_handler);
+    // Not by pqsignal(): from 17 on it puts a handler in front of the one that it is given, and
+    // says no more which there was.
+    sigaction(SIGINT, nullptr, &usual);
+    if (is_handler(usual)) {
+        struct sigaction ours = usual;
+        ours.sa_flags |= SA_SIGINFO;
+        ours.sa_sigaction = note_cancel;
+        sigaction(SIGINT, &ours, nullptr);
+    }
     if (!QueryCancelPending) return;
     cancelled = 1;
     if (get_timeout_indicator(STATEMENT_TIMEOUT, false)) statement_timed_out = 1;
@@ -79,7 +94,7 @@ void give_cancels_back() {
         InterruptPending = true;
         QueryCancelPending = true;
     }
-    pqsignal(SIGINT, usual_handler);
+    sigaction(SIGINT, &usual, nullptr);
 }
 
 void note_failure(const char* failure) {

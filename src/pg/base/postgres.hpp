@@ -25,5 +25,3 @@ extern "C" {
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 }
-
-#include "pg/base/compat.hpp"

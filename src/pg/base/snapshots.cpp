@@ -1,5 +1,7 @@
 #include "pg/base/snapshots.hpp"
 
+#include "pg/base/compat.hpp"
+
 namespace cache_ext::pg {
 
 core::Xid widen(TransactionId xid) {

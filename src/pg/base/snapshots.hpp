@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/snapshot.hpp"
+#include "pg/base/compat.hpp"
 #include "pg/base/postgres.hpp"
 
 extern "C" {

@@ -3,6 +3,7 @@
 
 #include "core/store.hpp"
 #include "pg/base/clock.hpp"
+#include "pg/base/compat.hpp"
 #include "pg/base/postgres.hpp"
 
 namespace cache_ext::pg {
@@ -27,7 +28,7 @@ inline core::Store& store() {
 
 // For counters: neighbours have different ones.
 inline uint32 stripe() {
-    return static_cast<uint32>(MyBackendId);
+    return static_cast<uint32>(proc_number());
 }
 
 // ERROR 55000 unless store_ready(); `what` completes "... needs".

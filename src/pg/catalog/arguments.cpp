@@ -1,5 +1,6 @@
 #include "pg/catalog/arguments.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/rights.hpp"
 
 extern "C" {
@@ -32,7 +33,7 @@ namespace {
 // As an expression would call it: a cast's function may also ask for the type's modifier and
 // whether the cast is explicit, it may be closed to the caller, and it may return NULL.
 Datum call_cast(Oid function, Datum value, bool* is_null) {
-    if (pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
+    if (object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
         aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
     }
     InvokeFunctionExecuteHook(function);

@@ -1,5 +1,6 @@
 #include "pg/catalog/ddl_writers.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
@@ -25,7 +26,7 @@ LWLock* list_lock = nullptr;
 bool may_run(core::Xid xid) {
     if (xid == U64FromFullTransactionId(GetTopFullTransactionIdIfAny())) return true;
     if (xid + kLongAgo < latest_completed_xid()) return false;
-    return !ConditionalXactLockTableWait(static_cast<TransactionId>(xid));
+    return !try_xact_lock(static_cast<TransactionId>(xid));
 }
 
 int copy_all(DdlWriter* out) {

@@ -27,7 +27,7 @@ void scan_table(Oid table, void (*consume)(const Row&, void*), void* context) {
     // locks behind in a SERIALIZABLE transaction, which might fail for them.
     Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(table));
     TupleTableSlot* slot = table_slot_create(relation, nullptr);
-    TableScanDesc scan = table_beginscan(relation, SnapshotAny, 0, nullptr);
+    TableScanDesc scan = begin_scan(relation, SnapshotAny);
     while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
         if (!table_tuple_satisfies_snapshot(relation, slot, snapshot)) continue;
         slot_getallattrs(slot);

@@ -1,5 +1,7 @@
 #include "pg/catalog/definitions.hpp"
 
+#include "pg/base/compat.hpp"
+
 #include "pg/catalog/definition_rows.hpp"
 #include "pg/base/guarded.hpp"
 #include "pg/catalog/hard_writers.hpp"
@@ -103,18 +105,18 @@ void relation_changed(Datum, Oid relation) {
     out_of_date();
 }
 
-void function_changed(Datum, int, uint32) {
+void function_changed(Datum, SysCacheIdentifier, uint32) {
     out_of_date();
 }
 
 // By itself that moves nothing that is in use: a transaction that takes a name away is a hard
 // writer. But where a name was lost it may be back.
-void name_changed(Datum, int, uint32) {
+void name_changed(Datum, SysCacheIdentifier, uint32) {
     names_changed = true;
     if (current != nullptr && current->lapsed) out_of_date();
 }
 
-void role_changed(Datum, int, uint32) {
+void role_changed(Datum, SysCacheIdentifier, uint32) {
     ++generation_of_definitions;
 }
 
@@ -331,12 +333,12 @@ void lock_extension(Oid extension, LOCKMODE mode) {
 void install_definition_callbacks() {
     CacheRegisterRelcacheCallback(relation_changed, 0);
     CacheRegisterSyscacheCallback(PROCOID, function_changed, 0);
-    for (const int cache : {NAMESPACEOID, RELOID}) {
+    for (const SysCacheIdentifier cache : {NAMESPACEOID, RELOID}) {
         CacheRegisterSyscacheCallback(cache, name_changed, 0);
     }
     // What a role may do also hangs on its memberships, its attributes, and the owner of the
     // database: acl.c asks anew after a change of these.
-    for (const int cache : {AUTHMEMROLEMEM, AUTHOID, DATABASEOID}) {
+    for (const SysCacheIdentifier cache : {AUTHMEMROLEMEM, AUTHOID, DATABASEOID}) {
         CacheRegisterSyscacheCallback(cache, role_changed, 0);
     }
 }

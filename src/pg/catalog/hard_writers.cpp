@@ -1,6 +1,7 @@
 // A commit becomes visible before its invalidation messages are sent, and its locks go after them.
 #include "pg/catalog/hard_writers.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
@@ -44,7 +45,7 @@ bool messages_sent(core::CacheIndex index, const core::Snapshot& snapshot, core:
         if (snapshot.in_progress(hard[i]) || hard[i] + kLongAgo < snapshot.xmax) continue;
         const auto xid = static_cast<TransactionId>(hard[i]);
         *by = hard[i];
-        if (xid != GetTopTransactionIdIfAny() && !ConditionalXactLockTableWait(xid)) return false;
+        if (xid != GetTopTransactionIdIfAny() && !try_xact_lock(xid)) return false;
     }
     return true;
 }

@@ -252,7 +252,7 @@ void encode_key(CacheId cache, int columns, const Oid* types, const Datum* value
 
 bool short_key(Oid type, Datum value, bool null) {
     if (null || type == NAMEOID || fixed_bytes(type) != 0) return true;
-    const char* v = DatumGetPointer(value);
+    const void* v = DatumGetPointer(value);
     if (VARATT_IS_1B(v)) return !VARATT_IS_1B_E(v);
     return VARATT_IS_4B_U(v) &&
            VARSIZE_4B(v) - VARHDRSZ <= sizeof(Key::buffer) - 1 - sizeof(uint32);

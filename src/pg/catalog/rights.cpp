@@ -1,7 +1,10 @@
 #include "pg/catalog/rights.hpp"
 
+#include "pg/base/compat.hpp"
+
 extern "C" {
 #include "catalog/pg_authid.h"
+#include "catalog/pg_proc.h"
 #include "utils/acl.h"
 }
 
@@ -39,7 +42,7 @@ void require_execute(const Definition* d) {
     if (d->session->executor == user && d->session->executor_as_of == as_of) return;
     require_accessor(d);
     require_intact(d);
-    if (pg_proc_aclcheck(d->accessor, user, ACL_EXECUTE) != ACLCHECK_OK) {
+    if (object_aclcheck(ProcedureRelationId, d->accessor, user, ACL_EXECUTE) != ACLCHECK_OK) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied for cache \"%s\"", d->name),
                         errhint("Reading it needs EXECUTE on function cache_get_%s.", d->name)));
@@ -50,7 +53,7 @@ void require_execute(const Definition* d) {
 
 void require_owner(const Definition* d) {
     require_accessor(d);
-    if (!pg_proc_ownercheck(d->accessor, GetUserId())) {
+    if (!object_ownercheck(ProcedureRelationId, d->accessor, GetUserId())) {
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("must be owner of cache \"%s\"", d->name),

@@ -1,5 +1,6 @@
 #include "pg/catalog/row_loaders.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/functions.hpp"
 #include "pg/base/spi.hpp"
 
@@ -65,7 +66,7 @@ char* checked_row_loader(const char* option, const char* text, const RowShape& s
     } else {
         Oid types[kMaxKeyColumns];
         const int n = row_loader_arguments(shape, takes_keys, types);
-        function = LookupFuncName(stringToQualifiedNameList(text), n, types, false);
+        function = LookupFuncName(stringToQualifiedNameList(text, nullptr), n, types, false);
     }
     lock_function(function);
     const char* why = unfit_row_loader(function, shape, takes_keys);
@@ -76,7 +77,7 @@ char* checked_row_loader(const char* option, const char* text, const RowShape& s
                  errhint("Declare it as f(%s) RETURNS %s, STABLE or IMMUTABLE.",
                          wanted_arguments(shape, takes_keys), wanted_result(shape))));
     }
-    if (pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
+    if (object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied for function %s", format_procedure(function)),
                         errhint("It runs as the cache's owner, who needs EXECUTE on it.")));

@@ -1,5 +1,6 @@
 #include "pg/catalog/row_shape.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/functions.hpp"
 
 extern "C" {
@@ -66,7 +67,7 @@ const char* unfit_row_loader(Oid function, const RowShape& shape, bool takes_key
 }
 
 Oid find_row_loader(const char* name, const RowShape& shape, bool takes_keys) {
-    List* names = stringToQualifiedNameList(name);
+    List* names = stringToQualifiedNameList(name, nullptr);
     const Oid schema =
         list_length(names) == 2 ? get_namespace_oid(strVal(linitial(names)), true) : InvalidOid;
     if (!OidIsValid(schema)) return InvalidOid;

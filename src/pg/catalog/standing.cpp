@@ -1,20 +1,23 @@
 #include "pg/catalog/standing.hpp"
 
+#include "pg/base/compat.hpp"
+
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/varlena.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 }
 
 namespace cache_ext::pg {
@@ -87,7 +90,7 @@ Oid meant_by_name(const Definition* d, Oid relation) {
         if (is(schema, "$user")) schema = GetUserNameFromId(d->owner, true);
         const Oid space = schema != nullptr ? get_namespace_oid(schema, true) : InvalidOid;
         if (!OidIsValid(space) ||
-            pg_namespace_aclcheck(space, d->owner, ACL_USAGE) != ACLCHECK_OK) {
+            object_aclcheck(NamespaceRelationId, space, d->owner, ACL_USAGE) != ACLCHECK_OK) {
             continue;
         }
         const Oid found = get_relname_relid(name, space);

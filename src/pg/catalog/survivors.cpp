@@ -1,5 +1,6 @@
 #include "pg/catalog/survivors.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/snapshots.hpp"
 
@@ -42,8 +43,7 @@ constexpr LOCKMODE kProbeMode = ShareLock;  // conflicts with the other, not wit
 
 bool is_locked(const LOCKTAG& tag) {
     // A full lock table, too, means the worst.
-    if (LockAcquireExtended(&tag, kProbeMode, false, true, false, nullptr) ==
-        LOCKACQUIRE_NOT_AVAIL) {
+    if (try_lock(&tag, kProbeMode) == LOCKACQUIRE_NOT_AVAIL) {
         return true;
     }
     LockRelease(&tag, kProbeMode, false);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "pg/base/compat.hpp"
 #include "pg/ddl/catalog_objects.hpp"
 #include "pg/ddl/catalog_relations.hpp"
 
@@ -40,6 +41,7 @@ enum class Meaning : uint8 {
 };
 
 Meaning meaning_of(int cache) {
+    if (is_cache_of_extensions(cache)) return Meaning::kHarmless;  // its objects have messages of their own
     switch (cache) {
         case RELOID:  // come with a message about the relation
         case RELNAMENSP:
@@ -114,7 +116,7 @@ Meaning meaning_of(int cache) {
 
 // A catcache whose only key is an OID has hashes that can be turned back: murmurhash32 is a
 // bijection. That this is how the server makes them is checked each time.
-bool oid_of(int cache, uint32 hash, Oid* out) {
+bool oid_of(SysCacheIdentifier cache, uint32 hash, Oid* out) {
     uint32 h = hash;
     h ^= h >> 16;
     h *= 0x7ed1b41dU;
@@ -149,7 +151,8 @@ void judge_catcache(Judge* judge, const SharedInvalCatcacheMsg& m, const List* r
         return;
     }
     Oid oid;
-    if (meaning == Meaning::kUnknown || !oid_of(m.id, m.hashValue, &oid)) {
+    if (meaning == Meaning::kUnknown ||
+        !oid_of(static_cast<SysCacheIdentifier>(m.id), m.hashValue, &oid)) {
         fear(judge, m.dbId);
         return;
     }

@@ -1,6 +1,7 @@
 // Relations before and after: a table's row in pg_class and all that belongs to it.
 #include "pg/ddl/catalog_relations.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/ddl_writers.hpp"
 #include "pg/ddl/harmless_ddl.hpp"
 #include "pg/ddl/row_counts.hpp"
@@ -52,15 +53,13 @@ constexpr AttrNumber kHarmless[] = {
     Anum_pg_class_reltoastrelid,  Anum_pg_class_relnatts,     Anum_pg_class_relrewrite,
     Anum_pg_class_relispopulated, Anum_pg_class_relacl,       Anum_pg_class_reloptions,
     Anum_pg_class_relfilenode,    Anum_pg_class_relam,        Anum_pg_class_relpersistence,
-    Anum_pg_class_relispartition, Anum_pg_class_relpartbound,
+    Anum_pg_class_relispartition, Anum_pg_class_relpartbound, kRelAllFrozen,
 };
 // The same of pg_attribute.
 constexpr AttrNumber kHarmlessOfColumn[] = {
-    Anum_pg_attribute_attstattarget,  Anum_pg_attribute_attstorage,
-    Anum_pg_attribute_attislocal,     Anum_pg_attribute_attinhcount,
-    Anum_pg_attribute_attcacheoff,    Anum_pg_attribute_attoptions,
-    Anum_pg_attribute_attacl,         Anum_pg_attribute_atthasdef,
-    Anum_pg_attribute_attidentity,    Anum_pg_attribute_attnotnull,
+    Anum_pg_attribute_attstattarget,  Anum_pg_attribute_attstorage,  Anum_pg_attribute_attislocal,
+    Anum_pg_attribute_attinhcount,    Anum_pg_attribute_attoptions,  Anum_pg_attribute_attacl,
+    Anum_pg_attribute_atthasdef,      Anum_pg_attribute_attidentity, Anum_pg_attribute_attnotnull,
     Anum_pg_attribute_attcompression,
 };
 
@@ -251,7 +250,8 @@ bool inheritance_changed() {
         pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
     for (; level != nullptr; level = level->prev) {
         for (const PgStat_TableXactStatus* t = level->first; t != nullptr; t = t->next) {
-            if (t->parent->t_id == InheritsRelationId) return has_changed_rows(InheritsRelationId);
+            if (table_of(t->parent) == InheritsRelationId)
+                return has_changed_rows(InheritsRelationId);
         }
     }
     return false;

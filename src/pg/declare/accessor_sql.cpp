@@ -1,3 +1,4 @@
+#include "pg/base/compat.hpp"
 #include "pg/declare/declaration.hpp"
 
 #include "pg/declare/ddl.hpp"
@@ -83,7 +84,8 @@ void require_no_type(const char* name) {
 // function is in the way.
 bool drop_left_function(Oid function) {
     const auto left = [&] {
-        return depends_on_extension(function) && pg_proc_ownercheck(function, GetUserId());
+        return depends_on_extension(function) &&
+               object_ownercheck(ProcedureRelationId, function, GetUserId());
     };
     if (!left()) return false;
     if (!lock_to_drop(ProcedureRelationId, function)) return true;

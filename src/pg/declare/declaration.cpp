@@ -1,9 +1,12 @@
 #include "pg/declare/declaration.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/definition_row.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -87,7 +90,7 @@ void read_loader(Oid loader, Declaration* d) {
     if (OidIsValid(proc->provariadic)) {
         unusable_loader(loader, "it is VARIADIC", "Wrap it in a function with fixed arguments.");
     }
-    if (pg_proc_aclcheck(loader, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
+    if (object_aclcheck(ProcedureRelationId, loader, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("permission denied for function %s", format_procedure(loader)),
                         errhint("The loader runs as the cache's owner, who needs EXECUTE on it.")));

@@ -1,4 +1,5 @@
 // cache_create, cache_alter, cache_drop.
+#include "pg/base/compat.hpp"
 #include "pg/catalog/arguments.hpp"
 #include "pg/write/releases.hpp"
 #include "pg/declare/ddl.hpp"
@@ -14,6 +15,7 @@
 #include "pg/base/spi.hpp"
 
 extern "C" {
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
@@ -193,7 +195,7 @@ void require_droppable(const Definition* d) {
         require_owner(d);
     } else if (!(OidIsValid(d->declared_owner) &&
                  has_privs_of_role(GetUserId(), d->declared_owner)) &&
-               !pg_namespace_ownercheck(extension_schema(), GetUserId())) {
+               !object_ownercheck(NamespaceRelationId, extension_schema(), GetUserId())) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of schema %s to drop cache \"%s\"",
                                get_namespace_name(extension_schema()), d->name),

@@ -1,5 +1,6 @@
 #include "pg/declare/dependencies.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/base/store_handle.hpp"
@@ -113,7 +114,7 @@ void check_relation(Oid relation) {
                         errmsg("a cache cannot depend on table \"%s\" of cache_ext",
                                get_rel_name(relation))));
     }
-    if (!pg_class_ownercheck(relation, GetUserId())) {
+    if (!object_ownercheck(RelationRelationId, relation, GetUserId())) {
         aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(kind), get_rel_name(relation));
     }
 }

@@ -1,9 +1,12 @@
 #include "pg/declare/drop_extension.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/definitions.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
@@ -22,11 +25,13 @@ Oid dropped_extension(Node* statement) {
     foreach (cell, drop->objects) {
         const char* name = strVal(lfirst(cell));
         if (!schema && strcmp(name, "cache_ext") == 0) {
-            return pg_extension_ownercheck(extension, GetUserId()) ? extension : InvalidOid;
+            return object_ownercheck(ExtensionRelationId, extension, GetUserId()) ? extension
+                                                                                  : InvalidOid;
         }
         const Oid dropped = schema ? get_namespace_oid(name, true) : InvalidOid;
         if (OidIsValid(dropped) && definitions_ready() && dropped == extension_schema()) {
-            return pg_namespace_ownercheck(dropped, GetUserId()) ? extension : InvalidOid;
+            return object_ownercheck(NamespaceRelationId, dropped, GetUserId()) ? extension
+                                                                                : InvalidOid;
         }
     }
     return InvalidOid;

@@ -103,9 +103,9 @@ pg_noinline void run_without_workers(const Call& c, Oid database) {
 
 // They give a table new storage with the same rows.
 pg_noinline void run_rewrite(const Call& c) {
-    Node* node = c.statement->utilityStmt;
-    const Oid relation =
-        IsA(node, ClusterStmt) ? find(reinterpret_cast<ClusterStmt*>(node)->relation) : InvalidOid;
+    const Node* node = c.statement->utilityStmt;
+    const RangeVar* named = rewritten_table(node);
+    const Oid relation = named != nullptr ? find(named) : InvalidOid;
     begin_harmless_rewrite(relation);
     PG_TRY();
     { run(c); }
@@ -145,7 +145,7 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     const bool ddl = GetCommandLogLevel(node) == LOGSTMT_DDL;
     if (ddl) note_ddl();
     const bool active = store_ready() && !RecoveryInProgress();
-    if (IsA(node, ClusterStmt) || IsA(node, VacuumStmt)) {
+    if (is_rewrite(node)) {
         run_rewrite(call);
         return;
     }

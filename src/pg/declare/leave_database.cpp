@@ -1,5 +1,7 @@
 #include "pg/declare/leave_database.hpp"
 
+#include "pg/base/compat.hpp"
+
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_authid.h"
@@ -75,7 +77,7 @@ Oid database_to_leave(Node* statement) {
     const Oid database = database_of(statement);
     if (!OidIsValid(database)) return InvalidOid;
     const bool may_run =
-        pg_database_ownercheck(database, GetUserId()) ||
+        object_ownercheck(DatabaseRelationId, database, GetUserId()) ||
         (IsA(statement, CreatedbStmt) && is_template(database) && may_create_databases());
     return may_run ? database : InvalidOid;
 }

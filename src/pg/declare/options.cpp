@@ -1,5 +1,6 @@
 #include "pg/declare/options.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/definitions.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/catalog/row_loaders.hpp"
@@ -74,7 +75,7 @@ void check_ranges(const Options& options) {
     }
     if (const char* at = options[Option::kRefreshAt]) {
         const double share =
-            float8in_internal(const_cast<char*>(at), nullptr, "double precision", at);
+            float8in_internal(const_cast<char*>(at), nullptr, "double precision", at, nullptr);
         if (!is_share(share)) {
             out_of_range("refresh_at", at, option_info(Option::kRefreshAt).hint);
         }

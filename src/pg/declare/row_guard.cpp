@@ -4,6 +4,7 @@
 // restore inserts rows, as whoever restores; such a row is taken if that role could have declared
 // it. Nothing else writes: a TRUNCATE of all tables between tests must not take the declarations
 // along.
+#include "pg/base/compat.hpp"
 #include "pg/write/changes.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/declaration.hpp"
@@ -137,14 +138,15 @@ void require_all_owned(const char* cache) {
         auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple));
         if (proc->pronamespace != extension_schema()) continue;
         exists = true;
-        owned = owned && pg_proc_ownercheck(proc->oid, GetUserId());
+        owned = owned && object_ownercheck(ProcedureRelationId, proc->oid, GetUserId());
     }
     ReleaseSysCacheList(list);
     if (!owned || !exists) not_yours(name, exists);
 }
 
 void require_owned(const char* cache, Oid accessor) {
-    if (OidIsValid(accessor) && pg_proc_ownercheck(accessor, GetUserId())) return;
+    if (OidIsValid(accessor) && object_ownercheck(ProcedureRelationId, accessor, GetUserId()))
+        return;
     not_yours(psprintf("cache_get_%s", cache), OidIsValid(accessor));
 }
 
@@ -254,7 +256,7 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
     Change c = checked_change(fcinfo);
     if (c.old_row == nullptr && c.new_row == nullptr) refuse(c);
     // Subscribing to all tables of another database declares nothing here.
-    if (IsLogicalWorker()) return PointerGetDatum(nullptr);
+    if (IsLogicalWorker()) return Datum{0};
     if (c.old_row != nullptr && !declaring()) refuse(c);
     if (c.dependency && c.new_row != nullptr) {
         const Row row = deformed(c, c.new_row);

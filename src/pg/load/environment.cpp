@@ -1,10 +1,13 @@
 #include "pg/load/environment.hpp"
 
+#include <utility>
+
+#include "pg/catalog/rights.hpp"
 #include "pg/load/error_kinds.hpp"
 #include "pg/load/hidden_portals.hpp"
+#include "pg/load/hidden_settings.hpp"
 #include "pg/load/loader_limits.hpp"
 #include "pg/load/plans.hpp"
-#include "pg/catalog/rights.hpp"
 #include "pg/load/session_settings.hpp"
 #include "pg/load/shown_settings.hpp"
 #include "pg/load/temporary.hpp"
@@ -28,6 +31,7 @@ struct OwnerScope {
     Oid user;
     int security;
     int nest;
+    bool read_only;
     ErrorContextCallback errors;
 };
 
@@ -46,6 +50,9 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
     renew_doubtful_plans();
     push_run(d, scope->nest);
     set_environment(d, run_depth());
+    // Not as a setting: from 16 on no function may set this one. What ends after an error is a
+    // (sub)transaction that began outside, and it puts this back as well.
+    scope->read_only = std::exchange(XactReadOnly, true);
     scope->errors = {error_context_stack, message_raised, nullptr};
     error_context_stack = &scope->errors;
 }
@@ -57,6 +64,7 @@ Bypass leave_owner(const OwnerScope& scope) {
     if (touched_temporary(run_depth() > 0)) mark_run(Bypass::kTemporary);
     show_settings_again(run_depth());
     AtEOXact_GUC(false, scope.nest);
+    XactReadOnly = scope.read_only;
     SetUserIdAndSecContext(scope.user, scope.security);
     leave_user_code();
     hand_over_settings();
@@ -90,6 +98,7 @@ void leave_aborted_runs(int level) {
 
 void install_environment() {
     note_start_settings();
+    install_hidden_settings();
     install_shown_settings();
     install_temporary_hooks();
     install_loader_limits();

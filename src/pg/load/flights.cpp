@@ -2,6 +2,7 @@
 
 #include <iterator>
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/load/error_kinds.hpp"
@@ -61,22 +62,10 @@ Failure own_failure = {};
 // Does this session hold a lock that somebody could be waiting for while holding up the load that
 // this session would wait for? Its own virtual transaction does not count.
 bool holds_strong_lock() {
-    constexpr uint64 kWeakFastPathLocks = 0x249249249249;  // three bits a slot, the lowest is weak
-    if ((MyProc->fpLockBits & ~kWeakFastPathLocks) != 0) return true;
-    bool strong = false;
-    for (int i = 0; i < NUM_LOCK_PARTITIONS && !strong; ++i) {
-        LWLockAcquire(LockHashPartitionLockByIndex(i), LW_SHARED);
-        SHM_QUEUE* queue = &MyProc->myProcLocks[i];
-        for (auto* p = reinterpret_cast<PROCLOCK*>(
-                 SHMQueueNext(queue, queue, offsetof(PROCLOCK, procLink)));
-             p != nullptr && !strong; p = reinterpret_cast<PROCLOCK*>(SHMQueueNext(
-                                          queue, &p->procLink, offsetof(PROCLOCK, procLink)))) {
-            strong = (p->holdMask & ~LOCKBIT_ON(AccessShareLock)) != 0 &&
-                     p->tag.myLock->tag.locktag_type != LOCKTAG_VIRTUALTRANSACTION;
-        }
-        LWLockRelease(LockHashPartitionLockByIndex(i));
-    }
-    return strong;
+    return holds_strong_fast_path_lock() || holds_lock([](const PROCLOCK& p) {
+               return (p.holdMask & ~LOCKBIT_ON(AccessShareLock)) != 0 &&
+                      p.tag.myLock->tag.locktag_type != LOCKTAG_VIRTUALTRANSACTION;
+           });
 }
 
 bool waits_for_lock(int procno) {
@@ -93,7 +82,7 @@ Role join(core::Tag key, Flight** flight, uint32* number) {
     if (f.pid == 0) {
         f.key = key;
         f.pid = MyProcPid;
-        f.procno = MyProc->pgprocno;
+        f.procno = proc_number();
         role = Role::kLoads;
     } else if (f.key == key && f.pid != MyProcPid) {
         role = Role::kWaits;

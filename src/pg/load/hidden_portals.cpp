@@ -1,5 +1,6 @@
 #include "pg/load/hidden_portals.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/memory.hpp"
 
 extern "C" {

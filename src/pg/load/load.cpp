@@ -1,10 +1,12 @@
 #include "pg/load/load.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/pinned_settings.hpp"
 #include "pg/load/running_load.hpp"
 #include "pg/load/temporary.hpp"
 
 extern "C" {
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/instrument.h"
 #include "portability/instr_time.h"
@@ -56,7 +58,7 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
                          "cache_drop('%s'), then cache_create.",
                          d->name)));
     }
-    if (pg_proc_aclcheck(d->loader, d->owner, ACL_EXECUTE) != ACLCHECK_OK) {
+    if (object_aclcheck(ProcedureRelationId, d->loader, d->owner, ACL_EXECUTE) != ACLCHECK_OK) {
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("permission denied for loader %s of cache \"%s\"", d->loader_name, d->name),

@@ -1,6 +1,6 @@
 #include "pg/load/loader_limits.hpp"
 
-#include "pg/load/find_setting.hpp"
+#include "pg/base/compat.hpp"
 #include "pg/load/run.hpp"
 
 #include <iterator>
@@ -28,8 +28,8 @@ GucRealCheckHook previous_seed_check = nullptr;
 // holds, or could not prepare his transaction with.
 constexpr Oid kForbidden[] = {
     F_PG_NOTIFY,
-    F_PG_LOGICAL_EMIT_MESSAGE_BOOL_TEXT_TEXT,
-    F_PG_LOGICAL_EMIT_MESSAGE_BOOL_TEXT_BYTEA,
+    kEmitTextMessage,
+    kEmitBytesMessage,
     F_PG_ADVISORY_UNLOCK_ALL,
     F_PG_EXPORT_SNAPSHOT,
     F_SETSEED,
@@ -136,7 +136,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     const bool forbidden =
         std::find(std::begin(kForbidden), std::end(kForbidden), object_id) != std::end(kForbidden);
     if (!tells && !forbidden) return;
-    if (is_kept()) kept_in = MyProc->lxid;
+    if (is_kept()) kept_in = local_transaction();
     if (tells) mark_run(core::Bypass::kSessionSetting);
     if (forbidden && inside_run()) forbid_in_run(psprintf("%s()", get_func_name(object_id)));
 }
@@ -151,15 +151,15 @@ bool check_seed(double* value, void** extra, GucSource source) {
 }  // namespace
 
 void forget_kept_expressions() {
-    if (kept_in != InvalidLocalTransactionId && kept_in == MyProc->lxid) ResetPlanCache();
+    if (kept_in != InvalidLocalTransactionId && kept_in == local_transaction()) ResetPlanCache();
 }
 
 void install_loader_limits() {
     config_generic* seed = find_setting("seed");
     if (seed != nullptr && seed->vartype == PGC_REAL) {
-        auto* real = reinterpret_cast<config_real*>(seed);
-        previous_seed_check = real->check_hook;
-        real->check_hook = check_seed;
+        config_real& real = real_of(seed);
+        previous_seed_check = real.check_hook;
+        real.check_hook = check_seed;
     }
     previous_utility = ProcessUtility_hook;
     ProcessUtility_hook = utility;

@@ -1,5 +1,6 @@
 // Where settings of a new session come from, if the session at hand cannot tell: what ALTER ROLE
 // and ALTER DATABASE have set, and what the server's command line and files say.
+#include "pg/base/compat.hpp"
 #include "pg/load/session_settings.hpp"
 
 extern "C" {
@@ -113,8 +114,8 @@ void read_files() {
 }  // namespace
 
 RoleSettings role_settings(Oid owner) {
-    const AsOf now = {owner, MyProc->lxid, GetCurrentSubTransactionId(), GetCurrentCommandId(false),
-                      GetCurrentStatementStartTimestamp()};
+    const AsOf now = {owner, local_transaction(), GetCurrentSubTransactionId(),
+                      GetCurrentCommandId(false), GetCurrentStatementStartTimestamp()};
     if (now != known_as_of) {
         if (roles_context == nullptr)
             roles_context = AllocSetContextCreate(TopMemoryContext, "cache_ext settings of roles",
@@ -148,8 +149,9 @@ void forget_role_settings() {
 }
 
 void note_start_settings() {
-    config_generic** all = get_guc_variables();
-    for (int i = 0, n = GetNumConfigOptions(); i < n; ++i) {
+    int count;
+    config_generic** all = get_guc_variables(&count);
+    for (int i = 0; i < count; ++i) {
         const config_generic* v = all[i];
         if (v->source != PGC_S_ARGV && v->source != PGC_S_ENV_VAR &&
             v->source != PGC_S_DYNAMIC_DEFAULT) {

@@ -1,8 +1,8 @@
 #include "pg/load/session_settings.hpp"
 
-#include "pg/load/find_setting.hpp"
+#include "pg/base/compat.hpp"
+#include "pg/load/hidden_settings.hpp"
 #include "pg/load/run.hpp"
-#include "pg/load/shown_settings.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -25,9 +25,7 @@ bool harmless_kind(config_group kind) {
         case RESOURCES_MEM:
         case RESOURCES_DISK:
         case RESOURCES_KERNEL:
-        case RESOURCES_VACUUM_DELAY:
         case RESOURCES_BGWRITER:
-        case RESOURCES_ASYNCHRONOUS:
         case WAL_SETTINGS:
         case WAL_CHECKPOINTS:
         case WAL_ARCHIVING:
@@ -48,14 +46,13 @@ bool harmless_kind(config_group kind) {
         case PROCESS_TITLE:
         case STATS_MONITORING:
         case STATS_CUMULATIVE:
-        case AUTOVACUUM:
         case CLIENT_CONN_PRELOAD:
         case LOCK_MANAGEMENT:
         case ERROR_HANDLING_OPTIONS:
         case PRESET_OPTIONS:
             return true;
         default:
-            return false;
+            return about_background(kind);
     }
 }
 
@@ -68,6 +65,7 @@ constexpr const char* kHarmless[] = {
     "client_encoding",
     "client_min_messages",
     "debug_discard_caches",
+    "debug_parallel_query",  // as of 16
     "default_table_access_method",
     "default_tablespace",
     "default_toast_compression",
@@ -75,7 +73,7 @@ constexpr const char* kHarmless[] = {
     "default_transaction_isolation",
     "default_transaction_read_only",
     "escape_string_warning",
-    "force_parallel_mode",
+    "force_parallel_mode",  // until 15
     "gin_pending_list_limit",
     "idle_in_transaction_session_timeout",
     "idle_session_timeout",
@@ -117,51 +115,47 @@ bool harmless(const config_generic* v) {
 
 bool is_pinned(const Definition* d, const char* name) {
     for (int i = 0; i < d->setting_count; ++i) {
-        if (compare_names(d->settings[i].name, name) == 0) return true;
+        if (compare_setting_names(d->settings[i].name, name) == 0) return true;
     }
     return false;
 }
 
 bool is_given(const RoleSettings& given, const char* name) {
     for (int i = 0; i < given.count; ++i) {
-        if (compare_names(given.all[i].name, name) == 0) return true;
+        if (compare_setting_names(given.all[i].name, name) == 0) return true;
     }
     return false;
 }
 
 // As text that the setting accepts; nullptr: it has none.
-const char* reset_text(const config_generic* v) {
+const char* reset_text(config_generic* v) {
     switch (v->vartype) {
         case PGC_BOOL:
-            return reinterpret_cast<const config_bool*>(v)->reset_val ? "on" : "off";
+            return bool_of(v).reset_val ? "on" : "off";
         case PGC_INT:
-            return psprintf("%d", reinterpret_cast<const config_int*>(v)->reset_val);
+            return psprintf("%d", int_of(v).reset_val);
         case PGC_REAL:
-            return psprintf("%.17g", reinterpret_cast<const config_real*>(v)->reset_val);
+            return psprintf("%.17g", real_of(v).reset_val);
         case PGC_STRING:
-            return reinterpret_cast<const config_string*>(v)->reset_val;
-        case PGC_ENUM: {
-            auto* e = reinterpret_cast<config_enum*>(const_cast<config_generic*>(v));
-            return config_enum_lookup_by_value(e, e->reset_val);
-        }
+            return string_of(v).reset_val;
+        case PGC_ENUM:
+            return word_for(v, enum_of(v).reset_val);
     }
     return nullptr;
 }
 
-const char* boot_text(const config_generic* v) {
+const char* boot_text(config_generic* v) {
     switch (v->vartype) {
         case PGC_BOOL:
-            return reinterpret_cast<const config_bool*>(v)->boot_val ? "on" : "off";
+            return bool_of(v).boot_val ? "on" : "off";
         case PGC_INT:
-            return psprintf("%d", reinterpret_cast<const config_int*>(v)->boot_val);
+            return psprintf("%d", int_of(v).boot_val);
         case PGC_REAL:
-            return psprintf("%.17g", reinterpret_cast<const config_real*>(v)->boot_val);
+            return psprintf("%.17g", real_of(v).boot_val);
         case PGC_STRING:
-            return reinterpret_cast<const config_string*>(v)->boot_val;
-        case PGC_ENUM: {
-            auto* e = reinterpret_cast<config_enum*>(const_cast<config_generic*>(v));
-            return config_enum_lookup_by_value(e, e->boot_val);
-        }
+            return string_of(v).boot_val;
+        case PGC_ENUM:
+            return word_for(v, enum_of(v).boot_val);
     }
     return nullptr;
 }
@@ -209,8 +203,9 @@ bool harmless_setting(const char* name) {
 
 void set_environment(const Definition* d, int depth) {
     const RoleSettings given = role_settings(d->owner);
-    config_generic** all = get_guc_variables();
-    for (int i = 0, n = GetNumConfigOptions(); i < n; ++i) {
+    int count;
+    config_generic** all = get_guc_variables(&count);
+    for (int i = 0; i < count; ++i) {
         config_generic* v = all[i];
         // Not by the session, its role or its database. A custom setting is there because the
         // session has set it once, unless a file has.
@@ -236,10 +231,6 @@ void set_environment(const Definition* d, int depth) {
     // Parallel workers take over the session's settings, and what they look at is not heard of.
     if (workers_would_see_hidden() && !is_now("max_parallel_workers", "0"))
         set("max_parallel_workers", "0");
-    if (!XactReadOnly) {
-        set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION,
-                          GUC_ACTION_SAVE, true, 0, false);
-    }
 }
 
 }  // namespace cache_ext::pg

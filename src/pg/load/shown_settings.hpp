@@ -1,34 +1,10 @@
-// What current_setting() and SHOW tell a loader of settings that cannot be set for its time: who
-// the session is, and custom settings that a new session would not know.
+// What current_setting() and SHOW tell a loader of settings that every session has and that cannot
+// be set for its time: who the session is.
 #pragma once
 
 #include "pg/base/postgres.hpp"
 
-extern "C" {
-#include "utils/guc.h"
-#include "utils/guc_tables.h"
-}
-
 namespace cache_ext::pg {
-
-// A custom setting that only this session has. For the run at hand, the `depth`th, it is unknown,
-// as it is elsewhere; if it cannot be made so it looks empty, and whoever looks at it marks the
-// run. What the run itself sets is seen in it.
-void hide_setting(config_generic* v, int depth);
-// Has a loader in this process met one that could only be made to look empty? A new process does
-// not have it.
-bool settings_cannot_be_hidden();
-// Is one hidden that parallel workers would see?
-bool workers_would_see_hidden();
-// What deeper runs have hidden.
-void show_settings_again(int depth);
-// Have those that look empty stayed what they were? A library that the run has loaded may have
-// taken the session's value for a setting of its own.
-bool settings_still_hidden();
-// After show_settings_again(), where settings may be set: a library that was loaded meanwhile may
-// have defined a setting that was hidden, and gets what the session has set.
-void hand_over_settings();
-bool is_hidden_setting(const config_generic* v);
 
 // Once, in _PG_init.
 void install_shown_settings();

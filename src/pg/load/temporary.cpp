@@ -1,12 +1,13 @@
 #include "pg/load/temporary.hpp"
 
-#include "pg/load/find_setting.hpp"
+#include "pg/base/compat.hpp"
 #include "pg/load/run.hpp"
 
 #include <climits>
 #include <cstdlib>
 
 extern "C" {
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -85,7 +86,7 @@ bool check_node(Node* node, void* context) {
         ListCell* cell;
         foreach (cell, query->rtable) {
             const auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
-            if (entry->rtekind == RTE_RELATION) check_relation(entry->relid);
+            if (OidIsValid(entry->relid)) check_relation(entry->relid);
         }
         return query_tree_walker(query, tree_walker(check_node), context, 0);
     }
@@ -104,10 +105,14 @@ bool check_node(Node* node, void* context) {
     return expression_tree_walker(node, tree_walker(check_node), context);
 }
 
-PlannedStmt* plan(Query* query, const char* text, int options, ParamListInfo parameters) {
+// 19 hands over more.
+template <class... More>
+PlannedStmt* plan(Query* query, const char* text, int options, ParamListInfo parameters,
+                  More... more) {
     if (has_to_be_hidden()) check_node(reinterpret_cast<Node*>(query), nullptr);
-    return previous_planner != nullptr ? previous_planner(query, text, options, parameters)
-                                       : standard_planner(query, text, options, parameters);
+    return previous_planner != nullptr
+               ? previous_planner(query, text, options, parameters, more...)
+               : standard_planner(query, text, options, parameters, more...);
 }
 
 // A plan that was made before, outside of a loader.
@@ -117,7 +122,7 @@ void start(QueryDesc* query, int flags) {
         foreach (cell, query->plannedstmt->rtable) {
             const auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
             // A child of a table that was named asks for nothing, and nor does it have a say.
-            if (entry->rtekind == RTE_RELATION && entry->requiredPerms != 0) {
+            if (OidIsValid(entry->relid) && asks_for_rights(entry)) {
                 check_relation(entry->relid);
             }
         }
@@ -159,9 +164,10 @@ bool check_search_path(char** value, void** extra, GucSource source) {
         const char* path = without_temporary_schemas(*value);
         const auto rest = static_cast<int>(strlen(path) - strlen("pg_temp"));
         const bool alone = rest == 0;
-        char* hiding = strdup(alone ? kLast + 2 : psprintf("%.*s%s", rest - 2, path, kLast));
+        char* hiding =
+            guc_strdup(LOG, alone ? kLast + 2 : psprintf("%.*s%s", rest - 2, path, kLast));
         if (hiding == nullptr) return false;
-        free(*value);
+        guc_free(*value);
         *value = hiding;
     }
     return previous_check == nullptr || previous_check(value, extra, source);
@@ -232,10 +238,10 @@ void install_temporary_hooks() {
     object_access_hook = object_access;
     config_generic* setting = find_setting("search_path");
     if (setting == nullptr || setting->vartype != PGC_STRING) return;
-    auto* path = reinterpret_cast<config_string*>(setting);
-    previous_check = path->check_hook;
-    path->check_hook = check_search_path;
-    path->show_hook = show_search_path;  // it has none of its own
+    config_string& path = string_of(setting);
+    previous_check = path.check_hook;
+    path.check_hook = check_search_path;
+    path.show_hook = show_search_path;  // it has none of its own
 }
 
 }  // namespace cache_ext::pg

@@ -1,6 +1,7 @@
 #include "pg/pool/pool.hpp"
 
 #include "pg/base/clock.hpp"
+#include "pg/base/compat.hpp"
 #include "pg/pool/conduct.hpp"
 #include "pg/pool/queue.hpp"
 #include "pg/base/settings.hpp"
@@ -136,7 +137,7 @@ bool poorer(const DatabaseSlot& a, const DatabaseSlot& b) {
 void launcher_started() {
     LWLockAcquire(tasks_lock, LW_EXCLUSIVE);
     pool->launcher_pid = MyProcPid;
-    pool->launcher_procno = MyProc->pgprocno;
+    pool->launcher_procno = proc_number();
     pool->launcher_started_at = GetCurrentTimestamp();
     pool->databases_changed = true;
     // What an earlier launcher was about to start is nobody's any more.
@@ -262,7 +263,7 @@ bool worker_started(const Reservation& reservation) {
         allowed = s != nullptr && !kept_out(s);
         w->pid = allowed ? MyProcPid : 0;
         if (allowed) s->last_started = w->number;
-        w->procno = MyProc->pgprocno;
+        w->procno = proc_number();
         w->started_at = GetCurrentTimestamp();
         w->started_us = monotonic_us();
         w->overdue_us = w->started_us + static_cast<uint64>(AuthenticationTimeout) * USECS_PER_SEC;

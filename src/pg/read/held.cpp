@@ -1,5 +1,6 @@
 #include "pg/read/held.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/store_handle.hpp"
 
 extern "C" {
@@ -36,7 +37,7 @@ void let_go_of_all(int, Datum) {
 core::Ref* free_hazard() {
     if (!asked) {
         asked = true;
-        hazards = store().hazards(static_cast<uint32>(MyBackendId) - 1);
+        hazards = store().hazards(static_cast<uint32>(proc_number()));
         if (hazards == nullptr) {
             in_use = kAll;
         } else {

@@ -1,5 +1,6 @@
 #include "pg/sql/clear.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/write/changes.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/entries.hpp"
@@ -9,6 +10,7 @@
 #include "pg/load/run.hpp"
 
 extern "C" {
+#include "catalog/pg_proc.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 #include "utils/acl.h"
@@ -82,7 +84,9 @@ void require_all_caches() {
     const int n = definition_count();
     for (int i = 0; i < n; ++i) {
         const Definition* d = definition_at(i);
-        if (OidIsValid(d->accessor) && pg_proc_ownercheck(d->accessor, GetUserId())) continue;
+        if (OidIsValid(d->accessor) &&
+            object_ownercheck(ProcedureRelationId, d->accessor, GetUserId()))
+            continue;
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("must be owner of all caches of this database to clear them"),
                         errdetail("Cache \"%s\" belongs to another role.", d->name),

@@ -16,6 +16,7 @@ extern "C" {
 #include "lib/stringinfo.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 }
 
 namespace cache_ext::pg {

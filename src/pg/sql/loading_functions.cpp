@@ -11,6 +11,7 @@ extern "C" {
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+#include "utils/tuplestore.h"
 }
 
 namespace cache_ext::pg {

@@ -1,4 +1,5 @@
 // cache_put, and what cache_put_<name> calls.
+#include "pg/base/compat.hpp"
 #include "pg/catalog/arguments.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/sql/convert.hpp"
@@ -10,6 +11,7 @@
 #include "pg/load/run.hpp"
 
 extern "C" {
+#include "catalog/pg_proc.h"
 #include "utils/acl.h"
 }
 
@@ -19,7 +21,8 @@ namespace {
 // The owner may have granted EXECUTE on cache_put_<name>: the gate of those who put values.
 bool may_put(const Definition* d) {
     const Oid gate = put_function(d);
-    return OidIsValid(gate) && pg_proc_aclcheck(gate, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+    return OidIsValid(gate) &&
+           object_aclcheck(ProcedureRelationId, gate, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
 }
 
 // Bytes that a value of the cache with this control block may have.

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "funcapi.h"
+#include "utils/tuplestore.h"
 }
 
 namespace cache_ext::pg {

@@ -9,6 +9,7 @@
 extern "C" {
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "utils/tuplestore.h"
 }
 
 namespace cache_ext::pg {

@@ -14,6 +14,7 @@ extern "C" {
 #include "common/pg_prng.h"
 #include "funcapi.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 }
 
 namespace cache_ext::pg {

@@ -1,4 +1,5 @@
 // Behind the views cache_stat, cache_bypasses and cache_entries; cache_stat_reset.
+#include "pg/base/compat.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/base/entries.hpp"
@@ -9,13 +10,15 @@
 
 extern "C" {
 #include "catalog/pg_authid.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/acl.h"
-#include "utils/xid8.h"
 #include "utils/array.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+#include "utils/xid8.h"
 }
 
 namespace cache_ext::pg {
@@ -193,7 +196,9 @@ extern "C" Datum cache_stat_reset_1_0(PG_FUNCTION_ARGS) {
         const Definition* d = definition_at(i);
         if (one != nullptr && d != one) continue;
         if (d->session->index == core::kNoCache) continue;
-        if (OidIsValid(d->accessor) && !pg_proc_ownercheck(d->accessor, GetUserId())) continue;
+        if (OidIsValid(d->accessor) &&
+            !object_ownercheck(ProcedureRelationId, d->accessor, GetUserId()))
+            continue;
         store().reset_stats(d->session->index);
         reset_loading_counts(d);
     }

@@ -10,6 +10,8 @@ extern "C" {
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 }
 
 namespace cache_ext::pg {

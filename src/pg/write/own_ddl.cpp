@@ -1,5 +1,6 @@
 #include "pg/write/own_ddl.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/ddl/catalog_changes.hpp"
 #include "pg/catalog/ddl_writers.hpp"
 #include "pg/ddl/harmless_ddl.hpp"
@@ -48,7 +49,8 @@ uint64 changed_catalog_rows() {
         pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
     for (; level != nullptr; level = level->prev) {
         for (const PgStat_TableXactStatus* t = level->first; t != nullptr; t = t->next) {
-            if (!IsCatalogRelationOid(t->parent->t_id) || says_nothing(t->parent->t_id)) continue;
+            if (!IsCatalogRelationOid(table_of(t->parent)) || says_nothing(table_of(t->parent)))
+                continue;
             n += static_cast<uint64>(t->tuples_inserted + t->tuples_updated + t->tuples_deleted);
         }
     }

@@ -1,5 +1,6 @@
 #include "pg/write/own_writes.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/write/changes.hpp"
 #include "pg/write/own_ddl.hpp"
 #include "pg/ddl/row_counts.hpp"
@@ -42,7 +43,7 @@ bool changed_something_cached() {
         pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
     for (; level != nullptr; level = level->prev) {
         for (const PgStat_TableXactStatus* t = level->first; t != nullptr; t = t->next) {
-            const Oid relation = t->parent->t_id;
+            const Oid relation = table_of(t->parent);
             if (dependencies_of(relation) != nullptr && has_changed_rows(relation)) return true;
         }
     }

@@ -1,4 +1,7 @@
 // What a key query of cache_invalidate_on_path reads, as the server analyses it now.
+#include <utility>
+
+#include "pg/base/compat.hpp"
 #include "pg/load/environment.hpp"
 #include "pg/write/paths.hpp"
 #include "pg/base/spi.hpp"
@@ -36,7 +39,8 @@ namespace {
 
 struct Walk {
     PathShape* shape;
-    Oid relation;  // $1 is a row of it
+    Oid relation;        // $1 is a row of it
+    const Query* query;  // whose range table is looked at
 };
 
 List* add_name(List* list, const char* name) {
@@ -61,7 +65,8 @@ void read_entry(const RangeTblEntry* entry, Walk* walk) {
     }
     // Policies read columns that nobody is asked a privilege for, so they are not listed.
     if (entry->securityQuals != NIL) shape->all_columns[i] = true;
-    for (int column = -1; (column = bms_next_member(entry->selectedCols, column)) >= 0;) {
+    const Bitmapset* columns = selected_columns(walk->query, entry);
+    for (int column = -1; (column = bms_next_member(columns, column)) >= 0;) {
         const auto attribute = static_cast<AttrNumber>(column + FirstLowInvalidHeapAttributeNumber);
         if (attribute <= 0) {
             // The whole row; or a system column, which any update of the row changes.
@@ -88,8 +93,12 @@ bool walk_node(Node* node, void* context) {
     if (node == nullptr) return false;
     check_functions_in_node(node, reads_unseen, nullptr);
     if (IsA(node, Query)) {
-        return query_tree_walker(reinterpret_cast<Query*>(node), tree_walker(walk_node), context,
-                                 QTW_EXAMINE_RTES_BEFORE);
+        auto* query = reinterpret_cast<Query*>(node);
+        const Query* outer = std::exchange(walk->query, query);
+        const bool found =
+            query_tree_walker(query, tree_walker(walk_node), context, QTW_EXAMINE_RTES_BEFORE);
+        walk->query = outer;
+        return found;
     }
     if (IsA(node, RangeTblEntry)) {
         read_entry(reinterpret_cast<RangeTblEntry*>(node), walk);
@@ -303,7 +312,7 @@ PathShape path_shape(const Definition* d, Oid relation, SPIPlanPtr plan) {
     }
     PathShape shape = {};
     check_result(d, query, &shape);
-    Walk walk = {&shape, relation};
+    Walk walk = {&shape, relation, nullptr};
     walk_node(reinterpret_cast<Node*>(query), &walk);
     const bool one_row = finds_one_row(query);
     for (int i = 0; i < shape.relation_count; ++i) {

@@ -1,5 +1,6 @@
 #include "pg/write/registration.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
@@ -31,7 +32,7 @@ bool register_with(const core::WrittenTag& written, core::Xid xid, const core::S
         // A hard writer is forgotten by the next one, but not before its messages are out: it holds
         // its lock until then, and whoever fills asks those on record (hard_writers.hpp).
         if (written.hard && running[i] + kLongAgo > snapshot.xmax &&
-            !ConditionalXactLockTableWait(static_cast<TransactionId>(running[i]))) {
+            !try_xact_lock(static_cast<TransactionId>(running[i]))) {
             continue;
         }
         ended[knowledge.count++] = running[i];

@@ -1,5 +1,6 @@
 #include "pg/write/relation_changes.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/write/changes.hpp"
 #include "pg/write/levels.hpp"
 #include "pg/write/path_rows.hpp"
@@ -39,7 +40,7 @@ void collect_unseen_changes() {
     for (const PgStat_TableXactStatus* t =
              pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel())->first;
          t != nullptr; t = t->next) {
-        const Oid relation = t->parent->t_id;
+        const Oid relation = table_of(t->parent);
         const RelationDependencies* r = dependencies_of(relation);
         if (r == nullptr || !has_changed_rows(relation)) continue;
         if (t->truncdropped) {

@@ -89,7 +89,7 @@ bool changed_cache(uint64 id) {
 void register_all(bool preparing) {
     // Autovacuum changes no row that a query could see.
     if (!TransactionIdIsValid(GetTopTransactionIdIfAny()) || RecoveryInProgress() ||
-        IsAutoVacuumWorkerProcess()) {
+        MyBackendType == B_AUTOVAC_WORKER) {
         return;
     }
     const bool sure =

@@ -99,16 +99,16 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     }
     auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
     check_trigger(*trigger);
-    if (!store_ready()) return PointerGetDatum(nullptr);
+    if (!store_ready()) return Datum{0};
     forget_unused_definitions();
     const Oid relation = RelationGetRelid(trigger->tg_relation);
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
         collect_hard_relation(relation);
         note_collected(relation);
-        return PointerGetDatum(nullptr);
+        return Datum{0};
     }
     const RelationDependencies* dependencies = dependencies_of(relation);
-    if (dependencies == nullptr) return PointerGetDatum(nullptr);
+    if (dependencies == nullptr) return Datum{0};
     TupleTableSlot* first = trigger->tg_trigslot;
     if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
         row_changed(*dependencies, nullptr, first);
@@ -120,7 +120,7 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     // A trigger that ALTER TABLE ... ENABLE TRIGGER ALL has made an ordinary one may have missed
     // the transaction's other changes: those made with session_replication_role = replica.
     if (trigger->tg_trigger->tgenabled == TRIGGER_FIRES_ALWAYS) note_collected(relation);
-    return PointerGetDatum(nullptr);
+    return Datum{0};
 }
 
 }  // namespace cache_ext::pg

@@ -22,6 +22,9 @@ EXCEPTION WHEN OTHERS THEN
         state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     RETURN NEXT format('%s: %s', state, message);
+    -- The server's own advice is worded differently from major to major.
+    IF hint ~ '^(No (function|operator) matches|You might need to add|Valid units are)' THEN hint := ''; END IF;
+    IF detail ~ '^(No (function|operator) of that name|There is no function of that name)' THEN detail := ''; END IF;
     IF detail <> '' THEN RETURN NEXT 'DETAIL: ' || detail; END IF;
     IF hint <> '' THEN RETURN NEXT 'HINT: ' || hint; END IF;
 END $$;

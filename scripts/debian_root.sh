@@ -1,0 +1,66 @@
+# Debian systems in folders of their own, each with another PostgreSQL. Source jobs.sh first.
+#
+# They are kept in /var/cache/cache_ext, or where CACHE_EXT_ROOTS says: a system takes minutes to make and
+# 2 GB. A command runs in one with mounts and process numbers of its own, so that nothing is left mounted
+# and nothing goes on behind it, in whatever way it ends.
+# shellcheck shell=bash
+
+readonly ROOTS=${CACHE_EXT_ROOTS:-/var/cache/cache_ext}
+# What a system in there must have been made by: another way of making them gets another number.
+readonly ROOT_FORMAT=1
+
+# in_root FOLDER COMMAND...: as that system's root.
+in_root() {
+    local folder=$1
+    shift
+    # shellcheck disable=SC2016
+    as_root unshare --mount --pid --fork --kill-child -- sh -c '
+        cd "$1" || exit
+        mount -t proc proc proc && mount -t tmpfs -o mode=1777 tmpfs dev/shm || exit
+        shift
+        exec chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"' \
+        in_root "$folder" "$@"
+}
+
+# The mirror that this system's packages come from.
+debian_mirror() {
+    # shellcheck disable=SC2016
+    apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' |
+        awk '$2 == "main" && $1 ~ /\/debian\/?$/ { print $1; exit }'
+}
+
+# make_root FOLDER MAJOR SUITE [SUITE]: a Debian that can install that PostgreSQL.
+make_root() {
+    local folder=$1 major=$2 suite=$3 more=${4:-} mirror
+    mirror=$(debian_mirror)
+    if [ -z "$mirror" ]; then
+        echo "apt names no mirror of Debian"
+        return 1
+    fi
+    as_root rm -rf "$folder"
+    as_root mkdir -p "$folder"
+    # All are made as the newest is: debootstrap may not know a release that has just come.
+    as_root debootstrap --variant=minbase "$suite" "$folder" "$mirror" /usr/share/debootstrap/scripts/sid || return
+    for suite in "$suite" $more; do
+        echo "deb $mirror $suite main"
+    done | as_root tee "$folder/etc/apt/sources.list" > /dev/null
+    # Mirrors of the releases that move may be behind.
+    echo 'Acquire::Check-Valid-Until "false";' | as_root tee "$folder/etc/apt/apt.conf.d/50cache_ext" > /dev/null
+    if [ -n "$more" ]; then
+        printf 'Package: src:postgresql-%s\nPin: release a=%s\nPin-Priority: 500\n' "$major" "$more" |
+            as_root tee "$folder/etc/apt/preferences.d/cache_ext" > /dev/null
+    fi
+    echo "$ROOT_FORMAT $*" | as_root tee "$folder/made" > /dev/null
+}
+
+# have_root FOLDER MAJOR SUITE [SUITE]: makes it, unless it is there.
+have_root() {
+    if [ "$(cat "$1/made" 2> /dev/null)" != "$ROOT_FORMAT $*" ]; then make_root "$@"; fi
+}
+
+# put_tree FOLDER: copies this tree to /cache_ext in that system, without what was built here. What was built
+# there stays.
+put_tree() {
+    as_root rsync -a --delete --chown=root:root --exclude='*.[od]' --exclude='*.so' --exclude=/build --exclude=/.git \
+        --exclude='/sql/cache_ext--*.sql' "$ROOT/" "$1/cache_ext/"
+}
