@@ -63,9 +63,13 @@ keep_logs() {
     echo "logs: ${target#"$ROOT/"}"
 }
 
-# Prints the names of the tests in a folder without their ending, in order.
+# Prints the names of the tests in a folder without their ending, in order. since_NN... is for a PostgreSQL of
+# that major or a later one.
 test_names() {
-    find "$1" -maxdepth 1 -name "*$2" -printf '%f\n' | sed "s/\\$2\$//" | LC_ALL=C sort
+    local major
+    major=$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+    find "$1" -maxdepth 1 -name "*$2" -printf '%f\n' | sed "s/\\$2\$//" |
+        awk -v major="$major" '!/^since_/ || substr($0, 7) + 0 <= major' | LC_ALL=C sort
 }
 
 # chosen_tests FOLDER ENDING: sets TESTS_TO_RUN to those in TESTS, or to all that there are.

@@ -2,6 +2,7 @@
 // for a while; at once if all it did was look.
 #include "worker/workers.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/load/hidden_settings.hpp"
 
@@ -39,8 +40,10 @@ void prepare_settings() {
         {"statement_timeout", "0"},
         {"lock_timeout", "0"},
         {"idle_in_transaction_session_timeout", "0"},
+        {"transaction_timeout", "0"},
     };
     for (const auto& [name, value] : kOwn) {
+        if (pg::find_setting(name) == nullptr) continue;  // not in every version
         SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
     }
 }

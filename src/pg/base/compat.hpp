@@ -177,6 +177,9 @@ inline bool is_cache_of_extensions(int cache) {
 #endif
 }
 
+// pg_attribute.attgenerated of a column that is computed when it is read. 18 has these.
+constexpr char kGeneratedVirtual = 'v';
+
 // A statistic of VACUUM's that comes with 18; there is no column 0.
 #if PG_VERSION_NUM >= 180000
 constexpr AttrNumber kRelAllFrozen = Anum_pg_class_relallfrozen;

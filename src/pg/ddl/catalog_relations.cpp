@@ -10,6 +10,7 @@ extern "C" {
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -33,6 +34,7 @@ constexpr Catalog kClassNames = {RelationRelationId, ClassNameNspIndexId, Anum_p
 constexpr Catalog kColumns = {AttributeRelationId, AttributeRelidNumIndexId,
                               Anum_pg_attribute_attrelid};
 constexpr Catalog kRules = {RewriteRelationId, RewriteRelRulenameIndexId, Anum_pg_rewrite_ev_class};
+constexpr Catalog kDefaults = {AttrDefaultRelationId, AttrDefaultIndexId, Anum_pg_attrdef_adrelid};
 constexpr Catalog kPolicies = {PolicyRelationId, PolicyPolrelidPolnameIndexId,
                                Anum_pg_policy_polrelid};
 constexpr Catalog kTriggers = {TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid};
@@ -133,6 +135,24 @@ void judge_relatives(Judge* judge, const Catalog& catalog, Oid relation) {
     add_links(judge, changes_of(&judge->sides, catalog, ObjectIdGetDatum(relation)));
 }
 
+// A virtual column shows something else in all rows. (One that is stored has new storage, too.)
+bool expression_changed(Judge* judge, Oid relation) {
+    const Datum key = ObjectIdGetDatum(relation);
+    List* expressions = changes_of(&judge->sides, kDefaults, key).come;
+    if (expressions == NIL) return false;
+    TupleDesc desc;
+    ListCell *a, *b;
+    foreach (a, rows_of(&judge->sides, kColumns, key, &desc)) {
+        const auto* column = form_of<FormData_pg_attribute>(static_cast<HeapTuple>(lfirst(a)));
+        if (column->attgenerated != kGeneratedVirtual) continue;
+        foreach (b, expressions) {
+            const auto* changed = form_of<FormData_pg_attrdef>(static_cast<HeapTuple>(lfirst(b)));
+            if (changed->adnum == column->attnum) return true;
+        }
+    }
+    return false;
+}
+
 // Ours, dropped or disabled, has not seen all rows. That one was made is no harm.
 bool lost_own_trigger(Judge* judge, Datum relation) {
     constexpr const char* kOurs = "cache_invalidate_trigger";
@@ -186,7 +206,9 @@ void judge_existing(Judge* judge, const RowPair& row) {
         !changes_of(&judge->sides, kPolicies, key).none()) {
         judge->effect.database = true;
     }
-    if (lost_own_trigger(judge, key)) add_relation(judge, relation);
+    if (lost_own_trigger(judge, key) || expression_changed(judge, relation)) {
+        add_relation(judge, relation);
+    }
     judge_relatives(judge, kChildren, relation);
     judge_relatives(judge, kParents, relation);
 }

@@ -1,4 +1,5 @@
 // cache_invalidate_on.
+#include "pg/catalog/virtual_columns.hpp"
 #include "pg/declare/dependencies.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/dependency_triggers.hpp"
@@ -7,6 +8,7 @@
 #include "pg/base/spi.hpp"
 
 extern "C" {
+#include "access/sysattr.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
@@ -22,6 +24,26 @@ namespace {
                     errmsg("column \"%s\" of relation \"%s\" does not exist", column,
                            get_rel_name(relation)),
                     errhint("key and columns name columns of the relation that changes.")));
+    pg_unreachable();
+}
+
+[[noreturn]] void virtual_column(Oid relation, const char* column, const char* hint) {
+    Bitmapset* behind = columns_behind(relation, get_attnum(relation, column));
+    StringInfoData names;
+    initStringInfo(&names);
+    for (int i = -1; (i = bms_next_member(behind, i)) >= 0;) {
+        const auto number = static_cast<AttrNumber>(i + FirstLowInvalidHeapAttributeNumber);
+        appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
+                         get_attname(relation, number, false));
+    }
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+         errmsg("column \"%s\" of relation \"%s\" is computed when it is read, and a changed row "
+                "does not have it",
+                column, get_rel_name(relation)),
+         names.len > 0 ? errdetail("It is generated from %s.", names.data) : 0,
+         errhint("%s", hint)));
     pg_unreachable();
 }
 
@@ -80,6 +102,10 @@ ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
         char* name = TextDatumGetCString(names[i]);
         const AttrNumber column = get_attnum(relation, name);
         if (column <= 0) no_column(relation, name);
+        if (is_virtual(relation, column)) {
+            virtual_column(relation, name,
+                           "Compute the key from these in a query of cache_invalidate_on_path.");
+        }
         check_key_column(d, i, relation, column, name);
         mask |= ColumnMask{1} << i;
     }
@@ -98,7 +124,9 @@ void check_columns(Oid relation, ArrayType* columns) {
                             errmsg("columns must not contain nulls")));
         }
         char* name = TextDatumGetCString(names[i]);
-        if (get_attnum(relation, name) <= 0) no_column(relation, name);
+        const AttrNumber column = get_attnum(relation, name);
+        if (column <= 0) no_column(relation, name);
+        if (is_virtual(relation, column)) virtual_column(relation, name, "Name these instead.");
     }
 }
 

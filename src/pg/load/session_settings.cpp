@@ -57,14 +57,17 @@ bool harmless_kind(config_group kind) {
 }
 
 // Harmless ones of other kinds: what becomes of writes, of files and of transactions, which a
-// loader does not have; when a session gives up; what helps developers. The session's identity and
-// the encoding of its client are shown in another way (shown_settings.cpp).
+// loader does not have; when a session gives up; what helps developers. Not every version has all
+// of them. The session's identity and the encoding of its client are shown in another way
+// (shown_settings.cpp).
 constexpr const char* kHarmless[] = {
     "backtrace_functions",
     "check_function_bodies",
     "client_encoding",
     "client_min_messages",
+    "createrole_self_grant",
     "debug_discard_caches",
+    "debug_logical_replication_streaming",
     "debug_parallel_query",  // as of 16
     "default_table_access_method",
     "default_tablespace",
@@ -73,8 +76,10 @@ constexpr const char* kHarmless[] = {
     "default_transaction_isolation",
     "default_transaction_read_only",
     "escape_string_warning",
+    "event_triggers",
     "force_parallel_mode",  // until 15
     "gin_pending_list_limit",
+    "icu_validation_level",
     "idle_in_transaction_session_timeout",
     "idle_session_timeout",
     "is_superuser",
@@ -93,6 +98,7 @@ constexpr const char* kHarmless[] = {
     "transaction_deferrable",
     "transaction_isolation",
     "transaction_read_only",
+    "transaction_timeout",
     "vacuum_failsafe_age",
     "vacuum_freeze_min_age",
     "vacuum_freeze_table_age",

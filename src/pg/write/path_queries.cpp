@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "pg/base/compat.hpp"
+#include "pg/catalog/virtual_columns.hpp"
 #include "pg/load/environment.hpp"
 #include "pg/write/paths.hpp"
 #include "pg/base/spi.hpp"
@@ -51,6 +52,18 @@ List* add_name(List* list, const char* name) {
     return lappend(list, pstrdup(name));
 }
 
+// A change of a virtual column is one of those behind it.
+const Bitmapset* stored_columns(Oid relation, const Bitmapset* columns) {
+    Bitmapset* stored = bms_copy(columns);
+    for (int column = -1; (column = bms_next_member(columns, column)) >= 0;) {
+        const auto attribute = static_cast<AttrNumber>(column + FirstLowInvalidHeapAttributeNumber);
+        if (!is_virtual(relation, attribute)) continue;
+        stored = bms_del_member(stored, column);
+        stored = bms_add_members(stored, columns_behind(relation, attribute));
+    }
+    return stored;
+}
+
 void read_entry(const RangeTblEntry* entry, Walk* walk) {
     if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW) return;
     PathShape* shape = walk->shape;
@@ -65,7 +78,7 @@ void read_entry(const RangeTblEntry* entry, Walk* walk) {
     }
     // Policies read columns that nobody is asked a privilege for, so they are not listed.
     if (entry->securityQuals != NIL) shape->all_columns[i] = true;
-    const Bitmapset* columns = selected_columns(walk->query, entry);
+    const Bitmapset* columns = stored_columns(entry->relid, selected_columns(walk->query, entry));
     for (int column = -1; (column = bms_next_member(columns, column)) >= 0;) {
         const auto attribute = static_cast<AttrNumber>(column + FirstLowInvalidHeapAttributeNumber);
         if (attribute <= 0) {
@@ -107,12 +120,26 @@ bool walk_node(Node* node, void* context) {
     if (IsA(node, FieldSelect)) {
         auto* field = reinterpret_cast<FieldSelect*>(node);
         if (IsA(field->arg, Param)) {
-            walk->shape->row_columns = add_name(
-                walk->shape->row_columns, get_attname(walk->relation, field->fieldnum, false));
+            const char* name = get_attname(walk->relation, field->fieldnum, false);
+            if (is_virtual(walk->relation, field->fieldnum)) {
+                bad_query(psprintf("column \"%s\" of $1 is computed when it is read, and a changed "
+                                   "row does not have it",
+                                   name),
+                          "Compute it in the query from the columns that it is generated from.");
+            }
+            walk->shape->row_columns = add_name(walk->shape->row_columns, name);
             return false;
         }
     }
-    if (IsA(node, Param)) walk->shape->whole_row = true;
+    if (IsA(node, Param)) {
+        if (has_virtual_column(walk->relation)) {
+            bad_query(
+                "$1 as a whole has columns that are computed when they are read, and a changed "
+                "row does not have them",
+                "Name the columns of $1 that the key is made of.");
+        }
+        walk->shape->whole_row = true;
+    }
     return expression_tree_walker(node, tree_walker(walk_node), context);
 }
 
