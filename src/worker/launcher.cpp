@@ -3,6 +3,7 @@
 // in no database's way.
 #include "worker/workers.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/pool/unruly.hpp"
@@ -134,7 +135,8 @@ extern "C" void cache_ext_launcher_main(Datum) {
         next =
             std::min({next, scouted, next_sweep, now + worker::kLongestNap, now + worker::learn()});
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-                  static_cast<long>(std::max<core::Millis>(next - now, 0)), PG_WAIT_EXTENSION);
+                  static_cast<long>(std::max<core::Millis>(next - now, 0)),
+                  pg::wait_event(pg::Wait::kLauncherMain));
         ResetLatch(MyLatch);
     }
     worker::learn_finally();

@@ -50,7 +50,8 @@ void prepare_settings() {
 
 // Waits to be woken, for so long at most.
 void wait(long ms) {
-    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
+              pg::wait_event(pg::Wait::kWorkerMain));
     ResetLatch(MyLatch);
 }
 

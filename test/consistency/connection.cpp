@@ -89,6 +89,10 @@ bool Connection::in_transaction() const {
     return PQtransactionStatus(conn_) != PQTRANS_IDLE;
 }
 
+int Connection::major() const {
+    return PQserverVersion(conn_) / 10000;
+}
+
 int Connection::server_pid() const {
     return PQbackendPID(conn_);
 }

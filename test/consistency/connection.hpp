@@ -33,6 +33,8 @@ class Connection {
 
     bool in_transaction() const;
     int server_pid() const;
+    // Of the server: 15, 16 ...
+    int major() const;
 
   private:
     pg_conn* conn_;

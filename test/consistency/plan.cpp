@@ -25,10 +25,12 @@ void shuffle(std::vector<Choice>* list, Random& random) {
 
 }  // namespace
 
-Planner::Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, GroupSet groups)
+Planner::Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, GroupSet groups,
+                 int major)
     : random_(seed * 1000003 + static_cast<std::uint64_t>(session)),
       kinds_(kinds),
-      groups_(groups) {
+      groups_(groups),
+      major_(major) {
     // A run for one group of tables is to find what happens seldom in the mix of all.
     random_.narrow = groups.count() == 1;
     only_catalogs_ = true;
@@ -37,13 +39,16 @@ Planner::Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, G
     }
     choose(all_changes(), &changes_);
     choose(all_catalog_changes(), &changes_);
+    choose(all_newer_changes(), &changes_);
     choose(all_definitions(), &definitions_);
     choose(all_catalog_definitions(), &definitions_);
+    choose(all_newer_definitions(), &definitions_);
     deal_tour(seed, session, sessions);
 }
 
 void Planner::choose(std::span<const Choice> from, std::vector<Choice>* list) const {
     for (const Choice& c : from) {
+        if (c.since > major_) continue;
         // Nested and put caches change with the tables of item and event.
         const bool item = c.group == Group::kItem && (on(Group::kBoth) || on(Group::kNote));
         const bool event = c.group == Group::kEvent && on(Group::kBoth);
@@ -384,6 +389,10 @@ Plan Planner::detaching() {
     add("ALTER TABLE event DETACH PARTITION event_1 CONCURRENTLY");
     plan.steps.back().kind = Kind::kDetach;
     plan.steps.push_back(read());
+    if (major_ >= 19 && random_.chance(500)) {
+        add("REPACK (CONCURRENTLY) item");
+        plan.steps.push_back(read(Group::kItem));
+    }
     add("ALTER TABLE event DETACH PARTITION event_1 FINALIZE");
     add("UPDATE event_1 SET v = v + 7");
     if (random_.chance(500)) plan.steps.push_back(read());

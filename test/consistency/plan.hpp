@@ -61,6 +61,7 @@ struct Choice {
     int weight;
     Step (*make)(Random&);
     bool light = false;  // keeps nobody waiting while it is prepared
+    int since = 0;       // the major version that has it
 };
 std::span<const Choice> all_changes();
 // Statements that need the tables, or all caches, for themselves; rare.
@@ -68,10 +69,14 @@ std::span<const Choice> all_definitions();
 // The same of what the catalogs decide.
 std::span<const Choice> all_catalog_changes();
 std::span<const Choice> all_catalog_definitions();
+// The same that not every major version has.
+std::span<const Choice> all_newer_changes();
+std::span<const Choice> all_newer_definitions();
 
 class Planner {
   public:
-    Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, GroupSet groups);
+    Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, GroupSet groups,
+            int major);
 
     Plan next();
 
@@ -110,6 +115,7 @@ class Planner {
     Random random_;
     KindSet kinds_;
     GroupSet groups_;
+    int major_;
     std::vector<Choice> changes_;
     std::vector<Choice> definitions_;
     std::vector<Choice> deck_;  // those that are still to come, so that each has its turn

@@ -125,6 +125,7 @@ Verdict run(const Config& config, bool quiet) {
     run.config = config;
     int life;
     auto admin = run.connect(&life);
+    run.config.major = admin->major();
     make_schema(admin.get());
     // That may have taken its time.
     const double last = run.history.now() + config.seconds;

@@ -23,6 +23,7 @@ struct Config {
     KindSet kinds = KindSet().set();
     GroupSet groups = GroupSet().set();
     bool verbose = false;
+    int major = 15;  // of the server, as the run finds out
     // A command that lets the server crash and starts it again; empty: none.
     std::string restart;
 };

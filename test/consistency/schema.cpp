@@ -155,6 +155,13 @@ std::vector<std::string> calls_sql(Group group) {
     return all;
 }
 
+// Where there are virtual columns, the sum is one of those.
+std::string rates_sql(int major) {
+    if (major < 18) return "CREATE VIEW rates AS SELECT v FROM rate";
+    return "ALTER TABLE rate ADD COLUMN w int GENERATED ALWAYS AS (v) VIRTUAL; "
+           "CREATE VIEW rates AS SELECT w AS v FROM rate";
+}
+
 std::string signature(Group group) {
     return group == Group::kSale ? "(region int, day int)" : "(k int)";
 }
@@ -215,7 +222,7 @@ std::string loader_sql(Group group, int meaning, int comment) {
         case Group::kQuote:
             body =
                 "coalesce((SELECT weigh(p.v) FROM price p WHERE p.k = $1), '-') || ' ' || "
-                "(SELECT sum(r.v) FROM rate r) || ' ' || (SELECT s.meaning FROM scale s)";
+                "(SELECT sum(r.v) FROM rates r) || ' ' || (SELECT s.meaning FROM scale s)";
             break;
         case Group::kEvent:
             body =
@@ -295,6 +302,7 @@ void make_schema(Connection* connection) {
     connection->must("SET lock_timeout = 0");
     connection->must("CREATE EXTENSION cache_ext SCHEMA history");
     connection->must(kTables);
+    connection->must(rates_sql(connection->major()));
     connection->must(rows_sql());
     connection->must(weigh_sql(2));
     connection->must("ALTER FUNCTION weigh(int) RENAME TO weigh_else");

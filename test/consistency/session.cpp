@@ -77,7 +77,7 @@ class Session {
         : run_(*run),
           number_(number),
           planner_(run->config.seed, number, run->config.sessions, run->config.kinds,
-                   run->config.groups) {
+                   run->config.groups, run->config.major) {
         connect();
     }
 

@@ -32,6 +32,44 @@ COMMIT;
 RESET app.tenant;
 SELECT cache_get_setting('app.tenant'), cache_get_setting('App.Tenant'), current_setting('app.tenant');
 SELECT cache_get_setting('app.local') FROM (SELECT set_config('app.local', 'again', false)) AS s;
+-- In whatever way the loader asks, and whatever has been made ready before in the transaction.
+\connect - postgres
+CREATE FUNCTION with_settings() RETURNS int LANGUAGE plpgsql STABLE SET app.of_function = 'set' AS 'BEGIN RETURN 1; END';
+\connect - regress_env_owner
+CREATE FUNCTION shown(name text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE r text;
+BEGIN
+    EXECUTE 'SHOW ' || name INTO r;
+    RETURN r;
+EXCEPTION WHEN undefined_object THEN
+    RETURN '(unknown)';
+END $$;
+SELECT cache_create('shown', 'shown(text)');
+CREATE FUNCTION in_sql(name text) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT coalesce(current_setting(name, true), ''(unknown)'')';
+SELECT cache_create('in_sql', 'in_sql(text)');
+-- What the loader itself makes known stays known to it.
+CREATE FUNCTION makes_known(name text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF with_settings() = 1 THEN RETURN concat_ws(', ', in_sql('app.of_function'), in_sql(name)); END IF;
+END $$;
+SELECT cache_create('makes_known', 'makes_known(text)');
+GRANT EXECUTE ON FUNCTION cache_get_shown(text), cache_get_in_sql(text), cache_get_makes_known(text) TO regress_env_reader;
+\connect - regress_env_reader
+SET app.once = 1;
+RESET app.once;
+BEGIN;
+SELECT setting('app.once') = '' AS known;
+SELECT cache_get_setting('app.once'), cache_get_shown('app.once'), cache_get_in_sql('app.once');
+SET LOCAL app.twice = 1;
+RESET app.twice;
+SELECT setting('app.twice') = '' AS known;
+SELECT cache_get_setting('app.twice'), cache_get_shown('app.twice'), cache_get_in_sql('app.twice');
+SELECT setting('app.twice') = '' AS known;
+COMMIT;
+SELECT cache_get_makes_known('app.once');
+SELECT makes_known('app.once'), current_setting('app.of_function');
+SELECT cache, why(cache) FROM unnest('{setting,shown,in_sql,makes_known}'::text[]) AS cache;
 \connect "dbname=regress_environment user=regress_env_reader options='-c app.given=mine -c gin_fuzzy_search_limit=7'"
 SELECT cache_get_setting('app.given'), cache_get_setting('gin_fuzzy_search_limit');
 SELECT current_setting('app.given'), current_setting('gin_fuzzy_search_limit');

@@ -99,4 +99,7 @@ RESET ROLE;
 DROP OWNED BY regress_since_17_owner, regress_since_17_maintainer;
 DROP ROLE regress_since_17_owner, regress_since_17_member, regress_since_17_maintainer;
 
+-- Who waits for something of ours says for what.
+SELECT backend_type, wait_event_type, wait_event FROM pg_stat_activity WHERE backend_type = 'cache_ext launcher';
+
 \i include/end.sql

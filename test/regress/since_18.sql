@@ -111,6 +111,29 @@ INSERT INTO item VALUES (1, 12, 1) ON CONFLICT (id) DO UPDATE SET n = excluded.n
     RETURNING old.n, new.n, cached(new.owner) IS NOT DISTINCT FROM now(new.owner) AS is_right;
 SELECT * FROM look;
 
+-- What a statement has read of the caches, told by EXPLAIN.
+CREATE FUNCTION explained(query text, options text DEFAULT 'COSTS off, TIMING off, SUMMARY off, BUFFERS off')
+    RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('EXPLAIN (ANALYZE, CACHE_EXT, %s) %s', options, query);
+END $$;
+SELECT cache_invalidate_all('pay'), cache_invalidate_all('doubled');
+SELECT explained('SELECT cache_get_pay(1)');
+SELECT explained('SELECT cache_get_pay(k), cache_get_doubled(12) FROM generate_series(1, 2) AS k');
+BEGIN;
+UPDATE job SET pay = pay + 1;
+SELECT explained('SELECT cache_get_pay(1), cache_get_pay(1)');
+ROLLBACK;
+SELECT explained('SELECT 1');
+SELECT jsonb_pretty(j::jsonb -> 0 -> 'Caches')
+FROM explained('SELECT cache_get_pay(1)', 'FORMAT json, COSTS off, TIMING off, SUMMARY off, BUFFERS off') AS j;
+SELECT error_of('EXPLAIN (CACHE_EXT) SELECT 1');
+SELECT error_of('EXPLAIN (CACHE_EXT off) SELECT 1');
+-- One inside another counts for both; what failed counts for nobody.
+SELECT explained($q$SELECT explained('SELECT cache_get_pay(1)')$q$) AS e;
+SELECT error_of('EXPLAIN (ANALYZE, CACHE_EXT) SELECT cache_get_pay(1) / 0');
+SELECT explained('SELECT 1');
+
 -- Constraints that are not enforced, and NOT NULL that has a name, say nothing of the rows.
 SELECT cache_get_pay(1) = pay(1) AS is_right;
 ALTER TABLE job ADD CONSTRAINT positive CHECK (pay > 0) NOT ENFORCED;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -12,9 +13,26 @@ extern "C" {
 #include "commands/defrem.h"
 #include "parser/parse_relation.h"
 #include "utils/memutils.h"
+#include "utils/wait_event.h"
 }
 
 namespace cache_ext::pg {
+
+// --- transactions and processes ---
+
+uint32 wait_event(Wait wait) {
+#if PG_VERSION_NUM >= 170000
+    constexpr const char* kNames[] = {"CacheExtLauncherMain", "CacheExtWorkerMain", "CacheExtLoad",
+                                      "CacheExtWorkersGone"};
+    static uint32 events[std::size(kNames)] = {};
+    uint32& event = events[static_cast<int>(wait)];
+    if (event == 0) event = WaitEventExtensionNew(kNames[static_cast<int>(wait)]);
+    return event;
+#else
+    (void)wait;
+    return PG_WAIT_EXTENSION;
+#endif
+}
 
 // --- locks ---
 
@@ -136,6 +154,61 @@ const RangeVar* rewritten_table(const Node* statement) {
 #endif
 }
 
+// --- EXPLAIN ---
+
+#if PG_VERSION_NUM >= 180000
+
+namespace {
+
+ExplainOption explain_option = {};
+int explain_id = 0;
+explain_per_plan_hook_type previous_explain = nullptr;
+explain_validate_options_hook_type previous_check = nullptr;
+
+void read_explain_option(ExplainState* es, DefElem* option, ParseState*) {
+    SetExplainExtensionState(es, explain_id,
+                             defGetBoolean(option) ? explain_option.begin() : nullptr);
+}
+
+void check_explain_options(ExplainState* es, List* options, ParseState* parsing) {
+    if (previous_check != nullptr) previous_check(es, options, parsing);
+    if (!es->analyze && GetExplainExtensionState(es, explain_id) != nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("EXPLAIN option %s requires ANALYZE", explain_option.shown_name)));
+    }
+}
+
+void explain_plan(PlannedStmt* plan, IntoClause* into, ExplainState* es, const char* text,
+                  ParamListInfo parameters, QueryEnvironment* environment) {
+    if (previous_explain != nullptr) {
+        previous_explain(plan, into, es, text, parameters, environment);
+    }
+    void* state = GetExplainExtensionState(es, explain_id);
+    if (state != nullptr) explain_option.report(state, es);
+}
+
+}  // namespace
+
+void install_explain_option(const ExplainOption& option) {
+    explain_option = option;
+    explain_id = GetExplainExtensionId(option.name);
+#if PG_VERSION_NUM >= 190000
+    RegisterExtensionExplainOption(option.name, read_explain_option, GUCCheckBooleanExplainOption);
+#else
+    RegisterExtensionExplainOption(option.name, read_explain_option);
+#endif
+    previous_check = explain_validate_options_hook;
+    explain_validate_options_hook = check_explain_options;
+    previous_explain = explain_per_plan_hook;
+    explain_per_plan_hook = explain_plan;
+}
+
+#else
+
+void install_explain_option(const ExplainOption&) {}
+
+#endif
+
 // --- settings ---
 
 bool about_background(config_group group) {
@@ -180,6 +253,52 @@ void hide_prefix(char* name) {
 }  // namespace
 
 #if PG_VERSION_NUM >= 160000
+
+namespace {
+
+// The head of the server's list of changed settings, which is a ring: what is in it and in no
+// setting. It lies in the server's own memory, so processes that are forked find it in the same
+// place.
+const dlist_node* changed_list = nullptr;
+
+config_generic* setting_at(const dlist_node* node) {
+    return reinterpret_cast<config_generic*>(
+        reinterpret_cast<char*>(const_cast<dlist_node*>(node)) -
+        offsetof(config_generic, nondef_link));
+}
+
+void find_changed_list() {
+    int count;
+    config_generic** all = get_guc_variables(&count);
+    config_generic** end = all + count;
+    std::sort(all, end);
+    // The command line alone has changed some.
+    config_generic** one =
+        std::find_if(all, end, [](const config_generic* v) { return v->source != PGC_S_DEFAULT; });
+    if (one == end) return;
+    const dlist_node* start = &(*one)->nondef_link;
+    for (const dlist_node* n = start->next; n != start; n = n->next) {
+        if (!std::binary_search(all, end, setting_at(n))) changed_list = n;
+    }
+}
+
+}  // namespace
+
+int changed_settings(config_generic*** settings) {
+    if (changed_list == nullptr) elog(ERROR, "the server's list of changed settings was not found");
+    size_t count = 0;
+    for (const dlist_node* n = changed_list->next; n != changed_list; n = n->next) ++count;
+    *settings = static_cast<config_generic**>(palloc(sizeof(config_generic*) * (count + 1)));
+    config_generic** to = *settings;
+    for (const dlist_node* n = changed_list->next; n != changed_list; n = n->next) {
+        *to++ = setting_at(n);
+    }
+    return static_cast<int>(count);
+}
+
+void install_compat() {
+    find_changed_list();
+}
 
 config_generic* find_setting(const char* name) {
     return find_option(name, false, true, 0);
@@ -229,6 +348,19 @@ config_generic* find_setting(const char* name) {
     }
     return nullptr;
 }
+
+int changed_settings(config_generic*** settings) {
+    config_generic** all = ::get_guc_variables();
+    config_generic** end = all + GetNumConfigOptions();
+    *settings = static_cast<config_generic**>(
+        palloc(sizeof(config_generic*) * static_cast<size_t>(end - all)));
+    return static_cast<int>(
+        std::copy_if(all, end, *settings,
+                     [](const config_generic* v) { return v->source != PGC_S_DEFAULT; }) -
+        *settings);
+}
+
+void install_compat() {}
 
 char* alias_of(const char* name) {
     constexpr char kSuffix[] = "$$$$hidden";

@@ -13,6 +13,7 @@ extern "C" {
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "commands/explain.h"
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -30,6 +31,10 @@ extern "C" {
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 }
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
@@ -38,6 +43,15 @@ extern "C" {
 #endif
 
 namespace cache_ext::pg {
+
+// What the library tells the server of itself: 18 shows name and version in
+// pg_get_loaded_modules().
+#if PG_VERSION_NUM >= 180000
+#define CACHE_EXT_MODULE_MAGIC \
+    PG_MODULE_MAGIC_EXT(.name = "cache_ext", .version = CACHE_EXT_VERSION)
+#else
+#define CACHE_EXT_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
 
 // --- transactions and processes ---
 
@@ -87,6 +101,12 @@ inline Oid table_of(const PgStat_TableStatus* counts) {
     return counts->t_id;
 #endif
 }
+
+// What pg_stat_activity shows of a process that waits for something of ours. 17 lets extensions
+// have names of their own; before, all waits are called Extension. May take a lock, once per
+// process and name.
+enum class Wait : uint8 { kLauncherMain, kWorkerMain, kLoad, kWorkersGone };
+uint32 wait_event(Wait wait);
 
 // --- locks ---
 
@@ -219,6 +239,19 @@ inline bool looks_for_columns_of_cursor() {
     return looks;
 }
 
+// --- EXPLAIN ---
+
+// An option of EXPLAIN (ANALYZE): `begin` is called when a statement has it, `report` when its plan
+// has been printed, with what begin has returned. 18 lets extensions have options; before, there is
+// none.
+struct ExplainOption {
+    const char* name;
+    const char* shown_name;
+    void* (*begin)();
+    void (*report)(void* state, ExplainState* es);
+};
+void install_explain_option(const ExplainOption& option);
+
 // --- settings ---
 
 // Groups of settings that say when and how fast background work is done. 18 names and cuts them
@@ -294,6 +327,10 @@ int compare_setting_names(const char* a, const char* b);
 // The setting of that name, or nullptr. 16 lets others use the server's own function.
 config_generic* find_setting(const char* name);
 
+// The settings that are not what the server was compiled with, in an array that is palloc'd. 16
+// keeps a list of them.
+int changed_settings(config_generic*** settings);
+
 // A name for a placeholder whose own is to be unknown for a while: nobody asks for it, and parallel
 // workers can take it over. Allocated in TopMemoryContext.
 //
@@ -310,5 +347,8 @@ void take_name(config_generic* placeholder, const char* name);
 // name now.
 void exchange_names(config_generic* placeholder, config_generic* other, const char* name,
                     const char* alias);
+
+// Once, in _PG_init.
+void install_compat();
 
 }  // namespace cache_ext::pg

@@ -1,6 +1,7 @@
 #include "pg/catalog/counters.hpp"
 
 #include "pg/catalog/control_blocks.hpp"
+#include "pg/catalog/tally.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/store_handle.hpp"
 
@@ -9,19 +10,23 @@ namespace cache_ext::pg {
 using core::Bypass;
 
 void count(const Definition* d, core::Counter counter, uint64 n) {
+    if (innermost_tally != nullptr) tally(d, counter, n);
     if (settings.track && store_ready() && d->session->index != core::kNoCache) {
         store().control(d->session->index)->counters.add(stripe(), counter, n);
     }
 }
 
 void count_hit(const Definition* d, bool stale, uint32 load_us) {
+    const core::Counter counter = stale ? core::Counter::kStaleHits : core::Counter::kHits;
+    if (innermost_tally != nullptr) tally(d, counter, 1);
     if (!settings.track) return;
     core::Counters& counters = store().control(d->session->index)->counters;
-    counters.add(stripe(), stale ? core::Counter::kStaleHits : core::Counter::kHits);
+    counters.add(stripe(), counter);
     counters.add(stripe(), core::Counter::kSavedMicros, load_us);
 }
 
 void count_bypass(const Definition* d, Bypass reason) {
+    if (innermost_tally != nullptr) tally_bypass(d, reason);
     // In recovery no control block is made: it could not know the primary's prepared transactions.
     if (!settings.track || !store_ready() || RecoveryInProgress()) return;
     if (control_block(d) == core::kNoCache) return;

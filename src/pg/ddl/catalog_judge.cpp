@@ -41,7 +41,8 @@ enum class Meaning : uint8 {
 };
 
 Meaning meaning_of(int cache) {
-    if (is_cache_of_extensions(cache)) return Meaning::kHarmless;  // its objects have messages of their own
+    if (is_cache_of_extensions(cache))
+        return Meaning::kHarmless;  // its objects have messages of their own
     switch (cache) {
         case RELOID:  // come with a message about the relation
         case RELNAMENSP:

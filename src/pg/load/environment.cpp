@@ -50,6 +50,7 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
     renew_doubtful_plans();
     push_run(d, scope->nest);
     set_environment(d, run_depth());
+    expect_kept_expressions();
     // Not as a setting: from 16 on no function may set this one. What ends after an error is a
     // (sub)transaction that began outside, and it puts this back as well.
     scope->read_only = std::exchange(XactReadOnly, true);

@@ -125,6 +125,7 @@ Await wait_for(Flight* f, uint32 number, Failure* failure) {
     const TimestampTz deadline =
         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), settings.load_wait_ms);
     bool landed = false, again = false;
+    const uint32 event = wait_event(Wait::kLoad);
     ConditionVariablePrepareToSleep(&f->landed);
     for (long nap = kShortestNapMs;; nap = std::min(nap * 2, kLongestNapMs)) {
         LWLockAcquire(flights_lock, LW_SHARED);
@@ -136,7 +137,7 @@ Await wait_for(Flight* f, uint32 number, Failure* failure) {
         if (landed || waits_for_lock(procno)) break;
         const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
         if (left <= 0) break;
-        ConditionVariableTimedSleep(&f->landed, std::min(left, nap), PG_WAIT_EXTENSION);
+        ConditionVariableTimedSleep(&f->landed, std::min(left, nap), event);
     }
     ConditionVariableCancelSleep();
     return landed && again ? Await::kServeAgain : Await::kNobody;

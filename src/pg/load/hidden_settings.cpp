@@ -182,6 +182,17 @@ void hide_setting(config_generic* v, int depth) {
     ++veiled_count;
 }
 
+void hide_unset_settings() {
+    if (innermost_run() == nullptr || !begin_asking_for_settings()) return;
+    int count;
+    config_generic** all = get_guc_variables(&count);
+    for (int i = 0; i < count; ++i) {
+        config_generic* v = all[i];
+        const bool unset = (v->flags & GUC_CUSTOM_PLACEHOLDER) != 0 && v->source == PGC_S_DEFAULT;
+        if (unset && !set_in_run(v) && !is_hidden_setting(v)) hide_setting(v, run_depth());
+    }
+}
+
 bool settings_cannot_be_hidden() {
     return veil_seen;
 }

@@ -10,6 +10,10 @@ namespace cache_ext::pg {
 // as it is elsewhere; if it cannot be made so it looks empty, and whoever looks at it marks the
 // run. What the run itself sets is seen in it.
 void hide_setting(config_generic* v, int depth);
+// Those as well that the session has set once and that have no value any more: it still knows the
+// names. Looks at all settings, so it is called only where the innermost run is about to ask for
+// one.
+void hide_unset_settings();
 bool is_hidden_setting(const config_generic* v);
 // Has a loader in this process met one that could only be made to look empty? A new process does
 // not have it.

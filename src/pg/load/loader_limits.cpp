@@ -1,19 +1,23 @@
 #include "pg/load/loader_limits.hpp"
 
 #include "pg/base/compat.hpp"
+#include "pg/load/hidden_settings.hpp"
 #include "pg/load/run.hpp"
 
 #include <iterator>
 
 extern "C" {
 #include "access/parallel.h"
+#include "access/htup_details.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_proc.h"
 #include "storage/proc.h"
 #include "tcop/utility.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
@@ -68,10 +72,32 @@ bool tells_of_session(Oid function) {
     }
 }
 
+bool has_settings(Oid function) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple)) return false;
+    const bool has = !heap_attisnull(tuple, Anum_pg_proc_proconfig, nullptr);
+    ReleaseSysCache(tuple);
+    return has;
+}
+
+// Does it say what a setting is, or make one known?
+bool asks_for_settings(Oid function) {
+    switch (function) {
+        case F_CURRENT_SETTING_TEXT:
+        case F_CURRENT_SETTING_TEXT_BOOL:
+        case F_SET_CONFIG:
+            return true;
+        default:
+            return function >= FirstGenbkiObjectId && has_settings(function);
+    }
+}
+
 // The transaction in which PL/pgSQL keeps an expression that calls one of these, or one of the
 // forbidden. Until its end it uses the expression again without making it ready, as long as the
 // plan is valid, and nobody is told of further calls.
 LocalTransactionId kept_in = InvalidLocalTransactionId;
+// The same of one that asks for settings.
+LocalTransactionId asking_kept_in = InvalidLocalTransactionId;
 
 // Is the expression made ready at the moment one that PL/pgSQL keeps? Those live in a context of
 // the transaction, others in one of a query.
@@ -116,6 +142,10 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
              DestReceiver* receiver, QueryCompletion* completion) {
     const char* what = not_for_loaders(statement->utilityStmt);
     if (what != nullptr) forbid_in_run(what);
+    if (IsA(statement->utilityStmt, VariableSetStmt) ||
+        IsA(statement->utilityStmt, VariableShowStmt)) {
+        hide_unset_settings();
+    }
     if (previous_utility != nullptr) {
         previous_utility(statement, query, read_only_tree, context, parameters, environment,
                          receiver, completion);
@@ -131,7 +161,12 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     if (previous_object_access != nullptr) {
         previous_object_access(access, class_id, object_id, sub_id, argument);
     }
-    if (access != OAT_FUNCTION_EXECUTE || object_id >= FirstGenbkiObjectId) return;
+    if (access != OAT_FUNCTION_EXECUTE) return;
+    if ((innermost_run() != nullptr || is_kept()) && asks_for_settings(object_id)) {
+        if (is_kept()) asking_kept_in = local_transaction();
+        hide_unset_settings();
+    }
+    if (object_id >= FirstGenbkiObjectId) return;
     const bool tells = tells_of_session(object_id);
     const bool forbidden =
         std::find(std::begin(kForbidden), std::end(kForbidden), object_id) != std::end(kForbidden);
@@ -149,6 +184,12 @@ bool check_seed(double* value, void** extra, GucSource source) {
 }
 
 }  // namespace
+
+void expect_kept_expressions() {
+    if (asking_kept_in != InvalidLocalTransactionId && asking_kept_in == local_transaction()) {
+        hide_unset_settings();
+    }
+}
 
 void forget_kept_expressions() {
     if (kept_in != InvalidLocalTransactionId && kept_in == local_transaction()) ResetPlanCache();

@@ -11,5 +11,8 @@ void install_loader_limits();
 // Before a run: what PL/pgSQL has kept in this transaction of expressions that a run may not use,
 // or whose values are the session's, is made ready again, so that we are told.
 void forget_kept_expressions();
+// At the beginning of a run: those that only ask for settings stay ready, so it may ask at any
+// time.
+void expect_kept_expressions();
 
 }  // namespace cache_ext::pg

@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <numeric>
+#include <utility>
 
 extern "C" {
 #include "access/xact.h"
@@ -45,6 +46,10 @@ const Run* innermost_run() {
     return depth > 0 ? &runs[depth - 1] : nullptr;
 }
 
+bool begin_asking_for_settings() {
+    return !std::exchange(runs[depth - 1].asks_for_settings, true);
+}
+
 void mark_run(Bypass reason) {
     for (size_t i = 0; i < std::size(kMarks); ++i) {
         if (kMarks[i] == reason) ++marks[i];
@@ -71,6 +76,7 @@ void push_run(const Definition* d, int nest) {
     run.owner = d->owner;
     run.nest = nest;
     run.level = GetCurrentTransactionNestLevel();
+    run.asks_for_settings = false;
     std::copy_n(marks, std::size(marks), run.marks_before);
 }
 

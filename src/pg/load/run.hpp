@@ -17,9 +17,12 @@ struct Run {
     int nest;   // level of the settings made in it, and for it
     int level;  // of the transaction
     uint64 marks_before[3];
+    bool asks_for_settings;
 };
 // nullptr: none.
 const Run* innermost_run();
+// Whether this is the first time that it is called for the innermost run.
+bool begin_asking_for_settings();
 // What is computed in the runs at hand holds for this session only, for one of these reasons.
 void mark_run(core::Bypass reason);
 // How often that was said in this session.

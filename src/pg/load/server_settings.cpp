@@ -149,10 +149,9 @@ void forget_role_settings() {
 }
 
 void note_start_settings() {
-    int count;
-    config_generic** all = get_guc_variables(&count);
-    for (int i = 0; i < count; ++i) {
-        const config_generic* v = all[i];
+    config_generic** changed;
+    for (int i = 0, n = changed_settings(&changed); i < n; ++i) {
+        const config_generic* v = changed[i];
         if (v->source != PGC_S_ARGV && v->source != PGC_S_ENV_VAR &&
             v->source != PGC_S_DYNAMIC_DEFAULT) {
             continue;

@@ -209,16 +209,10 @@ bool harmless_setting(const char* name) {
 
 void set_environment(const Definition* d, int depth) {
     const RoleSettings given = role_settings(d->owner);
-    int count;
-    config_generic** all = get_guc_variables(&count);
-    for (int i = 0; i < count; ++i) {
-        config_generic* v = all[i];
-        // Not by the session, its role or its database. A custom setting is there because the
-        // session has set it once, unless a file has.
-        if (v->source < PGC_S_GLOBAL &&
-            ((v->flags & GUC_CUSTOM_PLACEHOLDER) == 0 || v->source != PGC_S_DEFAULT)) {
-            continue;
-        }
+    config_generic** changed;
+    for (int i = 0, n = changed_settings(&changed); i < n; ++i) {
+        config_generic* v = changed[i];
+        if (v->source < PGC_S_GLOBAL) continue;  // not by the session, its role or its database
         if ((v->flags & GUC_CUSTOM_PLACEHOLDER) != 0 && is_hidden_setting(v)) continue;
         if (!harmless(v) && !is_pinned(d, v->name) && !is_given(given, v->name))
             undo_change(v, depth);

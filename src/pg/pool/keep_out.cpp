@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "pg/base/after_locks.hpp"
+#include "pg/base/compat.hpp"
 #include "pg/pool/queue.hpp"
 
 extern "C" {
@@ -55,6 +56,7 @@ void keep_workers_out_of(Oid database) {
     keeping_out = true;
     call_after_locks(AfterLocks::kDatabases, let_workers_in);
     const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kKeepOutWaitMs);
+    const uint32 event = wait_event(Wait::kWorkersGone);
     ConditionVariablePrepareToSleep(&pool->gone);
     for (bool first = true;; first = false) {
         bool present = false;
@@ -72,7 +74,7 @@ void keep_workers_out_of(Oid database) {
         if (first) drop_tasks(database);
         const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
         if (!present || left <= 0) break;
-        ConditionVariableTimedSleep(&pool->gone, left, PG_WAIT_EXTENSION);
+        ConditionVariableTimedSleep(&pool->gone, left, event);
     }
     ConditionVariableCancelSleep();
 }
