@@ -100,6 +100,18 @@ DROP OWNED BY regress_since_17_owner, regress_since_17_maintainer;
 DROP ROLE regress_since_17_owner, regress_since_17_member, regress_since_17_maintainer;
 
 -- Who waits for something of ours says for what.
-SELECT backend_type, wait_event_type, wait_event FROM pg_stat_activity WHERE backend_type = 'cache_ext launcher';
+DO $$
+DECLARE deadline timestamptz = clock_timestamp() + '1 min';
+BEGIN
+    LOOP
+        PERFORM pg_stat_clear_snapshot();
+        IF EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_ext launcher'
+                   AND wait_event_type = 'Extension' AND wait_event = 'CacheExtLauncherMain') THEN
+            RETURN;
+        END IF;
+        IF clock_timestamp() > deadline THEN RAISE 'the launcher does not say what it waits for'; END IF;
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END $$;
 
 \i include/end.sql
