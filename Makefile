@@ -28,7 +28,7 @@ $(error The Makefile does not list the files in sql/parts and sql/call_center as
 endif
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
-SCRIPT_TARGETS := check check-core check-memory fuzz soak unit lint format demo demo-stop bench bench-page help
+SCRIPT_TARGETS := check check-core check-matrix matrix-clean check-memory fuzz soak unit lint format demo demo-stop bench bench-page help
 
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
@@ -39,6 +39,12 @@ check:
 
 check-core:
 	@scripts/check_core.sh
+
+check-matrix:
+	@scripts/check_matrix.sh
+
+matrix-clean:
+	@scripts/matrix_clean.sh
 
 check-memory:
 	@scripts/check_memory.sh
@@ -87,6 +93,10 @@ endif
 #:                    ONLY=unit|lint|format|layers|model|regress|security|isolation|guarded|pgtap|tap|fuzz|consistency
 #:                    runs a part; with it, TESTS="names" runs some tests of that part
 #: make check-core    PostgreSQL's own regression suite, with and without cache_ext, from its source package
+#: make check-matrix  other major versions of PostgreSQL (scripts/majors), each in a Debian of its own in
+#:                    /var/cache/cache_ext: build, regress, security, isolation, pgTAP, the history checker; TAP on one;
+#:                    and the assertions of check-memory. MAJORS="17 19 assert" runs those, STEPS="regress" only that
+#: make matrix-clean  remove these Debian systems
 #: make check-memory  the same tests where memory is watched: an assert build of PostgreSQL that spoils
 #:                    what is freed, guard pages in shared memory, then valgrind; builds the server first
 #:                    ONLY=assert|valgrind runs a part
@@ -111,7 +121,7 @@ else
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 ifeq ($(wildcard $(PGXS)),)
-$(error PostgreSQL's build files are missing: install postgresql-server-dev-15 or set PG_CONFIG)
+$(error PostgreSQL's build files are missing: install postgresql-server-dev-15 (or another of 15 to 18) or set PG_CONFIG)
 endif
 
 # Once a tree was built with WERROR=1 it stays so until `make clean`: objects that a warning got

@@ -12,22 +12,15 @@ source "$ROOT/scripts/debian_root.sh"
 cd "$ROOT"
 
 readonly LOGS=$ROOT/build/matrix
-# TAP clusters of their own take long and differ little between majors: on the newest that is announced.
+# TAP's clusters take long and differ little between majors: on the newest that is announced.
 readonly TAP_ON=18
 STEPS=${STEPS:-}
-read -r -a NAMES <<< "${*:-${MAJORS:-}}"
-if [ ${#NAMES[@]} -eq 0 ]; then
-    mapfile -t NAMES < <(sed -n 's/^always \([0-9]*\) .*/\1/p' scripts/majors)
-    if [ -z "$STEPS" ]; then NAMES+=(assert); fi
-fi
+NAMES=()
 
-# where MAJOR: the releases that have it.
-where() {
+# releases_of MAJOR: the Debian releases that have it.
+releases_of() {
     sed -n "s/^[a-z]* $1 //p" scripts/majors
 }
-for name in "${NAMES[@]}"; do
-    if [ "$name" != assert ] && [ -z "$(where "$name")" ]; then die "scripts/majors has no $name"; fi
-done
 
 steps_on() {
     local steps=${STEPS:-regress isolation security pgtap consistency}
@@ -37,7 +30,7 @@ steps_on() {
 
 test_major() {
     local major=$1 folder=$ROOTS/$1 releases steps
-    read -r -a releases <<< "$(where "$major")"
+    read -r -a releases <<< "$(releases_of "$major")"
     read -r -a steps <<< "$(steps_on "$major")"
     as_root mkdir -p "$ROOTS"
     # One run at a time in each.
@@ -50,7 +43,7 @@ test_major() {
     have_root "$folder" "$major" "${releases[@]}" || return 2
     # What an interrupted run has left.
     as_root find "$folder/tmp" -mindepth 1 -maxdepth 1 -name 'cache_ext_*' -exec rm -rf {} +
-    put_tree "$folder"
+    put_tree "$folder" || return
     # shellcheck disable=SC2016
     in_root "$folder" PG_MAJOR="$major" sh -c 'cd /cache_ext && scripts/install_dependencies.sh server' || return 2
     # shellcheck disable=SC2016
@@ -80,29 +73,43 @@ test_all() {
     wait
 }
 
-heading "Dependencies"
-scripts/install_dependencies.sh matrix
-mkdir -p "$LOGS"
-heading "PostgreSQL ${NAMES[*]}: see build/matrix"
-run_job test_all
-
-failed=0
-for name in "${NAMES[@]}"; do
-    status=$(cat "$LOGS/$name.status" 2> /dev/null || echo 1)
-    if [ "$status" -eq 0 ]; then continue; fi
-    heading "$name"
-    if [ "$status" -eq 2 ]; then
-        tail -n 15 "$LOGS/$name.log"
-        echo "NOT TESTED: PostgreSQL $name could not be had here."
-        if [ "${MISSING:-}" = tolerated ]; then continue; fi
-    else
-        grep -E '^(FAILED|not ok|test .* FAILED)' "$LOGS/$name.log" || true
-        tail -n 200 "$LOGS/$name.log"
+main() {
+    local name status failed=0
+    read -r -a NAMES <<< "${*:-${MAJORS:-}}"
+    if [ ${#NAMES[@]} -eq 0 ]; then
+        mapfile -t NAMES < <(sed -n 's/^always \([0-9]*\) .*/\1/p' scripts/majors)
+        if [ -z "$STEPS" ]; then NAMES+=(assert); fi
     fi
-    failed=1
-done
-heading "Summary"
-for name in "${NAMES[@]}"; do
-    printf '%-7s %s\n' "$name" "$(tail -n 1 "$LOGS/$name.log")"
-done
-exit "$failed"
+    for name in "${NAMES[@]}"; do
+        if [ "$name" != assert ] && [ -z "$(releases_of "$name")" ]; then die "scripts/majors has no $name"; fi
+    done
+
+    heading "Dependencies"
+    scripts/install_dependencies.sh matrix
+    mkdir -p "$LOGS"
+    heading "PostgreSQL ${NAMES[*]}: see build/matrix"
+    for name in "${NAMES[@]}"; do rm -f "$LOGS/$name.status"; done
+    run_job test_all
+
+    for name in "${NAMES[@]}"; do
+        status=$(cat "$LOGS/$name.status" 2> /dev/null || echo 1)
+        if [ "$status" -eq 0 ]; then continue; fi
+        heading "$name"
+        if [ "$status" -eq 2 ]; then
+            tail -n 15 "$LOGS/$name.log"
+            echo "NOT TESTED: PostgreSQL $name could not be had here."
+            if [ "${MISSING:-}" = tolerated ]; then continue; fi
+        else
+            grep -E '^(FAILED|not ok|test .* FAILED)' "$LOGS/$name.log" || true
+            tail -n 200 "$LOGS/$name.log"
+        fi
+        failed=1
+    done
+    heading "Summary"
+    for name in "${NAMES[@]}"; do
+        printf '%-7s %s\n' "$name" "$(tail -n 1 "$LOGS/$name.log")"
+    done
+    return "$failed"
+}
+
+main "$@"
