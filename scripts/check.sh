@@ -10,7 +10,7 @@ source "$ROOT/scripts/count.sh"
 source "$ROOT/scripts/server_tests.sh"
 cd "$ROOT"
 
-readonly SERVER_STEPS=(regress security isolation guarded valgrind pgtap tap fuzz consistency)
+readonly SERVER_STEPS=(regress security isolation guarded valgrind races pgtap tap fuzz consistency)
 readonly STEPS=(lint format layers unit model "${SERVER_STEPS[@]}")
 JOBS=$(nproc)
 SUMMARY=()
@@ -119,13 +119,14 @@ model_tests() {
     return "$status"
 }
 
-# wants STEP...: whether one of them is to be run. valgrind is not among `all`.
+# wants STEP...: whether one of them is to be run. valgrind and races, which need a server of their own, are not
+# among `all`.
 wants() {
     local name
     for name in "$@"; do
         case " ${WANTED[*]} " in
             *" $name "*) return 0 ;;
-            *" all "*) [ "$name" = valgrind ] || return 0 ;;
+            *" all "*) [ "$name" = valgrind ] || [ "$name" = races ] || return 0 ;;
         esac
     done
     return 1

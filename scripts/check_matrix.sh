@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # check_matrix.sh [NAME...]: builds for and tests on other PostgreSQLs than the system's: the majors named, or
 # listed in MAJORS, or all of scripts/majors that are always tested; each in a Debian of its own (debian_root.sh),
-# as many at a time as there are cores. `assert` is a PostgreSQL like the system's that has assertions
-# (check_memory.sh). STEPS are those of check.sh to run. What each prints goes to build/matrix/NAME.log.
+# as many at a time as there are cores. `assert` is a PostgreSQL like the system's that has assertions,
+# `races` one of RACES_ON with assertions and injection points (check_memory.sh). STEPS are those of check.sh to run. What each prints goes to build/matrix/NAME.log.
 #
 # A major whose Debian or packages cannot be had fails, unless MISSING=tolerated.
 # shellcheck source=scripts/jobs.sh
@@ -14,6 +14,7 @@ cd "$ROOT"
 readonly LOGS=$ROOT/build/matrix
 # TAP's clusters take long and differ little between majors: on the newest that is announced.
 readonly TAP_ON=18
+readonly RACES_ON=18
 STEPS=${STEPS:-}
 NAMES=()
 
@@ -28,37 +29,36 @@ steps_on() {
     echo "$steps"
 }
 
-test_major() {
-    local major=$1 folder=$ROOTS/$1 releases steps
+# test_in NAME MAJOR DEPENDENCIES COMMAND...: in a tree of that name in that major's Debian.
+test_in() {
+    local tree=cache_ext_$1 major=$2 folder=$ROOTS/$2 dependencies=$3 releases
+    shift 3
     read -r -a releases <<< "$(releases_of "$major")"
-    read -r -a steps <<< "$(steps_on "$major")"
-    as_root mkdir -p "$ROOTS"
-    # One run at a time in each.
-    exec 7< "$ROOTS"
+    as_root mkdir -p "$folder.lock/$tree"
+    # One makes it, the others wait for that.
+    exec 7< "$folder.lock"
     flock 7
-    as_root mkdir -p "$folder.lock"
-    exec 8< "$folder.lock"
-    exec 7<&-
-    flock 8
     have_root "$folder" "$major" "${releases[@]}" || return 2
-    # What an interrupted run has left.
-    as_root find "$folder/tmp" -mindepth 1 -maxdepth 1 -name 'cache_ext_*' -exec rm -rf {} +
-    put_tree "$folder" || return
-    # shellcheck disable=SC2016
-    in_root "$folder" PG_MAJOR="$major" sh -c 'cd /cache_ext && scripts/install_dependencies.sh server' || return 2
-    # shellcheck disable=SC2016
-    in_root "$folder" PG_MAJOR="$major" SECONDS_TO_RUN="${SECONDS_TO_RUN:-60}" TESTS="${TESTS:-}" sh -c \
-        'cd /cache_ext && exec scripts/check.sh "$@"' check "${steps[@]}"
+    exec 7<&-
+    exec 8< "$folder.lock/$tree"
+    flock 8
+    put_tree "$folder/$tree" || return
+    in_root "$folder" PG_MAJOR="$major" "/$tree/scripts/install_dependencies.sh" "$dependencies" || return 2
+    in_root "$folder" PG_MAJOR="$major" SECONDS_TO_RUN="${SECONDS_TO_RUN:-60}" TESTS="${TESTS:-}" "/$tree/scripts/$1" \
+        "${@:2}"
 }
 
 test_one() {
-    local status=0
+    local status=0 steps
     {
-        if [ "$1" = assert ]; then
-            scripts/check_memory.sh assert
-        else
-            test_major "$1"
-        fi
+        case $1 in
+            assert) scripts/check_memory.sh assert ;;
+            races) test_in races "$RACES_ON" memory check_memory.sh races ;;
+            *)
+                read -r -a steps <<< "$(steps_on "$1")"
+                test_in "$1" "$1" server check.sh "${steps[@]}"
+                ;;
+        esac
     } > "$LOGS/$1.log" 2>&1 || status=$?
     echo "$status" > "$LOGS/$1.status"
     heading "$1: $(tail -n 1 "$LOGS/$1.log")"
@@ -78,10 +78,13 @@ main() {
     read -r -a NAMES <<< "${*:-${MAJORS:-}}"
     if [ ${#NAMES[@]} -eq 0 ]; then
         mapfile -t NAMES < <(sed -n 's/^always \([0-9]*\) .*/\1/p' scripts/majors)
-        if [ -z "$STEPS" ]; then NAMES+=(assert); fi
+        if [ -z "$STEPS" ]; then NAMES+=(assert races); fi
     fi
     for name in "${NAMES[@]}"; do
-        if [ "$name" != assert ] && [ -z "$(releases_of "$name")" ]; then die "scripts/majors has no $name"; fi
+        case $name in
+            assert | races) ;;
+            *) [ -n "$(releases_of "$name")" ] || die "scripts/majors has no $name" ;;
+        esac
     done
 
     heading "Dependencies"

@@ -2,7 +2,8 @@
 # check_memory.sh [PART...]: the tests where memory is watched, all parts or only those named (or listed in
 # ONLY). `assert`: regress, isolation, TAP and the fuzzer on a PostgreSQL of its own (memory_server.sh), whose
 # assertions fail aloud, with a library that has guard pages in shared memory and checks its allocator.
-# `valgrind`: the tests in TESTS, or those that read, on the same, under memcheck.
+# `valgrind`: the tests in TESTS, or those that read, on the same, under memcheck. `races`, only when asked to and
+# for PostgreSQL 17 or later: regress, isolation, and the tests that hold a transaction at a point of the server's.
 # shellcheck source=scripts/jobs.sh
 source "$(dirname "${BASH_SOURCE[0]}")/jobs.sh"
 cd "$ROOT"
@@ -37,8 +38,9 @@ status=0
 for part in "${parts[@]}"; do
     case $part in
         assert) run_job env -u TESTS "$ROOT/scripts/check.sh" regress isolation tap fuzz ;;
+        races) run_job env -u TESTS "$ROOT/scripts/check.sh" regress isolation races ;;
         valgrind) run_job env TESTS="${TESTS:-$READING}" "$ROOT/scripts/check.sh" valgrind ;;
-        *) die "no such part: $part (assert valgrind)" ;;
+        *) die "no such part: $part (assert valgrind races)" ;;
     esac
     if [ "$JOB_STATUS" -ne 0 ]; then status=1; fi
 done

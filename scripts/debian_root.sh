@@ -58,9 +58,8 @@ have_root() {
     if [ "$(cat "$1/made" 2> /dev/null)" != "$ROOT_FORMAT $*" ]; then make_root "$@"; fi
 }
 
-# put_tree FOLDER: copies this tree to /cache_ext in that system, without what was built here. What was built
-# there stays.
+# put_tree FOLDER: copies this tree to there, without what was built here. What was built there stays.
 put_tree() {
     as_root rsync -a --delete --chown=root:root --exclude='*.[od]' --exclude='*.so' --exclude=/build --exclude=/.git \
-        --exclude='/sql/cache_ext--*.sql' "$ROOT/" "$1/cache_ext/"
+        --exclude='/sql/cache_ext--*.sql' "$ROOT/" "$1/"
 }

@@ -32,8 +32,8 @@ case ${1:-} in
         ;;
     matrix) packages=(debootstrap rsync) ;;
     memory)
-        packages+=(libpq-dev perl libipc-run-perl python3 dpkg-dev patch pkg-config libicu-dev liblz4-dev libxml2-dev
-            zlib1g-dev valgrind)
+        packages+=(libpq-dev perl libipc-run-perl python3 dpkg-dev patch pkg-config bison flex libicu-dev liblz4-dev
+            libxml2-dev zlib1g-dev valgrind)
         ;;
     *) die "usage: $0 demo|server|check|memory|bench|matrix" ;;
 esac

@@ -11,8 +11,15 @@ readonly FOLDER=$ROOT/build/memory
 readonly SERVER=$FOLDER/server
 # Assertions bring CLOBBER_FREED_MEMORY with them.
 readonly DEFINES='-DRANDOMIZE_ALLOCATED_MEMORY -DUSE_VALGRIND'
-readonly OPTIONS=(--enable-cassert --enable-debug --enable-tap-tests --with-icu --with-lz4 --with-libxml
+OPTIONS=(--enable-cassert --enable-debug --enable-tap-tests --with-icu --with-lz4 --with-libxml
     --without-readline)
+PARTS=(. contrib src/test/regress src/test/isolation src/test/perl)
+# With points at which a test can hold a transaction, from the major that has them.
+if [ "$PG_MAJOR" -ge 17 ]; then
+    OPTIONS+=(--enable-injection-points)
+    PARTS+=(src/test/modules/injection_points)
+fi
+readonly OPTIONS PARTS
 
 # The distribution's folders are not ours: its patch that names them is taken back, and everything is
 # installed below a folder of our own first, so that nothing can land elsewhere.
@@ -25,7 +32,7 @@ build() {
     ./configure --quiet --prefix="$SERVER" "${OPTIONS[@]}" CFLAGS='-O1 -g' CPPFLAGS="$DEFINES"
     grep -q 'define CLOBBER_FREED_MEMORY' src/include/pg_config_manual.h
     make -s -j "$(nproc)" all
-    for part in . contrib src/test/regress src/test/isolation src/test/perl; do
+    for part in "${PARTS[@]}"; do
         make -s -C "$part" install DESTDIR="$stage"
     done
     mv "$stage$SERVER" "$SERVER"

@@ -226,12 +226,22 @@ pgtap_tests() {
     stop_for pgtap "$status"
 }
 
-# These start clusters themselves, with PostgreSQL::Test::Cluster; the environment is what PGXS's
-# installcheck gives them. TEMP_CONFIG is added to each cluster's settings.
+# Tests in Perl.
 tap_tests() {
-    local folder=$SCRATCH/$TREE status=0 tests name tap log
-    chosen_tests "$folder/t" .pl
-    tests=("${TESTS_TO_RUN[@]/#/t/}")
+    perl_tests t
+}
+
+# The same that hold a transaction at a point that a server with assertions has for that.
+races_tests() {
+    perl_tests races
+}
+
+# perl_tests SUITE: these start clusters themselves, with PostgreSQL::Test::Cluster; the environment is what
+# PGXS's installcheck gives them. TEMP_CONFIG is added to each cluster's settings.
+perl_tests() {
+    local suite=$1 folder=$SCRATCH/$TREE status=0 tests name tap log
+    chosen_tests "$folder/$suite" .pl
+    tests=("${TESTS_TO_RUN[@]/#/$suite/}")
     cd "$folder"
     as_server_user mkdir -p tmp_check "$SCRATCH/tap"
     as_server_user env PERL_TEST_HARNESS_DUMP_TAP="$SCRATCH/tap" PATH="$PG_BINDIR:$folder:$PATH" \
@@ -242,7 +252,7 @@ tap_tests() {
     tally_tap "$SCRATCH/tap"
     if [ "$status" -ne 0 ]; then
         for name in "${TESTS_TO_RUN[@]}"; do
-            tap=$SCRATCH/tap/t/$name.pl
+            tap=$SCRATCH/tap/$suite/$name.pl
             log=tmp_check/log/regress_log_$name
             # Failed, or ended before its plan.
             if grep -qs '^not ok' "$tap" || ! grep -qs '^1\.\.' "$tap"; then
@@ -250,7 +260,7 @@ tap_tests() {
                 if [ -e "$log" ]; then tail -n 40 "$log"; fi
             fi
         done
-        keep_logs tap tmp_check/log
+        keep_logs "$suite" tmp_check/log
     fi
     return "$status"
 }
