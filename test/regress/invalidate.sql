@@ -552,4 +552,30 @@ SELECT w, e.value, e.source FROM unnest('{a,A,"a ",ä,""}'::text[]) AS w, cache_
 INSERT INTO word VALUES ('a', 1), ('ä', 2);
 SELECT w, e.value, e.source FROM unnest('{a,A,"a ",ä,""}'::text[]) AS w, cache_get_entry('words', w) AS e;
 
+-- ATTACH and INHERIT by way of ONLY.
+CREATE TABLE year (id int, k int) PARTITION BY LIST (id);
+CREATE TABLE year_1 PARTITION OF year FOR VALUES IN (1);
+CREATE TABLE year_2 (id int, k int);
+CREATE TABLE year_other (id int, k int);
+INSERT INTO year_1 VALUES (1, 1);
+INSERT INTO year_2 VALUES (2, 1);
+CREATE FUNCTION of_year(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM year AS y WHERE y.k = $1';
+SELECT cache_create('of_year', 'of_year(int)');
+SELECT cache_invalidate_on('of_year', 'year', '{k}');
+SELECT cache_get_of_year(1), of_year(1);
+ALTER TABLE ONLY year ATTACH PARTITION year_2 FOR VALUES IN (2);
+SELECT cache_get_of_year(1), of_year(1);
+INSERT INTO year_2 VALUES (2, 1);
+SELECT cache_get_of_year(1), of_year(1);
+CREATE TABLE old (id int, k int);
+CREATE FUNCTION of_old(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM old AS o WHERE o.k = $1';
+SELECT cache_create('of_old', 'of_old(int)');
+SELECT cache_invalidate_on('of_old', 'old', '{k}');
+SELECT cache_get_of_old(1), of_old(1);
+INSERT INTO year_other VALUES (1, 1);
+ALTER TABLE ONLY year_other INHERIT old;
+SELECT cache_get_of_old(1), of_old(1);
+INSERT INTO year_other VALUES (1, 1);
+SELECT cache_get_of_old(1), of_old(1);
+
 \i include/end.sql
