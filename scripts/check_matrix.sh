@@ -21,12 +21,8 @@ if [ ${#NAMES[@]} -eq 0 ]; then
     if [ -z "$STEPS" ]; then NAMES+=(assert); fi
 fi
 
-# where MAJOR: the releases that have it.
-where() {
-    sed -n "s/^[a-z]* $1 //p" scripts/majors
-}
 for name in "${NAMES[@]}"; do
-    if [ "$name" != assert ] && [ -z "$(where "$name")" ]; then die "scripts/majors has no $name"; fi
+    if [ "$name" != assert ] && [ -z "$(releases_of "$name")" ]; then die "scripts/majors has no $name"; fi
 done
 
 steps_on() {
@@ -37,16 +33,9 @@ steps_on() {
 
 test_major() {
     local major=$1 folder=$ROOTS/$1 releases steps
-    read -r -a releases <<< "$(where "$major")"
+    read -r -a releases <<< "$(releases_of "$major")"
     read -r -a steps <<< "$(steps_on "$major")"
-    as_root mkdir -p "$ROOTS"
-    # One run at a time in each.
-    exec 7< "$ROOTS"
-    flock 7
-    as_root mkdir -p "$folder.lock"
-    exec 8< "$folder.lock"
-    exec 7<&-
-    flock 8
+    lock_root "$folder"
     have_root "$folder" "$major" "${releases[@]}" || return 2
     # What an interrupted run has left.
     as_root find "$folder/tmp" -mindepth 1 -maxdepth 1 -name 'cache_ext_*' -exec rm -rf {} +
@@ -105,4 +94,4 @@ heading "Summary"
 for name in "${NAMES[@]}"; do
     printf '%-7s %s\n' "$name" "$(tail -n 1 "$LOGS/$name.log")"
 done
-exit "$failed"
+[ "$failed" -eq 0 ]
