@@ -57,9 +57,10 @@ test_packages() {
     read -r -a releases <<< "$(releases_of "$major")"
     lock_root "$base"
     have_root "$base" "$major" "${releases[@]}"
-    # It is used once: of the copy nothing is kept.
+    # It is used once. What a run has left that was killed is not.
     CLEAN=$base.clean
     as_root rm -rf "$CLEAN"
+    trap 'as_root rm -rf "$CLEAN"' EXIT
     as_root cp -a --reflink=auto "$base" "$CLEAN"
     as_root mkdir "$CLEAN/packages"
     as_root cp "$RESULTS/$major"/*.deb "$CLEAN/packages"
@@ -80,16 +81,8 @@ test_packages() {
     echo "Nothing is left after the purge."
 }
 
-remove_clean() {
-    local major
-    for major in "${MAJORS[@]}"; do
-        as_root rm -rf "$ROOTS/deb-$major.clean"
-    done
-}
-
 heading "Dependencies"
 scripts/install_dependencies.sh matrix
-on_exit remove_clean
 for major in "${MAJORS[@]}"; do
     heading "PostgreSQL $major: build"
     run build_packages "$major"
