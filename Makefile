@@ -28,7 +28,8 @@ $(error The Makefile does not list the files in sql/parts and sql/call_center as
 endif
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
-SCRIPT_TARGETS := check check-core check-matrix matrix-clean check-memory fuzz soak unit lint format demo demo-stop bench bench-page help
+SCRIPT_TARGETS := check check-core check-matrix matrix-clean check-memory check-arm64 fuzz soak unit lint format \
+	demo demo-stop bench bench-page deb deb-test dist help
 
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
@@ -48,6 +49,9 @@ matrix-clean:
 
 check-memory:
 	@scripts/check_memory.sh
+
+check-arm64:
+	@scripts/check_arm64.sh
 
 fuzz:
 	@FUZZ_SECONDS=$(or $(SECONDS),600) scripts/check.sh fuzz
@@ -76,6 +80,15 @@ bench:
 bench-page:
 	@test/bench/page.sh
 
+deb:
+	@scripts/deb.sh
+
+deb-test:
+	@scripts/deb_test.sh $(MAJORS)
+
+dist:
+	@scripts/dist.sh
+
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
@@ -100,6 +113,8 @@ endif
 #: make check-memory  the same tests where memory is watched: an assert build of PostgreSQL that spoils
 #:                    what is freed, guard pages in shared memory, then valgrind; builds the server first
 #:                    ONLY=assert|valgrind runs a part
+#: make check-arm64   compile for 64-bit ARM, look at the instructions that order memory, run the unit tests under
+#:                    qemu, all in a Debian of its own; TESTS="names" runs some of them
 #: make fuzz          random SQL by random roles for SECONDS=600, with SEED=1
 #: make soak          the history checker for SECONDS=600, with SEED=1
 #: make unit          the unit tests, under ASan and UBSan, then under TSan
@@ -112,6 +127,11 @@ endif
 #:                    ONLY=protocol|inserver|many|writers|copy|update|stampede|core|values runs a part;
 #:                    ROUNDS=3 is how often each contestant runs
 #: make bench-page    put the last result of make bench into docs/benchmarks.md
+#: make deb           install what is missing, build the Debian packages for the PostgreSQLs of this release, run
+#:                    lintian; they are in build/deb
+#: make deb-test      build the packages, install them in a clean Debian, run their tests there, purge them;
+#:                    MAJORS="15 17" for these PostgreSQLs
+#: make dist          the archive for PGXN, build/cache_ext-VERSION.zip
 #: make clean         remove what was built
 #:
 #: PG_CONFIG=/path/to/pg_config chooses the PostgreSQL to build for and to test with.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # check_matrix.sh [NAME...]: builds for and tests on other PostgreSQLs than the system's: the majors named, or
 # listed in MAJORS, or all of scripts/majors that are always tested; each in a Debian of its own (debian_root.sh),
-# as many at a time as there are cores. `assert` is a PostgreSQL like the system's that has assertions,
-# `races` one of RACES_ON with assertions and injection points (check_memory.sh). STEPS are those of check.sh to run. What each prints goes to build/matrix/NAME.log.
+# as many at a time as there are cores. `assert` is a PostgreSQL like the system's that has assertions, `races` one
+# of RACES_ON with assertions and injection points (check_memory.sh). STEPS are those of check.sh to run. What each
+# prints goes to build/matrix/NAME.log.
 #
 # A major whose Debian or packages cannot be had fails, unless MISSING=tolerated.
 # shellcheck source=scripts/jobs.sh
@@ -17,11 +18,6 @@ readonly TAP_ON=18
 readonly RACES_ON=18
 STEPS=${STEPS:-}
 NAMES=()
-
-# releases_of MAJOR: the Debian releases that have it.
-releases_of() {
-    sed -n "s/^[a-z]* $1 //p" scripts/majors
-}
 
 steps_on() {
     local steps=${STEPS:-regress isolation security pgtap consistency}

@@ -56,3 +56,16 @@ find_postgres() {
     PG_BINDIR=$(readlink -f "$("$PG_CONFIG" --bindir)")
     readonly PG_BINDIR
 }
+
+# The version of the extension. It has one source, the control file.
+extension_version() {
+    sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" "$ROOT/cache_ext.control"
+}
+
+# The same as three numbers, which PGXN wants.
+release_version() {
+    local version
+    version=$(extension_version)
+    while [ "$(tr -cd . <<< "$version" | wc -c)" -lt 2 ]; do version+=.0; done
+    echo "$version"
+}

@@ -58,6 +58,22 @@ have_root() {
     if [ "$(cat "$1/made" 2> /dev/null)" != "$ROOT_FORMAT $*" ]; then make_root "$@"; fi
 }
 
+# lock_root FOLDER: one run at a time in each, until we end (descriptors 7 and 8).
+lock_root() {
+    as_root mkdir -p "$ROOTS"
+    exec 7< "$ROOTS"
+    flock 7
+    as_root mkdir -p "$1.lock"
+    exec 8< "$1.lock"
+    exec 7<&-
+    flock 8
+}
+
+# releases_of MAJOR: the releases of Debian that have that PostgreSQL, as scripts/majors names them.
+releases_of() {
+    sed -n "s/^[a-z]* $1 //p" "$ROOT/scripts/majors"
+}
+
 # put_tree FOLDER: copies this tree to there, without what was built here. What was built there stays.
 put_tree() {
     as_root rsync -a --delete --chown=root:root --exclude='*.[od]' --exclude='*.so' --exclude=/build --exclude=/.git \

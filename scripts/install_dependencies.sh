@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install_dependencies.sh demo|server|check|memory|bench|matrix: installs the Debian packages that are missing, nothing
-# else. No server is started or restarted on the way, none that we install starts at boot, and no
+# install_dependencies.sh demo|server|check|memory|bench|matrix|deb: installs the Debian packages that are missing,
+# nothing else. No server is started or restarted on the way, none that we install starts at boot, and no
 # default cluster is made. What bench compares with is optional, and pgTAP, without which
 # its tests fail: what cannot be installed is left out.
 # shellcheck source=scripts/common.sh
@@ -31,11 +31,13 @@ case ${1:-} in
         if [ -z "${PG_CONFIG:-}" ]; then optional+=("postgresql-$PG_MAJOR-pgtap"); fi
         ;;
     matrix) packages=(debootstrap rsync) ;;
+    # With the headers of each PostgreSQL that the release has.
+    deb) packages=(build-essential debhelper lintian postgresql-server-dev-all) ;;
     memory)
         packages+=(libpq-dev perl libipc-run-perl python3 dpkg-dev patch pkg-config bison flex libicu-dev liblz4-dev
             libxml2-dev zlib1g-dev valgrind)
         ;;
-    *) die "usage: $0 demo|server|check|memory|bench|matrix" ;;
+    *) die "usage: $0 demo|server|check|memory|bench|matrix|deb" ;;
 esac
 
 if ! command -v dpkg-query > /dev/null; then

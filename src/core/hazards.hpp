@@ -37,6 +37,12 @@ class HeldSet {
 // The kHazards hazards of a process, nullptr if `reader` is not below StoreOptions::readers. No two
 // processes may use the same ones.
 Ref* hazards_of(const Block& block, std::uint32_t reader);
+// Whoever looks at the hazards has to see no less of what the reader has done before than if it had
+// seen let_go(): that store may be overwritten by this one before anybody looks. So this one is a
+// release, too: what was read of the value before is read before its memory is another's.
+inline void name_held(Ref* hazard, Ref ref) {
+    store_release(*hazard, ref);
+}
 inline void let_go(Ref* hazard) {
     store_release(*hazard, kNullRef);
 }

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/hazards.hpp"
 #include "core/judge.hpp"
 #include "core/unlocked.hpp"
 
@@ -64,7 +65,7 @@ Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Sna
             found.result = LookupResult::kTooSmall;
             return found;
         }
-        store_relaxed(*options.hazard, ref);  // whoever unlinks it needs the lock that is held here
+        name_held(options.hazard, ref);  // whoever unlinks it needs the lock that is held here
         found.held = e->value();
     }
     if (options.tags != nullptr) collect_tags(block, *e, options.tags);

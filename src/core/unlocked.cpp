@@ -48,7 +48,6 @@ bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, c
     for (int steps = 0;; ref = e.next) {
         if (++steps > kMaxSteps || !block.arena.holds(ref, sizeof(Entry))) return false;
         copy_racing(&e, block.entry(ref), sizeof(e));
-        __asm__ volatile("" : "+m"(e));  // what is checked below is this copy, not a second look
         if (e.hash == key.hash && e.cache == cache && e.key_bytes == key.size) break;
     }
     const bool hold = e.value_bytes > options.buffer_bytes;
@@ -68,7 +67,7 @@ bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, c
         return false;
     const std::uint8_t* value = bytes + Entry::padded(e.key_bytes);
     if (hold) {
-        store_relaxed(*options.hazard, ref);
+        name_held(options.hazard, ref);
         full_fence();
     } else {
         if (e.value_bytes != 0) copy_racing(options.buffer, value, e.value_bytes);

@@ -47,9 +47,14 @@ Clock milliseconds() {
     }};
 }
 
-void* map(std::size_t bytes) {
-    void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+// Of a file without a name, which can be mapped again.
+void* map(std::size_t bytes, int fd) {
+    void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return block == MAP_FAILED ? nullptr : block;
+}
+void* map_new(std::size_t bytes, int* fd) {
+    *fd = memfd_create("store", 0);
+    return *fd >= 0 && ftruncate(*fd, static_cast<off_t>(bytes)) == 0 ? map(bytes, *fd) : nullptr;
 }
 
 // The work of a child; what it returns is its exit code.
@@ -86,8 +91,9 @@ int work(const Store& store, std::uint32_t child) {
 TEST(StoreProcesses, NoProcessIsServedAValueThatItsSnapshotWouldNotCompute) {
     const StoreOptions options = {kMaxCaches};
     const std::size_t bytes = Store::min_bytes(options);
-    void* block = map(bytes);
-    shared = static_cast<Shared*>(map(sizeof(Shared)));
+    int fd, shared_fd;
+    void* block = map_new(bytes, &fd);
+    shared = static_cast<Shared*>(map_new(sizeof(Shared), &shared_fd));
     ASSERT_NE(block, nullptr);
     ASSERT_NE(shared, nullptr);
     pthread_rwlockattr_t attributes;
@@ -104,8 +110,8 @@ TEST(StoreProcesses, NoProcessIsServedAValueThatItsSnapshotWouldNotCompute) {
         ASSERT_GE(pid, 0);
         if (pid == 0) {
             // Not where the parent has it: whatever holds a pointer breaks.
-            void* elsewhere = mremap(block, 0, bytes, MREMAP_MAYMOVE);
-            if (elsewhere == MAP_FAILED || elsewhere == block) _exit(2);
+            void* elsewhere = map(bytes, fd);
+            if (elsewhere == nullptr || elsewhere == block) _exit(2);
             munmap(block, bytes);
             _exit(work(Store(elsewhere, process_locks(), milliseconds()), child));
         }
@@ -122,6 +128,8 @@ TEST(StoreProcesses, NoProcessIsServedAValueThatItsSnapshotWouldNotCompute) {
     EXPECT_TRUE(settled_check(store));
     munmap(block, bytes);
     munmap(shared, sizeof(Shared));
+    close(fd);
+    close(shared_fd);
 }
 
 }  // namespace
