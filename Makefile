@@ -5,6 +5,8 @@
 EXTENSION = cache_ext
 MODULE_big = cache_ext
 EXT_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cache_ext.control)
+# The library works with the SQL objects of its own version and of those released before.
+EXT_VERSIONS := $(sort $(EXT_VERSION) $(patsubst sql/released/cache_ext--%.sql,%,$(wildcard sql/released/cache_ext--*.sql)))
 
 EXT_SOURCES := $(sort $(wildcard src/*.cpp src/core/*.cpp src/pg/*/*.cpp src/worker/*.cpp))
 EXT_HEADERS := $(sort $(wildcard src/*.hpp src/*/*.hpp src/pg/*/*.hpp))
@@ -138,7 +140,7 @@ EXTRA_CLEAN = build $(OBJS:.o=.d) $(wildcard sql/cache_ext--*.sql)
 # -isystem: PostgreSQL's headers do not compile cleanly with -Wextra as C++.
 EXT_SERVER_HEADERS := $(shell $(PG_CONFIG) --includedir-server)
 PG_CPPFLAGS = -Isrc -isystem $(EXT_SERVER_HEADERS) \
-	-DCACHE_EXT_VERSION='"$(EXT_VERSION)"' $(if $(filter 1,$(EXT_GUARD)),-DCACHE_EXT_GUARD)
+	-DCACHE_EXT_VERSION='"$(EXT_VERSION)"' -DCACHE_EXT_VERSIONS='$(EXT_VERSIONS:%="%",)' $(if $(filter 1,$(EXT_GUARD)),-DCACHE_EXT_GUARD)
 EXT_LANGUAGE = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -Wall -Wextra
 PG_CXXFLAGS = $(EXT_LANGUAGE) -fno-semantic-interposition $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
 
