@@ -12,6 +12,8 @@ copy_tests() {
     local test=$SCRATCH/$TREE suite
     mkdir -p "$test"
     cp -R "$ROOT/examples" "$ROOT/docs" "$SCRATCH/tree"
+    mkdir -p "$SCRATCH/tree/sql"
+    if [ -d "$ROOT/sql/released" ]; then cp -R "$ROOT/sql/released" "$SCRATCH/tree/sql"; fi
     cp -R "$ROOT/test/." "$test"
     mkdir -p "$test"/{regress/{sql,expected},security/{sql,expected},isolation/{specs,expected},pgtap,t}
     for suite in regress security; do
