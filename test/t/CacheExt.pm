@@ -17,7 +17,8 @@ our @EXPORT = qw(new_node own_extension preload start_with_clock shift_clock cre
 sub new_node
 {
 	my ($name, %init) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $path = delete $init{install_path};
+	my $node = PostgreSQL::Test::Cluster->new($name, $path ? (install_path => $path) : ());
 	$node->init(%init);
 	# Tests wait for what they cause themselves; autovacuum would hold snapshots back at random.
 	$node->append_conf('postgresql.conf', "autovacuum = off\nmax_prepared_transactions = 10\n");
