@@ -142,7 +142,7 @@ my @steps = (
 		q{CREATE OR REPLACE FUNCTION cache_ext_internal.cache_option_rows(
 			OUT name text, OUT type regtype, OUT if_null text, OUT lowest bigint, OUT highest bigint) RETURNS SETOF record
 			AS 'MODULE_PATHNAME', 'cache_option_rows_1_0' LANGUAGE c;},
-		qr/^\+ function: .*"probin":"\//m ],
+		qr/^\+ function: .*"probin":"\/.*cache_ext"/m ],
 	[   'volatility', 'ALTER FUNCTION cache_ext_internal.cache_health_rows() STABLE;',
 		'ALTER FUNCTION cache_ext_internal.cache_health_rows() VOLATILE;', qr/^\+ function: .*"provolatile":"s"/m ],
 	[   'parallel safety', 'ALTER FUNCTION cache_ext_internal.cache_queue_rows() PARALLEL SAFE;',
