@@ -30,7 +30,8 @@ $(error The Makefile does not list the files in sql/parts and sql/call_center as
 endif
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
-SCRIPT_TARGETS := check check-core check-matrix matrix-clean check-memory fuzz soak unit lint format demo demo-stop bench bench-page help
+SCRIPT_TARGETS := check check-core check-matrix matrix-clean check-memory check-upgrade \
+	check-image fuzz soak unit lint format demo demo-stop bench bench-page help
 
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
@@ -50,6 +51,12 @@ matrix-clean:
 
 check-memory:
 	@scripts/check_memory.sh
+
+check-upgrade:
+	@scripts/check_upgrade.sh
+
+check-image:
+	@scripts/check_image.sh
 
 fuzz:
 	@FUZZ_SECONDS=$(or $(SECONDS),600) scripts/check.sh fuzz
@@ -102,6 +109,8 @@ endif
 #: make check-memory  the same tests where memory is watched: an assert build of PostgreSQL that spoils
 #:                    what is freed, guard pages in shared memory, then valgrind; builds the server first
 #:                    ONLY=assert|valgrind runs a part
+#: make check-upgrade pg_upgrade from one PostgreSQL to the next, in Debian systems that have both
+#: make check-image   what the container images are made of, under a server of PostgreSQL 18
 #: make fuzz          random SQL by random roles for SECONDS=600, with SEED=1
 #: make soak          the history checker for SECONDS=600, with SEED=1
 #: make unit          the unit tests, under ASan and UBSan, then under TSan
