@@ -5,6 +5,8 @@
 EXTENSION = cache_ext
 MODULE_big = cache_ext
 EXT_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cache_ext.control)
+# The library works with the SQL objects of its own version and of those released before.
+EXT_VERSIONS := $(sort $(EXT_VERSION) $(patsubst sql/released/cache_ext--%.sql,%,$(wildcard sql/released/cache_ext--*.sql)))
 
 EXT_SOURCES := $(sort $(wildcard src/*.cpp src/core/*.cpp src/pg/*/*.cpp src/worker/*.cpp))
 EXT_HEADERS := $(sort $(wildcard src/*.hpp src/*/*.hpp src/pg/*/*.hpp))
@@ -28,8 +30,8 @@ $(error The Makefile does not list the files in sql/parts and sql/call_center as
 endif
 
 # Scripts may have to install PostgreSQL first, so these targets work without pg_config.
-SCRIPT_TARGETS := check check-core check-matrix matrix-clean check-memory check-arm64 fuzz soak unit lint format \
-	demo demo-stop bench bench-page deb deb-test dist help
+SCRIPT_TARGETS := check check-core check-matrix matrix-clean check-memory check-arm64 check-upgrade check-image \
+	fuzz soak unit lint format demo demo-stop bench bench-page deb deb-test dist help
 
 ifneq ($(filter $(SCRIPT_TARGETS),$(MAKECMDGOALS)),)
 
@@ -52,6 +54,12 @@ check-memory:
 
 check-arm64:
 	@scripts/check_arm64.sh
+
+check-upgrade:
+	@scripts/check_upgrade.sh
+
+check-image:
+	@scripts/check_image.sh
 
 fuzz:
 	@FUZZ_SECONDS=$(or $(SECONDS),600) scripts/check.sh fuzz
@@ -115,6 +123,8 @@ endif
 #:                    ONLY=assert|valgrind runs a part
 #: make check-arm64   compile for 64-bit ARM, look at the instructions that order memory, run the unit tests under
 #:                    qemu, all in a Debian of its own; TESTS="names" runs some of them
+#: make check-upgrade pg_upgrade from one PostgreSQL to the next, in Debian systems that have both
+#: make check-image   what the container images are made of, under a server of PostgreSQL 18
 #: make fuzz          random SQL by random roles for SECONDS=600, with SEED=1
 #: make soak          the history checker for SECONDS=600, with SEED=1
 #: make unit          the unit tests, under ASan and UBSan, then under TSan
@@ -158,7 +168,7 @@ EXTRA_CLEAN = build $(OBJS:.o=.d) $(wildcard sql/cache_ext--*.sql)
 # -isystem: PostgreSQL's headers do not compile cleanly with -Wextra as C++.
 EXT_SERVER_HEADERS := $(shell $(PG_CONFIG) --includedir-server)
 PG_CPPFLAGS = -Isrc -isystem $(EXT_SERVER_HEADERS) \
-	-DCACHE_EXT_VERSION='"$(EXT_VERSION)"' $(if $(filter 1,$(EXT_GUARD)),-DCACHE_EXT_GUARD)
+	-DCACHE_EXT_VERSION='"$(EXT_VERSION)"' -DCACHE_EXT_VERSIONS='$(EXT_VERSIONS:%="%",)' $(if $(filter 1,$(EXT_GUARD)),-DCACHE_EXT_GUARD)
 EXT_LANGUAGE = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -Wall -Wextra
 PG_CXXFLAGS = $(EXT_LANGUAGE) -fno-semantic-interposition $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
 

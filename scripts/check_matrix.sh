@@ -30,15 +30,7 @@ test_in() {
     local tree=cache_ext_$1 major=$2 folder=$ROOTS/$2 dependencies=$3 releases
     shift 3
     read -r -a releases <<< "$(releases_of "$major")"
-    as_root mkdir -p "$folder.lock/$tree"
-    # One makes it, the others wait for that.
-    exec 7< "$folder.lock"
-    flock 7
-    have_root "$folder" "$major" "${releases[@]}" || return 2
-    exec 7<&-
-    exec 8< "$folder.lock/$tree"
-    flock 8
-    put_tree "$folder/$tree" || return
+    open_root "$folder" "$tree" "$major" "${releases[@]}" || return
     in_root "$folder" PG_MAJOR="$major" "/$tree/scripts/install_dependencies.sh" "$dependencies" || return 2
     in_root "$folder" PG_MAJOR="$major" SECONDS_TO_RUN="${SECONDS_TO_RUN:-60}" TESTS="${TESTS:-}" "/$tree/scripts/$1" \
         "${@:2}"
@@ -70,7 +62,7 @@ test_all() {
 }
 
 main() {
-    local name status failed=0
+    local name
     read -r -a NAMES <<< "${*:-${MAJORS:-}}"
     if [ ${#NAMES[@]} -eq 0 ]; then
         mapfile -t NAMES < <(sed -n 's/^always \([0-9]*\) .*/\1/p' scripts/majors)
@@ -90,25 +82,7 @@ main() {
     for name in "${NAMES[@]}"; do rm -f "$LOGS/$name.status"; done
     run_job test_all
 
-    for name in "${NAMES[@]}"; do
-        status=$(cat "$LOGS/$name.status" 2> /dev/null || echo 1)
-        if [ "$status" -eq 0 ]; then continue; fi
-        heading "$name"
-        if [ "$status" -eq 2 ]; then
-            tail -n 15 "$LOGS/$name.log"
-            echo "NOT TESTED: PostgreSQL $name could not be had here."
-            if [ "${MISSING:-}" = tolerated ]; then continue; fi
-        else
-            grep -E '^(FAILED|not ok|test .* FAILED)' "$LOGS/$name.log" || true
-            tail -n 200 "$LOGS/$name.log"
-        fi
-        failed=1
-    done
-    heading "Summary"
-    for name in "${NAMES[@]}"; do
-        printf '%-7s %s\n' "$name" "$(tail -n 1 "$LOGS/$name.log")"
-    done
-    return "$failed"
+    report_runs "$LOGS" PostgreSQL "${NAMES[@]}"
 }
 
 main "$@"

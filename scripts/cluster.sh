@@ -111,25 +111,49 @@ server_knows() {
         > /dev/null 2>&1
 }
 
+# extension_path PREFIX: the setting by which a server finds an extension that was installed below PREFIX; nothing
+# where there is no such setting.
+extension_path() {
+    if server_knows extension_destdir; then
+        echo "extension_destdir = '$1'"
+    elif server_knows extension_control_path; then
+        echo "extension_control_path = '$1$("$PG_CONFIG" --sharedir):\$system'"
+    fi
+}
+
+# copy_sources FOLDER: what it takes to build the extension once more, in another way. What was built there stays.
+copy_sources() {
+    local name
+    mkdir -p "$1/src"
+    find "$1/src" -name '*.[ch]pp' -printf '%P\n' | while read -r name; do
+        [ -e "$ROOT/src/$name" ] || rm "$1/src/$name"
+    done
+    # A part of another name would be one too many.
+    rm -rf "$1/sql"
+    # Not the objects: those there are of another build.
+    tar -C "$ROOT" --exclude='*.[od]' -cf - Makefile cache_ext.control src sql | tar -C "$1" --keep-newer-files -xf - 2> /dev/null
+}
+
+# extension_install_below PREFIX FILE [FOLDER]: installs it there, from the folder that it was built in; FILE has the
+# settings that a cluster needs to find it.
+extension_install_below() {
+    make -C "${3:-$ROOT}" --no-print-directory -s install DESTDIR="$1" || return
+    cat > "$2" << END
+$(extension_path "$1")
+dynamic_library_path = '$1$("$PG_CONFIG" --pkglibdir):\$libdir'
+END
+}
+
 # Puts the built extension where only our clusters see it. Debian's servers until 17 have extension_destdir
 # for that, all since 18 extension_control_path; with any other, or with SYSTEM_INSTALL=1, it goes into PostgreSQL's own folders until we
 # end, and those are kept locked (descriptor 9) against other runs of ours. Writes the settings that
 # a cluster needs to find it to $SCRATCH/extension.conf. Not to be run as a job: the lock would end
 # with it.
 extension_install() {
-    local settings=$SCRATCH/extension.conf prefix=$SCRATCH/extension
-    if [ -z "${SYSTEM_INSTALL:-}" ] && server_knows extension_destdir; then
-        make -C "$ROOT" --no-print-directory -s install DESTDIR="$prefix" || return
-        cat > "$settings" << END
-extension_destdir = '$prefix'
-dynamic_library_path = '$prefix$("$PG_CONFIG" --pkglibdir):\$libdir'
-END
-    elif [ -z "${SYSTEM_INSTALL:-}" ] && server_knows extension_control_path; then
-        make -C "$ROOT" --no-print-directory -s install DESTDIR="$prefix" || return
-        cat > "$settings" << END
-extension_control_path = '$prefix$("$PG_CONFIG" --sharedir):\$system'
-dynamic_library_path = '$prefix$("$PG_CONFIG" --pkglibdir):\$libdir'
-END
+    local settings=$SCRATCH/extension.conf path
+    path=$(extension_path "$SCRATCH/extension")
+    if [ -z "${SYSTEM_INSTALL:-}" ] && [ -n "$path" ]; then
+        extension_install_below "$SCRATCH/extension" "$settings" || return
     else
         exec 9< "$("$PG_CONFIG" --sharedir)/extension"
         run_job flock 9

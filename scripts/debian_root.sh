@@ -29,7 +29,8 @@ debian_mirror() {
         awk '$2 == "main" && $1 ~ /\/debian\/?$/ { print $1; exit }'
 }
 
-# make_root FOLDER MAJOR SUITE [SUITE]: a Debian that can install that PostgreSQL.
+# make_root FOLDER MAJOR SUITE [SUITE]: a Debian of the first release that can install that PostgreSQL; the packages of
+# that major come from the second release, if there is one, and what these need that the first does not have.
 make_root() {
     local folder=$1 major=$2 suite=$3 more=${4:-} mirror
     mirror=$(debian_mirror)
@@ -78,4 +79,46 @@ releases_of() {
 put_tree() {
     as_root rsync -a --delete --chown=root:root --exclude='*.[od]' --exclude='*.so' --exclude=/build --exclude=/.git \
         --exclude='/sql/cache_ext--*.sql' "$ROOT/" "$1/"
+}
+
+# open_root FOLDER TREE MAJOR SUITE [SUITE]: has that system made if need be, and this tree put into it as /TREE, which
+# is ours until we end (descriptor 8). 2: the system could not be had.
+open_root() {
+    local folder=$1 tree=$2
+    shift 2
+    as_root mkdir -p "$folder.lock/$tree"
+    # One makes it, the others wait for that.
+    exec 7< "$folder.lock"
+    flock 7
+    have_root "$folder" "$@" || return 2
+    exec 7<&-
+    exec 8< "$folder.lock/$tree"
+    flock 8
+    put_tree "$folder/$tree"
+}
+
+# report_runs LOGS WHAT NAME...: what the runs said whose output is in LOGS/NAME.log, and whose status is in
+# LOGS/NAME.status: 2 is that of one for which something could not be had, which fails unless MISSING=tolerated.
+report_runs() {
+    local logs=$1 what=$2 name status failed=0
+    shift 2
+    for name in "$@"; do
+        status=$(cat "$logs/$name.status" 2> /dev/null || echo 1)
+        if [ "$status" -eq 0 ]; then continue; fi
+        heading "$name"
+        if [ "$status" -eq 2 ]; then
+            tail -n 15 "$logs/$name.log"
+            echo "NOT TESTED: $what $name could not be had here."
+            if [ "${MISSING:-}" = tolerated ]; then continue; fi
+        else
+            grep -E '^(FAILED|not ok|test .* FAILED)' "$logs/$name.log" || true
+            tail -n 200 "$logs/$name.log"
+        fi
+        failed=1
+    done
+    heading "Summary"
+    for name in "$@"; do
+        printf '%-7s %s\n' "$name" "$(tail -n 1 "$logs/$name.log")"
+    done
+    return "$failed"
 }

@@ -12,6 +12,8 @@ copy_tests() {
     local test=$SCRATCH/$TREE suite
     mkdir -p "$test"
     cp -R "$ROOT/examples" "$ROOT/docs" "$SCRATCH/tree"
+    mkdir -p "$SCRATCH/tree/sql"
+    if [ -d "$ROOT/sql/released" ]; then cp -R "$ROOT/sql/released" "$SCRATCH/tree/sql"; fi
     cp -R "$ROOT/test/." "$test"
     mkdir -p "$test"/{regress/{sql,expected},security/{sql,expected},isolation/{specs,expected},pgtap,t}
     for suite in regress security; do
@@ -107,15 +109,8 @@ regress_tests() {
 # The library once more, with guard pages between control blocks and in front of the allocator, which is
 # checked all the time. Built in a folder of its own, for the same server.
 guarded_tests() {
-    local build=$ROOT/build/guarded prefix=$SCRATCH/guarded_extension folder=$SCRATCH/$TREE/guarded name status=0
-    mkdir -p "$build/src"
-    find "$build/src" -name '*.[ch]pp' -printf '%P\n' | while read -r name; do
-        [ -e "$ROOT/src/$name" ] || rm "$build/src/$name"
-    done
-    # A part of another name would be one too many.
-    rm -rf "$build/sql"
-    # Not the objects: those there are of another build.
-    tar -C "$ROOT" --exclude='*.[od]' -cf - Makefile cache_ext.control src sql | tar -C "$build" --keep-newer-files -xf - 2> /dev/null
+    local build=$ROOT/build/guarded prefix=$SCRATCH/guarded_extension folder=$SCRATCH/$TREE/guarded status=0
+    copy_sources "$build"
     make -C "$build" --no-print-directory -s -j "$(nproc)" EXT_GUARD=1 all
     if [ -s "$SCRATCH/extension.conf" ]; then
         make -C "$build" --no-print-directory -s install EXT_GUARD=1 DESTDIR="$prefix"

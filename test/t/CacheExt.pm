@@ -5,20 +5,42 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use File::Basename;
+use File::Find;
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(new_node preload start_with_clock shift_clock create_counter verdict stat_of seconds);
+our @EXPORT = qw(new_node own_extension preload start_with_clock shift_clock create_counter verdict stat_of seconds);
 
 # A cluster that is initialized but not started, cache_ext not preloaded.
 sub new_node
 {
 	my ($name, %init) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $path = delete $init{install_path};
+	my $node = PostgreSQL::Test::Cluster->new($name, $path ? (install_path => $path) : ());
 	$node->init(%init);
 	# Tests wait for what they cause themselves; autovacuum would hold snapshots back at random.
 	$node->append_conf('postgresql.conf', "autovacuum = off\nmax_prepared_transactions = 10\n");
 	return $node;
+}
+
+# own_extension($node): gives a cluster that has not been started a copy of the extension that only it has.
+# Returns the folder of the control file and the scripts, and that of the library; nothing where the extension
+# is in the server's own folders (scripts/cluster.sh).
+sub own_extension
+{
+	my ($node) = @_;
+	my $installed = dirname($ENV{TEMP_CONFIG}) . '/extension';
+	return unless -d $installed;
+	my $own = $node->basedir . '/extension';
+	system_or_bail('cp', '-R', $installed, $own);
+	my $settings = slurp_file($ENV{TEMP_CONFIG});
+	$settings =~ s/\Q$installed\E/$own/g;
+	$node->append_conf('postgresql.conf', $settings);
+	my %folder;
+	find(sub { $folder{$_} = $File::Find::dir }, $own);
+	return @folder{ 'cache_ext.control', 'cache_ext.so' };
 }
 
 sub preload

@@ -33,7 +33,7 @@ sub becomes
 $node->safe_psql('postgres', 'CREATE EXTENSION cache_ext');
 is(health('preloaded'), 'critical', 'not preloaded');
 is($node->safe_psql('postgres', 'SELECT string_agg(h.check, $$ $$) FROM cache_health AS h'),
-	'preloaded prepared_transactions declarations dependencies triggers', 'what can be checked all the same');
+	'preloaded version prepared_transactions declarations dependencies triggers', 'what can be checked all the same');
 preload($node);
 $node->append_conf('postgresql.conf', "cache_ext.max_caches = 2\ncache_ext.health_min_reads = 10\n");
 $node->restart;

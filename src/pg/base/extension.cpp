@@ -18,6 +18,7 @@ extern "C" {
 #include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 }
 
@@ -27,8 +28,8 @@ namespace {
 Extension used = {};  // all 0: not installed, or not known
 bool known = false;
 
-// All 0: there is no such extension.
-FormData_pg_extension row_of_extension(Oid extension) {
+// All 0: there is no such extension. *version, if it is asked for: of its SQL objects.
+FormData_pg_extension row_of_extension(Oid extension, char (*version)[64] = nullptr) {
     FormData_pg_extension row = {};
     Relation relation = table_open(ExtensionRelationId, AccessShareLock);
     ScanKeyData key;
@@ -36,7 +37,13 @@ FormData_pg_extension row_of_extension(Oid extension) {
                 ObjectIdGetDatum(extension));
     SysScanDesc scan = systable_beginscan(relation, ExtensionOidIndexId, true, nullptr, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
-    if (HeapTupleIsValid(tuple)) row = *reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple));
+    if (HeapTupleIsValid(tuple)) {
+        row = *reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple));
+        bool null;
+        const Datum name =
+            heap_getattr(tuple, Anum_pg_extension_extversion, RelationGetDescr(relation), &null);
+        if (version != nullptr) strlcpy(*version, TextDatumGetCString(name), sizeof(*version));
+    }
     systable_endscan(scan);
     table_close(relation, AccessShareLock);
     return row;
@@ -57,8 +64,10 @@ const Extension& installed() {
         known = true;
         Extension found;
         if (find_extension(&found)) used = found;
+        if (OidIsValid(used.oid) && !is_known_version(used.version)) used.oid = InvalidOid;
     }
     if (!OidIsValid(used.oid)) {
+        if (used.version[0] != '\0') report_version(ERROR, used.version);
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("extension cache_ext is not installed in this database"),
                         errhint("CREATE EXTENSION cache_ext;")));
@@ -71,13 +80,35 @@ const Extension& installed() {
 bool find_extension(Extension* out) {
     *out = {};
     out->oid = get_extension_oid("cache_ext", true);
-    if (OidIsValid(out->oid)) out->schema = row_of_extension(out->oid).extnamespace;
+    if (OidIsValid(out->oid)) out->schema = row_of_extension(out->oid, &out->version).extnamespace;
     const Oid internals = OidIsValid(out->schema) ? internals_of(out->oid) : InvalidOid;
     if (!OidIsValid(internals)) return false;
     out->definition_table = get_relname_relid("cache_definition", internals);
     out->dependency_table = get_relname_relid("cache_dependency", internals);
     out->invalidate_trigger = find_function(internals, "cache_invalidate_trigger", 0, nullptr);
     return OidIsValid(out->definition_table) && OidIsValid(out->dependency_table);
+}
+
+bool is_known_version(const char* version) {
+    for (const char* known : {CACHE_EXT_VERSIONS}) {
+        if (strcmp(known, version) == 0) return true;
+    }
+    return false;
+}
+
+void report_version(int level, const char* version) {
+    const bool known = is_known_version(version);
+    ereport(
+        level,
+        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+         known ? errmsg("the tables of extension cache_ext are not those of version %s", version)
+               : errmsg("extension cache_ext is of version %s in this database, which its "
+                        "library, of version %s, does not know",
+                        version, CACHE_EXT_VERSION),
+         errdetail("Nothing is cached here: reads of caches fail, and whatever is written "
+                   "invalidates them all."),
+         errhint("Restart the server if its library was updated since it started; then run "
+                 "ALTER EXTENSION cache_ext UPDATE.")));
 }
 
 void use_extension(const Extension& extension) {

@@ -20,19 +20,26 @@ struct Extension {
     Oid definition_table;
     Oid dependency_table;
     Oid invalidate_trigger;  // the function
+    char version[64];        // of its SQL objects, as far as it fits
 };
 
 // Looks it up in the catalogs. False: it is not installed here, or parts of it are missing.
 bool find_extension(Extension* out);
-// The functions below go by it from now on; nothing in it: the extension is not installed.
+// Is the library made for SQL objects of this version? For its own, and for those released before.
+bool is_known_version(const char* version);
+// What is installed is of a version that the library does not know, or its tables are not those of
+// that version: says so, with SQLSTATE 55000.
+void report_version(int level, const char* version);
+// The functions below go by it from now on; nothing in it: the extension is not installed; nothing
+// but a version: it cannot be used, and they raise ERROR 55000.
 void use_extension(const Extension& extension);
 // They look it up again: DROP EXTENSION may come between two steps of whoever uses them.
 void forget_extension();
 // Is it one of its two tables, as far as is known? No error, no look at the catalogs.
 bool is_own_table(Oid relation);
 
-// ERROR 42704 if the extension is not installed in this database; none where definitions_ready() is
-// true.
+// ERROR 42704 if the extension is not installed in this database, 55000 if it is of a version that
+// cannot be used; none where definitions_ready() is true.
 Oid extension_oid();
 Oid extension_owner();  // asks the catalog
 Oid extension_schema();

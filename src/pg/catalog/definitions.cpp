@@ -10,6 +10,7 @@
 
 extern "C" {
 #include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
@@ -32,6 +33,10 @@ bool read_by_writer = false;
 bool ddl_in_transaction = false;
 bool read_again_later = false;  // once the transaction has ended
 bool names_changed = false;     // of relations or schemas, since the definitions were read
+// The extension is installed, but the library cannot use it. The state stays unknown then, so that
+// every commit counts as one that could not find out what it has changed, and everybody looks
+// again.
+bool unusable = false;
 
 // Where names were found last. What is of another generation may have been freed.
 struct Recent {
@@ -120,15 +125,20 @@ void role_changed(Datum, SysCacheIdentifier, uint32) {
     ++generation_of_definitions;
 }
 
-// Nothing is cached then, and DROP EXTENSION and ALTER EXTENSION still work.
-void warn_of_other_version() {
+// Of a version that the library does not know, or not made by that version's script. No error:
+// DROP EXTENSION and ALTER EXTENSION have to work, and so has whatever changes tables.
+void cannot_use(const Extension& found) {
     static bool warned = false;
-    if (warned) return;
+    retire_current();
+    ++generation_of_definitions;
+    unusable = true;
+    Extension version_only = {};
+    strlcpy(version_only.version, found.version, sizeof(version_only.version));
+    use_extension(version_only);
+    // An update is of the new version before its script has run.
+    if (warned || creating_extension) return;
     warned = true;
-    ereport(WARNING,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("the objects of extension cache_ext are of another version than its library"),
-             errhint("Run ALTER EXTENSION cache_ext UPDATE.")));
+    report_version(WARNING, found.version);
 }
 
 // With what was read; nullptr: the extension is not installed.
@@ -145,10 +155,14 @@ void read_anew(bool wait) {
     Attached* attached = attached_blocks();
     Extension extension;
     const bool there = find_extension(&extension);
-    const bool ours =
-        there && tables_are_ours(extension.definition_table, extension.dependency_table);
-    if (there && !ours) warn_of_other_version();
-    if (!ours) {
+    unusable = false;
+    if (there && (!is_known_version(extension.version) ||
+                  !tables_are_ours(extension.definition_table, extension.dependency_table))) {
+        if (attached != nullptr) pfree(attached);
+        cannot_use(extension);
+        return;
+    }
+    if (!there) {
         retire_current();
         ++generation_of_definitions;
         state = State::kAbsent;
@@ -218,12 +232,22 @@ const Definition* find(const char* name, size_t size) {
 bool definitions_ready() {
     // Messages may arrive meanwhile; they leave the state unknown, and a bounded number of
     // further rounds follows. After that the newest reading is as good as any.
-    for (int i = 0; state == State::kUnknown && !held && i < 5; ++i) read_anew(true);
+    for (int i = 0; state == State::kUnknown && !held && i < 5; ++i) {
+        read_anew(true);
+        if (unusable) break;
+    }
     return current != nullptr;
 }
 
+bool definitions_usable() {
+    return definitions_ready() || !unusable;
+}
+
 void read_definitions_without_waiting() {
-    for (int i = 0; state == State::kUnknown && i < 5; ++i) read_anew(false);
+    for (int i = 0; state == State::kUnknown && i < 5; ++i) {
+        read_anew(false);
+        if (unusable) extension_oid();  // says why not
+    }
 }
 
 void hold_definitions(bool hold) {
@@ -261,6 +285,7 @@ const Definition* require_definition(const char* name) {
 
 const Definition* require_definition(const char* name, size_t size) {
     const Definition* d = find(name, size);
+    if (d == nullptr && unusable) extension_oid();  // says why not
     if (d == nullptr && definitions_ready() &&
         is_function_of_cache(psprintf("cache_get_%s", pnstrdup(name, size)))) {
         ereport(ERROR,

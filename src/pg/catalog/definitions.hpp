@@ -16,16 +16,23 @@ namespace cache_ext::pg {
 // See definitions_generation().
 extern uint64 generation_of_definitions;
 
-// Reads them if they are not known. False: the extension is not installed in this database.
+// Reads them if they are not known. False: the extension is not installed in this database, or is
+// of a version that the library does not know; once per session that is a WARNING. Nothing is
+// cached then, and nothing is known of what was, so every commit invalidates all of it.
 bool definitions_ready();
 
-// The same for who must not wait for a lock on the extension's tables: ERROR 55P03 instead.
+// Is the extension, if it is installed, of a version that the library knows?
+bool definitions_usable();
+
+// Like definitions_ready() for who must not wait for a lock on the extension's tables: ERROR 55P03
+// instead; and ERROR 55000 where they are of a version that the library does not know.
 void read_definitions_without_waiting();
 
 // While a transaction commits: what is known stays as it is, and nothing is read any more.
 void hold_definitions(bool hold);
 
-// Does this backend know, without asking, what is declared (or that nothing is)?
+// Does this backend know, without asking, what is declared (or that nothing is)? Never where the
+// extension is of a version that the library does not know.
 bool definitions_known();
 
 // Grows whenever definitions are out of date, are read again, or somebody's right to execute an
@@ -58,7 +65,8 @@ const RelationDependencies& dependency_relation_at(int i);
 const Definition* refresh_if_older(const Definition* definition);
 
 // Whoever declares keeps the extension until the transaction ends: DROP EXTENSION waits for it, and
-// it for that. ERROR 42704 if the extension is not installed in this database.
+// it for that. ERROR 42704 if the extension is not installed in this database, 55000 if it cannot
+// be used.
 void require_extension();
 // The same; false instead of an error.
 bool keep_extension();

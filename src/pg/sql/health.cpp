@@ -243,6 +243,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     notice_changed_names();
     const bool all = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
     put_row(set, check_preloaded());
+    put_row(set, check_version());
     if (all && store_ready()) {
         put_row(set, check_memory());
         put_row(set, check_control_blocks());

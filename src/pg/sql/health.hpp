@@ -25,10 +25,11 @@ inline double percent(uint64 part, uint64 whole) {
 
 // --- parts of the view ---
 
-// The server (health_server.cpp). Those of preloading and prepared transactions do without the
-// store.
+// The server (health_server.cpp). Those of preloading, the version and prepared transactions
+// do without the store.
 struct PoolHealth;
 HealthCheck check_preloaded();
+HealthCheck check_version();
 HealthCheck check_memory();
 HealthCheck check_control_blocks();
 HealthCheck check_workers(const PoolHealth& pool);

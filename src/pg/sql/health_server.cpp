@@ -33,6 +33,33 @@ HealthCheck check_preloaded() {
     return check;
 }
 
+// Of the SQL objects, beside the library's.
+HealthCheck check_version() {
+    HealthCheck check = {"version"};
+    Extension installed;
+    find_extension(&installed);
+    if (!is_known_version(installed.version)) {
+        check.status = Status::kCritical;
+        check.detail = psprintf(
+            "the extension is of version %s, which its library, of version %s, "
+            "does not know: nothing is cached",
+            installed.version, CACHE_EXT_VERSION);
+    } else if (!definitions_usable()) {
+        check.status = Status::kCritical;
+        check.detail = psprintf("its tables are not those of version %s: nothing is cached",
+                                installed.version);
+    } else if (strcmp(installed.version, CACHE_EXT_VERSION) != 0) {
+        check.status = Status::kWarning;
+        check.detail = psprintf(
+            "the extension is of version %s, its library of version %s: ALTER "
+            "EXTENSION cache_ext UPDATE",
+            installed.version, CACHE_EXT_VERSION);
+    } else {
+        check.detail = "the extension is of the version of its library";
+    }
+    return check;
+}
+
 HealthCheck check_memory() {
     HealthCheck check = {"memory"};
     const core::StoreStats stats = store().stats();
