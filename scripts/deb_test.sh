@@ -91,5 +91,5 @@ for major in "${MAJORS[@]}"; do
 done
 heading "Summary"
 for major in "${MAJORS[@]}"; do
-    echo "PostgreSQL $major: $(cd "$RESULTS/$major" && echo postgresql-"$major"-cache-ext_*.deb): installed, tested, purged"
+    echo "$(cd "$RESULTS/$major" && echo postgresql-"$major"-cache-ext_*.deb) installed, tested, purged"
 done

@@ -38,18 +38,20 @@ make_root() {
         echo "apt names no mirror of Debian"
         return 1
     fi
-    as_root rm -rf "$folder"
+    as_root rm -rf --one-file-system "$folder" || return
     as_root mkdir -p "$folder"
     # All are made as the newest is: debootstrap may not know a release that has just come.
-    as_root debootstrap --variant=minbase "$suite" "$folder" "$mirror" /usr/share/debootstrap/scripts/sid || return
+    # What it mounts goes with it, however it ends.
+    as_root unshare --mount --pid --fork --kill-child -- debootstrap --variant=minbase "$suite" "$folder" "$mirror" \
+        /usr/share/debootstrap/scripts/sid || return
     for suite in "$suite" $more; do
         echo "deb $mirror $suite main"
-    done | as_root tee "$folder/etc/apt/sources.list" > /dev/null
+    done | as_root tee "$folder/etc/apt/sources.list" > /dev/null || return
     # Mirrors of the releases that move may be behind.
-    echo 'Acquire::Check-Valid-Until "false";' | as_root tee "$folder/etc/apt/apt.conf.d/50cache_ext" > /dev/null
+    echo 'Acquire::Check-Valid-Until "false";' | as_root tee "$folder/etc/apt/apt.conf.d/50cache_ext" > /dev/null || return
     if [ -n "$more" ]; then
         printf 'Package: src:postgresql-%s\nPin: release a=%s\nPin-Priority: 500\n' "$major" "$more" |
-            as_root tee "$folder/etc/apt/preferences.d/cache_ext" > /dev/null
+            as_root tee "$folder/etc/apt/preferences.d/cache_ext" > /dev/null || return
     fi
     echo "$ROOT_FORMAT $*" | as_root tee "$folder/made" > /dev/null
 }

@@ -81,6 +81,27 @@ SELECT cache_invalidate_all('total');
 SELECT source FROM cache_get_entry('total', 1);
 RESET transaction_timeout;
 SELECT source FROM cache_get_entry('total', 1);
+CREATE FUNCTION sets_limit(k int) RETURNS int LANGUAGE plpgsql STABLE SET transaction_timeout = '10ms' AS 'BEGIN RETURN k; END';
+SELECT cache_create('sets_limit', 'sets_limit(int)');
+SELECT error_of('SELECT cache_get_sets_limit(1)');
+-- What is looked up in a commit does not count.
+CREATE TABLE parent (id int PRIMARY KEY, owner int);
+INSERT INTO parent SELECT g, g % 10 FROM generate_series(1, 30000) AS g;
+CREATE TABLE child (id int, parent int);
+CREATE FUNCTION children(owner int) RETURNS bigint LANGUAGE sql STABLE
+    AS 'SELECT count(*) FROM child AS c JOIN parent AS p ON p.id = c.parent WHERE p.owner = $1';
+SELECT cache_create('children', 'children(int)');
+SELECT cache_invalidate_on_path('children', 'child', 'SELECT p.owner FROM parent AS p, parent AS q, parent AS r
+    WHERE p.id = $1.parent AND q.id * r.id::bigint < 0 UNION ALL SELECT owner FROM parent WHERE id = $1.parent');
+SELECT cache_get_children(0), cache_get_children(1);
+SET cache_ext.path_timeout = '3s';
+SET transaction_timeout = '2s';
+BEGIN;
+INSERT INTO child VALUES (1, 10);
+COMMIT;
+RESET transaction_timeout;
+RESET cache_ext.path_timeout;
+SELECT cache_get_children(0), cache_get_children(1);
 
 -- Memberships with options of their own.
 CREATE ROLE regress_since_17_owner;

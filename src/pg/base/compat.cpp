@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <utility>
+
+#include "pg/base/memory.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -13,6 +16,8 @@ extern "C" {
 #include "commands/defrem.h"
 #include "parser/parse_relation.h"
 #include "utils/memutils.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 }
 
@@ -31,6 +36,26 @@ uint32 wait_event(Wait wait) {
 #else
     (void)wait;
     return PG_WAIT_EXTENSION;
+#endif
+}
+
+HeldTimeout hold_transaction_timeout() {
+    HeldTimeout held = {};
+#if PG_VERSION_NUM >= 170000
+    if (get_timeout_active(TRANSACTION_TIMEOUT)) {
+        held = {GetCurrentTimestamp(), get_timeout_finish_time(TRANSACTION_TIMEOUT)};
+        disable_timeout(TRANSACTION_TIMEOUT, false);
+    }
+#endif
+    return held;
+}
+
+void release_transaction_timeout(const HeldTimeout& held) {
+#if PG_VERSION_NUM >= 170000
+    if (held.due == 0) return;
+    enable_timeout_at(TRANSACTION_TIMEOUT, held.due + (GetCurrentTimestamp() - held.since));
+#else
+    (void)held;
 #endif
 }
 
@@ -240,18 +265,6 @@ int compare_setting_names(const char* a, const char* b) {
     return static_cast<int>(*a != '\0') - static_cast<int>(*b != '\0');
 }
 
-namespace {
-
-// A library that reserves a prefix removes what is not its own. It looks at the case, others do
-// not.
-void hide_prefix(char* name) {
-    for (char* c = name; *c != '\0' && *c != '.'; ++c) {
-        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')) *c ^= 'a' - 'A';
-    }
-}
-
-}  // namespace
-
 #if PG_VERSION_NUM >= 160000
 
 namespace {
@@ -288,7 +301,7 @@ int changed_settings(config_generic*** settings) {
     if (changed_list == nullptr) elog(ERROR, "the server's list of changed settings was not found");
     size_t count = 0;
     for (const dlist_node* n = changed_list->next; n != changed_list; n = n->next) ++count;
-    *settings = static_cast<config_generic**>(palloc(sizeof(config_generic*) * (count + 1)));
+    *settings = make_array<config_generic*>(count + 1);
     config_generic** to = *settings;
     for (const dlist_node* n = changed_list->next; n != changed_list; n = n->next) {
         *to++ = setting_at(n);
@@ -306,9 +319,7 @@ config_generic* find_setting(const char* name) {
 
 char* alias_of(const char* name) {
     char* alias = MemoryContextStrdup(TopMemoryContext, name);
-    hide_prefix(alias);
-    char* last = alias + strlen(alias) - 1;
-    *last = *last == '_' ? 'x' : '_';
+    alias[0] = '\1';
     return alias;
 }
 
@@ -325,10 +336,29 @@ void take_name(config_generic* placeholder, const char* name) {
     memcpy(const_cast<char*>(placeholder->name), name, strlen(placeholder->name));
 }
 
-void exchange_names(config_generic* placeholder, config_generic* other, const char* name,
+bool exchange_names(config_generic* placeholder, config_generic* other, const char* name,
                     const char* alias) {
     take_name(other, alias);
     take_name(placeholder, name);
+    return true;
+}
+
+GucSource take_source(config_generic* v) {
+    if (v->source != PGC_S_DEFAULT) {
+        v->nondef_link.prev->next = v->nondef_link.next;
+        v->nondef_link.next->prev = v->nondef_link.prev;
+    }
+    return std::exchange(v->source, PGC_S_DEFAULT);
+}
+
+void give_source(config_generic* v, GucSource source) {
+    v->source = source;
+    if (source == PGC_S_DEFAULT) return;
+    auto* head = const_cast<dlist_node*>(changed_list);
+    v->nondef_link.next = head;
+    v->nondef_link.prev = head->prev;
+    head->prev->next = &v->nondef_link;
+    head->prev = &v->nondef_link;
 }
 
 #else
@@ -352,8 +382,7 @@ config_generic* find_setting(const char* name) {
 int changed_settings(config_generic*** settings) {
     config_generic** all = ::get_guc_variables();
     config_generic** end = all + GetNumConfigOptions();
-    *settings = static_cast<config_generic**>(
-        palloc(sizeof(config_generic*) * static_cast<size_t>(end - all)));
+    *settings = make_array<config_generic*>(static_cast<size_t>(end - all));
     return static_cast<int>(
         std::copy_if(all, end, *settings,
                      [](const config_generic* v) { return v->source != PGC_S_DEFAULT; }) -
@@ -363,11 +392,13 @@ int changed_settings(config_generic*** settings) {
 void install_compat() {}
 
 char* alias_of(const char* name) {
-    constexpr char kSuffix[] = "$$$$hidden";
-    const size_t size = strlen(name) + sizeof(kSuffix);
+    const size_t size = strlen(name) + sizeof("\1");
     auto* alias = static_cast<char*>(MemoryContextAlloc(TopMemoryContext, size));
-    snprintf(alias, size, "%s%s", name, kSuffix);
-    hide_prefix(alias);
+    snprintf(alias, size, "%s\1", name);
+    // The order does not see the case. A library that reserves its prefix does, and none shouts.
+    for (char* c = alias; *c != '\0' && *c != '.'; ++c) {
+        if (*c >= 'a' && *c <= 'z') *c ^= 'a' - 'A';
+    }
     return alias;
 }
 
@@ -381,13 +412,25 @@ void take_name(config_generic* placeholder, const char* name) {
     placeholder->name = name;
 }
 
-void exchange_names(config_generic* placeholder, config_generic* other, const char* name,
+bool exchange_names(config_generic* placeholder, config_generic* other, const char* name,
                     const char* alias) {
     config_generic** all = ::get_guc_variables();
     config_generic** end = all + GetNumConfigOptions();
-    std::iter_swap(std::find(all, end, placeholder), std::find(all, end, other));
+    config_generic** place = std::find(all, end, placeholder);
+    config_generic** others = std::find(all, end, other);
+    if (place == end || others == end) return false;
+    std::iter_swap(place, others);
     placeholder->name = name;
     other->name = alias;
+    return true;
+}
+
+GucSource take_source(config_generic* v) {
+    return std::exchange(v->source, PGC_S_DEFAULT);
+}
+
+void give_source(config_generic* v, GucSource source) {
+    v->source = source;
 }
 
 #endif

@@ -108,6 +108,15 @@ inline Oid table_of(const PgStat_TableStatus* counts) {
 enum class Wait : uint8 { kLauncherMain, kWorkerMain, kLoad, kWorkersGone };
 uint32 wait_event(Wait wait);
 
+// transaction_timeout, which 17 has, ends the session. What we do in a user's commit is not to use
+// up what is left of it: it waits, and gets the time back.
+struct HeldTimeout {
+    TimestampTz since;
+    TimestampTz due;  // 0: there is none
+};
+HeldTimeout hold_transaction_timeout();
+void release_transaction_timeout(const HeldTimeout& held);
+
 // --- locks ---
 
 // 18 can log who holds a lock that is not waited for. We never ask it to.
@@ -331,8 +340,8 @@ config_generic* find_setting(const char* name);
 // keeps a list of them.
 int changed_settings(config_generic*** settings);
 
-// A name for a placeholder whose own is to be unknown for a while: nobody asks for it, and parallel
-// workers can take it over. Allocated in TopMemoryContext.
+// Another name for a placeholder that is to be unknown for a while; allocated in TopMemoryContext.
+// A library that reserves a prefix does not take it for one of those, and it cannot be set.
 //
 // 15 has a sorted array: a name that comes right after the setting's own keeps it in order. From 16
 // on there is a hash table that remembers where each name belongs: other bytes in the same place
@@ -344,9 +353,14 @@ const char* keep_name(const config_generic* placeholder);
 void free_kept_name(const char* name);
 void take_name(config_generic* placeholder, const char* name);
 // Gives `placeholder`, which goes by the alias, its name, and the alias to `other`, which has the
-// name now.
-void exchange_names(config_generic* placeholder, config_generic* other, const char* name,
+// name now. False: the server has removed the placeholder meanwhile, and nothing was done.
+bool exchange_names(config_generic* placeholder, config_generic* other, const char* name,
                     const char* alias);
+
+// Lets a setting look as if nobody had set it, so that no parallel worker is told of it, and gives
+// it its source back. Nobody may set it in between.
+GucSource take_source(config_generic* v);
+void give_source(config_generic* v, GucSource source);
 
 // Once, in _PG_init.
 void install_compat();

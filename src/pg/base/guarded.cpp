@@ -1,5 +1,7 @@
 #include "pg/base/guarded.hpp"
 
+#include "pg/base/compat.hpp"
+
 #include <csignal>
 
 extern "C" {
@@ -117,6 +119,7 @@ bool guarded(void (*work)(void*), void* argument, const char* failure, int timeo
     ResourceOwner owner = CurrentResourceOwner;
     volatile bool ok = true;
     begin_keeping_cancels();
+    const HeldTimeout held = hold_transaction_timeout();
     BeginInternalSubTransaction(nullptr);
     BeginInternalSubTransaction(nullptr);
     MemoryContextSwitchTo(context);
@@ -142,6 +145,7 @@ bool guarded(void (*work)(void*), void* argument, const char* failure, int timeo
     ReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
+    release_transaction_timeout(held);
     give_cancels_back();
     RESUME_INTERRUPTS();
     return ok;

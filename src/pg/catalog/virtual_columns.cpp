@@ -18,26 +18,26 @@ bool is_virtual(Oid relation, AttrNumber column) {
 }
 
 bool has_virtual_column(Oid relation) {
-    Relation table = relation_open(relation, NoLock);
+    Relation table = relation_open(relation, AccessShareLock);
     const TupleDesc desc = RelationGetDescr(table);
     bool found = false;
     for (int i = 0; i < desc->natts && !found; ++i) {
         const FormData_pg_attribute* attribute = TupleDescAttr(desc, i);
         found = !attribute->attisdropped && attribute->attgenerated == kGeneratedVirtual;
     }
-    relation_close(table, NoLock);
+    relation_close(table, AccessShareLock);
     return found;
 }
 
 Bitmapset* columns_behind(Oid relation, AttrNumber column) {
-    Relation table = relation_open(relation, NoLock);
+    Relation table = relation_open(relation, AccessShareLock);
     const TupleConstr* constraints = RelationGetDescr(table)->constr;
     Bitmapset* columns = nullptr;
     for (int i = 0; constraints != nullptr && i < constraints->num_defval; ++i) {
         if (constraints->defval[i].adnum != column) continue;
         pull_varattnos(static_cast<Node*>(stringToNode(constraints->defval[i].adbin)), 1, &columns);
     }
-    relation_close(table, NoLock);
+    relation_close(table, AccessShareLock);
     return columns;
 }
 

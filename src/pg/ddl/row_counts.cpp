@@ -7,7 +7,7 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-// Not by find_tabstat_entry(): from 16 on that returns a copy which knows no transaction.
+// Not by find_tabstat_entry(): from 17 on that returns a copy which knows no transaction.
 bool has_changed_rows(Oid relation) {
     const PgStat_EntryRef* entry =
         pgstat_fetch_pending_entry(PGSTAT_KIND_RELATION, MyDatabaseId, relation);

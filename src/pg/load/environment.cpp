@@ -1,12 +1,11 @@
 #include "pg/load/environment.hpp"
 
-#include <utility>
-
 #include "pg/catalog/rights.hpp"
 #include "pg/load/error_kinds.hpp"
 #include "pg/load/hidden_portals.hpp"
 #include "pg/load/hidden_settings.hpp"
 #include "pg/load/loader_limits.hpp"
+#include "pg/load/plan_settings.hpp"
 #include "pg/load/plans.hpp"
 #include "pg/load/session_settings.hpp"
 #include "pg/load/shown_settings.hpp"
@@ -14,6 +13,7 @@
 
 extern "C" {
 #include "utils/guc.h"
+#include "utils/plancache.h"
 }
 
 namespace cache_ext::pg {
@@ -31,7 +31,6 @@ struct OwnerScope {
     Oid user;
     int security;
     int nest;
-    bool read_only;
     ErrorContextCallback errors;
 };
 
@@ -50,10 +49,11 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
     renew_doubtful_plans();
     push_run(d, scope->nest);
     set_environment(d, run_depth());
+    note_defaults_of_session();
+    renew_plans_after_settings();
+    if (statements_read_differently()) mark_run(Bypass::kSessionSetting);
     expect_kept_expressions();
-    // Not as a setting: from 16 on no function may set this one. What ends after an error is a
-    // (sub)transaction that began outside, and it puts this back as well.
-    scope->read_only = std::exchange(XactReadOnly, true);
+    XactReadOnly = true;  // not as a setting: from 16 on no function may set this one
     scope->errors = {error_context_stack, message_raised, nullptr};
     error_context_stack = &scope->errors;
 }
@@ -65,10 +65,13 @@ Bypass leave_owner(const OwnerScope& scope) {
     if (touched_temporary(run_depth() > 0)) mark_run(Bypass::kTemporary);
     show_settings_again(run_depth());
     AtEOXact_GUC(false, scope.nest);
-    XactReadOnly = scope.read_only;
+    renew_plans_after_settings();
+    XactReadOnly = run.read_only;
     SetUserIdAndSecContext(scope.user, scope.security);
     leave_user_code();
     hand_over_settings();
+    // What the loader has set is a name that the one around it must not know either.
+    if (end_asking_for_settings()) hide_unset_settings();
     return mark_of(run);
 }
 
@@ -91,7 +94,9 @@ Bypass as_owner_of(const Definition* d, void (*work)(void*), void* argument) {
 
 void leave_aborted_runs(int level) {
     if (run_depth() > 0) {
+        const int before = run_depth();
         drop_runs(level);
+        if (run_depth() < before) ResetPlanCache();  // their settings go back only after this
         show_settings_again(run_depth());
     }
     temporary_access_after_abort(level, run_depth() > 0);
@@ -104,6 +109,7 @@ void install_environment() {
     install_temporary_hooks();
     install_loader_limits();
     install_plans();
+    install_plan_settings();
 }
 
 }  // namespace cache_ext::pg

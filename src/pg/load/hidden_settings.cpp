@@ -11,45 +11,47 @@ namespace {
 // --- those that go by another name ---
 
 // What has the alias is in no danger of being freed: a library that defines a setting of the name,
-// or reserves its prefix, does not find it.
+// or reserves its prefix, does not find it. Nor does a parallel worker hear of it.
 struct Renamed {
     Renamed* next;
     config_generic* setting;
     const char* name;
     char* alias;
-    int depth;  // of the run
+    GucSource source;
+    Size libraries;  // how many, so to say, were loaded when it was hidden
+    int depth;       // of the run
 };
 Renamed* renamed = nullptr;
 
-// Settings that keep an alias for good: there is no way to remove one.
+// Names of which a setting has kept an alias for good: there is no way to remove one.
 struct LeftOver {
     LeftOver* next;
-    const config_generic* setting;
-    const char* alias;
+    const char* name;
 };
 LeftOver* left_over = nullptr;
 
-void leave_over(const config_generic* v, const char* alias) {
-    auto* l = static_cast<LeftOver*>(MemoryContextAlloc(TopMemoryContext, sizeof(LeftOver)));
-    *l = {left_over, v, alias};
-    left_over = l;
+bool is_left_over(const char* name) {
+    for (const LeftOver* l = left_over; l != nullptr; l = l->next) {
+        if (compare_setting_names(l->name, name) == 0) return true;
+    }
+    return false;
 }
 
-bool is_taken(const char* alias) {
-    for (const LeftOver* l = left_over; l != nullptr; l = l->next) {
-        if (strcmp(l->alias, alias) == 0) return true;
-    }
-    return find_setting(alias) != nullptr;
+// Whoever has guessed the alias does not see the value; it also says that a setting goes by one.
+const char* show_nothing() {
+    return "";
 }
 
 bool goes_by_alias(const config_generic* v) {
-    for (const Renamed* r = renamed; r != nullptr; r = r->next) {
-        if (r->setting == v) return true;
-    }
-    for (const LeftOver* l = left_over; l != nullptr; l = l->next) {
-        if (l->setting == v) return true;
-    }
-    return false;
+    return v->vartype == PGC_STRING &&
+           string_of(const_cast<config_generic*>(v)).show_hook == show_nothing;
+}
+
+void leave_over(config_generic* v, const char* name) {
+    auto* l = static_cast<LeftOver*>(MemoryContextAlloc(TopMemoryContext, sizeof(LeftOver)));
+    *l = {left_over, MemoryContextStrdup(TopMemoryContext, name)};
+    left_over = l;
+    string_of(v).show_hook = show_nothing;
 }
 
 // Takes over from a placeholder once settings may be set.
@@ -59,41 +61,62 @@ struct HandOver {
     const char* value;
     GucContext context;
     GucSource source;
+    Oid role;  // who set it
 };
 HandOver* to_hand_over = nullptr;
 
-void hand_over_later(config_generic* v, const char* name) {
-    const char* value = *string_of(v).variable;
-    if (value == nullptr || v->source <= PGC_S_OVERRIDE) return;
+void hand_over_later(const Renamed* r) {
+    const char* value = *string_of(r->setting).variable;
+    if (value == nullptr || r->source <= PGC_S_OVERRIDE) return;
     MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
     auto* h = static_cast<HandOver*>(palloc(sizeof(HandOver)));
-    *h = {to_hand_over, pstrdup(name), pstrdup(value), v->scontext, v->source};
+    *h = {to_hand_over,         pstrdup(r->name), pstrdup(value),
+          r->setting->scontext, r->source,        r->setting->srole};
     MemoryContextSwitchTo(old);
     to_hand_over = h;
 }
 
-// Gives a setting its name back. If the run has made another one of that name, one of them keeps
-// the alias.
+// Has a library that was loaded meanwhile reserved the name? The server would have removed the
+// setting, and no parallel worker could take it over.
+bool is_refused_now(const Renamed* r) {
+    if (r->libraries == EstimateLibraryStateSpace()) return false;
+    return find_setting(r->name) == nullptr &&
+           set_config_option(r->name, "", PGC_USERSET, PGC_S_TEST, GUC_ACTION_SET, false, DEBUG5,
+                             false) == 0;
+}
+
+// Gives a setting its name back. If there is another one of that name by now, or must not be, one
+// of them keeps the alias.
 void name_again(Renamed* r) {
+    const bool refused = is_refused_now(r);
     config_generic* other = find_setting(r->name);
-    if (other == nullptr) {
+    const bool placeholder = other != nullptr && (other->flags & GUC_CUSTOM_PLACEHOLDER) != 0;
+    bool back = false;
+    if (other == nullptr && !refused) {
         take_name(r->setting, r->name);
-        pfree(r->alias);
-    } else if ((other->flags & GUC_CUSTOM_PLACEHOLDER) != 0) {
-        exchange_names(r->setting, other, r->name, r->alias);
-        leave_over(other, r->alias);
-    } else {
-        hand_over_later(r->setting, r->name);
-        leave_over(r->setting, r->alias);
+        back = true;
+    } else if (placeholder) {
+        back = exchange_names(r->setting, other, r->name, r->alias);
+        if (back) leave_over(other, r->name);
+    } else if (other != nullptr) {
+        hand_over_later(r);
     }
+    if (back) {
+        string_of(r->setting).show_hook = nullptr;
+        give_source(r->setting, r->source);
+    } else {
+        r->setting->stack = nullptr;  // it gets no earlier source back, which workers would be told
+        leave_over(r->setting, r->name);
+    }
+    if (back && other == nullptr) pfree(r->alias);  // else it is somebody's name
     free_kept_name(r->name);
     pfree(r);
 }
 
 // --- those that look empty ---
 
-// Where an alias is taken, a show hook must do. It is not told what it is asked for, so each
-// setting has one of its own.
+// Where an alias is taken already, a show hook must do. It is not told what it is asked for, so
+// each setting has one of its own.
 constexpr int kMostVeiled = 32;
 config_generic* veiled[kMostVeiled] = {};
 int veiled_by[kMostVeiled] = {};  // the run of this depth
@@ -162,15 +185,18 @@ bool is_hidden_setting(const config_generic* v) {
 }
 
 void hide_setting(config_generic* v, int depth) {
-    char* alias = alias_of(v->name);
-    if (!is_taken(alias)) {
+    if (!is_left_over(v->name)) {
         auto* r = static_cast<Renamed*>(MemoryContextAlloc(TopMemoryContext, sizeof(Renamed)));
-        *r = {renamed, v, keep_name(v), alias, depth};
+        *r = {
+            nullptr, v, keep_name(v), alias_of(v->name), PGC_S_DEFAULT, EstimateLibraryStateSpace(),
+            depth};
+        r->source = take_source(v);
+        take_name(v, r->alias);
+        string_of(v).show_hook = show_nothing;
+        r->next = renamed;
         renamed = r;
-        take_name(v, alias);
         return;
     }
-    pfree(alias);
     workers_would_see = workers_would_see || v->source != PGC_S_DEFAULT;
     if (veiled_count == kMostVeiled) {
         mark_run(core::Bypass::kSessionSetting);
@@ -223,8 +249,8 @@ void hand_over_settings() {
     while (to_hand_over != nullptr) {
         HandOver* h = to_hand_over;
         to_hand_over = h->next;
-        set_config_option(h->name, h->value, h->context, h->source, GUC_ACTION_SET, true, WARNING,
-                          false);
+        set_config_option_ext(h->name, h->value, h->context, h->source, h->role, GUC_ACTION_SET,
+                              true, WARNING, false);
         pfree(const_cast<char*>(h->name));
         pfree(const_cast<char*>(h->value));
         pfree(h);

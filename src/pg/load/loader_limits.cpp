@@ -26,6 +26,7 @@ namespace {
 ProcessUtility_hook_type previous_utility = nullptr;
 object_access_hook_type previous_object_access = nullptr;
 GucRealCheckHook previous_seed_check = nullptr;
+GucIntCheckHook previous_timeout_check = nullptr;
 
 // Of the server's functions that a read-only transaction may call: messages, the sequence of random
 // numbers, large objects (which are writable until PostgreSQL 16), and what the reader has open,
@@ -85,6 +86,7 @@ bool asks_for_settings(Oid function) {
     switch (function) {
         case F_CURRENT_SETTING_TEXT:
         case F_CURRENT_SETTING_TEXT_BOOL:
+        case F_PG_SETTINGS_GET_FLAGS:
         case F_SET_CONFIG:
             return true;
         default:
@@ -142,10 +144,8 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
              DestReceiver* receiver, QueryCompletion* completion) {
     const char* what = not_for_loaders(statement->utilityStmt);
     if (what != nullptr) forbid_in_run(what);
-    if (IsA(statement->utilityStmt, VariableSetStmt) ||
-        IsA(statement->utilityStmt, VariableShowStmt)) {
-        hide_unset_settings();
-    }
+    const Node* node = statement->utilityStmt;
+    if (IsA(node, VariableSetStmt) || IsA(node, VariableShowStmt)) hide_unset_settings();
     if (previous_utility != nullptr) {
         previous_utility(statement, query, read_only_tree, context, parameters, environment,
                          receiver, completion);
@@ -183,6 +183,15 @@ bool check_seed(double* value, void** extra, GucSource source) {
     return previous_seed_check == nullptr || previous_seed_check(value, extra, source);
 }
 
+// Setting it starts or stops the clock of the reader's transaction at once, which would end his
+// session.
+bool check_transaction_timeout(int* value, void** extra, GucSource source) {
+    if (source >= PGC_S_INTERACTIVE && !InitializingParallelWorker) {
+        forbid_in_run("SET transaction_timeout");
+    }
+    return previous_timeout_check == nullptr || previous_timeout_check(value, extra, source);
+}
+
 }  // namespace
 
 void expect_kept_expressions() {
@@ -201,6 +210,12 @@ void install_loader_limits() {
         config_real& real = real_of(seed);
         previous_seed_check = real.check_hook;
         real.check_hook = check_seed;
+    }
+    config_generic* timeout = find_setting("transaction_timeout");  // where there is one
+    if (timeout != nullptr && timeout->vartype == PGC_INT) {
+        config_int& number = int_of(timeout);
+        previous_timeout_check = number.check_hook;
+        number.check_hook = check_transaction_timeout;
     }
     previous_utility = ProcessUtility_hook;
     ProcessUtility_hook = utility;

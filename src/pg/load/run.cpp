@@ -50,6 +50,14 @@ bool begin_asking_for_settings() {
     return !std::exchange(runs[depth - 1].asks_for_settings, true);
 }
 
+void note_other_defaults(uint32 settings) {
+    runs[depth - 1].other_defaults = settings;
+}
+
+bool end_asking_for_settings() {
+    return depth > 0 && std::exchange(runs[depth - 1].asks_for_settings, false);
+}
+
 void mark_run(Bypass reason) {
     for (size_t i = 0; i < std::size(kMarks); ++i) {
         if (kMarks[i] == reason) ++marks[i];
@@ -77,6 +85,8 @@ void push_run(const Definition* d, int nest) {
     run.nest = nest;
     run.level = GetCurrentTransactionNestLevel();
     run.asks_for_settings = false;
+    run.other_defaults = 0;
+    run.read_only = XactReadOnly;
     std::copy_n(marks, std::size(marks), run.marks_before);
 }
 
@@ -92,7 +102,7 @@ Bypass mark_of(const Run& run) {
 }
 
 void drop_runs(int level) {
-    while (depth > 0 && runs[depth - 1].level >= level) --depth;
+    while (depth > 0 && runs[depth - 1].level >= level) XactReadOnly = runs[--depth].read_only;
 }
 
 }  // namespace cache_ext::pg

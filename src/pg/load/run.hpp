@@ -17,12 +17,17 @@ struct Run {
     int nest;   // level of the settings made in it, and for it
     int level;  // of the transaction
     uint64 marks_before[3];
+    uint32 other_defaults;  // settings that would go back to what only this session began with
     bool asks_for_settings;
+    bool read_only;  // was the transaction, before
 };
 // nullptr: none.
 const Run* innermost_run();
+void note_other_defaults(uint32 settings);
 // Whether this is the first time that it is called for the innermost run.
 bool begin_asking_for_settings();
+// Whether it has been called for it; lets the next call be the first one again.
+bool end_asking_for_settings();
 // What is computed in the runs at hand holds for this session only, for one of these reasons.
 void mark_run(core::Bypass reason);
 // How often that was said in this session.
@@ -41,7 +46,8 @@ void push_run(const Definition* definition, int nest);
 Run pop_run();
 // Why what was computed in the run holds for this session only; kNone: it holds for all.
 core::Bypass mark_of(const Run& run);
-// An error has left them behind: those that a transaction of that level or a deeper one has begun.
+// An error has left them behind, which puts back what the transaction was before: those that a
+// transaction of that level or a deeper one has begun.
 void drop_runs(int level);
 
 }  // namespace cache_ext::pg

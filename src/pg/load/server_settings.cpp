@@ -164,6 +164,7 @@ void note_start_settings() {
         MemoryContextSwitchTo(old);
         start_settings = s;
     }
+    pfree(changed);
 }
 
 const char* server_setting(const char* name, bool* known_to_all) {

@@ -217,6 +217,7 @@ void set_environment(const Definition* d, int depth) {
         if (!harmless(v) && !is_pinned(d, v->name) && !is_given(given, v->name))
             undo_change(v, depth);
     }
+    pfree(changed);
     for (int i = 0; i < given.count; ++i) {
         const RoleSetting& s = given.all[i];
         if (is_pinned(d, s.name) || harmless_setting(s.name)) continue;

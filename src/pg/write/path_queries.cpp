@@ -199,8 +199,9 @@ bool has_unique_index_in(Oid relation, List* fixed) {
     foreach (cell, RelationGetIndexList(table)) {
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
         const FormData_pg_index* form = index->rd_index;
-        bool inside = form->indisunique && form->indimmediate && form->indisvalid &&
-                      RelationGetIndexPredicate(index) == NIL;
+        // A key WITHOUT OVERLAPS is called unique as well, but one of its columns excludes by &&.
+        bool inside = form->indisunique && !form->indisexclusion && form->indimmediate &&
+                      form->indisvalid && RelationGetIndexPredicate(index) == NIL;
         for (int i = 0; inside && i < form->indnkeyatts; ++i) {
             const AttrNumber column = form->indkey.values[i];
             inside = column > 0 && fixes(fixed, column, index->rd_opfamily[i]);

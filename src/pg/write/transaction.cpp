@@ -73,12 +73,14 @@ void collect_put(uint64 cache, const core::KeyView& key) {
 
 // Every cache that has a control block; those that have none yet will distrust what was before.
 void register_whole_database(const core::Snapshot& snapshot, bool preparing) {
+    // First for the blocks that are made from now on: one that is being made is among these, or is
+    // there for the loop.
+    store().note_exhausted();
     for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
         const core::CacheControl* c = store().control(i);
         if (c->database != MyDatabaseId || core::load_relaxed(c->id) == 0) continue;
         register_with({c->whole_tag, core::TagKind::kWhole, true, i}, own_xid(), snapshot);
     }
-    store().note_exhausted();
     if (preparing) mark_hard_survivor(MyDatabaseId, 0);
 }
 
