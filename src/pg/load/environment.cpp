@@ -13,7 +13,6 @@
 
 extern "C" {
 #include "utils/guc.h"
-#include "utils/plancache.h"
 }
 
 namespace cache_ext::pg {
@@ -96,7 +95,7 @@ void leave_aborted_runs(int level) {
     if (run_depth() > 0) {
         const int before = run_depth();
         drop_runs(level);
-        if (run_depth() < before) ResetPlanCache();  // their settings go back only after this
+        if (run_depth() < before) renew_plans_of_left_runs();
         show_settings_again(run_depth());
     }
     temporary_access_after_abort(level, run_depth() > 0);

@@ -14,6 +14,7 @@ namespace cache_ext::pg {
 namespace {
 
 bool changed = false;
+bool renewed = false;  // in a run that has not been left in an orderly way
 bool read_differently = false;
 
 struct Watched {
@@ -139,7 +140,15 @@ void note_defaults_of_session() {
 }
 
 void renew_plans_after_settings() {
-    if (std::exchange(changed, false)) ResetPlanCache();
+    renewed = renewed && run_depth() > 0;
+    if (!std::exchange(changed, false)) return;
+    ResetPlanCache();
+    renewed = run_depth() > 0;
+}
+
+void renew_plans_of_left_runs() {
+    if (renewed || changed) ResetPlanCache();
+    renewed = renewed && run_depth() > 0;
 }
 
 bool statements_read_differently() {

@@ -10,6 +10,8 @@ namespace cache_ext::pg {
 // entering a run, so that its values are those of its settings, and on leaving it, so that the
 // session's are.
 void renew_plans_after_settings();
+// The same where an error has left runs behind, whose settings go back only afterwards.
+void renew_plans_of_left_runs();
 // At the beginning of a run, when its settings are made: what goes back to the reader's defaults
 // from now on makes its value good for this session only.
 void note_defaults_of_session();
