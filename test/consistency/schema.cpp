@@ -245,6 +245,15 @@ std::string loader_sql(Group group, int meaning, int comment) {
         default:
             return {};
     }
+    // Whether a partition that is being detached CONCURRENTLY counts is decided when a statement is
+    // planned, by the snapshot of then, and PostgreSQL goes on with a plan that it has kept: a
+    // session's own calls would be no oracle. PL/pgSQL keeps plans, and so does SQL from 18 on.
+    if (group == Group::kEvent) {
+        return "CREATE OR REPLACE FUNCTION load_" + name + signature(group) +
+               " RETURNS text STABLE LANGUAGE plpgsql AS $$ DECLARE value text; BEGIN " + note +
+               "EXECUTE $q$ SELECT " + tag + " || " + body +
+               " $q$ INTO value USING $1; RETURN value; END $$;";
+    }
     // Half of them in SQL, half in PL/pgSQL, which keeps its plans.
     const bool plpgsql = group == Group::kItem || group == Group::kLead || group == Group::kBoth;
     const std::string head =
