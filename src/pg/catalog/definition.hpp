@@ -90,6 +90,7 @@ struct Definition {
     // Tables it depends on, partitions and children included.
     int relation_count;
     Oid* relations;
+    bool detaching;  // a partition of one is being detached CONCURRENTLY
     core::Snapshot read_under;
     SessionState* session;  // the only part that changes
 

@@ -1,6 +1,7 @@
 #include "pg/catalog/definition_rows.hpp"
 
 #include "pg/catalog/dependency_row.hpp"
+#include "pg/catalog/standing.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/snapshots.hpp"
 
@@ -90,6 +91,7 @@ void consume_dependency(const Row& row, void* context) {
     if (!note_lapses(row, d)) return;
     const bool usable = add_tag_of(row, d);
     const Oid declared = DatumGetObjectId(row.values[kDependencyRelation]);
+    d->detaching = d->detaching || is_being_detached_from(declared);
     ListCell* cell;
     foreach (cell, find_all_inheritors(declared, NoLock, nullptr)) {
         auto* p = make<PendingDependency>();

@@ -156,6 +156,17 @@ bool has_foreign_part(Oid relation) {
     return false;
 }
 
+bool is_being_detached_from(Oid relation) {
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
+        if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_PARTITIONED_TABLE) continue;
+        bool pending = false;
+        find_inheritance_children_extended(lfirst_oid(cell), false, NoLock, &pending, nullptr);
+        if (pending) return true;
+    }
+    return false;
+}
+
 bool resolve_columns(Oid declared, Oid relation, ArrayType* names, ArrayType* numbers,
                      AttrNumber* out, int capacity, int* count) {
     Datum* name;

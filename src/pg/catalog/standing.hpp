@@ -30,6 +30,8 @@ Oid meant_by_name(const Definition* definition, Oid relation);
 Lapse lapse_of(Oid relation, ArrayType* declared_as);
 // A partition or child whose rows lie on a foreign server.
 bool has_foreign_part(Oid relation);
+// DETACH PARTITION ... CONCURRENTLY is between its two transactions, at any level below.
+bool is_being_detached_from(Oid relation);
 
 // Columns of the declared relation as attribute numbers of `relation`, which is that or a partition
 // or child. False if one is missing, or is not the one that it was.

@@ -32,7 +32,7 @@ void renew_plans_after_ddl(const Definition* d, const core::Snapshot& snapshot) 
     const bool seen = std::none_of(hard, hard + n, [](core::Xid xid) {
         return planned_under.running == nullptr || planned_under.in_progress(xid);
     });
-    if (seen &&
+    if (seen && !d->detaching &&
         (all || planned_under.xmax == snapshot.xmax || (lost != 0 && planned_under.xmin >= lost))) {
         return;
     }

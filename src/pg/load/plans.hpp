@@ -7,8 +7,9 @@ namespace cache_ext::pg {
 
 // PostgreSQL tells no plan of a new name: one that was made before goes on with what the name meant
 // then, and others would be served that. So plans are made anew after DDL that concerns the cache;
-// and settings of roles, of whose changes no session is told, are looked up anew. Before a fill
-// under this snapshot.
+// and settings of roles, of whose changes no session is told, are looked up anew. While a partition
+// is being detached CONCURRENTLY the snapshot of planning decides whether it is read: then they are
+// made anew each time. Before a fill under this snapshot.
 void renew_plans_after_ddl(const Definition* definition, const core::Snapshot& snapshot);
 
 // Nor does it tell a plan that was made in a (sub)transaction with DDL, and does not use what was
