@@ -2,6 +2,7 @@
 #include "pg/base/compat.hpp"
 #include "pg/catalog/definitions.hpp"
 #include "pg/load/environment.hpp"
+#include "pg/ddl/row_counts.hpp"
 #include "pg/declare/hooks.hpp"
 #include "pg/declare/new_owners.hpp"
 #include "pg/declare/new_version.hpp"
@@ -49,6 +50,7 @@ extern "C" void _PG_init(void) {
     pg::define_settings(preloading);
     pg::install_definition_callbacks();
     pg::install_transaction_callbacks();
+    pg::install_row_counts();
     pg::install_environment();
     pg::install_cache_option();
     if (!preloading) return;

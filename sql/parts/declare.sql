@@ -23,7 +23,9 @@ CREATE FUNCTION @extschema@.cache_create(
     ttl_min             interval DEFAULT NULL,
     ttl_max             interval DEFAULT NULL,
     load_timeout        interval DEFAULT NULL,
-    warm_when_idle      bool DEFAULT false
+    warm_when_idle      bool DEFAULT false,
+    invalidate          text DEFAULT 'track',
+    undeclared          text DEFAULT 'bypass'
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

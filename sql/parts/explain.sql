@@ -7,6 +7,13 @@ CREATE FUNCTION @extschema@.cache_explain(
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_explain_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1;
 
+-- What the values of a cache depend on, as far as its loads have shown, and how that is covered: by key, by
+-- path, by table, bounded by the ttl, or not at all.
+CREATE FUNCTION @extschema@.cache_check(
+    name text, OUT input text, OUT kind text, OUT covered text, OUT invalidates text, OUT more_precise text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_check_1_0' LANGUAGE c STABLE PARALLEL UNSAFE STRICT ROWS 10;
+
 -- Runs the loader for a sample of the live entries, under one snapshot, and compares. Values that
 -- depend on the time of day differ by nature.
 CREATE FUNCTION @extschema@.cache_verify(

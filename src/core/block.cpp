@@ -62,7 +62,12 @@ StoreHeader plan(std::size_t bytes, const StoreOptions& options) {
     h.readers = options.readers;
     const std::size_t slots = std::size_t{kPartitions} * h.slots_per_partition;
     h.slot_heads = h.slots + round_up(slots * sizeof(WriterRing));
-    h.hazards = h.slot_heads + round_up(slots * sizeof(SlotHead));
+    h.tracked = h.slot_heads + round_up(slots * sizeof(SlotHead));
+    h.max_tracked = options.max_tracked;
+    h.tracked_slots = power_above(std::size_t{2} * options.max_tracked);
+    h.hazards = h.tracked + round_up(std::size_t{h.tracked_slots} *
+                                     tracked_slot_words(tracked_words(options.max_caches)) *
+                                     sizeof(std::uint64_t));
     h.caches = h.hazards + std::size_t{options.readers} * sizeof(HazardSet);
     if (kGuarded) h.caches = (h.caches + 2 * kGuardPage - 1) / kGuardPage * kGuardPage;
     h.arena = h.caches + std::size_t{options.max_caches} * sizeof(CacheControl);
@@ -87,6 +92,7 @@ bool Block::format(void* memory, std::size_t bytes, const StoreOptions& options)
     if (memory == nullptr || reinterpret_cast<std::uintptr_t>(memory) % kBlockAlignment != 0) {
         return false;
     }
+    if (options.max_tracked == 0) return false;
     if (options.max_caches == 0 || options.max_caches > UINT16_MAX) return false;
     if (bytes < min_bytes(options)) return false;
     const StoreHeader h = plan(bytes, options);
@@ -109,6 +115,7 @@ Block::Block(void* memory, LockTable lock_table, Clock time)
       node_buckets(inside<Ref>(memory, header->node_buckets)),
       slots(inside<WriterRing>(memory, header->slots)),
       slot_heads(inside<SlotHead>(memory, header->slot_heads)),
+      tracked(inside<std::uint64_t>(memory, header->tracked)),
       hazards(inside<HazardSet>(memory, header->hazards)),
       caches(inside<CacheControl>(memory, header->caches)),
       arena(inside<void>(memory, header->arena)),

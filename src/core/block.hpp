@@ -13,7 +13,8 @@ namespace cache_ext::core {
 
 struct StoreOptions {
     std::uint32_t max_caches = 200;
-    std::uint32_t readers = 0;  // processes that can hold values
+    std::uint32_t readers = 0;       // processes that can hold values
+    std::uint32_t max_tracked = 64;  // relations that are tracked
 };
 
 struct StoreStats {
@@ -99,6 +100,7 @@ struct Block {
     Ref* node_buckets = nullptr;
     WriterRing* slots = nullptr;
     SlotHead* slot_heads = nullptr;
+    std::uint64_t* tracked = nullptr;  // slots: words, see tracked.cpp
     HazardSet* hazards = nullptr;
     CacheControl* caches = nullptr;
     Arena arena;

@@ -57,6 +57,11 @@ enum class Bypass : std::uint8_t {
     kSessionError,      // a timeout, a cancel or the like came up while the loader ran
     kSessionSetting,    // the loader looked at a setting that only this session has
     kCollation,         // a key argument has a collation of its own
+    kUntracked,         // the loader reads what nobody can track
+    kVolatileFunction,  // it calls a function that takes snapshots of its own, or is never the same
+    kTrackCounts,       // track_counts is off: writers could not tell what they have changed
+    kNewlyTracked,      // it has read a relation that was not tracked before
+    kNoTrackingRoom,    // more relations than cache_ext.max_tracked_relations
     kNone               // there is no reason; the last one, so also the number of reasons
 };
 

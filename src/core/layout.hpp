@@ -1,7 +1,7 @@
 // The block of shared memory: what lies where, and which lock protects it.
 //
 //   StoreHeader | Partition[kPartitions] | index buckets | node buckets | writer slots |
-//   SlotHead of each | HazardSet[readers] | CacheControl[max_caches] | arena
+//   SlotHead of each | tracked relations | HazardSet[readers] | CacheControl[max_caches] | arena
 //
 // Every struct here is trivially copyable and refers to others by offset.
 #pragma once
@@ -41,17 +41,22 @@ struct alignas(64) StoreHeader {
     std::uint32_t node_buckets_per_partition;  // power of two
     std::uint32_t slots_per_partition;         // power of two
     std::uint32_t readers;
-    std::uint64_t partitions;  // offsets from the beginning of the block
+    std::uint32_t max_tracked;    // relations
+    std::uint32_t tracked_slots;  // power of two
+    std::uint64_t partitions;     // offsets from the beginning of the block
     std::uint64_t buckets;
     std::uint64_t node_buckets;
     std::uint64_t slots;
     std::uint64_t slot_heads;
+    std::uint64_t tracked;
     std::uint64_t hazards;
     std::uint64_t caches;
     std::uint64_t arena;
     std::uint32_t readers_seen;   // those from here on have never held a value; atomic
     std::uint64_t retired_bytes;  // of `retired`; atomic. Arena lock to change.
     bool exhausted;               // a writer may have found no control block. Registry lock.
+    std::uint64_t
+        tracked_changes;  // of what is tracked for which cache, so far; atomic, tracked lock
 
     // Arena lock. On lines of their own: what is above is read by everybody all the time.
     alignas(64) SlabPool nodes;      // pieces are TagNodes
@@ -106,6 +111,14 @@ void init_labelled(T* memory) {
                 reinterpret_cast<const char*>(&fresh) + sizeof(Label), sizeof(T) - sizeof(Label));
 }
 
+// Words of a set of caches; of a slot for a tracked relation (tracked.hpp).
+inline constexpr std::uint32_t tracked_words(std::uint32_t max_caches) {
+    return (max_caches + 63) / 64;
+}
+inline constexpr std::uint32_t tracked_slot_words(std::uint32_t words) {
+    return 1 + 2 * words;
+}
+
 enum class ControlState : std::uint8_t { kFree, kUsed, kLeaving };
 
 inline constexpr std::uint32_t kMaxErrorBytes = 256;
@@ -128,6 +141,13 @@ struct alignas(kBlockAlignment) CacheControl {
     std::uint32_t generation;  // attaches so far: an id can come back; atomic
     Xid unsettled;             // see kSettled; atomic to read
     std::uint32_t owner;       // a role, 0: not known; registry lock
+
+    // What kept the last load from being published that met something of its own making, as a
+    // Bypass (kNone: nothing), and the relation or function that it met; atomic.
+    std::uint8_t refused;  // a Bypass
+    std::uint32_t refused_by;
+    bool tracks;  // a relation has been announced for it (tracked.hpp); atomic
+    bool serial;  // its loads must not have parallel workers; atomic
 
     Millis stale_for;  // how long an old value may still be served; atomic
 

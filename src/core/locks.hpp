@@ -4,6 +4,7 @@
 // Order, outermost first; whoever holds a later one never asks for an earlier one:
 //
 //   registry            which cache owns which control block
+//   tracked             which relations are tracked for which caches
 //   budget[i]           the eviction queues and totals of budget i
 //   partition[p]        index chains, entries, tag nodes and writer rings of partition p
 //   arena               the allocator, the pages of nodes, what waits for readers
@@ -30,7 +31,8 @@ struct LockTable {
 
 inline constexpr LockId kArenaLock = 0;
 inline constexpr LockId kRegistryLock = 1;
-inline constexpr LockId kFirstPartitionLock = 2;
+inline constexpr LockId kTrackedLock = 2;
+inline constexpr LockId kFirstPartitionLock = 3;
 inline constexpr std::uint32_t kPartitions = 128;
 inline constexpr LockId kFirstBudgetLock = kFirstPartitionLock + kPartitions;
 

@@ -7,6 +7,7 @@
 #include "core/hazards.hpp"
 #include "core/pages.hpp"
 #include "core/removal.hpp"
+#include "core/tracked.hpp"
 
 namespace cache_ext::core {
 namespace {
@@ -59,6 +60,10 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.max_bytes, 0);
     store_relaxed(c.stale_for, 0);
     store_relaxed(c.put_only, false);
+    store_relaxed(c.tracks, false);
+    store_relaxed(c.serial, false);
+    store_relaxed(c.refused, Bypass::kNone);
+    store_relaxed(c.refused_by, std::uint32_t{0});
     c.stats_reset = 0;
     c.last_error[0] = '\0';
     c.counters.reset();
@@ -159,6 +164,7 @@ void release_cache(const Block& block, CacheIndex cache, std::uint64_t id,
                    std::uint32_t generation) {
     if (cache >= block.header->max_caches) return;
     if (!begin_release(block, cache, id, generation)) return;
+    forget_tracked(block, cache);
     remove_all(block, cache);
     CacheControl& c = block.caches[cache];
     GhostTable ghosts;

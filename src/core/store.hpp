@@ -41,6 +41,7 @@
 #include "core/registry.hpp"
 #include "core/removal.hpp"
 #include "core/tags.hpp"
+#include "core/tracked.hpp"
 
 namespace cache_ext::core {
 
@@ -172,6 +173,25 @@ class Store {
     Xid lost_hard_below(CacheIndex cache) const { return core::lost_hard_below(block_, cache); }
     void trust(CacheIndex cache) { core::trust(block_, cache); }
     void distrust(CacheIndex cache, Xid next_xid) { core::distrust(block_, cache, next_xid); }
+
+    // --- tracked relations (tracked.hpp) ---
+
+    bool is_tracked(RelationKey relation, CacheIndex cache) const {
+        return core::is_tracked(block_, relation, cache);
+    }
+    std::uint64_t tracked_changes() const { return core::tracked_changes(block_); }
+    bool announce(RelationKey relation, CacheIndex cache, std::uint64_t id) {
+        return core::announce(block_, relation, cache, id);
+    }
+    bool complete(RelationKey relation, CacheIndex cache, std::uint64_t id, Xid (*next_xid)()) {
+        return core::complete(block_, relation, cache, id, next_xid);
+    }
+    void forget_relation(RelationKey relation) { core::forget_relation(block_, relation); }
+    std::uint32_t max_tracked() const { return block_.header->max_tracked; }
+    std::uint32_t tracked_relations(std::uint32_t database, RelationKey* out) const {
+        return core::tracked_relations(block_, database, out);
+    }
+    TrackingCaches tracking(RelationKey relation) const { return TrackingCaches(block_, relation); }
 
     // --- watching (blame.hpp, listing.hpp, check.hpp) ---
 

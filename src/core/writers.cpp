@@ -29,9 +29,10 @@ std::uint32_t WriterRing::add(const WriterRecord& record, const Ended& ended,
     }
     lost_count = static_cast<std::uint8_t>(
         std::remove_if(lost, lost + lost_count, [&](Xid x) { return ended.contains(x); }) - lost);
-    if (horizon != 0 && horizon <= ended.oldest_running) horizon = 0;
+    const bool reached = horizon != 0 && horizon <= ended.oldest_running;
+    if (overflowed && reached) horizon = 0;
 
-    const std::uint32_t dropped_count = make_room(dropped);
+    const std::uint32_t dropped_count = make_room(dropped, reached);
     if (overflowed && lost_count == 0 && horizon == 0 && !record.borrowed) {
         witness = xid;  // all that was lost had ended before this registration
         witness_seq = seq;
@@ -49,6 +50,7 @@ std::uint32_t WriterRing::add(const WriterRecord& record, const Ended& ended,
             horizon = largest + 1;
             overflowed = true;
             distrusted = false;
+            floored = false;
             hard_lost = true;
             hard_count = 0;
         }
@@ -59,10 +61,10 @@ std::uint32_t WriterRing::add(const WriterRecord& record, const Ended& ended,
     return dropped_count;
 }
 
-std::uint32_t WriterRing::make_room(WriterRecord* dropped) {
+std::uint32_t WriterRing::make_room(WriterRecord* dropped, bool horizon_reached) {
     std::uint32_t n = 0;
     if (record_count >= capacity) n = forget_ended(dropped);
-    if (record_count >= capacity) n += overflow(dropped + n);
+    if (record_count >= capacity) n += overflow(dropped + n, horizon_reached);
     return n;
 }
 
@@ -92,10 +94,13 @@ std::uint32_t WriterRing::forget_ended(WriterRecord* dropped) {
     return n;
 }
 
-std::uint32_t WriterRing::overflow(WriterRecord* dropped) {
+std::uint32_t WriterRing::overflow(WriterRecord* dropped, bool horizon_reached) {
     const std::uint32_t n = record_count;
+    // All below the floor have ended before the writer registers that will end the overflow.
+    if (!overflowed && horizon_reached) horizon = 0;
     overflowed = true;
     distrusted = false;
+    floored = false;
     for (std::uint32_t i = 0; i < n; ++i) {
         dropped[i] = records[i];
         if (records[i].ended_before == 0) lose(records[i].xid);
@@ -138,12 +143,13 @@ std::uint32_t WriterRing::absorb(const WriterRing& from, Tag tag, WriterRecord* 
     largest = std::max(largest, from.largest);
     for (std::uint32_t i = 0; i < from.record_count; ++i) {
         if (from.records[i].tag != tag) continue;
-        n += make_room(dropped + n);
+        n += make_room(dropped + n, false);
         append(from.records[i]);
     }
     if (from.overflowed) {
         overflowed = true;
         distrusted = false;
+        floored = false;
         for (std::uint32_t i = 0; i < from.lost_count; ++i) lose(from.lost[i]);
         if (horizon != 0 || from.horizon != 0) lose_all();
     }
@@ -158,6 +164,7 @@ std::uint32_t WriterRing::absorb(const WriterRing& from, Tag tag, WriterRecord* 
 void WriterRing::distrust(Xid next_xid) {
     distrusted = !overflowed;
     overflowed = true;
+    floored = false;
     largest = std::max(largest, next_xid - 1);
     lose_all();
     publish_guard();
@@ -168,7 +175,20 @@ void WriterRing::trust() {
     if (!distrusted) return;
     overflowed = false;
     distrusted = false;
-    horizon = 0;
+    if (!floored) horizon = 0;
+    publish_guard();
+}
+
+// What an overflow has lost lies below the new horizon, too, as that is above all there ever were.
+void WriterRing::unknown_below(Xid next_xid) {
+    largest = std::max(largest, next_xid - 1);
+    if (overflowed && !distrusted) {
+        lose_all();
+    } else {
+        // Distrust may be taken back, this may not.
+        horizon = std::max(horizon, next_xid);
+        floored = true;
+    }
     publish_guard();
 }
 
@@ -178,6 +198,7 @@ bool WriterRing::usable(const Snapshot& s) const {
     }
     // All that was forgotten lies below the horizon, and never above the largest.
     if (overflowed) return s.xmin >= (horizon != 0 ? horizon : largest + 1);
+    if (s.xmin < horizon) return false;
     return witness == 0 || !s.in_progress(witness);
 }
 
@@ -216,6 +237,7 @@ Rule WriterRing::blame(const Snapshot& s, Xid* xid) const {
     *xid = 0;
     if (usable(s)) return Rule::kNone;
     if (overflowed) return Rule::kOverflow;
+    if (s.xmin < horizon) return Rule::kUnrecorded;
     *xid = witness;
     return Rule::kWitness;
 }

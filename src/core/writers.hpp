@@ -91,6 +91,7 @@ enum class Rule : std::uint8_t {
     kNone,
     kHard,          // a hard writer is in progress for the snapshot
     kOverflow,      // more writers ran at once than it can tell apart
+    kUnrecorded,    // a transaction from before what the value depends on was known is in progress
     kWitness,       // the one that stands for forgotten writers is in progress for the snapshot
     kDisagreement,  // a writer is seen by only one of the entry and the snapshot
     kBlind          // the snapshot does not see more writers than an entry can remember
@@ -105,16 +106,17 @@ struct WriterRing {
     std::uint8_t lost_count;
     std::uint8_t hard_count;
     bool overflowed;
-    bool distrusted;  // overflowed only because distrust() said so
-    bool hard_lost;   // hard writers were pushed out, and no witness vouches for them yet
-    Seq last_seq;     // newest registration; written under the lock, read without it by quick()
-    Xid guard;        // largest XID ever registered, or all ones while overflowed; as last_seq
-    Xid largest;      // largest XID ever registered
-    Seq last_hard;    // newest registration of a hard writer, also once its record is dropped
-    Xid witness;      // a snapshot must see it, or what was dropped is unknown to it; 0: nothing
-                      // dropped
+    bool distrusted : 1;  // overflowed only because distrust() said so
+    bool floored : 1;     // there is a horizon because unknown_below() said so
+    bool hard_lost;       // hard writers were pushed out, and no witness vouches for them yet
+    Seq last_seq;         // newest registration; written under the lock, read without it by quick()
+    Xid guard;            // largest XID ever registered, or all ones while overflowed; as last_seq
+    Xid largest;          // largest XID ever registered
+    Seq last_hard;        // newest registration of a hard writer, also once its record is dropped
+    Xid witness;  // a snapshot must see it, or what was dropped is unknown to it; 0: nothing
+                  // dropped
     Seq witness_seq;
-    Xid horizon;  // 0, or: must lie at or below a snapshot's xmin
+    Xid horizon;  // 0, or: must lie at or below a snapshot's xmin, overflowed or not
     Xid lost[kMaxLost];
     Xid hard[kMaxHard];
     WriterRecord records[kRingCapacity];
@@ -139,6 +141,10 @@ struct WriterRing {
     void distrust(Xid next_xid);
     // Takes that back: the ring knows all writers after all.
     void trust();
+    // Values that are published from now on may depend on something whose writers are on record
+    // only from next_xid on: serve nobody who cannot see all below. Says nothing against the values
+    // that are there. For the ring of a single tag.
+    void unknown_below(Xid next_xid);
 
     // Does S see everything this ring has forgotten, and every hard writer?
     bool usable(const Snapshot& s) const;
@@ -178,9 +184,9 @@ struct WriterRing {
 
   private:
     void append(const WriterRecord& record);
-    std::uint32_t make_room(WriterRecord* dropped);
+    std::uint32_t make_room(WriterRecord* dropped, bool horizon_reached);
     std::uint32_t forget_ended(WriterRecord* dropped);
-    std::uint32_t overflow(WriterRecord* dropped);
+    std::uint32_t overflow(WriterRecord* dropped, bool horizon_reached);
     void lose(Xid xid);
     void lose_all();
     void publish_guard() { store_release(guard, overflowed ? ~Xid{0} : largest); }

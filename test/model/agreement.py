@@ -15,7 +15,7 @@ import argparse
 import random
 import sys
 
-from cache import WHOLE, Cache
+from cache import RELATION, WHOLE, Cache
 from ring import Ended, Ring, Snapshot
 from scripts import SCRIPTS, Script
 from trace import Trace, TracedRing
@@ -52,6 +52,12 @@ BREAKS = {
     "missed-writers-trusted": "a control block made after a shortage knows nothing and is trusted",
     "trust-after-overflow": "trust in a control block that was found complete undoes a real overflow",
     "trust-after-distrust": "and so it does a distrust that had another reason",
+    "tracked-without-floor": "a value that read a relation for the first time is served to everybody",
+    "tracked-by-half": "it is published although writers do not know of the relation yet",
+    "floor-before-announcement": "the XID is asked for before writers can find the relation",
+    "tracked-unregistered": "a writer of a tracked relation does not register",
+    "trust-forgets-floor": "trust in a new control block undoes what was found out about its relations",
+    "overflow-forgets-floor": "and so does an overflow, before all below have ended",
     "distrust-keeps-entries": "a change that nobody can name speaks only against later fills",
     "put-of-others": "a value put by its own transaction counts as having seen all others",
     "borrowed-witness": "a transaction that another one has registered can be a witness",
@@ -130,6 +136,8 @@ class History:
         self.complete = False  # a new control block has missed nobody, as its maker will find out
         self.survivors = None  # after a crash, until first use: who was prepared then
         self.reads = self.right = self.served = 0
+        self.readers, self.relation_share = set(), 0
+        self.next_then = 0  # of the relation, for one that is broken on purpose
         if sizes:
             self.keys, self.old_share = list(KEYS), 0
             return
@@ -138,14 +146,19 @@ class History:
         self.whole_share = self.r.choice([0, .05, .5])
         self.mover_share = self.r.choice([0, 0, .3])
         self.nameless_share = self.r.choice([0, 0, .1])
+        self.relation_share = self.r.choice([0, 0, .2, .6])
         self.prepared_share = self.r.choice([.02, .1, .3])
         self.old_share = self.r.choice([.1, .4, .7])
         self.keys = self.r.sample(KEYS, self.r.choice([1, 2, 3, 6]))
         tags = sorted({t for k in self.keys for ts in self.tags_of(k) for t in ts})
         self.tags = self.r.sample(tags, self.r.randint(1, len(tags)))
+        if self.relation_share:  # their loaders read a relation that nobody has declared
+            self.readers = set(self.r.sample(self.keys, self.r.randint(1, len(self.keys))))
         focus = self.r.random()
         if focus < .2:     # the ring of the whole cache
             self.keys, self.tags, self.whole_share = [0], [], 1
+        elif focus < .3 and self.relation_share:  # a relation of which nobody knows at first
+            self.keys, self.tags, self.readers, self.relation_share = [0], [], {0}, .8
         elif focus < .4:   # a group whose ring comes and goes, and a tag that may share its slot
             self.keys, self.tags, self.whole_share = [2, 3], [TAGS["g0"], TAGS[self.r.choice(KEYS)]], 0
         if self.r.random() < .5:
@@ -177,6 +190,8 @@ class History:
         hard = r.random() < self.hard_share
         if hard or r.random() < self.whole_share:
             tags.append(WHOLE)
+        if r.random() < self.relation_share:
+            tags.append(RELATION)
         for t in tags:
             self.db.wrote.setdefault(t, set()).add(xid)
         if hard:
@@ -201,7 +216,7 @@ class History:
                 # It moves what others, whom it cannot see, may have changed at the old place.
                 others = sorted(w.looked.active - {w.xid})
                 w.borrowed = self.r.sample(others, min(len(others), self.r.randint(1, 3)))
-                self.db.pairs += [(x, w.xid, set(w.wrote)) for x in w.borrowed]
+                self.db.pairs += [(x, w.xid, set(w.wrote) - {RELATION}) for x in w.borrowed]
             if w.nameless:
                 self.first_use()
                 self.cache.distrust(self.db.next_xid)
@@ -226,6 +241,10 @@ class History:
         borrowed = bool(w.borrowed)
         xid = w.borrowed.pop() if borrowed else w.xid
         tag = WHOLE if borrowed else w.tags.pop(self.r.randrange(len(w.tags)))
+        if tag == RELATION:  # who reads it?
+            if self.cache.announced and "tracked-unregistered" not in self.broken:
+                w.tags.append(WHOLE)
+            return
         looked = self.db.snapshot() if borrowed else w.looked
         on_record = self.cache.possibly_running(tag)
         ended = {x for x in on_record if not looked.in_progress(x)}
@@ -243,7 +262,8 @@ class History:
             self.late.append(w)
         if commit:
             for k, value in w.puts:
-                self.put(w, k, value)
+                if k not in self.readers:
+                    self.put(w, k, value)
 
     def put(self, w, k, value):
         self.first_use()
@@ -269,7 +289,7 @@ class History:
         self.old = (self.old + [self.db.snapshot()])[-5:]
 
     def truth(self, k, s):
-        return self.db.value(sum(self.tags_of(k), [WHOLE]), s)
+        return self.db.value(sum(self.tags_of(k), [WHOLE] + [RELATION] * (k in self.readers)), s)
 
     def fill(self):
         f, k = self.snapshot()[0], self.r.choice(self.keys)
@@ -280,10 +300,30 @@ class History:
             return
         self.first_use()
         k, f, value = self.some(self.fills)
+        if k in self.readers and not self.track():
+            return
         (own,), parts, nested = self.tags_of(k)
         e = self.cache.pin(k, own, parts, nested, f, value)
         if e:
             self.pinned.append((e, f))
+
+    def track(self):
+        """One step on the way to a relation that is tracked. True: it is."""
+        cache = self.cache
+        if not cache.whole or cache.tracked:
+            return bool(cache.whole)
+        if not cache.announced:
+            if "floor-before-announcement" in self.broken and not self.next_then:
+                self.next_then = self.db.next_xid
+                return False
+            cache.announce()
+            if "tracked-by-half" in self.broken:
+                return True
+            if self.r.random() < .5:
+                return False
+        cache.complete(self.next_then or self.db.next_xid)
+        self.next_then = 0
+        return True
 
     def publish(self):
         if self.pinned:

@@ -7,6 +7,7 @@ has a ring of its own, the only one with hard writers; it can go away and come b
 from ring import Ended
 
 WHOLE = 0
+RELATION = 9  # no tag of an entry: what some loaders read without anybody having declared it
 
 
 class Node:
@@ -30,6 +31,7 @@ class Cache:
         self.seqs = [0] * slot_count + [0]  # the last one: the whole cache
         self.nodes, self.entries, self.dead = {}, {}, []
         self.whole = make_whole()  # None: there is no control block
+        self.forget_tracked()
 
     def slot(self, tag):
         return self.slots[tag % len(self.slots)]
@@ -150,12 +152,27 @@ class Cache:
             self.slot(e.tag).quick(e.key_seq, s) and self.whole.quick(e.cache_seq, s) and \
             all(self.nodes[t].ring.quick(seq, s) for t, seq in e.nodes.items())
 
+    # --- a relation that nobody has declared (src/core/tracked.cpp) ---
+
+    def forget_tracked(self):
+        self.announced = self.tracked = False
+
+    def announce(self):
+        self.announced = True
+
+    def complete(self, next_xid):
+        """Whoever looked before the announcement lies below the XID that comes next now."""
+        if "tracked-without-floor" not in self.broken:
+            self.whole.unknown_below(next_xid)
+        self.tracked = True
+
     # --- the control block ---
 
     def release(self):
         for key in list(self.entries):
             self.remove(key)
         self.whole = None
+        self.forget_tracked()
 
     def attach(self, next_xid):
         """A new one has missed who knows whom, until somebody says otherwise."""

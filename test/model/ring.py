@@ -62,6 +62,7 @@ class Ring:
         self.witness = self.witness_seq = 0  # S must see it, or what was dropped is unknown to it
         self.overflowed = False              # running writers were pushed out, nobody vouches for them yet
         self.distrusted = False              # overflowed only because distrust() said so
+        self.floored = False                 # there is a horizon because unknown_below() said so
         self.lost = []                       # which ones, while they run
         self.horizon = 0                     # more than can_lose of them: must lie at or below S.xmin
         self.hard = []                       # hard writers that S must see
@@ -78,9 +79,10 @@ class Ring:
             if r.ended_before == 0 and ended.contains(r.xid):
                 r.ended_before = seq
         self.lost = [x for x in self.lost if not ended.contains(x)]
-        if self.horizon <= ended.oldest_running:
+        reached = self.horizon <= ended.oldest_running
+        if self.overflowed and reached:
             self.horizon = 0
-        dropped = self._make_room()
+        dropped = self._make_room(reached)
         if self.overflowed and not borrowed and (
                 "early-recovery" in self.broken or not self.lost and not self.horizon):
             self.witness, self.witness_seq = xid, seq  # all that was lost had ended
@@ -92,6 +94,7 @@ class Ring:
                 self.hard = []
                 if "hard-forgotten" not in self.broken:
                     self.horizon, self.overflowed, self.distrusted = self.largest + 1, True, False
+                    self.floored = False
             self.hard.append(xid)
         self._append(Record(xid, tag, seq, borrowed))
         return dropped
@@ -108,7 +111,7 @@ class Ring:
                 dropped += self._make_room()
                 self._append(Record(r.xid, r.tag, r.seq, r.borrowed, r.ended_before))
         if other.overflowed and "absorb-forgets-lost" not in self.broken:
-            self.overflowed, self.distrusted = True, False
+            self.overflowed, self.distrusted, self.floored = True, False, False
             for x in other.lost:
                 self._lose(x)
             if self.horizon or other.horizon:
@@ -121,26 +124,37 @@ class Ring:
         """The ring may have missed writers below next_xid; for_good: trust() does not take that back. This
         says nothing against entries that know the ring already: whoever has some adds a record as well."""
         self.distrusted = not self.overflowed and not for_good
-        self.overflowed = True
+        self.overflowed, self.floored = True, False
         self.largest = max(self.largest, next_xid - 1)
         self._lose_all()
+
+    def unknown_below(self, next_xid):
+        """Values from now on may depend on something whose writers are on record from next_xid on only; this
+        says nothing against the entries that are there."""
+        self.largest = max(self.largest, next_xid - 1)
+        if self.overflowed and not self.distrusted:
+            self._lose_all()
+        else:
+            self.horizon, self.floored = max(self.horizon, next_xid), True
 
     def trust(self):
         """Takes that back, unless the ring has overflowed for real meanwhile or has found its way out."""
         if self.distrusted or "trust-after-overflow" in self.broken:
-            self.overflowed, self.distrusted, self.horizon = False, False, 0
+            self.overflowed, self.distrusted = False, False
+            if not self.floored or "trust-forgets-floor" in self.broken:
+                self.horizon = 0
 
     def _append(self, record):
         self.records.append(record)
         self.largest = max(self.largest, record.xid)
         self.last_seq = max(self.last_seq, record.seq)
 
-    def _make_room(self):
+    def _make_room(self, reached=False):
         dropped = []
         if len(self.records) >= self.capacity:
             dropped += self._forget_ended()
         if len(self.records) >= self.capacity:
-            dropped += self._overflow()
+            dropped += self._overflow(reached)
         return dropped
 
     def _forget_ended(self):
@@ -156,8 +170,11 @@ class Ring:
             self.witness, self.witness_seq = keep.xid, keep.seq
         return dropped
 
-    def _overflow(self):
+    def _overflow(self, reached):
         dropped, self.records = self.records, []
+        if not self.overflowed and (reached or "overflow-forgets-floor" in self.broken):
+            self.horizon = 0  # all below the floor end before the writer registers that ends this
+        self.floored = False
         before, self.overflowed, self.distrusted = self.horizon, True, False
         self.witness = self.witness_seq = 0
         for r in dropped:
@@ -196,6 +213,8 @@ class Ring:
                 return s.xmin >= self.horizon > 0
             # Everything forgotten lies below the horizon, or at least not above the largest.
             return s.xmin >= (self.horizon or self.largest + 1)
+        if s.xmin < self.horizon:
+            return False
         return self.witness == 0 or not s.in_progress(self.witness) or "no-witness" in self.broken
 
     def agrees(self, tag, seq, unseen, s):

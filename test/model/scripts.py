@@ -1,5 +1,5 @@
 """Short histories that random ones come upon too seldom, each written down once it was understood."""
-from cache import WHOLE
+from cache import RELATION, WHOLE
 from ring import Ended
 
 
@@ -138,6 +138,26 @@ def a_borrowed_one_is_no_witness(s):
     s.world.read()
 
 
+def a_floor_outlives_an_overflow(s):
+    """One looked for who reads the relation before anybody did; all others have ended since."""
+    s.world.readers = {0}
+    x = s.begin(RELATION)
+    s.cache.announce()
+    s.cache.complete(s.db.next_xid)
+    others = [s.begin(WHOLE) for _ in range(3)]
+    for y in others:
+        s.register(y, WHOLE)
+    for y in others:
+        s.commit(y)
+    z = s.begin(WHOLE)
+    s.register(z, WHOLE)
+    s.commit(z)
+    s.world.old = [s.db.snapshot()]
+    s.commit(x)
+    s.fill(0, s.db.snapshot())
+    s.world.read()
+
+
 # (script, capacity of shared rings, capacity of the whole cache's)
 SCRIPTS = [
     (more_is_dropped_beyond_a_horizon, (2, 0), (2, 0)),
@@ -147,6 +167,7 @@ SCRIPTS = [
     (dropped_between_pinning_and_linking, (2, 0), (8, 4)),
     (trusted_after_a_nameless_change, (2, 0), (8, 4)),
     (a_borrowed_one_is_no_witness, (2, 0), (2, 0)),
+    (a_floor_outlives_an_overflow, (8, 4), (2, 2)),
     (ended_between_a_crash_and_first_use, (2, 0), (8, 4)),
 ]
 

@@ -10,6 +10,7 @@ One operation a line, space-separated; lists are comma-separated, an empty one i
   B ring from tag = dropped                             absorb
   D ring next_xid for_good                              distrust
   T ring                                                trust
+  K ring next_xid                                       unknown_below
   U ring snapshot = verdict                             usable
   G ring tag seq unseen snapshot = verdict              agrees
   F ring tag unseen own snapshot = verdict unseen       unseen_by
@@ -70,6 +71,10 @@ class TracedRing(Ring):
     def distrust(self, next_xid, for_good=False):
         super().distrust(next_xid, for_good)
         self.trace.write("D", self.number, next_xid, int(for_good))
+
+    def unknown_below(self, next_xid):
+        super().unknown_below(next_xid)
+        self.trace.write("K", self.number, next_xid)
 
     def trust(self):
         super().trust()

@@ -31,7 +31,7 @@ BEGIN
         'cache_get_entry(''total'', 1)', 'cache_peek(''total'', 1)', 'cache_explain(''total'', 1)',
         'cache_ext_internal.cache_fetch(NULL::bigint, ''total'', 1)', 'total(1)',
         'cache_refresh(''total'', 1)', 'cache_invalidate(''total'', 1)', 'cache_invalidate_all(''total'')',
-        'cache_invalidate_like(''total'', ''%'')', 'cache_put(''total'', ''0'', 1)', 'cache_verify(''total'')',
+        'cache_invalidate_like(''total'', ''%'')', 'cache_put(''total'', ''0'', 1)', 'cache_verify(''total'')', 'cache_check(''total'')',
         'cache_alter(''total'', ''{"ttl": null}'')', 'cache_invalidate_on(''total'', ''secret'')',
         'cache_invalidate_on_path(''total'', ''secret'', ''SELECT $1.owner'')',
         'cache_stat_reset(''total'')', 'cache_stat_reset()', 'cache_drop(''total'')',
@@ -254,7 +254,7 @@ BEGIN
     EXECUTE 'CREATE TEMP TABLE made (a int)';
     RETURN 'made';
 END $$;
-SELECT cache_create('writes', 'writes(int)'), cache_create('writes_anyway', 'writes_anyway(int)'),
+SELECT cache_create('writes', 'writes(int)', invalidate => 'declared'), cache_create('writes_anyway', 'writes_anyway(int)'),
        cache_create('sets_role', 'sets_role(int)'), cache_create('makes_temp', 'makes_temp(int)');
 SELECT error_of('SELECT cache_get_writes(1)');
 SELECT error_of('SELECT cache_get_writes(2)');

@@ -102,7 +102,7 @@ CREATE FUNCTION load_tell(k text) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN
 CREATE FUNCTION do_it(query text) RETURNS text LANGUAGE plpgsql AS
     'DECLARE v text; BEGIN EXECUTE query INTO v; RETURN v; END';
 CREATE FUNCTION load_it(k text) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN do_it(k); END';
-SELECT cache_create('tell', 'load_tell(text)'), cache_create('it', 'load_it(text)');
+SELECT cache_create('tell', 'load_tell(text)', invalidate => 'declared'), cache_create('it', 'load_it(text)', invalidate => 'declared');
 RESET ROLE;
 CREATE TABLE tries (n serial, query text);
 INSERT INTO tries (query) VALUES

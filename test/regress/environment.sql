@@ -242,7 +242,7 @@ CREATE FUNCTION do_it(statement text) RETURNS text LANGUAGE plpgsql VOLATILE AS
     'BEGIN EXECUTE statement; RETURN ''done''; END';
 CREATE FUNCTION does(statement text) RETURNS text LANGUAGE plpgsql STABLE AS
     'BEGIN RETURN do_it(statement); END';
-SELECT cache_create('does', 'does(text)');
+SELECT cache_create('does', 'does(text)', invalidate => 'declared');
 SELECT statement, error_of(format('SELECT cache_get_does(%L)', statement))
 FROM unnest(ARRAY['NOTIFY channel', 'SELECT pg_notify(''channel'', '''')', 'LISTEN channel', 'LOAD ''plpgsql''',
                   'SELECT lo_create(0)', 'SELECT lo_from_bytea(0, ''x'')', 'SELECT setseed(0.5)',
@@ -312,7 +312,7 @@ BEGIN
     IF fail THEN RAISE EXCEPTION 'fails'; END IF;
     RETURN 'locked';
 END $$;
-SELECT cache_create('locks', 'locks(text,bool)');
+SELECT cache_create('locks', 'locks(text,bool)', invalidate => 'declared');
 GRANT EXECUTE ON FUNCTION cache_get_locks(text, bool) TO regress_env_reader;
 \connect - regress_env_reader
 CREATE TEMP VIEW held AS SELECT objid AS key, mode FROM pg_locks

@@ -19,7 +19,7 @@ CREATE FUNCTION helped(owner int) RETURNS bool LANGUAGE plpgsql STABLE PARALLEL 
     AS 'BEGIN RETURN bool_or(in_worker(c.id)) FROM call AS c WHERE c.owner = $1; END';
 SELECT cache_create('total', 'total(int)');
 SELECT cache_invalidate_on('total', 'call', '{owner}');
-SELECT cache_create('helped', 'helped(int)');
+SELECT cache_create('helped', 'helped(int)', invalidate => 'declared');
 SELECT cache_invalidate_on('helped', 'call', '{owner}');
 SELECT proname, proparallel FROM pg_proc WHERE proname IN ('cache_get_total', 'cache_get') ORDER BY 1;
 

@@ -9,7 +9,7 @@ INSERT INTO call VALUES (1, 1, 'in'), (2, 2, 'in'), (3, 3, 'out'), (4, 1, 'out')
 INSERT INTO lead VALUES (1, 1, 10), (2, 2, 20), (3, 3, 30), (4, 4, 40);
 CREATE FUNCTION score(owner int) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT sum(l.score) FROM lead AS l JOIN call AS c ON l.call_id = c.id WHERE c.owner = $1';
-SELECT cache_create('score', 'score(int)');
+SELECT cache_create('score', 'score(int)', invalidate => 'declared');
 
 -- What a path is made of: the row's own columns, and the tables and columns that the query reads.
 SELECT cache_invalidate_on_path('score', 'lead', 'SELECT c.owner FROM call AS c WHERE c.id = $1.call_id');
@@ -103,7 +103,7 @@ RESET cache_ext.max_path_rows;
 -- A lookup that fails invalidates the whole cache; the commit goes on.
 SELECT cache_drop('score');
 CREATE FUNCTION fragile(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 60 / $1';
-SELECT cache_create('score', 'score(int)');
+SELECT cache_create('score', 'score(int)', invalidate => 'declared');
 SELECT cache_invalidate_on_path('score', 'lead',
     'SELECT c.owner FROM call AS c WHERE c.id = $1.call_id AND fragile($1.score) > 0');
 :look
@@ -153,7 +153,7 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-SELECT cache_create('points', 'points(int,text)');
+SELECT cache_create('points', 'points(int,text)', invalidate => 'declared');
 SELECT cache_invalidate_on_path('points', 'task',
     'SELECT owner, $1.kind FROM member WHERE team = $1.team');
 SELECT relation, key, columns, key_mask, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
@@ -165,7 +165,7 @@ SELECT * FROM look2();
 DELETE FROM member WHERE team = 1 AND owner = 2;
 SELECT * FROM look2();
 SELECT cache_drop('points');
-SELECT cache_create('points', 'points(int,text)');
+SELECT cache_create('points', 'points(int,text)', invalidate => 'declared');
 SELECT cache_invalidate_on_path('points', 'task',
     'WITH t AS (SELECT team_of($1) AS team) SELECT m.owner, NULL FROM members AS m JOIN t USING (team)');
 SELECT relation, key, columns, key_mask, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
@@ -177,7 +177,7 @@ UPDATE member SET owner = 2 WHERE team = 2 AND owner = 3;
 SELECT * FROM look2();
 -- The row's own columns alone.
 SELECT cache_drop('points');
-SELECT cache_create('points', 'points(int,text)');
+SELECT cache_create('points', 'points(int,text)', invalidate => 'declared');
 SELECT cache_invalidate_on_path('points', 'task', $$SELECT NULL::int, $1.kind || ''$$);
 SELECT cache_invalidate_on('points', 'member');
 SELECT relation, key, columns, key_mask, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
@@ -194,7 +194,7 @@ ALTER TABLE event2 DROP COLUMN junk;
 ALTER TABLE event ATTACH PARTITION event2 FOR VALUES IN (2);
 CREATE OR REPLACE FUNCTION score(owner int) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT sum(e.id) FROM event AS e JOIN call AS c ON e.call_id = c.id WHERE c.owner = $1';
-SELECT cache_create('score', 'score(int)');
+SELECT cache_create('score', 'score(int)', invalidate => 'declared');
 SELECT cache_invalidate_on_path('score', 'event', 'SELECT c.owner FROM call AS c WHERE c.id = $1.call_id');
 :look
 INSERT INTO event VALUES (1, 1, 1), (2, 2, 2);

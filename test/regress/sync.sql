@@ -20,7 +20,7 @@ CREATE FUNCTION tool_all_argument(int) RETURNS TABLE (owner int, place text, val
 SELECT error_of($$SELECT cache_create('tool', 'tool_one(int, text)', load_all => 'tool_all_wrong()')$$);
 SELECT error_of($$SELECT cache_create('tool', 'tool_one(int, text)', load_all => 'tool_all_argument(int)')$$);
 SELECT error_of($$SELECT cache_create('tool', load_all => 'tool_all()', key_types => '{int,text}', value_type => 'json')$$);
-SELECT cache_create('tool', 'tool_one(int, text)');
+SELECT cache_create('tool', 'tool_one(int, text)', invalidate => 'declared');
 SELECT error_of($$SELECT * FROM cache_sync('tool')$$);
 SELECT error_of($$SELECT * FROM cache_sync('nothing')$$);
 SELECT cache_alter('tool', '{"load_all": "tool_all"}');
@@ -108,7 +108,7 @@ SELECT fills - :before AS written FROM cache_stat WHERE cache = 'tool';
 -- A cache with one value.
 CREATE FUNCTION total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(price) FROM tool';
 CREATE FUNCTION total_all() RETURNS TABLE (total bigint) LANGUAGE sql STABLE AS 'SELECT sum(price) FROM tool';
-SELECT cache_create('total', 'total()', load_all => 'total_all()');
+SELECT cache_create('total', 'total()', load_all => 'total_all()', invalidate => 'declared');
 SELECT * FROM cache_sync('total');
 UPDATE tool SET price = price + 1;
 SELECT cache_get_total() AS old;

@@ -130,7 +130,7 @@ BEGIN
     FOR i IN 1 .. 100 LOOP r[i] := i; END LOOP;
     RETURN r;
 END $$;
-SELECT count(cache_create(n, format('%I(int)', n)::regprocedure))
+SELECT count(cache_create(n, format('%I(int)', n)::regprocedure, invalidate => 'declared'))
 FROM unnest('{big,bigs,big_text,big_row,big_array}'::text[]) AS n;
 SELECT count(cache_get(n, 1)) FROM unnest('{big,bigs,big_text,big_row,big_array}'::text[]) AS n;
 SELECT cache_get_big(1) = big(1) AS big, cache_get_bigs(1) = bigs(1) AS bigs,

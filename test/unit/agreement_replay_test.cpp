@@ -70,6 +70,9 @@ class Replay {
                 ring(f).distrust(number(f[2]));
                 if (f[3] == "1") ring(f).distrusted = false;
                 return "";
+            case 'K':
+                ring(f).unknown_below(number(f[2]));
+                return "";
             case 'T':
                 ring(f).trust();
                 return "";

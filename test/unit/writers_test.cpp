@@ -535,6 +535,92 @@ TEST(WritersDistrust, TrustDoesNotUndoAnOverflow) {
     EXPECT_FALSE(w.ring.usable(w.snapshot()));
 }
 
+// --- values that depend on something whose writers are known from some XID on only ---
+
+TEST(WritersFloor, WhoeverMayMissAnUnknownWriterIsNotServedAndOthersAreQuickly) {
+    RingWorld w;
+    const Filled before = w.fill(w.snapshot());
+    const Xid unknown = w.transactions.begin();
+    const HeldSnapshot old = w.snapshot();
+    w.ring.unknown_below(w.transactions.next());
+    EXPECT_FALSE(w.ring.usable(old));
+    EXPECT_FALSE(w.fill(w.snapshot()).published);
+    Xid xid = 7;
+    EXPECT_EQ(w.ring.blame(old, &xid), Rule::kUnrecorded);
+    EXPECT_EQ(xid, 0U);
+    w.transactions.end(unknown);
+    const Filled e = w.fill(w.snapshot());
+    EXPECT_TRUE(e.published);
+    EXPECT_TRUE(w.serves_quickly(e, w.snapshot()));
+    EXPECT_FALSE(w.serves(e, old));
+    EXPECT_TRUE(w.serves(before, w.snapshot())) << "it does not depend on that";
+}
+
+TEST(WritersFloor, WritersOnRecordAreJudgedAsEver) {
+    RingWorld w;
+    w.ring.unknown_below(w.transactions.next());
+    const Filled e = w.fill(w.snapshot());
+    const Xid x = w.write();
+    EXPECT_TRUE(w.serves(e, w.snapshot()));
+    w.transactions.end(x);
+    EXPECT_FALSE(w.serves(e, w.snapshot()));
+    EXPECT_FALSE(w.ring.overflowed);
+}
+
+TEST(WritersFloor, TrustInTheRingLeavesIt) {
+    RingWorld w;
+    const Xid unknown = w.transactions.begin();
+    w.ring.distrust(w.transactions.next());
+    w.ring.unknown_below(w.transactions.next());
+    w.ring.trust();
+    EXPECT_FALSE(w.ring.overflowed);
+    EXPECT_FALSE(w.ring.usable(w.snapshot()));
+    w.transactions.end(unknown);
+    EXPECT_TRUE(w.ring.usable(w.snapshot()));
+}
+
+TEST(WritersFloor, AnOverflowKeepsItUntilAllBelowHaveEnded) {
+    RingWorld w(2, 2);
+    const Xid unknown = w.transactions.begin();
+    w.ring.unknown_below(w.transactions.next());
+    const Xid a = w.write(), b = w.write(), c = w.write();
+    ASSERT_TRUE(w.ring.overflowed);
+    for (const Xid x : {a, b, c}) w.transactions.end(x);
+    w.write_and_end();
+    EXPECT_FALSE(w.ring.usable(w.snapshot()));
+    w.transactions.end(unknown);
+    w.write_and_end();
+    EXPECT_FALSE(w.ring.overflowed);
+    EXPECT_TRUE(w.ring.usable(w.snapshot()));
+}
+
+TEST(WritersFloor, OnceAllBelowHaveEndedAnOverflowRemembersNamesAgain) {
+    RingWorld w(2, 2);
+    w.ring.unknown_below(w.transactions.next());
+    const Xid elsewhere = w.transactions.begin();
+    const Xid a = w.write(), b = w.write(), c = w.write();
+    ASSERT_TRUE(w.ring.overflowed);
+    EXPECT_EQ(w.ring.horizon, 0U);
+    for (const Xid x : {a, b, c}) w.transactions.end(x);
+    w.write_and_end();
+    EXPECT_FALSE(w.ring.overflowed) << "whoever runs elsewhere does not matter";
+    EXPECT_TRUE(w.ring.usable(w.snapshot()));
+    w.transactions.end(elsewhere);
+}
+
+TEST(WritersFloor, InARingThatHasOverflowedTheHorizonRises) {
+    RingWorld w(2, 2);
+    const Xid a = w.write(), b = w.write(), c = w.write();
+    ASSERT_TRUE(w.ring.overflowed);
+    const Xid unknown = w.transactions.begin();
+    w.ring.unknown_below(w.transactions.next());
+    for (const Xid x : {a, b, c}) w.transactions.end(x);
+    w.write_and_end();
+    EXPECT_FALSE(w.ring.usable(w.snapshot()));
+    w.transactions.end(unknown);
+    EXPECT_TRUE(w.ring.usable(w.snapshot()));
+}
+
 // --- a ring that takes over another's ---
 
 struct TwoRings {

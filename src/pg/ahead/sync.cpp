@@ -5,6 +5,7 @@
 #include "pg/base/entries.hpp"
 #include "pg/read/fill.hpp"
 #include "pg/read/read.hpp"
+#include "pg/load/coverage.hpp"
 #include "pg/load/run_rows.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
@@ -176,7 +177,7 @@ SyncCounts run(const Definition* declared) {
     const char* call = row_loader_call(d, d->load_all_name, false);
     Load load;
     uint64 us = 0;
-    enter_load(snapshot, &load);
+    enter_load(d, snapshot, &load);
     PG_TRY();
     {
         us = run_rows(d, call, psprintf("SELECT * FROM %s()", d->load_all_name), 0, nullptr,
@@ -189,9 +190,17 @@ SyncCounts run(const Definition* declared) {
     }
     PG_END_TRY();
     leave_load(load, false);
+    cover_reads(d, &load);
+    if (load.because == core::Bypass::kNewlyTracked ||
+        load.because == core::Bypass::kRedefinition) {
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("what function %s returned cannot be published yet", call),
+                 errdetail("Reason: %s.", bypass_text(load.because)), errhint("Try again.")));
+    }
     if (load.because != core::Bypass::kNested) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("what function %s returned holds for this session only", call),
+                        errmsg("what function %s returned cannot be published", call),
                         errdetail("Reason: %s.", bypass_text(load.because))));
     }
     const auto share =

@@ -10,6 +10,7 @@ struct Settings {
     int max_caches;               // cache_ext.max_caches
     int max_caches_per_role;      // cache_ext.max_caches_per_role
     int max_caches_per_database;  // cache_ext.max_caches_per_database
+    int max_tracked_relations;    // cache_ext.max_tracked_relations
     bool enabled;                 // cache_ext.enabled
     bool track;                   // cache_ext.track
     int max_transaction_tags;     // cache_ext.max_transaction_tags

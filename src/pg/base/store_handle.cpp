@@ -27,6 +27,7 @@ void unlock(core::LockId id) {
 core::StoreOptions options() {
     core::StoreOptions o;
     o.max_caches = static_cast<uint32_t>(settings.max_caches);
+    o.max_tracked = static_cast<uint32_t>(settings.max_tracked_relations);
     o.readers = static_cast<uint32_t>(MaxBackends);
     return o;
 }
@@ -70,9 +71,12 @@ void attach_store(LWLockPadded* all_locks) {
 void warn_of_small_memory() {
     if (configured_bytes() >= block_bytes() || IsUnderPostmaster) return;
     ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-                      errmsg("cache_ext.memory of %d kB is too small for %d caches, using %zu kB",
-                             settings.memory_kb, settings.max_caches, block_bytes() / 1024),
-                      errhint("Raise cache_ext.memory or lower cache_ext.max_caches.")));
+                      errmsg("cache_ext.memory of %d kB is too small for %d caches and %d tracked "
+                             "relations, using %zu kB",
+                             settings.memory_kb, settings.max_caches,
+                             settings.max_tracked_relations, block_bytes() / 1024),
+                      errhint("Raise cache_ext.memory, or lower cache_ext.max_caches or "
+                              "cache_ext.max_tracked_relations.")));
 }
 
 void require_store(const char* what) {

@@ -77,6 +77,16 @@ const char* bypass_text(Bypass reason) {
                    "again";
         case Bypass::kForeignPart:
             return "a table that the cache depends on has a partition or child on a foreign server";
+        case Bypass::kUntracked:
+            return "the loader reads what cannot be tracked";
+        case Bypass::kVolatileFunction:
+            return "the loader calls a VOLATILE function";
+        case Bypass::kTrackCounts:
+            return "track_counts is off";
+        case Bypass::kNewlyTracked:
+            return "the loader has read a table that was not tracked before";
+        case Bypass::kNoTrackingRoom:
+            return "more tables to be tracked than cache_ext.max_tracked_relations allows";
         case Bypass::kOutdatedPath:
             return "what a key query reads is not known to be what it read when it was declared";
         case Bypass::kTemporary:

@@ -54,6 +54,8 @@ struct Definition {
     int64 warm_every_ms;  // 0: never
     bool warm_on_invalidate;
     bool warm_when_idle;
+    bool tracks;         // relations that its loader reads and nobody has declared
+    bool untracked_too;  // values that depend on what cannot be tracked live until their ttl
     bool loader_volatile;
     bool loader_changed;  // it returns something else than it did when the cache was declared
     int columns;

@@ -325,6 +325,8 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     d->warm_keys = row.string(column_of(Option::kWarmKeys));
     d->warm_on_invalidate = DatumGetBool(row.values[column_of(Option::kWarmOnInvalidate)]);
     d->warm_when_idle = DatumGetBool(row.values[column_of(Option::kWarmWhenIdle)]);
+    d->tracks = strcmp(row.string(column_of(Option::kInvalidate)), "declared") != 0;
+    d->untracked_too = strcmp(row.string(column_of(Option::kUndeclared)), "ttl") == 0;
     d->priority = DatumGetInt32(row.values[column_of(Option::kPriority)]);
     read_times(row, d);
     read_limits(row, d);

@@ -321,6 +321,14 @@ const RelationDependencies* dependencies_of(Oid relation) {
     return slot != nullptr ? &current->relations[slot->index] : nullptr;
 }
 
+bool is_declared_for(uint64 cache, Oid relation) {
+    const RelationDependencies* r = dependencies_of(relation);
+    return r != nullptr &&
+           std::any_of(r->dependencies, r->dependencies + r->count, [&](const Dependency& dep) {
+               return dep.definition->id == cache && dep.kind != DependencyKind::kVia;
+           });
+}
+
 int dependency_relation_count() {
     return definitions_ready() ? current->relation_count : 0;
 }

@@ -55,6 +55,9 @@ const Definition* definition_at(int i);
 
 // nullptr: nothing depends on it.
 const RelationDependencies* dependencies_of(Oid relation);
+// Does the cache depend on the relation by a declaration? A table that a path only leads through
+// announces what moves keys, not all that a loader may read there.
+bool is_declared_for(uint64 cache, Oid relation);
 // All relations that something depends on, for the check at commit.
 int dependency_relation_count();
 const RelationDependencies& dependency_relation_at(int i);

@@ -43,6 +43,11 @@ constexpr OptionInfo kTable[] = {
      "Give an interval from one millisecond to 24 days, or NULL for no limit but "
      "cache_ext.worker_statement_timeout."},
     {"warm_when_idle", "bool", BOOLOID, "f", 0, 0, nullptr},
+    {"invalidate", "text", TEXTOID, "track", 0, 0,
+     "It is track (tables that nobody has declared are tracked), or declared (they are not)."},
+    {"undeclared", "text", TEXTOID, "bypass", 0, 0,
+     "It is bypass (what depends on something that cannot be tracked is not cached), or ttl (it "
+     "lives as long as other values)."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

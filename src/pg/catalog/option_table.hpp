@@ -29,6 +29,8 @@ enum class Option : int {
     kTtlMax,
     kLoadTimeout,
     kWarmWhenIdle,
+    kInvalidate,
+    kUndeclared,
     kCount
 };
 

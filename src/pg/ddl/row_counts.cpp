@@ -1,11 +1,19 @@
 #include "pg/ddl/row_counts.hpp"
 
-extern "C" {
-#include "pgstat.h"
-#include "utils/pgstat_internal.h"
+namespace cache_ext::pg {
+namespace {
+
+GucBoolAssignHook previous_assign = nullptr;
+bool were_off = false;
+
+// Called before the setting changes. Where a transaction's end puts it back, no transaction is in
+// progress any more.
+void assign_track_counts(bool value, void* extra) {
+    if (IsTransactionState() && (!value || !pgstat_track_counts)) were_off = true;
+    if (previous_assign != nullptr) previous_assign(value, extra);
 }
 
-namespace cache_ext::pg {
+}  // namespace
 
 // Not by find_tabstat_entry(): from 17 on that returns a copy which knows no transaction.
 bool has_changed_rows(Oid relation) {
@@ -23,6 +31,21 @@ bool has_changed_rows(Oid relation) {
         }
     }
     return false;
+}
+
+bool counts_incomplete() {
+    return were_off || !pgstat_track_counts;
+}
+
+void transaction_ended_for_counts() {
+    were_off = false;
+}
+
+void install_row_counts() {
+    config_generic* setting = find_setting("track_counts");
+    if (setting == nullptr || setting->vartype != PGC_BOOL) return;
+    previous_assign = bool_of(setting).assign_hook;
+    bool_of(setting).assign_hook = assign_track_counts;
 }
 
 }  // namespace cache_ext::pg

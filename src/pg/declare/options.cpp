@@ -82,6 +82,12 @@ void check_ranges(const Options& options) {
     }
 }
 
+void check_word(Option option, const char* one, const char* other, const Options& options) {
+    const char* word = options[option];
+    if (word == nullptr || strcmp(word, one) == 0 || strcmp(word, other) == 0) return;
+    out_of_range(option_info(option).name, word, option_info(option).hint);
+}
+
 void check_max_memory(const char* memory) {
     const int64 bytes =
         DatumGetInt64(DirectFunctionCall1(pg_size_bytes, CStringGetTextDatum(memory)));
@@ -116,6 +122,8 @@ void check_options(const char* cache, const Options& options) {
     check_ttl_bounds(options);
     check_ranges(options);
     end_plain_texts(nest);
+    check_word(Option::kInvalidate, "track", "declared", options);
+    check_word(Option::kUndeclared, "bypass", "ttl", options);
     if (options[Option::kMaxMemory] != nullptr) check_max_memory(options[Option::kMaxMemory]);
     if (options[Option::kBudget] != nullptr) check_budget(cache, options);
     if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {

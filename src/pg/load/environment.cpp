@@ -7,6 +7,7 @@
 #include "pg/load/loader_limits.hpp"
 #include "pg/load/plan_settings.hpp"
 #include "pg/load/plans.hpp"
+#include "pg/load/reads.hpp"
 #include "pg/load/session_settings.hpp"
 #include "pg/load/shown_settings.hpp"
 #include "pg/load/temporary.hpp"
@@ -109,6 +110,7 @@ void install_environment() {
     install_loader_limits();
     install_plans();
     install_plan_settings();
+    install_read_hooks();
 }
 
 }  // namespace cache_ext::pg

@@ -101,12 +101,6 @@ LocalTransactionId kept_in = InvalidLocalTransactionId;
 // The same of one that asks for settings.
 LocalTransactionId asking_kept_in = InvalidLocalTransactionId;
 
-// Is the expression made ready at the moment one that PL/pgSQL keeps? Those live in a context of
-// the transaction, others in one of a query.
-bool is_kept() {
-    return MemoryContextGetParent(CurrentMemoryContext) == TopTransactionContext;
-}
-
 // What is not for a loader although it writes no row: because it would leave something behind in
 // the reader's transaction, or because it reads or moves what only the reader's session has.
 const char* not_for_loaders(const Node* statement) {
@@ -162,8 +156,8 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
         previous_object_access(access, class_id, object_id, sub_id, argument);
     }
     if (access != OAT_FUNCTION_EXECUTE) return;
-    if ((innermost_run() != nullptr || is_kept()) && asks_for_settings(object_id)) {
-        if (is_kept()) asking_kept_in = local_transaction();
+    if ((innermost_run() != nullptr || is_kept_expression()) && asks_for_settings(object_id)) {
+        if (is_kept_expression()) asking_kept_in = local_transaction();
         hide_unset_settings();
     }
     if (object_id >= FirstGenbkiObjectId) return;
@@ -171,7 +165,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     const bool forbidden =
         std::find(std::begin(kForbidden), std::end(kForbidden), object_id) != std::end(kForbidden);
     if (!tells && !forbidden) return;
-    if (is_kept()) kept_in = local_transaction();
+    if (is_kept_expression()) note_kept_expression();
     if (tells) mark_run(core::Bypass::kSessionSetting);
     if (forbidden && inside_run()) forbid_in_run(psprintf("%s()", get_func_name(object_id)));
 }
@@ -194,6 +188,15 @@ bool check_transaction_timeout(int* value, void** extra, GucSource source) {
 
 }  // namespace
 
+// Those live in a context of the transaction, others in one of a query.
+bool is_kept_expression() {
+    return MemoryContextGetParent(CurrentMemoryContext) == TopTransactionContext;
+}
+
+void note_kept_expression() {
+    kept_in = local_transaction();
+}
+
 void expect_kept_expressions() {
     if (asking_kept_in != InvalidLocalTransactionId && asking_kept_in == local_transaction()) {
         hide_unset_settings();
@@ -201,7 +204,9 @@ void expect_kept_expressions() {
 }
 
 void forget_kept_expressions() {
-    if (kept_in != InvalidLocalTransactionId && kept_in == local_transaction()) ResetPlanCache();
+    if (kept_in == InvalidLocalTransactionId || kept_in != local_transaction()) return;
+    kept_in = InvalidLocalTransactionId;  // what is kept from now on is told again
+    ResetPlanCache();
 }
 
 void install_loader_limits() {

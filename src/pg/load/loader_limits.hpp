@@ -11,6 +11,10 @@ void install_loader_limits();
 // Before a run: what PL/pgSQL has kept in this transaction of expressions that a run may not use,
 // or whose values are the session's, is made ready again, so that we are told.
 void forget_kept_expressions();
+// Is the expression that is being made ready one that PL/pgSQL keeps until the transaction ends?
+bool is_kept_expression();
+// Such a one must not be used by a run without our being told.
+void note_kept_expression();
 // At the beginning of a run: those that only ask for settings stay ready, so it may ask at any
 // time.
 void expect_kept_expressions();

@@ -1,5 +1,12 @@
 #include "pg/load/running_load.hpp"
 
+#include "pg/load/worker_reads.hpp"
+
+extern "C" {
+#include "storage/sinval.h"
+#include "utils/inval.h"
+}
+
 namespace cache_ext::pg {
 
 using core::Bypass;
@@ -46,8 +53,26 @@ bool spoil_load(Bypass reason) {
     return true;
 }
 
-void enter_load(const core::Snapshot& snapshot, Load* load) {
-    *load = {innermost_load, &snapshot, {}, core::kNever, true, ++loads, Bypass::kNested};
+void enter_load(const Definition* d, const core::Snapshot& snapshot, Load* load) {
+    // What has become tracked by then was read when all had sent their messages who had changed it.
+    const uint64 tracked_changes = store().tracked_changes();
+    AcceptInvalidationMessages();
+    *load = {.outer = innermost_load,
+             .snapshot = &snapshot,
+             .tags = {},
+             .expires_at = core::kNever,
+             .publishable = true,
+             .number = ++loads,
+             .because = Bypass::kNested,
+             .recording = d->tracks,
+             .context = CurrentMemoryContext,
+             .relations = nullptr,
+             .met = Bypass::kNone,
+             .met_object = InvalidOid,
+             .serial = core::load_relaxed(store().control(d->session->index)->serial),
+             .worker_queries = queries_in_workers(),
+             .tracked_changes = tracked_changes,
+             .messages = SharedInvalidMessageCounter};
     innermost_load = load;
 }
 

@@ -4,6 +4,10 @@
 
 #include "pg/catalog/definitions.hpp"
 
+extern "C" {
+#include "utils/hsearch.h"
+}
+
 namespace cache_ext::pg {
 
 // A load in progress.
@@ -15,6 +19,16 @@ struct Load {
     bool publishable;
     uint64 number;         // of the loads of this session
     core::Bypass because;  // not publishable
+    // What it has read (reads.hpp, coverage.hpp).
+    bool recording;
+    MemoryContext context;   // where that is noted: what the load was entered in
+    HTAB* relations;         // Oid; nullptr: none so far
+    core::Bypass met;        // something that no relation tells of; kNone: nothing
+    Oid met_object;          // that function
+    bool serial;             // it must not have parallel workers
+    uint32 worker_queries;   // queries_in_workers() when it began
+    uint64 tracked_changes;  // Store::tracked_changes() when it began
+    uint64 messages;         // invalidations that this session had heard of after that
 };
 
 // The innermost one; nullptr: no loader is running in this session.
@@ -44,8 +58,8 @@ inline void check_outer_snapshot(const core::Snapshot& s) {
 // One more tag; what has too many is not published.
 void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache);
 
-// Around code that loads; `snapshot` must live as long. leave_load is due even after an error
-// (failed).
-void enter_load(const core::Snapshot& snapshot, Load* load);
+// Around code that loads values of a cache; `snapshot` must live as long. leave_load is due even
+// after an error (failed).
+void enter_load(const Definition* definition, const core::Snapshot& snapshot, Load* load);
 void leave_load(const Load& load, bool failed);
 }  // namespace cache_ext::pg

@@ -2,6 +2,7 @@
 
 #include "pg/read/fill.hpp"
 #include "pg/base/memory.hpp"
+#include "pg/load/coverage.hpp"
 #include "pg/load/run_rows.hpp"
 #include "pg/load/values.hpp"
 
@@ -207,7 +208,7 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
         run_load_many(batch, wanted, count);
     } else {
         Load load;
-        enter_load(snapshot, &load);
+        enter_load(fill, snapshot, &load);
         PG_TRY();
         { run_load_many(batch, wanted, count); }
         PG_CATCH();
@@ -217,6 +218,7 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
         }
         PG_END_TRY();
         leave_load(load, false);
+        cover_reads(fill, &load);
         for (uint32 i = 0; i < count; ++i) {
             const Missing* m = wanted[i];
             ReadResult* result = &results[m->place];

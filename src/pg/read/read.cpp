@@ -4,6 +4,7 @@
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/read/fill.hpp"
+#include "pg/load/coverage.hpp"
 #include "pg/load/flights.hpp"
 #include "pg/read/held.hpp"
 #include "pg/write/puts.hpp"
@@ -240,7 +241,7 @@ void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResul
     }
     Load load;
     Loaded loaded;
-    enter_load(snapshot, &load);
+    enter_load(d, snapshot, &load);
     PG_TRY();
     { loaded = run_loader(d, request.arguments, request.nulls, d->loader_collation); }
     PG_CATCH();
@@ -251,6 +252,7 @@ void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResul
     }
     PG_END_TRY();
     leave_load(load, false);
+    cover_reads(d, &load);
     complete_fill(d, *key, load, loaded, request.fresh, snapshot, result);
 }
 

@@ -15,6 +15,8 @@ extern "C" {
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 #include "utils/xid8.h"
@@ -64,6 +66,8 @@ const char* rule_text(core::Rule rule) {
             return ", more writers were in progress at once than are told apart";
         case core::Rule::kWitness:
             return ", older writers are forgotten";
+        case core::Rule::kUnrecorded:
+            return ", a transaction is in progress that is older than what is known of the loader";
         case core::Rule::kNone:
         case core::Rule::kDisagreement:
         case core::Rule::kBlind:
@@ -78,6 +82,24 @@ const char* with(const char* text, const char* more) {
 
 const char* blame_text(const Definition* d, const Key& key, const core::Blame& blame) {
     return psprintf("%s%s", tag_text(d, key, blame.tag), rule_text(blame.rule));
+}
+
+// Why the last load was not published that met something of the loader's own making; nullptr: it
+// was.
+const char* refusal_text(const Definition* d) {
+    const core::CacheControl* c = store().control(d->session->index);
+    const auto reason = static_cast<core::Bypass>(core::load_relaxed(c->refused));
+    if (!d->tracks || reason == core::Bypass::kNone) return nullptr;
+    const Oid object = core::load_relaxed(c->refused_by);
+    const char* name = nullptr;
+    if (!may_see(d)) return bypass_text(reason);  // what a loader is made of is its owner's
+    if (reason == core::Bypass::kVolatileFunction) {
+        if (OidIsValid(object)) name = format_procedure(object);
+    } else if (OidIsValid(object)) {
+        name = get_rel_name(object);
+        if (name == nullptr) name = get_func_name(object);
+    }
+    return name != nullptr ? psprintf("%s (%s)", bypass_text(reason), name) : bypass_text(reason);
 }
 
 // A read that finds nothing to serve, because of `reason`: could it publish what it loads?
@@ -100,6 +122,9 @@ Explanation miss(const Definition* d, const Key& key, const core::Snapshot& snap
     } else if (fill.rule == core::Rule::kBlind) {
         not_published = core::Bypass::kUnseenWriters;
         writer = fill.xid;
+    }
+    if (const char* refusal = refusal_text(d)) {
+        reason = psprintf("%s; the last load: %s", reason, refusal);
     }
     if (not_published != core::Bypass::kNone) {
         reason = psprintf("%s; not to be published: %s", reason, bypass_text(not_published));

@@ -92,6 +92,13 @@ void define_settings(bool preloading) {
                                 &settings.max_caches, 200, 1, 10000, PGC_POSTMASTER, 0, nullptr,
                                 nullptr, nullptr);
         DefineCustomIntVariable(
+            "cache_ext.max_tracked_relations",
+            "Relations that loaders read without a declaration, and that are tracked.",
+            "Of all databases together, partitions included; what reads one beyond them is not "
+            "cached.",
+            &settings.max_tracked_relations, 2000, 1, 1000000, PGC_POSTMASTER, 0, nullptr, nullptr,
+            nullptr);
+        DefineCustomIntVariable(
             "cache_ext.queue_size", "Tasks that can wait for the background workers.",
             "Of all databases together; a refresh beyond them is dropped.", &settings.queue_size,
             1024, 16, 65536, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);

@@ -10,6 +10,7 @@
 #include "pg/pool/pool_state.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/survivors.hpp"
+#include "pg/load/worker_reads.hpp"
 
 extern "C" {
 #include "storage/ipc.h"
@@ -42,6 +43,7 @@ struct Unlocked {
 constexpr Unlocked kUnlocked[] = {
     {clock_bytes, attach_clock},
     {clear_bytes, attach_clear},
+    {worker_reads_bytes, attach_worker_reads},
 };
 
 shmem_request_hook_type previous_request_hook = nullptr;

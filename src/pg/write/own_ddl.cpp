@@ -2,6 +2,7 @@
 
 #include "pg/base/compat.hpp"
 #include "pg/ddl/catalog_changes.hpp"
+#include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/ddl_writers.hpp"
 #include "pg/ddl/harmless_ddl.hpp"
 #include "pg/write/path_rows.hpp"
@@ -148,8 +149,14 @@ void register_in_databases(const CatalogEffect& effect, const core::Snapshot& no
 bool own_ddl_concerns(const Definition* d) {
     const CatalogEffect effect = effect_so_far();
     if (concerns_here(effect) && !ignores_ddl(d)) return true;
-    return std::any_of(d->relations, d->relations + d->relation_count,
-                       [&](Oid relation) { return list_member_oid(effect.relations, relation); });
+    ListCell* cell;
+    foreach (cell, effect.relations) {
+        const Oid relation = lfirst_oid(cell);
+        Oid* end = d->relations + d->relation_count;
+        if (std::find(d->relations, end, relation) != end) return true;
+        if (d->tracks && is_tracked_for(relation, control_block(d))) return true;
+    }
+    return false;
 }
 
 bool own_ddl_concerns_anything() {

@@ -44,6 +44,7 @@
 #include "pg/write/puts.hpp"
 #include "pg/catalog/reclaim.hpp"
 #include "pg/write/registration.hpp"
+#include "pg/ddl/row_counts.hpp"
 #include "pg/write/relation_changes.hpp"
 #include "pg/write/releases.hpp"
 #include "pg/write/reloads.hpp"
@@ -52,6 +53,7 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "catalog/catalog.h"
 #include "postmaster/autovacuum.h"
 #include "utils/snapmgr.h"
 }
@@ -88,10 +90,14 @@ bool changed_cache(uint64 id) {
     return collected_of(id) || ddl_concerns_here(id);
 }
 
+// Autovacuum changes none, unless functions of indexes that it runs do.
+bool changed_rows_of_users() {
+    return !for_each_changed_relation(IsCatalogRelationOid);
+}
+
 void register_all(bool preparing) {
-    // Autovacuum changes no row that a query could see.
     if (!TransactionIdIsValid(GetTopTransactionIdIfAny()) || RecoveryInProgress() ||
-        MyBackendType == B_AUTOVAC_WORKER) {
+        (MyBackendType == B_AUTOVAC_WORKER && !changed_rows_of_users())) {
         return;
     }
     const bool sure =
@@ -99,7 +105,7 @@ void register_all(bool preparing) {
                                        "definitions cannot be read, all caches are invalidated");
     hold_definitions(true);
     collect_ddl(sure);
-    if (sure && dependency_relation_count() > 0) collect_unseen_changes();
+    if (sure) collect_unseen_changes();
     resolve_paths();
     if (sure && !anything_collected() && !ddl_to_register()) return;
     const core::Snapshot snapshot = copy_to_core(GetLatestSnapshot());
@@ -127,6 +133,7 @@ void before_commit(bool preparing) {
 }
 
 void forget_everything() {
+    transaction_ended_for_counts();
     discard_pending_puts();
     forget_changes();
     forget_collected_relations();

@@ -79,7 +79,7 @@ SELECT * FROM public.attempts(VARIADIC ARRAY[
     'SELECT cache.cache_put(''total'', ''7'', 1)', 'SELECT cache.cache_put(''conf'', ''"x"'', 1)', 'SELECT cache.cache_put_conf(1, ''x'')',
     'SELECT cache.cache_get_conf(1)', 'SELECT cache.cache_get(''conf'', 1)',
     'SELECT cache.cache_refresh(''total'', 1)', 'SELECT cache.cache_invalidate(''total'', 1)', 'SELECT cache.cache_invalidate_all(''total'')',
-    'SELECT cache.cache_invalidate_like(''total'', ''%'')', 'SELECT cache.cache_verify(''total'')', 'SELECT cache.cache_warm(''total'')',
+    'SELECT cache.cache_invalidate_like(''total'', ''%'')', 'SELECT cache.cache_verify(''total'')', 'SELECT cache.cache_check(''total'')', 'SELECT cache.cache_warm(''total'')',
     'SELECT cache.cache_sync(''total'')', 'SELECT cache.cache_alter(''total'', ''{"ttl": null}'')',
     'SELECT cache.cache_invalidate_on(''total'', ''victim.secret'')',
     'SELECT cache.cache_invalidate_on_path(''total'', ''victim.secret'', ''SELECT $1.owner'')',

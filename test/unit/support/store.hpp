@@ -32,7 +32,7 @@ class TestLocks {
     static void held(LockId id, bool is_exclusive) {
         ++taken();
         for (const Held& h : mine()) {
-            const bool both_partitions = rank(h.id) == 2 && rank(id) == 2;
+            const bool both_partitions = rank(h.id) == kPartitionRank && rank(id) == kPartitionRank;
             const bool allowed = both_partitions ? h.id != id && !h.is_exclusive && !is_exclusive
                                                  : rank(h.id) < rank(id);
             if (allowed) continue;
@@ -58,10 +58,12 @@ class TestLocks {
         LockId id;
         bool is_exclusive;
     };
+    static constexpr int kPartitionRank = 3;
     static int rank(LockId id) {
-        if (id == kArenaLock) return 3;
+        if (id == kArenaLock) return 4;
         if (id == kRegistryLock) return 0;
-        return id >= kFirstBudgetLock ? 1 : 2;
+        if (id == kTrackedLock) return 1;
+        return id >= kFirstBudgetLock ? 2 : kPartitionRank;
     }
     static std::vector<Held>& mine() {
         thread_local std::vector<Held> held;

@@ -1,0 +1,268 @@
+#include "pg/load/coverage.hpp"
+
+#include "pg/base/memory.hpp"
+#include "pg/base/store_handle.hpp"
+#include "pg/catalog/standing.hpp"
+#include "pg/load/reads.hpp"
+#include "pg/load/worker_reads.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "pgstat.h"
+#include "storage/lock.h"
+#include "storage/sinval.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+using core::Bypass;
+
+// What the relations of a load come to.
+struct Coverage {
+    const Definition* definition;
+    Bypass reason = Bypass::kNone;
+    Oid object = InvalidOid;
+    bool tracked = false;  // something is, or is to be
+    bool full = false;     // there is no room for more
+};
+
+// What keeps a value from being published at all counts for more than what bounds it to its ttl.
+bool bounds_only(Bypass reason) {
+    switch (reason) {
+        case Bypass::kUntracked:
+        case Bypass::kVolatileFunction:
+        case Bypass::kTrackCounts:
+        case Bypass::kNoTrackingRoom:
+            return true;
+        default:
+            return false;
+    }
+}
+
+void note(Coverage* c, Bypass reason, Oid object) {
+    if (c->reason != Bypass::kNone && (!bounds_only(c->reason) || bounds_only(reason))) return;
+    c->reason = reason;
+    c->object = object;
+}
+
+enum class Content : uint8 { kGone, kNone, kTracked, kUntracked };
+
+// Changes are known by the counts that heap tables keep.
+Content content_of(Oid relation, bool* has_children) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    *has_children = false;
+    if (!HeapTupleIsValid(tuple)) return Content::kGone;
+    const auto* form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    *has_children = form->relhassubclass;
+    Content content = Content::kUntracked;
+    switch (form->relkind) {
+        case RELKIND_VIEW:
+            content = Content::kNone;
+            break;
+        case RELKIND_RELATION:
+        case RELKIND_MATVIEW:
+            if (form->relam == HEAP_TABLE_AM_OID && !IsCatalogRelationOid(relation)) {
+                content = Content::kTracked;
+            }
+            break;
+        case RELKIND_PARTITIONED_TABLE:
+            content = Content::kTracked;
+            break;
+        default:
+            break;
+    }
+    ReleaseSysCache(tuple);
+    return content;
+}
+
+// Is somebody changing it so that plans have to be made anew? His messages may not be sent yet,
+// although his commit can be seen.
+bool is_being_changed(Oid relation) {
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
+    int holders;
+    pfree(GetLockConflicts(&tag, ShareUpdateExclusiveLock, &holders));
+    return holders > 0;
+}
+
+// Relations that were dropped keep their places until these are needed.
+bool forget_dropped_relations() {
+    auto* all = make_array<core::RelationKey>(store().max_tracked());
+    const uint32 count = store().tracked_relations(MyDatabaseId, all);
+    bool any = false;
+    for (uint32 i = 0; i < count; ++i) {
+        const auto relation = static_cast<Oid>(all[i]);
+        if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation))) continue;
+        store().forget_relation(all[i]);
+        any = true;
+    }
+    pfree(all);
+    return any;
+}
+
+core::Xid next_xid() {
+    return U64FromFullTransactionId(ReadNextFullTransactionId());
+}
+
+void track(Coverage* c, Oid relation) {
+    const Definition* d = c->definition;
+    const core::CacheIndex index = d->session->index;
+    const core::RelationKey key = core::relation_key(MyDatabaseId, relation);
+    if (store().is_tracked(key, index)) return;
+    bool announced = !c->full && store().announce(key, index, d->id);
+    if (!announced && !c->full && forget_dropped_relations()) {
+        announced = store().announce(key, index, d->id);
+    }
+    if (!announced) {
+        c->full = true;
+        note(c, Bypass::kNoTrackingRoom, relation);
+        return;
+    }
+    // Whoever comes from here on finds the cache when he commits. Of those who are there already
+    // readers will have to see all, and this one has to have heard of what they have changed.
+    if (is_being_changed(relation) || !store().complete(key, index, d->id, next_xid)) {
+        note(c, Bypass::kNewlyTracked, relation);
+    }
+}
+
+// Returns whether there are partitions or children.
+bool cover_one(Coverage* c, Oid relation) {
+    bool has_children;
+    const Content content = content_of(relation, &has_children);
+    if (is_declared_for(c->definition->id, relation)) return has_children;
+    switch (content) {
+        case Content::kNone:
+            break;
+        case Content::kGone:
+            note(c, Bypass::kRedefinition, relation);
+            break;
+        case Content::kUntracked:
+            note(c, Bypass::kUntracked, relation);
+            break;
+        case Content::kTracked:
+            c->tracked = true;
+            if (!pgstat_track_counts) note(c, Bypass::kTrackCounts, relation);
+            track(c, relation);
+            break;
+    }
+    return has_children;
+}
+
+// With its partitions and children: a plan names only those that it reads now.
+void cover(Coverage* c, Oid relation) {
+    if (!cover_one(c, relation)) return;
+    List* all = find_all_inheritors(relation, NoLock, nullptr);
+    ListCell* cell;
+    foreach (cell, all) {
+        if (lfirst_oid(cell) != relation) cover_one(c, lfirst_oid(cell));
+    }
+    list_free(all);
+    // The plan may be of a snapshot that decided otherwise.
+    if (!is_declared_for(c->definition->id, relation) && is_being_detached_from(relation)) {
+        note(c, Bypass::kRedefinition, relation);
+    }
+}
+
+// Has nothing been announced since the load began that its plans may not have known?
+bool nothing_announced_since(const Load& load) {
+    AcceptInvalidationMessages();
+    return SharedInvalidMessageCounter == load.messages;
+}
+
+// What was found covered by this session, with all its children, while nothing has moved that could
+// change that: what is tracked, what is declared, and what this session has heard of catalogs.
+struct CoveredKey {
+    uint64 cache;
+    Oid relation;
+    uint32 unused;
+};
+HTAB* known_covered = nullptr;
+struct Basis {
+    uint64 tracked;
+    uint64 definitions;
+    uint64 messages;
+    bool operator==(const Basis&) const = default;
+};
+Basis known_on = {};
+
+Basis basis_now() {
+    return {store().tracked_changes(), definitions_generation(), SharedInvalidMessageCounter};
+}
+
+bool is_known_covered(const Basis& basis, const Definition* d, Oid relation) {
+    const CoveredKey key = {d->id, relation, 0};
+    return known_covered != nullptr && known_on == basis && pgstat_track_counts &&
+           hash_search(known_covered, &key, HASH_FIND, nullptr) != nullptr;
+}
+
+void note_covered(const Basis& basis, const Definition* d, Oid relation) {
+    if (known_covered == nullptr || known_on != basis) {
+        if (known_covered != nullptr) hash_destroy(known_covered);
+        known_covered = nullptr;
+        HASHCTL info = {};
+        info.keysize = sizeof(CoveredKey);
+        info.entrysize = sizeof(CoveredKey);
+        known_covered =
+            hash_create("cache_ext covered relations", 64, &info, HASH_ELEM | HASH_BLOBS);
+        known_on = basis;
+    }
+    const CoveredKey key = {d->id, relation, 0};
+    hash_search(known_covered, &key, HASH_ENTER, nullptr);
+}
+
+void cover_all(Coverage* c, const Load& load) {
+    const Basis basis = basis_now();
+    for_each_read(load, [&](Oid relation) {
+        if (!is_known_covered(basis, c->definition, relation)) {
+            cover(c, relation);
+        } else if (!is_declared_for(c->definition->id, relation)) {
+            c->tracked = true;
+        }
+    });
+    // Something has become tracked since the load began, by this session or another one.
+    if (c->tracked && store().tracked_changes() != load.tracked_changes &&
+        (!nothing_announced_since(load) ||
+         !store().usable(c->definition->session->index, *load.snapshot))) {
+        note(c, Bypass::kNewlyTracked, InvalidOid);
+    }
+    // Functions have read in parallel workers. The next load will have none.
+    if (queries_in_workers() != load.worker_queries) {
+        core::store_relaxed(store().control(c->definition->session->index)->serial, true);
+        note(c, Bypass::kNewlyTracked, InvalidOid);
+    }
+    if (c->reason != Bypass::kNone || basis != basis_now()) return;
+    for_each_read(load, [&](Oid relation) { note_covered(basis, c->definition, relation); });
+}
+
+}  // namespace
+
+void cover_reads(const Definition* d, Load* load) {
+    // A transaction that has written publishes nothing, and is older than any floor that it made.
+    if (load->publishable && load->recording && !TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        Coverage c = {d};
+        note(&c, load->met, load->met_object);
+        cover_all(&c, *load);
+        core::CacheControl* control = store().control(d->session->index);
+        if (core::load_relaxed(control->refused) != static_cast<uint8>(c.reason) ||
+            core::load_relaxed(control->refused_by) != c.object) {
+            core::store_relaxed(control->refused_by, c.object);
+            core::store_relaxed(control->refused, c.reason);
+        }
+        if (c.reason != Bypass::kNone && !(d->untracked_too && bounds_only(c.reason))) {
+            load->publishable = false;
+            load->because = c.reason;
+        }
+    }
+    if (load->relations != nullptr) hash_destroy(load->relations);
+    load->relations = nullptr;
+}
+
+}  // namespace cache_ext::pg

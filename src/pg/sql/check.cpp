@@ -1,0 +1,135 @@
+// cache_check: what the values of a cache depend on, and how that is covered.
+#include "pg/base/memory.hpp"
+#include "pg/base/store_handle.hpp"
+#include "pg/catalog/arguments.hpp"
+#include "pg/catalog/control_blocks.hpp"
+#include "pg/catalog/counters.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/write/relation_changes.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/tuplestore.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+struct Input {
+    const char* name;
+    const char* kind;
+    const char* covered;
+    const char* invalidates;
+    const char* more_precise;
+};
+
+void put(const ReturnSetInfo* set, const Input& input) {
+    const char* texts[] = {input.name, input.kind, input.covered, input.invalidates,
+                           input.more_precise};
+    Datum values[5] = {};
+    bool nulls[5] = {};
+    for (int i = 0; i < 5; ++i) {
+        nulls[i] = texts[i] == nullptr;
+        if (!nulls[i]) values[i] = CStringGetTextDatum(texts[i]);
+    }
+    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+}
+
+const char* table_name(Oid relation) {
+    const char* name = get_rel_name(relation);
+    const char* schema =
+        name != nullptr ? get_namespace_name(get_rel_namespace(relation)) : nullptr;
+    return schema != nullptr ? quote_qualified_identifier(schema, name) : "?";
+}
+
+Input declared(const Dependency& dep) {
+    const char* name = table_name(dep.declared);
+    switch (dep.kind) {
+        case DependencyKind::kPath:
+            return {name, "table", "path", "the keys that its query finds", nullptr};
+        case DependencyKind::kVia:
+            return {name, "table", "path", "what moves keys of rows that lead through it", nullptr};
+        case DependencyKind::kKey:
+            break;
+    }
+    if (dep.mask == 0) return {name, "table", "table", "the whole cache", nullptr};
+    if (dep.definition->full_mask(dep.mask)) return {name, "table", "key", "one key", nullptr};
+    return {name, "table", "key", "the keys that share some of their columns with it", nullptr};
+}
+
+// Each row of cache_dependency once, though it holds for partitions and children as well.
+void put_declared(const ReturnSetInfo* set, const Definition* d) {
+    for (int i = 0; i < dependency_relation_count(); ++i) {
+        const RelationDependencies& r = dependency_relation_at(i);
+        for (int k = 0; k < r.count; ++k) {
+            const Dependency& dep = r.dependencies[k];
+            if (dep.definition->id == d->id && dep.declared == r.relation) put(set, declared(dep));
+        }
+    }
+}
+
+void put_tracked(const ReturnSetInfo* set, const Definition* d) {
+    const core::CacheIndex index = d->session->index;
+    auto* all = make_array<core::RelationKey>(store().max_tracked());
+    const uint32 count = store().tracked_relations(MyDatabaseId, all);
+    for (uint32 i = 0; i < count; ++i) {
+        const auto relation = static_cast<Oid>(all[i]);
+        // A partition is covered with what it is a part of. What was dropped keeps its place for a
+        // while.
+        if (get_rel_name(relation) == nullptr || get_rel_relispartition(relation)) continue;
+        if (!is_tracked_for(relation, index) || is_declared_for(d->id, relation)) continue;
+        const char* name = table_name(relation);
+        put(set,
+            {name, "table", store().is_tracked(all[i], index) ? "table" : "none", "the whole cache",
+             psprintf("SELECT cache_invalidate_on(%s, %s, '{...}')", quote_literal_cstr(d->name),
+                      quote_literal_cstr(name))});
+    }
+    pfree(all);
+}
+
+// What has kept the last load from being published, or has bound it to its ttl.
+void put_refused(const ReturnSetInfo* set, const Definition* d) {
+    const core::CacheControl* c = store().control(d->session->index);
+    const auto reason = static_cast<core::Bypass>(core::load_relaxed(c->refused));
+    const Oid object = core::load_relaxed(c->refused_by);
+    if (reason == core::Bypass::kNone || !OidIsValid(object)) return;
+    const bool function =
+        reason == core::Bypass::kVolatileFunction || get_rel_name(object) == nullptr;
+    Input input = {function ? format_procedure(object) : table_name(object),
+                   function ? "function" : "table", d->untracked_too ? "ttl" : "none",
+                   psprintf("nothing: %s", bypass_text(reason)), nullptr};
+    if (reason == core::Bypass::kVolatileFunction) {
+        input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
+    }
+    put(set, input);
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_check_1_0);
+}
+
+// cache_check(name text) RETURNS TABLE (input, kind, covered, invalidates, more_precise)
+extern "C" Datum cache_check_1_0(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const Definition* d = named_cache(fcinfo);
+    require_owner(d);
+    require_store("cache_check");
+    put_declared(set, d);
+    if (control_block(d) != core::kNoCache) {
+        put_tracked(set, d);
+        put_refused(set, d);
+    }
+    if (!d->tracks)
+        put(set, {"whatever else its loader reads", nullptr, "ttl", "nothing", nullptr});
+    PG_RETURN_VOID();
+}
+
+}  // namespace cache_ext::pg
