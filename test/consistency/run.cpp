@@ -126,6 +126,7 @@ Verdict run(const Config& config, bool quiet) {
     int life;
     auto admin = run.connect(&life);
     run.config.major = admin->major();
+    set_declared(config.declared);
     make_schema(admin.get());
     // That may have taken its time.
     const double last = run.history.now() + config.seconds;

@@ -12,6 +12,7 @@
 #include "history.hpp"
 #include "kinds.hpp"
 #include "oracle.hpp"
+#include "schema.hpp"
 
 namespace consistency {
 
@@ -23,6 +24,7 @@ struct Config {
     KindSet kinds = KindSet().set();
     GroupSet groups = GroupSet().set();
     bool verbose = false;
+    Declared declared = Declared::kAll;
     int major = 15;  // of the server, as the run finds out
     // A command that lets the server crash and starts it again; empty: none.
     std::string restart;

@@ -41,6 +41,12 @@ std::string kept_comparison(Group group, const std::string& key);
 std::string arguments(Group group, const std::string& key);
 
 // Inserts the rows of the path tables that are missing, so that inserts find parents.
+// How much of what loaders read is declared; the rest is tracked.
+enum class Declared { kAll, kSome, kNone };
+void set_declared(Declared how);
+// Leaves out of statements that declare what is not to be declared in this run.
+std::string as_declared(const std::string& sql);
+
 std::string repopulate_sql();
 
 // The definition of a loader; `meaning` is part of what it returns, `comment` is not.

@@ -164,7 +164,9 @@ std::string fresh_sql(int meaning) {
            "); END $f$";
 }
 
-std::string redeclare_sql(Group group) {
+namespace {
+
+std::string redeclare_in_full(Group group) {
     const std::string name = name_of(group);
     const std::string as = "SELECT cache_create('" + name + "', 'load_" + name + "(int)')";
     const std::string drop = "SELECT cache_drop('" + name + "'); ";
@@ -186,6 +188,12 @@ std::string redeclare_sql(Group group) {
         default:
             return drop + as + on("leaf_a");
     }
+}
+
+}  // namespace
+
+std::string redeclare_sql(Group group) {
+    return as_declared(redeclare_in_full(group));
 }
 
 void drop_catalog_objects(Connection* connection) {
