@@ -46,7 +46,7 @@ SET ROLE $keeper;
 CREATE FUNCTION total(k int) RETURNS text LANGUAGE plpgsql STABLE AS \$\$
     BEGIN RETURN (SELECT sum(v) FROM item WHERE item.k = total.k) || ' ' || current_user || ' ' || current_database(); END \$\$;
 SELECT cache_create('total', 'total(int)', ttl => NULL);
-SELECT cache_create('second', 'total(int)', ttl => NULL);
+SELECT cache_create('second', 'total(int)', ttl => NULL, invalidate => 'declared');
 RESET ROLE;
 SELECT cache_invalidate_on('total', 'item'), cache_invalidate_on('second', 'unrelated');
 END

@@ -47,10 +47,10 @@ END $$;
 CREATE FUNCTION quick(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT k';
 CREATE FUNCTION declare(loader text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM cache_create('goods', loader::regprocedure, ttl => '10 h', refresh_at => 0.1);
+  PERFORM cache_create('goods', loader::regprocedure, invalidate => 'declared', ttl => '10 h', refresh_at => 0.1);
   PERFORM cache_invalidate_on('goods', 'goods', '{id}');
 END $$;
-SELECT cache_create('other', 'quick(int)', ttl => '10 h', refresh_at => 0.1);
+SELECT cache_create('other', 'quick(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.1);
 END
 
 my $seconds = 0;

@@ -21,7 +21,7 @@ $node->safe_psql('postgres', q{
 		IF dear THEN PERFORM pg_sleep(0.003); END IF;
 		RETURN k;
 	END $$;
-	SELECT cache_create('loads', 'loads(bool, int)', max_entries => 100);
+	SELECT cache_create('loads', 'loads(bool, int)', invalidate => 'declared', max_entries => 100);
 });
 
 # Asks for 80 keys of either kind, four times, where 100 have room; returns how many are there then.

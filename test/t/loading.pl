@@ -57,7 +57,7 @@ CREATE FUNCTION tool_all() RETURNS TABLE (id int, price int) LANGUAGE sql STABLE
 CREATE FUNCTION tools() RETURNS text LANGUAGE sql STABLE AS $$
   SELECT syncs || ' ' || added || ' ' || replaced || ' ' || removed || ' ' || unchanged || ' ' || errors
   FROM cache_sync_stat WHERE cache = 'tool' $$;
-SELECT cache_create('tool', 'tool_one(int)', ttl => '100 days', refresh_at => NULL,
+SELECT cache_create('tool', 'tool_one(int)', invalidate => 'declared', ttl => '100 days', refresh_at => NULL,
                     load_all => 'tool_all()', sync_every => '1 h');
 END
 until_true("tools() = '1 100 0 0 0 0'", 'synchronised once declared');
@@ -100,7 +100,7 @@ CREATE FUNCTION item_one(id int) RETURNS int LANGUAGE sql STABLE AS
 CREATE FUNCTION item_many(ids int[]) RETURNS TABLE (id int, n int) LANGUAGE sql STABLE AS
   'SELECT i.id, i.n FROM item AS i WHERE i.id = ANY ($1)';
 BEGIN;
-SELECT cache_create('item', 'item_one(int)', ttl => '1 day', refresh_at => NULL,
+SELECT cache_create('item', 'item_one(int)', invalidate => 'declared', ttl => '1 day', refresh_at => NULL,
                     load_many => 'item_many(int[])', warm_every => '30 min',
                     warm_keys => 'SELECT id FROM item WHERE id <= 300 ORDER BY id');
 SELECT cache_invalidate_on('item', 'item', '{id}');
@@ -128,7 +128,7 @@ $node->safe_psql('postgres', <<'END');
 CREATE TABLE hot_item AS SELECT i AS id, i AS n FROM generate_series(1, 100) AS i;
 CREATE FUNCTION item_plain(id int) RETURNS int LANGUAGE sql STABLE AS
   'SELECT i.n FROM hot_item AS i WHERE i.id = $1';
-SELECT cache_create('hot', 'item_plain(int)', ttl => '1 day', refresh_at => NULL,
+SELECT cache_create('hot', 'item_plain(int)', invalidate => 'declared', ttl => '1 day', refresh_at => NULL,
                     warm_on_invalidate => true);
 SELECT cache_invalidate_on('hot', 'hot_item', '{id}');
 END
@@ -157,9 +157,9 @@ until_true("count(*) >= 3 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND
 $node->safe_psql('postgres', <<'END');
 CREATE FUNCTION item_quiet(id int) RETURNS int LANGUAGE sql STABLE AS
   'SELECT i.n FROM item AS i WHERE i.id = $1';
-SELECT cache_create('quiet', 'item_quiet(int)', ttl => '1 day', refresh_at => NULL,
+SELECT cache_create('quiet', 'item_quiet(int)', invalidate => 'declared', ttl => '1 day', refresh_at => NULL,
                     warm_keys => 'SELECT id FROM item', warm_when_idle => true);
-SELECT cache_create('eager', 'item_quiet(int)', ttl => '1 day', refresh_at => NULL,
+SELECT cache_create('eager', 'item_quiet(int)', invalidate => 'declared', ttl => '1 day', refresh_at => NULL,
                     warm_keys => 'SELECT id FROM item', priority => -1);
 END
 until_true("warmed = 1000 FROM cache_warm_stat WHERE cache = 'eager'", 'others are warmed');
@@ -181,9 +181,9 @@ CREATE FUNCTION picky(id int) RETURNS int LANGUAGE sql STABLE AS
   'SELECT 10 / (i.id - 55) FROM item AS i WHERE i.id = $1';
 CREATE FUNCTION never(id int) RETURNS int LANGUAGE sql STABLE AS
   'SELECT 1 / (i.id - i.id) FROM item AS i WHERE i.id = $1';
-SELECT cache_create('picky', 'picky(int)', ttl => '1 day', refresh_at => NULL,
+SELECT cache_create('picky', 'picky(int)', invalidate => 'declared', ttl => '1 day', refresh_at => NULL,
                     warm_keys => 'SELECT i FROM generate_series(1, 200) AS i');
-SELECT cache_create('never', 'never(int)', ttl => '1 day', refresh_at => NULL,
+SELECT cache_create('never', 'never(int)', invalidate => 'declared', ttl => '1 day', refresh_at => NULL,
                     warm_keys => 'SELECT i FROM generate_series(1, 200) AS i');
 END
 until_true("warms = 1 FROM cache_warm_stat WHERE cache = 'picky'", 'one bad key');
@@ -197,7 +197,7 @@ $node->safe_psql('postgres', "SELECT cache_drop('never')");
 $node->safe_psql('postgres', <<'END');
 CREATE FUNCTION slow(id int) RETURNS int LANGUAGE sql STABLE AS
   'SELECT i.n FROM item AS i, pg_sleep(0.02) WHERE i.id = $1';
-SELECT cache_create('slow', 'slow(int)', ttl => '1 day', refresh_at => NULL,
+SELECT cache_create('slow', 'slow(int)', invalidate => 'declared', ttl => '1 day', refresh_at => NULL,
                     warm_keys => 'SELECT id FROM item ORDER BY id');
 SELECT cache_invalidate_on('slow', 'item', '{id}');
 END
@@ -218,7 +218,7 @@ CREATE FUNCTION slow_all() RETURNS TABLE (id int, n int) LANGUAGE sql STABLE AS
   'SELECT i.id, i.n FROM item AS i, pg_sleep(1000)';
 CREATE FUNCTION slow_one(id int) RETURNS int LANGUAGE sql STABLE AS
   'SELECT i.n FROM item AS i WHERE i.id = $1';
-SELECT cache_create('slow_sync', 'slow_one(int)', load_all => 'slow_all()', sync_every => '1 day');
+SELECT cache_create('slow_sync', 'slow_one(int)', invalidate => 'declared', load_all => 'slow_all()', sync_every => '1 day');
 SELECT cache_get_slow_sync(1);
 END
 until_true("count(*) = 1 FROM pg_stat_activity WHERE query = 'cache_ext sync: slow_sync' AND wait_event = 'PgSleep'",

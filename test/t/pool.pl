@@ -35,8 +35,8 @@ BEGIN
   RETURN k;
 END $$;
 CREATE FUNCTION slow_important(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT slow(k)';
-SELECT cache_create('slow', 'slow(int)', ttl => '1 h', refresh_at => 0.5);
-SELECT cache_create('important', 'slow_important(int)', ttl => '1 h', refresh_at => 0.5, priority => 5);
+SELECT cache_create('slow', 'slow(int)', invalidate => 'declared', ttl => '1 h', refresh_at => 0.5);
+SELECT cache_create('important', 'slow_important(int)', invalidate => 'declared', ttl => '1 h', refresh_at => 0.5, priority => 5);
 END
 
 # Lets workers pass the loaders of these keys, or not.

@@ -129,7 +129,7 @@ is(verdict($node, 'postgres', 2), 'ok cache', 'which changes nothing');
 sql("SELECT cache_drop('counter')");
 
 # A worker that ends in the middle.
-sql("SELECT cache_create('counter', 'load_counter(int)', ttl => '1 h', refresh_at => 0.5)");
+sql("SELECT cache_create('counter', 'load_counter(int)', invalidate => 'declared', ttl => '1 h', refresh_at => 0.5)");
 sql('SELECT cache_get_counter(3)');
 $gate->query_safe('SELECT pg_advisory_lock(1)');
 later(1801);
@@ -167,9 +167,9 @@ $blocker->quit;
 # Without readers: what is hot, and what has priority; not the rest.
 sql(<<'END');
 CREATE FUNCTION load_vip(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT k';
-SELECT cache_create('vip', 'load_vip(int)', ttl => '1 h', refresh_at => 0.5, priority => 1);
+SELECT cache_create('vip', 'load_vip(int)', invalidate => 'declared', ttl => '1 h', refresh_at => 0.5, priority => 1);
 CREATE FUNCTION load_short(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT k';
-SELECT cache_create('short', 'load_short(int)', ttl => '5 min', refresh_at => 0.8);
+SELECT cache_create('short', 'load_short(int)', invalidate => 'declared', ttl => '5 min', refresh_at => 0.8);
 SELECT cache_stat_reset();
 SELECT cache_get_counter(10), cache_get_counter(10), cache_get_counter(11), cache_get_vip(12);
 SELECT cache_get_counter(10);
@@ -185,7 +185,7 @@ poll("SELECT count(*) = 0 FROM cache_workers WHERE state = 'look'", 'the search 
 # Neither what a writer has invalidated.
 sql('CREATE TABLE truth (k int PRIMARY KEY); INSERT INTO truth SELECT generate_series(1, 10)');
 sql(q{CREATE FUNCTION load_truth(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT t.k FROM truth t WHERE t.k = $1';
-	SELECT cache_create('truth', 'load_truth(int)', ttl => '1 h', refresh_at => 0.5, priority => 1);
+	SELECT cache_create('truth', 'load_truth(int)', invalidate => 'declared', ttl => '1 h', refresh_at => 0.5, priority => 1);
 	SELECT cache_invalidate_on('truth', 'truth', ARRAY['k'])});
 sql('SELECT cache_get_truth(1), cache_get_truth(2)');
 sql('DELETE FROM truth WHERE k = 1');
@@ -213,7 +213,7 @@ BEGIN
   IF in_worker() THEN PERFORM pg_sleep(1000); END IF;
   RETURN k;
 END $$;
-SELECT cache_create('stuck', 'load_stuck(int)', ttl => '10 h', refresh_at => 0.1, load_timeout => '100 ms');
+SELECT cache_create('stuck', 'load_stuck(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.1, load_timeout => '100 ms');
 SELECT cache_get_stuck(1);
 END
 later(3601);
@@ -240,7 +240,7 @@ BEGIN
   IF in_worker() AND EXISTS (SELECT FROM broken) THEN RAISE EXCEPTION 'broken for %', k; END IF;
   RETURN k;
 END $$;
-SELECT cache_create('fragile', 'load_fragile(int)', ttl => '10 h', refresh_at => 0.1);
+SELECT cache_create('fragile', 'load_fragile(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.1);
 SELECT count(cache_get_fragile(k)) FROM generate_series(1, 40) AS k;
 END
 
@@ -263,7 +263,7 @@ sub fence
 	$node->poll_query_until('postgres', "SELECT count(*) = 0 $busy") or die 'workers are busy';
 	return;
 }
-sql("SELECT cache_create('fence', 'load_vip(int)', ttl => '10 h', refresh_at => 0.0000001, priority => -1)");
+sql("SELECT cache_create('fence', 'load_vip(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.0000001, priority => -1)");
 later(3601);
 sql('SELECT cache_get_fragile(1)');
 poll("SELECT errors >= 1 FROM cache_stat WHERE cache = 'fragile'", 'it fails');

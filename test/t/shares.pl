@@ -47,8 +47,8 @@ CREATE SCHEMA $owner AUTHORIZATION $owner;
 SET ROLE $owner;
 SET search_path = $owner, public;
 $function
-SELECT cache_create('$owner', '$owner.load(int)', ttl => '10 h', refresh_at => 0.1, priority => $priority);
-SELECT cache_create('${owner}_too', '$owner.load(int)', ttl => '10 h', refresh_at => 0.1, priority => $priority);
+SELECT cache_create('$owner', '$owner.load(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.1, priority => $priority);
+SELECT cache_create('${owner}_too', '$owner.load(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.1, priority => $priority);
 END
 }
 

@@ -39,10 +39,10 @@ BEGIN
 	END IF;
 	RETURN (SELECT n FROM item AS i WHERE i.id = load_item.id);
 END \$\$;
-SELECT cache_create('item', 'load_item(int)', ttl => NULL);
+SELECT cache_create('item', 'load_item(int)', invalidate => 'declared', ttl => NULL);
 SELECT cache_invalidate_on('item', 'item', ARRAY['id']);
 CREATE FUNCTION load_outer(id int) RETURNS int LANGUAGE sql STABLE AS 'SELECT cache_get_item(\$1)';
-SELECT cache_create('outer', 'load_outer(int)', ttl => NULL);
+SELECT cache_create('outer', 'load_outer(int)', invalidate => 'declared', ttl => NULL);
 END
 
 sub open_gate
@@ -221,7 +221,7 @@ BEGIN
 	END LOOP;
 	RAISE 'the old loader';
 END $$;
-SELECT cache_create('changed', 'load_changed(int)');
+SELECT cache_create('changed', 'load_changed(int)', invalidate => 'declared');
 END
 close_gate();
 my $reader = $node->background_psql('postgres');
@@ -248,7 +248,7 @@ BEGIN
 	RETURN cache_get_item(id);
 EXCEPTION WHEN raise_exception THEN RETURN 0;
 END $$;
-SELECT cache_create('careful', 'load_careful(int)');
+SELECT cache_create('careful', 'load_careful(int)', invalidate => 'declared');
 END
 close_gate();
 $log = -s $node->logfile;
@@ -322,7 +322,7 @@ BEGIN
 	END LOOP;
 	RETURN id;
 END \$\$;
-SELECT cache_create('short', 'load_short(int)', ttl => '1 ms');
+SELECT cache_create('short', 'load_short(int)', invalidate => 'declared', ttl => '1 ms');
 END
 my $in_loader = q{FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND application_name = 'reader'};
 for my $case ('item', 'short')

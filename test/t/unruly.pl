@@ -54,11 +54,11 @@ BEGIN
   END IF;
   RETURN k;
 END $$;
-SELECT cache_create('hang', 'hang(int)', ttl => '1 h', refresh_at => 0.1, priority => 2147483647, load_timeout => '200 ms');
-SELECT cache_create('compute', 'compute(int)', ttl => '1 h', refresh_at => 0.1, load_timeout => '200 ms');
+SELECT cache_create('hang', 'hang(int)', invalidate => 'declared', ttl => '1 h', refresh_at => 0.1, priority => 2147483647, load_timeout => '200 ms');
+SELECT cache_create('compute', 'compute(int)', invalidate => 'declared', ttl => '1 h', refresh_at => 0.1, load_timeout => '200 ms');
 SET ROLE good;
 CREATE FUNCTION same(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT k';
-SELECT cache_create('fine', 'same(int)', ttl => '1 h', refresh_at => 0.1);
+SELECT cache_create('fine', 'same(int)', invalidate => 'declared', ttl => '1 h', refresh_at => 0.1);
 END
 
 my $seconds = 0;

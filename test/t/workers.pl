@@ -95,7 +95,7 @@ BEGIN
   IF EXISTS (SELECT FROM broken) THEN RAISE EXCEPTION 'the loader is broken'; END IF;
   RETURN k;
 END $$;
-SELECT cache_create('fragile', 'load_fragile(int)', ttl => '5 s', refresh_at => 0.01);
+SELECT cache_create('fragile', 'load_fragile(int)', invalidate => 'declared', ttl => '5 s', refresh_at => 0.01);
 SELECT cache_get_fragile(7);
 INSERT INTO broken DEFAULT VALUES;
 END
@@ -163,7 +163,7 @@ BEGIN
   END IF;
   RETURN k;
 END $$;
-SELECT cache_create('slow', 'load_slow(int)', ttl => '100 s', refresh_at => 0.001);
+SELECT cache_create('slow', 'load_slow(int)', invalidate => 'declared', ttl => '100 s', refresh_at => 0.001);
 END
 ok( $node->poll_query_until(
 		'job', "SELECT count(*) = 1 FROM cache_get_slow(1), pg_stat_activity
