@@ -81,7 +81,7 @@ CREATE TABLE counter (id int PRIMARY KEY, n int NOT NULL);
 INSERT INTO counter SELECT i, 10 * i FROM generate_series(1, 1000) AS i;
 CREATE FUNCTION load_counter(id int) RETURNS int LANGUAGE sql STABLE AS
   'SELECT n FROM counter c WHERE c.id = \$1';
-SELECT cache_create('counter', 'load_counter(int)'$options);
+SELECT cache_create('counter', 'load_counter(int)', invalidate => 'declared'$options);
 SELECT cache_invalidate_on('counter', 'counter', ARRAY['id']);
 CREATE FUNCTION verdict(k int) RETURNS text LANGUAGE sql STABLE AS \$\$
   SELECT CASE WHEN e.value IS NOT DISTINCT FROM to_jsonb(load_counter(k))
