@@ -85,7 +85,7 @@ is(source('counter', 2), '21|loader', 'nor after cache_invalidate');
 
 # Inside another load.
 sql(q{CREATE FUNCTION load_outer(id int) RETURNS int LANGUAGE sql STABLE AS 'SELECT cache_get_counter($1)';
-	SELECT cache_create('outer', 'load_outer(int)', ttl => '1 h')});
+	SELECT cache_create('outer', 'load_outer(int)', invalidate => 'declared', ttl => '1 h')});
 is(source('counter', 2), '21|loader', 'filled');
 sql('UPDATE counter SET n = 30 WHERE id = 2');
 is(source('counter', 2), '21|stale', 'stale for a reader');
@@ -100,7 +100,7 @@ is(sql('SELECT cache_get_outer(2)'), '41', 'but not in a load whose value is not
 sql(q{CREATE TABLE busy (id int, n int); INSERT INTO busy VALUES (1, 0);
 	CREATE FUNCTION load_busy(id int) RETURNS int LANGUAGE sql STABLE AS
 		'SELECT n FROM busy b WHERE b.id = $1';
-	SELECT cache_create('busy', 'load_busy(int)', ttl => NULL, refresh_at => NULL, stale_for => '1 min');
+	SELECT cache_create('busy', 'load_busy(int)', invalidate => 'declared', ttl => NULL, refresh_at => NULL, stale_for => '1 min');
 	SELECT cache_invalidate_on('busy', 'busy')});
 
 sub keep_writing
@@ -130,7 +130,7 @@ let_pass(3_601);
 is(sql('SELECT cache_get_plain(1) IS NULL'), 't', 'without a loader nothing is stale');
 
 # NULL.
-sql(q{SELECT cache_create('nulls', 'load_counter(int)', ttl => '1 h', refresh_at => NULL, null_ttl => '1 min')});
+sql(q{SELECT cache_create('nulls', 'load_counter(int)', invalidate => 'declared', ttl => '1 h', refresh_at => NULL, null_ttl => '1 min')});
 is(source('nulls', 1), '21|loader', 'a value');
 is(source('nulls', 999), '|loader', 'no row');
 let_pass(59);
@@ -148,7 +148,7 @@ is(source('nulls', 999), '|cache', 'without null_ttl they live as long as others
 sql('CREATE TABLE hidden (id int, n int); INSERT INTO hidden VALUES (1, 0), (2, 0)');
 sql(q{CREATE FUNCTION load_hidden(id int) RETURNS int LANGUAGE sql STABLE AS
 	'SELECT n FROM hidden h WHERE h.id = $1';
-	SELECT cache_create('hidden', 'load_hidden(int)', ttl => '4 min', refresh_at => 0.5,
+	SELECT cache_create('hidden', 'load_hidden(int)', invalidate => 'declared', ttl => '4 min', refresh_at => 0.5,
 		ttl_min => '1 min', ttl_max => '10 min')});
 
 sub ttl
