@@ -55,8 +55,8 @@ struct alignas(64) StoreHeader {
     std::uint32_t readers_seen;   // those from here on have never held a value; atomic
     std::uint64_t retired_bytes;  // of `retired`; atomic. Arena lock to change.
     bool exhausted;               // a writer may have found no control block. Registry lock.
-    std::uint64_t
-        tracked_changes;  // of what is tracked for which cache, so far; atomic, tracked lock
+    // Of what is tracked for which cache, so far; atomic. Tracked lock to change.
+    std::uint64_t tracked_changes;
 
     // Arena lock. On lines of their own: what is above is read by everybody all the time.
     alignas(64) SlabPool nodes;      // pieces are TagNodes
@@ -142,10 +142,9 @@ struct alignas(kBlockAlignment) CacheControl {
     Xid unsettled;             // see kSettled; atomic to read
     std::uint32_t owner;       // a role, 0: not known; registry lock
 
-    // What kept the last load from being published that met something of its own making, as a
-    // Bypass (kNone: nothing), and the relation or function that it met; atomic.
-    std::uint8_t refused;  // a Bypass
-    std::uint32_t refused_by;
+    // What kept the last load from being published that met something of its own making, in one
+    // word of the bridge's (0: nothing); atomic.
+    std::uint64_t refused;
     bool tracks;  // a relation has been announced for it (tracked.hpp); atomic
     bool serial;  // its loads must not have parallel workers; atomic
 

@@ -62,8 +62,7 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.put_only, false);
     store_relaxed(c.tracks, false);
     store_relaxed(c.serial, false);
-    store_relaxed(c.refused, Bypass::kNone);
-    store_relaxed(c.refused_by, std::uint32_t{0});
+    store_relaxed(c.refused, std::uint64_t{0});
     c.stats_reset = 0;
     c.last_error[0] = '\0';
     c.counters.reset();

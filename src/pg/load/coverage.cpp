@@ -1,5 +1,7 @@
 #include "pg/load/coverage.hpp"
 
+#include <bit>
+
 #include "pg/base/memory.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/standing.hpp"
@@ -28,8 +30,7 @@ using core::Bypass;
 // What the relations of a load come to.
 struct Coverage {
     const Definition* definition;
-    Bypass reason = Bypass::kNone;
-    Oid object = InvalidOid;
+    Refusal refusal = {};
     bool tracked = false;  // something is, or is to be
     bool full = false;     // there is no room for more
 };
@@ -47,10 +48,14 @@ bool bounds_only(Bypass reason) {
     }
 }
 
-void note(Coverage* c, Bypass reason, Oid object) {
-    if (c->reason != Bypass::kNone && (!bounds_only(c->reason) || bounds_only(reason))) return;
-    c->reason = reason;
-    c->object = object;
+void note(Coverage* c, const Refusal& refusal) {
+    const Bypass before = c->refusal.reason;
+    if (before != Bypass::kNone && (!bounds_only(before) || bounds_only(refusal.reason))) return;
+    c->refusal = refusal;
+}
+
+void note(Coverage* c, Bypass reason, Oid relation) {
+    note(c, {.reason = reason, .object = relation});
 }
 
 enum class Content : uint8 { kGone, kNone, kTracked, kUntracked };
@@ -95,6 +100,7 @@ bool is_being_changed(Oid relation) {
 
 // Relations that were dropped keep their places until these are needed.
 bool forget_dropped_relations() {
+    AcceptInvalidationMessages();
     auto* all = make_array<core::RelationKey>(store().max_tracked());
     const uint32 count = store().tracked_relations(MyDatabaseId, all);
     bool any = false;
@@ -238,27 +244,35 @@ void cover_all(Coverage* c, const Load& load) {
         core::store_relaxed(store().control(c->definition->session->index)->serial, true);
         note(c, Bypass::kNewlyTracked, InvalidOid);
     }
-    if (c->reason != Bypass::kNone || basis != basis_now()) return;
+    if (c->refusal.reason != Bypass::kNone || basis != basis_now()) return;
     for_each_read(load, [&](Oid relation) { note_covered(basis, c->definition, relation); });
 }
 
+// In one word, which readers never see half of.
+void remember(const Definition* d, const Refusal& refusal) {
+    const uint64 now = refusal.reason == Bypass::kNone ? 0 : std::bit_cast<uint64>(refusal);
+    uint64& last = store().control(d->session->index)->refused;
+    if (core::load_relaxed(last) != now) core::store_relaxed(last, now);
+}
+
 }  // namespace
+
+Refusal last_refusal(const Definition* d) {
+    const uint64 last = core::load_relaxed(store().control(d->session->index)->refused);
+    return last == 0 ? Refusal{} : std::bit_cast<Refusal>(last);
+}
 
 void cover_reads(const Definition* d, Load* load) {
     // A transaction that has written publishes nothing, and is older than any floor that it made.
     if (load->publishable && load->recording && !TransactionIdIsValid(GetTopTransactionIdIfAny())) {
         Coverage c = {d};
-        note(&c, load->met, load->met_object);
+        note(&c, {.reason = load->met, .is_function = true, .object = load->met_object});
         cover_all(&c, *load);
-        core::CacheControl* control = store().control(d->session->index);
-        if (core::load_relaxed(control->refused) != static_cast<uint8>(c.reason) ||
-            core::load_relaxed(control->refused_by) != c.object) {
-            core::store_relaxed(control->refused_by, c.object);
-            core::store_relaxed(control->refused, c.reason);
-        }
-        if (c.reason != Bypass::kNone && !(d->untracked_too && bounds_only(c.reason))) {
+        remember(d, c.refusal);
+        const Bypass reason = c.refusal.reason;
+        if (reason != Bypass::kNone && !(d->untracked_too && bounds_only(reason))) {
             load->publishable = false;
-            load->because = c.reason;
+            load->because = reason;
         }
     }
     if (load->relations != nullptr) hash_destroy(load->relations);

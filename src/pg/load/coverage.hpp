@@ -13,4 +13,17 @@ namespace cache_ext::pg {
 // is not covered is not publishable any more; why is remembered with the cache.
 void cover_reads(const Definition* definition, Load* load);
 
+// Why a load was not published, or only until its ttl has passed: a relation or function that it
+// has met, if one is to be named.
+struct Refusal {
+    core::Bypass reason = core::Bypass::kNone;
+    bool is_function = false;
+    uint16 unused = 0;
+    Oid object = InvalidOid;
+};
+
+// Of the last load of this cache that was judged by what it read; kNone: it was covered. Of a cache
+// that has a control block.
+Refusal last_refusal(const Definition* definition);
+
 }  // namespace cache_ext::pg

@@ -5,6 +5,7 @@
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/load/coverage.hpp"
 #include "pg/write/relation_changes.hpp"
 
 extern "C" {
@@ -94,16 +95,12 @@ void put_tracked(const ReturnSetInfo* set, const Definition* d) {
 
 // What has kept the last load from being published, or has bound it to its ttl.
 void put_refused(const ReturnSetInfo* set, const Definition* d) {
-    const core::CacheControl* c = store().control(d->session->index);
-    const auto reason = static_cast<core::Bypass>(core::load_relaxed(c->refused));
-    const Oid object = core::load_relaxed(c->refused_by);
-    if (reason == core::Bypass::kNone || !OidIsValid(object)) return;
-    const bool function =
-        reason == core::Bypass::kVolatileFunction || get_rel_name(object) == nullptr;
-    Input input = {function ? format_procedure(object) : table_name(object),
-                   function ? "function" : "table", d->untracked_too ? "ttl" : "none",
-                   psprintf("nothing: %s", bypass_text(reason)), nullptr};
-    if (reason == core::Bypass::kVolatileFunction) {
+    const Refusal last = last_refusal(d);
+    if (last.reason == core::Bypass::kNone || !OidIsValid(last.object)) return;
+    Input input = {last.is_function ? format_procedure(last.object) : table_name(last.object),
+                   last.is_function ? "function" : "table", d->untracked_too ? "ttl" : "none",
+                   psprintf("nothing: %s", bypass_text(last.reason)), nullptr};
+    if (last.reason == core::Bypass::kVolatileFunction) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
     }
     put(set, input);

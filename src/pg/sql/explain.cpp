@@ -8,6 +8,7 @@
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/write/own_writes.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/load/coverage.hpp"
 #include "pg/base/store_handle.hpp"
 
 extern "C" {
@@ -87,19 +88,15 @@ const char* blame_text(const Definition* d, const Key& key, const core::Blame& b
 // Why the last load was not published that met something of the loader's own making; nullptr: it
 // was.
 const char* refusal_text(const Definition* d) {
-    const core::CacheControl* c = store().control(d->session->index);
-    const auto reason = static_cast<core::Bypass>(core::load_relaxed(c->refused));
-    if (!d->tracks || reason == core::Bypass::kNone) return nullptr;
-    const Oid object = core::load_relaxed(c->refused_by);
+    const Refusal last = last_refusal(d);
+    if (!d->tracks || last.reason == core::Bypass::kNone) return nullptr;
     const char* name = nullptr;
-    if (!may_see(d)) return bypass_text(reason);  // what a loader is made of is its owner's
-    if (reason == core::Bypass::kVolatileFunction) {
-        if (OidIsValid(object)) name = format_procedure(object);
-    } else if (OidIsValid(object)) {
-        name = get_rel_name(object);
-        if (name == nullptr) name = get_func_name(object);
+    // What a loader is made of is its owner's.
+    if (OidIsValid(last.object) && may_see(d)) {
+        name = last.is_function ? format_procedure(last.object) : get_rel_name(last.object);
     }
-    return name != nullptr ? psprintf("%s (%s)", bypass_text(reason), name) : bypass_text(reason);
+    const char* text = bypass_text(last.reason);
+    return name != nullptr ? psprintf("%s (%s)", text, name) : text;
 }
 
 // A read that finds nothing to serve, because of `reason`: could it publish what it loads?
