@@ -211,6 +211,7 @@ void last_error(const Block& block, CacheIndex cache, char* out) {
 void reset_stats(const Block& block, CacheIndex cache) {
     CacheControl& c = *block.control(cache);
     c.counters.reset();
+    store_relaxed(c.refused, std::uint64_t{0});
     const RegistryWriter guard(block);
     c.stats_reset = block.clock.now();
     c.last_error[0] = '\0';

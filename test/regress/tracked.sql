@@ -332,6 +332,45 @@ SELECT * FROM cache_check('events') ORDER BY 1;
 SELECT refusal_of('SELECT random()') IS NOT NULL;
 SELECT input, kind, covered, invalidates, more_precise FROM cache_check('any') WHERE kind = 'function' OR input LIKE '%far';
 SELECT input, covered FROM cache_check('old');
+-- What a cache that depends on its declarations alone reads, and nobody has declared.
+CREATE FUNCTION load_forgotten(k int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT sum(seconds) FROM talk) + CASE WHEN k = 1 THEN (SELECT count(*) FROM lead) ELSE 0 END;
+END $$;
+SELECT cache_create('forgotten', 'load_forgotten(int)', invalidate => 'declared');
+SELECT cache_invalidate_on('forgotten', 'call');
+CREATE VIEW inputs AS SELECT h.status, h.value, h.detail FROM cache_health AS h WHERE h.check = 'inputs';
+SELECT cache_drop('any'), cache_drop('bounded'), cache_drop('old');
+SELECT * FROM inputs;
+SELECT cache_get('forgotten', 2) IS NOT NULL;
+SELECT * FROM inputs;
+SELECT * FROM cache_check('forgotten');
+SELECT cache_get('forgotten', 1) IS NOT NULL;
+SELECT * FROM inputs;
+-- Loads of other keys do not hide it.
+SELECT cache_get('forgotten', 3) IS NOT NULL;
+SELECT * FROM inputs;
+SELECT input, covered, invalidates, more_precise FROM cache_check('forgotten') ORDER BY input;
+SELECT source, reason FROM cache_get_entry('forgotten', 1), cache_explain('forgotten', 1);
+SELECT cache_invalidate_on('forgotten', 'lead');
+SELECT cache_get('forgotten', 1) IS NOT NULL;
+SELECT * FROM inputs;
+SELECT input, covered FROM cache_check('forgotten') ORDER BY input;
+-- And what cannot be declared: it stays found until the counters begin anew.
+CREATE OR REPLACE FUNCTION load_forgotten(k int) RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN random() * k; END';
+SELECT cache_get('forgotten', 4) IS NOT NULL;
+SELECT * FROM inputs;
+CREATE OR REPLACE FUNCTION load_forgotten(k int) RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k; END';
+SELECT cache_get('forgotten', 4) IS NOT NULL;
+SELECT value FROM inputs;
+SELECT cache_stat_reset('forgotten');
+SELECT * FROM inputs;
+-- Where all is tracked: values are not kept, or not beyond their ttl.
+SELECT cache_create('any', 'load_any(text)'), cache_create('bounded', 'load_any(text)', undeclared => 'ttl');
+SELECT cache_get('any', 'SELECT count(*) FROM pg_class'), cache_get('bounded', 'SELECT random()');
+SELECT * FROM inputs;
+SELECT cache_get('any', 'SELECT 1'), cache_get('bounded', 'SELECT 1');
+SELECT * FROM inputs;
 SELECT error_of($$SELECT * FROM cache_check('none')$$);
 -- PL/pgSQL keeps an expression for the transaction; who calls it first may be no load.
 CREATE FUNCTION kept() RETURNS bool LANGUAGE plpgsql STABLE AS 'DECLARE x float8; BEGIN x := random(); RETURN x < 2; END';

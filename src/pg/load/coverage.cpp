@@ -4,6 +4,7 @@
 
 #include "pg/base/memory.hpp"
 #include "pg/base/store_handle.hpp"
+#include "pg/catalog/counters.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/load/reads.hpp"
 #include "pg/load/worker_reads.hpp"
@@ -19,6 +20,8 @@ extern "C" {
 #include "storage/lock.h"
 #include "storage/sinval.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/syscache.h"
 }
 
@@ -255,6 +258,25 @@ void remember(const Definition* d, const Refusal& refusal) {
     if (core::load_relaxed(last) != now) core::store_relaxed(last, now);
 }
 
+// Where only what is declared counts, something else is found out, for health and cache_check, and
+// nothing follows from it. It stays found until it is declared: other keys may not meet it.
+void note_undeclared(const Definition* d, const Load& load) {
+    const Refusal last = last_refusal(d);
+    const bool stands =
+        last.is_function || (OidIsValid(last.object) && !is_declared_for(d->id, last.object) &&
+                             get_rel_relkind(last.object) != '\0');
+    if (last.reason != Bypass::kNone && stands) return;
+    Refusal found = {.reason = load.met, .is_function = true, .object = load.met_object};
+    for_each_read(load, [&](Oid relation) {
+        bool has_children;
+        if (is_declared_for(d->id, relation)) return;
+        const Content content = content_of(relation, &has_children);
+        if (content == Content::kNone || content == Content::kGone) return;
+        found = {.reason = Bypass::kUntracked, .undeclared = true, .object = relation};
+    });
+    remember(d, found);
+}
+
 }  // namespace
 
 Refusal last_refusal(const Definition* d) {
@@ -262,9 +284,26 @@ Refusal last_refusal(const Definition* d) {
     return last == 0 ? Refusal{} : std::bit_cast<Refusal>(last);
 }
 
+const char* refusal_reason(const Refusal& refusal) {
+    return refusal.undeclared ? "it is not declared" : bypass_text(refusal.reason);
+}
+
+const char* refused_object(const Refusal& refusal) {
+    if (!OidIsValid(refusal.object)) return nullptr;
+    if (refusal.is_function) {
+        return get_func_name(refusal.object) == nullptr ? nullptr
+                                                        : format_procedure(refusal.object);
+    }
+    ArrayType* name = qualified_name(refusal.object);
+    return name != nullptr ? name_as_sql(name) : nullptr;
+}
+
 void cover_reads(const Definition* d, Load* load) {
-    // A transaction that has written publishes nothing, and is older than any floor that it made.
-    if (load->publishable && load->recording && !TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+    if (load->publishable && !d->tracks) {
+        note_undeclared(d, *load);
+    } else if (load->publishable && !TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+        // (A transaction that has written publishes nothing, and is older than any floor that it
+        // made.)
         Coverage c = {d};
         note(&c, {.reason = load->met, .is_function = true, .object = load->met_object});
         cover_all(&c, *load);

@@ -2,7 +2,7 @@
 //
 // Every relation must be covered: declared for the cache, by key or by path, or tracked for the
 // cache as a whole (core/tracked.hpp). One that is met for the first time begins to be tracked
-// here.
+// here. Of caches that depend on nothing but what is declared this only finds out what is not.
 #pragma once
 
 #include "pg/load/running_load.hpp"
@@ -18,12 +18,16 @@ void cover_reads(const Definition* definition, Load* load);
 struct Refusal {
     core::Bypass reason = core::Bypass::kNone;
     bool is_function = false;
-    uint16 unused = 0;
+    bool undeclared = false;  // of a cache that depends on nothing but what is declared
+    uint8 unused = 0;
     Oid object = InvalidOid;
 };
 
-// Of the last load of this cache that was judged by what it read; kNone: it was covered. Of a cache
-// that has a control block.
+// Of the last load of this cache that was judged by what it read; kNone: it was covered. Where only
+// what is declared counts, of any load. Of a cache that has a control block.
 Refusal last_refusal(const Definition* definition);
+const char* refusal_reason(const Refusal& refusal);
+// As SQL; nullptr: there is none to be named, or it is gone.
+const char* refused_object(const Refusal& refusal);
 
 }  // namespace cache_ext::pg

@@ -28,10 +28,6 @@ object_access_hook_type previous_object_access = nullptr;
 // The plan that is being started in a load may run in parallel.
 bool starts_parallel = false;
 
-bool recording() {
-    return inside_load() && innermost_load->recording;
-}
-
 // The first thing met is the one that is told.
 void note_met(Bypass why, Oid object) {
     Load* load = innermost_load;
@@ -61,7 +57,7 @@ void keep_in_this_process() {
 
 void start(QueryDesc* query, int flags) {
     if (IsParallelWorker()) note_query_in_worker();
-    if (!recording()) {
+    if (!inside_load()) {
         starts_parallel = false;
         (previous_start != nullptr ? previous_start : standard_ExecutorStart)(query, flags);
         return;
@@ -72,7 +68,7 @@ void start(QueryDesc* query, int flags) {
         if (entry->rtekind == RTE_RELATION) note_relation(entry->relid);
     }
     // What an error leaves behind is put right by the next one.
-    starts_parallel = query->plannedstmt->parallelModeNeeded;
+    starts_parallel = query->plannedstmt->parallelModeNeeded && innermost_load->tracks;
     if (starts_parallel && innermost_load->serial) keep_in_this_process();
     (previous_start != nullptr ? previous_start : standard_ExecutorStart)(query, flags);
     starts_parallel = false;
@@ -131,13 +127,13 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
     if (previous_object_access != nullptr) {
         previous_object_access(access, class_id, object_id, sub_id, argument);
     }
-    if (access != OAT_FUNCTION_EXECUTE || (!recording() && !is_kept_expression())) return;
+    if (access != OAT_FUNCTION_EXECUTE || (!inside_load() && !is_kept_expression())) return;
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(object_id));
     if (!HeapTupleIsValid(tuple)) return;
     const auto* function = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     const Bypass harm = harm_of(function);
     if (harm != Bypass::kNone && is_kept_expression()) note_kept_expression();
-    if (recording()) {
+    if (inside_load()) {
         if (harm != Bypass::kNone) note_met(harm, object_id);
         // What it reads in a worker nobody would note; many can be told beforehand.
         const bool in_c =

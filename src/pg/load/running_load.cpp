@@ -64,7 +64,7 @@ void enter_load(const Definition* d, const core::Snapshot& snapshot, Load* load)
              .publishable = true,
              .number = ++loads,
              .because = Bypass::kNested,
-             .recording = d->tracks,
+             .tracks = d->tracks,
              .context = CurrentMemoryContext,
              .relations = nullptr,
              .met = Bypass::kNone,

@@ -20,7 +20,7 @@ struct Load {
     uint64 number;         // of the loads of this session
     core::Bypass because;  // not publishable
     // What it has read (reads.hpp, coverage.hpp).
-    bool recording;
+    bool tracks;             // of a cache that tracks what it is not told of
     MemoryContext context;   // where that is noted: what the load was entered in
     HTAB* relations;         // Oid; nullptr: none so far
     core::Bypass met;        // something that no relation tells of; kNone: nothing

@@ -5,6 +5,7 @@
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/standing.hpp"
 #include "pg/load/coverage.hpp"
 #include "pg/write/relation_changes.hpp"
 
@@ -14,7 +15,6 @@ extern "C" {
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/tuplestore.h"
 }
 
@@ -42,10 +42,8 @@ void put(const ReturnSetInfo* set, const Input& input) {
 }
 
 const char* table_name(Oid relation) {
-    const char* name = get_rel_name(relation);
-    const char* schema =
-        name != nullptr ? get_namespace_name(get_rel_namespace(relation)) : nullptr;
-    return schema != nullptr ? quote_qualified_identifier(schema, name) : "?";
+    ArrayType* name = qualified_name(relation);
+    return name != nullptr ? name_as_sql(name) : "?";
 }
 
 Input declared(const Dependency& dep) {
@@ -74,6 +72,12 @@ void put_declared(const ReturnSetInfo* set, const Definition* d) {
     }
 }
 
+// With dots for what only the author knows.
+const char* declaration_of(const Definition* d, Oid relation) {
+    return psprintf("SELECT cache_invalidate_on(%s, %s, '{...}')", quote_literal_cstr(d->name),
+                    quote_literal_cstr(table_name(relation)));
+}
+
 void put_tracked(const ReturnSetInfo* set, const Definition* d) {
     const core::CacheIndex index = d->session->index;
     auto* all = make_array<core::RelationKey>(store().max_tracked());
@@ -84,24 +88,26 @@ void put_tracked(const ReturnSetInfo* set, const Definition* d) {
         // while.
         if (get_rel_name(relation) == nullptr || get_rel_relispartition(relation)) continue;
         if (!is_tracked_for(relation, index) || is_declared_for(d->id, relation)) continue;
-        const char* name = table_name(relation);
         put(set,
-            {name, "table", store().is_tracked(all[i], index) ? "table" : "none", "the whole cache",
-             psprintf("SELECT cache_invalidate_on(%s, %s, '{...}')", quote_literal_cstr(d->name),
-                      quote_literal_cstr(name))});
+            {table_name(relation), "table", store().is_tracked(all[i], index) ? "table" : "none",
+             "the whole cache", declaration_of(d, relation)});
     }
     pfree(all);
 }
 
-// What has kept the last load from being published, or has bound it to its ttl.
+// What has kept the last load from being published, or has bound it to its ttl; what a load read
+// that is not declared.
 void put_refused(const ReturnSetInfo* set, const Definition* d) {
     const Refusal last = last_refusal(d);
-    if (last.reason == core::Bypass::kNone || !OidIsValid(last.object)) return;
-    Input input = {last.is_function ? format_procedure(last.object) : table_name(last.object),
-                   last.is_function ? "function" : "table", d->untracked_too ? "ttl" : "none",
-                   psprintf("nothing: %s", bypass_text(last.reason)), nullptr};
+    const char* name = refused_object(last);
+    if (name == nullptr) return;
+    Input input = {name, last.is_function ? "function" : "table",
+                   d->untracked_too || !d->tracks ? "ttl" : "none",
+                   psprintf("nothing: %s", refusal_reason(last)), nullptr};
     if (last.reason == core::Bypass::kVolatileFunction) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
+    } else if (last.undeclared) {
+        input.more_precise = declaration_of(d, last.object);
     }
     put(set, input);
 }

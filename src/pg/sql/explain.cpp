@@ -90,12 +90,9 @@ const char* blame_text(const Definition* d, const Key& key, const core::Blame& b
 const char* refusal_text(const Definition* d) {
     const Refusal last = last_refusal(d);
     if (!d->tracks || last.reason == core::Bypass::kNone) return nullptr;
-    const char* name = nullptr;
     // What a loader is made of is its owner's.
-    if (OidIsValid(last.object) && may_see(d)) {
-        name = last.is_function ? format_procedure(last.object) : get_rel_name(last.object);
-    }
-    const char* text = bypass_text(last.reason);
+    const char* name = may_see(d) ? refused_object(last) : nullptr;
+    const char* text = refusal_reason(last);
     return name != nullptr ? psprintf("%s (%s)", text, name) : text;
 }
 

@@ -9,6 +9,7 @@
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/declare/declaration.hpp"
+#include "pg/load/coverage.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -187,6 +188,40 @@ HealthCheck check_declarations(const Caches& caches, List* left) {
     return check;
 }
 
+// Does it have to do with what loaders read, and will it stay so?
+bool is_lasting(const Refusal& refusal) {
+    switch (refusal.reason) {
+        case Bypass::kUntracked:
+        case Bypass::kVolatileFunction:
+        case Bypass::kTrackCounts:
+        case Bypass::kNoTrackingRoom:
+            return true;
+        default:
+            return false;
+    }
+}
+
+HealthCheck check_inputs(const Caches& caches) {
+    HealthCheck check = {"inputs"};
+    Names names;
+    for (int i = 0; i < caches.count; ++i) {
+        const Definition* d = caches.all[i].definition;
+        if (d->session->index == core::kNoCache) continue;
+        const Refusal last = last_refusal(d);
+        const char* object = is_lasting(last) ? refused_object(last) : nullptr;
+        if (object == nullptr) continue;
+        names.add(d, psprintf("%s (%s), %s", object, refusal_reason(last),
+                              d->untracked_too || !d->tracks
+                                  ? "old values are served until their ttl has passed"
+                                  : "values that read it are not cached"));
+    }
+    check.measured = true;
+    check.value = names.count();
+    if (names.count() > 0) check.status = Status::kWarning;
+    check.detail = names.text("changes of all that loaders have read are noticed");
+    return check;
+}
+
 HealthCheck check_suspension(const Caches& caches) {
     auto* all = make_array<const Definition*>(static_cast<size_t>(caches.count));
     for (int i = 0; i < caches.count; ++i) all[i] = caches.all[i].definition;
@@ -261,6 +296,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     if (!store_ready()) PG_RETURN_VOID();
     put_row(set, check_suspension(caches));
     put_row(set, check_untriggered(caches));
+    put_row(set, check_inputs(caches));
     put_row(set, check_shares("hit_ratio", caches, h.hit_ratio, true,
                               "no cache is below the threshold", hit_share));
     put_row(set, check_shares("evictions", caches, h.evictions, false,
