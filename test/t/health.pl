@@ -103,7 +103,7 @@ $node->safe_psql(
 CREATE TABLE broken (n int);
 CREATE FUNCTION fragile(k int) RETURNS int LANGUAGE plpgsql STABLE AS
 $$ BEGIN RETURN 1 / (1 - (SELECT count(*) FROM broken)); END $$;
-SELECT cache_create('fragile', 'fragile(int)', ttl => '100 s', refresh_at => 0.001);
+SELECT cache_create('fragile', 'fragile(int)', invalidate => 'declared', ttl => '100 s', refresh_at => 0.001);
 SELECT cache_get_fragile(1);
 INSERT INTO broken VALUES (1);
 END
