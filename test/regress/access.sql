@@ -254,8 +254,8 @@ BEGIN
     EXECUTE 'CREATE TEMP TABLE made (a int)';
     RETURN 'made';
 END $$;
-SELECT cache_create('writes', 'writes(int)', invalidate => 'declared'), cache_create('writes_anyway', 'writes_anyway(int)'),
-       cache_create('sets_role', 'sets_role(int)'), cache_create('makes_temp', 'makes_temp(int)');
+SELECT cache_create('writes', 'writes(int)', invalidate => 'declared'), cache_create('writes_anyway', 'writes_anyway(int)', undeclared => 'ttl'),
+       cache_create('sets_role', 'sets_role(int)', undeclared => 'ttl'), cache_create('makes_temp', 'makes_temp(int)', undeclared => 'ttl');
 SELECT error_of('SELECT cache_get_writes(1)');
 SELECT error_of('SELECT cache_get_writes(2)');
 SELECT cache_get_writes(3);

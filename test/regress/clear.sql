@@ -53,7 +53,7 @@ SELECT source FROM cache_get_entry('mine', 1);
 
 -- Not in a loader.
 CREATE FUNCTION clears(n int) RETURNS text LANGUAGE sql STABLE AS 'SELECT cache_clear_request()';
-SELECT cache_create('clears', 'clears(int)');
+SELECT cache_create('clears', 'clears(int)', undeclared => 'ttl');
 SELECT error_of('SELECT cache_get_clears(1)');
 SELECT cache_drop('clears');
 

@@ -48,7 +48,7 @@ BEGIN
     FOR i IN 1..2 LOOP t := t || cache_get_decent(i); END LOOP;
     RETURN t;
 END $$;
-SELECT cache_create('swap', 'load_swap(int)'), cache_create('peep', 'load_peep(int)'),
+SELECT cache_create('swap', 'load_swap(int)', undeclared => 'ttl'), cache_create('peep', 'load_peep(int)', undeclared => 'ttl'),
        cache_create('decent', 'load_decent(int)');
 SELECT cache_create('outer', 'load_outer(int)');
 RESET ROLE;

@@ -273,7 +273,7 @@ FROM unnest(ARRAY['SELECT count(*) FROM pg_prepared_statements', 'SELECT current
                   'SELECT 2']) AS statement;
 SELECT key FROM cache_entries WHERE cache = 'does' ORDER BY key COLLATE "C";
 CREATE FUNCTION tells(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k || current_query(); END';
-SELECT cache_create('tells', 'tells(int)');
+SELECT cache_create('tells', 'tells(int)', undeclared => 'ttl');
 BEGIN;
 SELECT cache_get_tells(1);
 SELECT cache_get_tells(2);
@@ -293,7 +293,7 @@ CREATE FUNCTION moves_on(k int) RETURNS text LANGUAGE plpgsql STABLE
     AS $$BEGIN RETURN k || coalesce(setseed(0.5)::text, ''); END$$;
 CREATE FUNCTION helped(k int) RETURNS text LANGUAGE plpgsql STABLE
     AS 'BEGIN RETURN CASE WHEN k > 0 THEN reads_on(k) ELSE moves_on(k) END; END';
-SELECT cache_create('helped', 'helped(int)');
+SELECT cache_create('helped', 'helped(int)', undeclared => 'ttl');
 BEGIN;
 SELECT lo_open(778, x'40000'::int);
 SELECT cache_get_does('SELECT 13');

@@ -218,8 +218,8 @@ CREATE FUNCTION puts(int) RETURNS text LANGUAGE sql STABLE
     AS $$SELECT cache_put_config(1, 'from a loader')::text$$;
 CREATE FUNCTION invalidates(int) RETURNS bigint LANGUAGE sql STABLE
     AS $$SELECT cache_invalidate('config', $1)$$;
-SELECT cache_create('puts', 'puts(int)');
-SELECT cache_create('invalidates', 'invalidates(int)');
+SELECT cache_create('puts', 'puts(int)', undeclared => 'ttl');
+SELECT cache_create('invalidates', 'invalidates(int)', undeclared => 'ttl');
 SELECT error_of('SELECT cache_get_puts(1)');
 SELECT error_of('SELECT cache_get_invalidates(1)');
 SELECT cache_get_config(1);

@@ -79,7 +79,7 @@ BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT error_of($$SELECT * FROM cache_sync('tool')$$);
 COMMIT;
 CREATE FUNCTION syncs(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT added::int FROM cache_sync(''tool'')';
-SELECT cache_create('syncs', 'syncs(int)');
+SELECT cache_create('syncs', 'syncs(int)', undeclared => 'ttl');
 SELECT error_of('SELECT cache_get_syncs(1)');
 
 -- The owner's.

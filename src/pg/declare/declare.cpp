@@ -6,6 +6,7 @@
 #include "pg/declare/declaration.hpp"
 #include "pg/base/functions.hpp"
 #include "pg/declare/dependency_triggers.hpp"
+#include "pg/declare/inputs.hpp"
 #include "pg/load/load.hpp"
 #include "pg/declare/lock_declared.hpp"
 #include "pg/declare/options.hpp"
@@ -273,6 +274,10 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     drop_left_dependencies(d.name);
     insert_definition(d, options);
     SPI_finish();
+    if (OidIsValid(d.loader)) {
+        CommandCounterIncrement();
+        check_inputs(require_definition(d.name));
+    }
     PG_RETURN_VOID();
 }
 

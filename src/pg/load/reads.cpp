@@ -145,6 +145,14 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
 
 }  // namespace
 
+Bypass harm_of(Oid function) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple)) return Bypass::kNone;
+    const Bypass harm = harm_of(reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple)));
+    ReleaseSysCache(tuple);
+    return harm;
+}
+
 void install_read_hooks() {
     previous_start = ExecutorStart_hook;
     ExecutorStart_hook = start;

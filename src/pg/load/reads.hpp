@@ -20,6 +20,10 @@ void for_each_read(const Load& load, Visit visit) {
     while (const auto* relation = static_cast<const Oid*>(hash_seq_search(&scan))) visit(*relation);
 }
 
+// What a value that comes from calling this function cannot be published for: kNone, or
+// kVolatileFunction, or kUntracked.
+core::Bypass harm_of(Oid function);
+
 // Once, in _PG_init.
 void install_read_hooks();
 

@@ -7,6 +7,7 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/load/coverage.hpp"
+#include "pg/load/loader_inputs.hpp"
 #include "pg/write/relation_changes.hpp"
 
 extern "C" {
@@ -95,16 +96,51 @@ void put_tracked(const ReturnSetInfo* set, const Definition* d) {
     pfree(all);
 }
 
+// What else its text says that values depend on.
+void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInput& input) {
+    Input row = {input.name, input_kind_name(input.kind), "ttl", nullptr, nullptr};
+    switch (input.kind) {
+        case InputKind::kTime:
+            row.invalidates = "nothing: a value goes by the time when it was loaded";
+            break;
+        case InputKind::kSetting:
+            row.invalidates = "nothing: it is that of a new session of the owner, for all readers";
+            break;
+        case InputKind::kRole:
+            row.invalidates = "nothing: it is the owner, for all readers";
+            break;
+        case InputKind::kVolatileFunction:
+            if (d->tracks && !d->untracked_too) row.covered = "none";
+            row.invalidates = "nothing: it is VOLATILE";
+            if (OidIsValid(input.function)) {
+                row.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
+            }
+            break;
+    }
+    put(set, row);
+}
+
+bool names_function(List* inputs, const char* name) {
+    ListCell* cell;
+    foreach (cell, inputs) {
+        const auto* input = static_cast<const TextInput*>(lfirst(cell));
+        if (input->kind == InputKind::kVolatileFunction && strcmp(input->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // What has kept the last load from being published, or has bound it to its ttl; what a load read
 // that is not declared.
-void put_refused(const ReturnSetInfo* set, const Definition* d) {
+void put_refused(const ReturnSetInfo* set, const Definition* d, List* others) {
     const Refusal last = last_refusal(d);
     const char* name = refused_object(last);
-    if (name == nullptr) return;
+    if (name == nullptr || (last.is_function && names_function(others, name))) return;
     Input input = {name, last.is_function ? "function" : "table",
                    d->untracked_too || !d->tracks ? "ttl" : "none",
                    psprintf("nothing: %s", refusal_reason(last)), nullptr};
-    if (last.reason == core::Bypass::kVolatileFunction) {
+    if (last.reason == core::Bypass::kVolatileFunction && last.object >= FirstGenbkiObjectId) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
     } else if (last.undeclared) {
         input.more_precise = declaration_of(d, last.object);
@@ -125,10 +161,17 @@ extern "C" Datum cache_check_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_store("cache_check");
+    const char* name = pstrdup(d->name);  // definitions may be read again
+    List* others = inputs_by_text(d);
+    d = require_definition(name);
     put_declared(set, d);
     if (control_block(d) != core::kNoCache) {
         put_tracked(set, d);
-        put_refused(set, d);
+        put_refused(set, d, others);
+    }
+    ListCell* cell;
+    foreach (cell, others) {
+        put_text_input(set, d, *static_cast<const TextInput*>(lfirst(cell)));
     }
     if (!d->tracks)
         put(set, {"whatever else its loader reads", nullptr, "ttl", "nothing", nullptr});

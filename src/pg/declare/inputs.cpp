@@ -1,0 +1,49 @@
+#include "pg/declare/inputs.hpp"
+
+#include "pg/load/loader_inputs.hpp"
+
+extern "C" {
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+void refuse_volatile(const char* cache, const TextInput* input) {
+    const char* ttl = "Or let values live until their ttl: undeclared => 'ttl'.";
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+             errmsg("values of cache \"%s\" could not be cached: its loader calls %s, which is "
+                    "VOLATILE",
+                    cache, input->name),
+             OidIsValid(input->function)
+                 ? errhint("If it only reads, declare it so: ALTER FUNCTION %s STABLE. %s",
+                           input->name, ttl)
+                 : errhint("Call it where the value is read. %s", ttl)));
+}
+
+}  // namespace
+
+void check_inputs(const Definition* d) {
+    const char* cache = pstrdup(d->name);  // definitions may be read again
+    const bool must_be_stable = d->tracks && !d->untracked_too;
+    StringInfoData others;
+    initStringInfo(&others);
+    ListCell* cell;
+    foreach (cell, inputs_by_text(d)) {
+        const auto* input = static_cast<const TextInput*>(lfirst(cell));
+        if (input->kind == InputKind::kVolatileFunction) {
+            if (must_be_stable) refuse_volatile(cache, input);
+        } else {
+            appendStringInfo(&others, "%s%s (%s)", others.len > 0 ? ", " : "", input->name,
+                             input_kind_name(input->kind));
+        }
+    }
+    if (others.len == 0) return;
+    ereport(NOTICE,
+            (errmsg("values of cache \"%s\" depend on more than tables: %s", cache, others.data),
+             errhint("cache_check(%s) says what follows from that.", quote_literal_cstr(cache))));
+}
+
+}  // namespace cache_ext::pg
