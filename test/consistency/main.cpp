@@ -22,7 +22,7 @@ constexpr std::uint64_t kAllDone = 500000;
     std::cerr << "usage: " << program
               << " --socket DIR --port N --db NAME --user U --seed S --seconds T\n"
                  "       [--sessions N] [--only KIND,...] [--shrink SECONDS] [--restart COMMAND] "
-                 "[--declared all|some|none] [--verbose]\n"
+                 "[--declared all|some|none|auto] [--verbose]\n"
                  "kinds: "
               <<
         [] {
@@ -142,6 +142,8 @@ int main(int argc, char** argv) {
         else if (option == "--declared") {
             if (std::strcmp(value, "none") == 0)
                 config.declared = Declared::kNone;
+            else if (std::strcmp(value, "auto") == 0)
+                config.declared = Declared::kDerived;
             else if (std::strcmp(value, "some") == 0)
                 config.declared = Declared::kSome;
             else if (std::strcmp(value, "all") != 0)

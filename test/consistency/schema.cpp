@@ -200,6 +200,7 @@ std::string as_declared(const std::string& sql) {
     static const std::regex kSome(
         "SELECT cache_invalidate_on(_path)?\\('(lead|quote|right|digest|version)', "
         "'(agent|call|rate|stone|digest|counter)'[^;]*\\)(;|$)");
+    static const std::regex kLoaded("(SELECT cache_create\\('\\w+', '\\w+\\([^']*\\)')");
     switch (declared) {
         case Declared::kAll:
             return sql;
@@ -207,6 +208,9 @@ std::string as_declared(const std::string& sql) {
             return std::regex_replace(sql, kSome, "SELECT 1;");
         case Declared::kNone:
             return std::regex_replace(sql, kAny, "SELECT 1;");
+        case Declared::kDerived:
+            return std::regex_replace(std::regex_replace(sql, kAny, "SELECT 1;"), kLoaded,
+                                      "$1, invalidate => 'auto'");
     }
     return sql;
 }

@@ -40,13 +40,14 @@ std::string kept_comparison(Group group, const std::string& key);
 // Arguments of the group's accessor for one key.
 std::string arguments(Group group, const std::string& key);
 
-// Inserts the rows of the path tables that are missing, so that inserts find parents.
-// How much of what loaders read is declared; the rest is tracked.
-enum class Declared { kAll, kSome, kNone };
+// How much of what loaders read is declared by hand, or all that the loaders' texts prove; the rest
+// is tracked.
+enum class Declared { kAll, kSome, kNone, kDerived };
 void set_declared(Declared how);
-// Leaves out of statements that declare what is not to be declared in this run.
+// Leaves out of statements that declare what is not to be declared so in this run.
 std::string as_declared(const std::string& sql);
 
+// Inserts the rows of the path tables that are missing, so that inserts find parents.
 std::string repopulate_sql();
 
 // The definition of a loader; `meaning` is part of what it returns, `comment` is not.

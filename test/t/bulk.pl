@@ -87,7 +87,8 @@ is($node->safe_psql('postgres', 'SELECT verdicts()'), '0 0 wrong', 'and right');
 
 # Prepared.
 $node->safe_psql('postgres', "BEGIN; UPDATE booking SET amount = amount + 1; PREPARE TRANSACTION 'bulk'");
-is($node->safe_psql('postgres', "SELECT source FROM cache_get_entry('balance', 1001)"), 'cache', 'prepared: served');
+my $why = $node->safe_psql('postgres', "SELECT state || ': ' || reason FROM cache_explain('balance', 1001)");
+is($node->safe_psql('postgres', "SELECT source FROM cache_get_entry('balance', 1001)"), 'cache', "prepared: served ($why)");
 $node->safe_psql('postgres', "COMMIT PREPARED 'bulk'");
 is($node->safe_psql('postgres', 'SELECT verdicts()'), '0 0 wrong', 'prepared: committed');
 
