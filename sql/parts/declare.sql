@@ -41,6 +41,6 @@ CREATE FUNCTION @extschema@.cache_invalidate_on(
     AS 'MODULE_PATHNAME', 'cache_invalidate_on_1_0' LANGUAGE c VOLATILE;
 
 CREATE FUNCTION @extschema@.cache_invalidate_on_path(
-    name text, relation regclass, key_query text
+    name text, relation regclass, key_query text, columns text[] DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_invalidate_on_path_1_0' LANGUAGE c VOLATILE;

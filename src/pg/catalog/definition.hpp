@@ -113,6 +113,7 @@ struct Dependency {
     int64 path;  // kPath: its id; kVia: that of the path dependency
     ColumnMask mask;
     bool all_columns;  // every change matters
+    bool any_column;   // columns: all that there are
     bool inserts;      // kVia: inserted and deleted rows move keys; kPath: one of its kVia does
     int column_count;  // columns whose change matters
     AttrNumber* columns;

@@ -58,18 +58,18 @@ char* mending_statement(const Definition* d, const Row& row) {
     const char* cache = quote_literal_cstr(d->name);
     const char* relation = quote_literal_cstr(name_as_sql(array_at(row, kDepDeclaredAs)));
     if (!row.nulls[kDepPath]) return psprintf("cache_invalidate_on_path(%s, ...)", cache);
-    if (!row.nulls[kDepKeyQuery]) {
-        return psprintf("cache_invalidate_on_path(%s, %s, %s)", cache, relation,
-                        quote_literal_cstr(row.string(kDepKeyQuery)));
-    }
+    // No key is the default; no columns are not.
     const auto array = [&](int i, const char* if_none) {
-        return row.nulls[i] ||
-                       ArrayGetNItems(ARR_NDIM(array_at(row, i)), ARR_DIMS(array_at(row, i))) == 0
+        return row.nulls[i] || (i == kDepKey && ARR_NDIM(array_at(row, i)) == 0)
                    ? if_none
                    : psprintf(", %s", quote_literal_cstr(
                                           OidOutputFunctionCall(F_ARRAY_OUT, row.values[i])));
     };
     const char* columns = array(kDepColumns, "");
+    if (!row.nulls[kDepKeyQuery]) {
+        return psprintf("cache_invalidate_on_path(%s, %s, %s%s)", cache, relation,
+                        quote_literal_cstr(row.string(kDepKeyQuery)), columns);
+    }
     return psprintf("cache_invalidate_on(%s, %s%s%s)", cache, relation,
                     array(kDepKey, columns[0] != '\0' ? ", NULL" : ""), columns);
 }
@@ -141,6 +141,20 @@ bool resolve_mapping(const Row& row, Oid declared, Oid relation, Dependency* dep
     return true;
 }
 
+// The columns whose change matters. False: they are not what they were.
+bool resolve_named(const Row& row, Oid declared, Oid relation, Dependency* dep) {
+    ArrayType* names = array_at(row, kDepColumns);
+    ArrayType* numbers = array_at(row, kDepColumnNumbers);
+    dep->any_column = means_any_column(declared, names);
+    if (dep->any_column) {
+        // A partition's or child's own ones, too: a loader may read it as what it is.
+        dep->column_count = all_columns_of(relation, relation, dep->columns);
+        return true;
+    }
+    return resolve_columns(declared, relation, names, numbers, dep->columns, MaxHeapAttributeNumber,
+                           &dep->column_count);
+}
+
 ColumnMask mask_of(const Row& row) {
     return static_cast<ColumnMask>(DatumGetInt32(row.values[kDepKeyMask]));
 }
@@ -198,7 +212,8 @@ const char* dependency_fault(const Row& row, const Definition* d) {
         return "its key_mask is not that of its key";
     }
     for (ArrayType* names : {key, columns}) {
-        if (names != nullptr && !columns_exist(relation, names)) {
+        const bool any = names == columns && names != nullptr && means_any_column(relation, names);
+        if (names != nullptr && !any && !columns_exist(relation, names)) {
             return "its relation has no such columns";
         }
     }
@@ -239,9 +254,7 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
         // A column that was renamed or dropped: every change matters.
         dep.all_columns = row.nulls[kDepColumnNumbers] ||
                           array_contains_nulls(array_at(row, kDepColumns)) ||
-                          !resolve_columns(declared, relation, array_at(row, kDepColumns),
-                                           array_at(row, kDepColumnNumbers), dep.columns,
-                                           MaxHeapAttributeNumber, &dep.column_count);
+                          !resolve_named(row, declared, relation, &dep);
         if (dep.all_columns) note_widened(d, row);
     }
     if (!usable || !resolve_mapping(row, declared, relation, &dep)) {

@@ -199,6 +199,15 @@ bool columns_exist(Oid relation, ArrayType* names) {
     return true;
 }
 
+bool means_any_column(Oid relation, ArrayType* names) {
+    Datum* items;
+    bool* nulls;
+    int n;
+    deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+    return n == 1 && !nulls[0] && strcmp(TextDatumGetCString(items[0]), "*") == 0 &&
+           get_attnum(relation, "*") == InvalidAttrNumber;
+}
+
 int all_columns_of(Oid declared, Oid relation, AttrNumber* out) {
     int count = 0;
     for (AttrNumber i = 1;; ++i) {

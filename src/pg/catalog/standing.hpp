@@ -38,6 +38,8 @@ bool is_being_detached_from(Oid relation);
 bool resolve_columns(Oid declared, Oid relation, ArrayType* names, ArrayType* numbers,
                      AttrNumber* out, int capacity, int* count);
 bool columns_exist(Oid relation, ArrayType* names);
+// Are these not names, but "*"?
+bool means_any_column(Oid relation, ArrayType* names);
 // All of them; returns how many.
 int all_columns_of(Oid declared, Oid relation, AttrNumber* out);
 

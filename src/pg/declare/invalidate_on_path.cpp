@@ -4,6 +4,7 @@
 #include "pg/declare/dependency_triggers.hpp"
 #include "pg/declare/lock_declared.hpp"
 #include "pg/declare/mending.hpp"
+#include "pg/declare/named_columns.hpp"
 #include "pg/write/paths.hpp"
 #include "pg/base/spi.hpp"
 
@@ -39,6 +40,7 @@ extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     row.relation = relation;
     // The whole row, whatever columns it will have, is one NULL.
     row.key = shape.whole_row ? "{NULL}" : array_literal(shape.row_columns);
+    row.columns = named_columns(fcinfo, 3, relation);
     row.key_query = query;
     row.mask = shape.mask;
     const char* path = insert_dependency(row);

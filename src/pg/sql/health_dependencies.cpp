@@ -4,11 +4,13 @@
 #include "pg/write/path_checks.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/declare/ddl.hpp"
 
 extern "C" {
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 }
 
 namespace cache_ext::pg {
@@ -17,6 +19,17 @@ namespace {
 // A key query is not analysed for longer than that while somebody changes its tables.
 constexpr const char* kLockTimeout = "100ms";
 
+// Its `columns`, as one more argument.
+const char* named_columns_of(const Dependency& path) {
+    if (path.all_columns) return "";
+    if (path.any_column) return ", '{*}'";
+    List* names = NIL;
+    for (int i = 0; i < path.column_count; ++i) {
+        names = lappend(names, get_attname(path.declared, path.columns[i], false));
+    }
+    return psprintf(", %s", quote_literal_cstr(array_literal(names)));
+}
+
 char* path_fault(const Definition* d) {
     for (int i = 0; i < d->path_count; ++i) {
         const Dependency& path = *d->paths[i];
@@ -24,10 +37,10 @@ char* path_fault(const Definition* d) {
         ArrayType* name = qualified_name(path.declared);
         return psprintf(
             "what a key query reads has changed: SELECT cache_invalidate_on_path(%s, "
-            "%s, %s)",
+            "%s, %s%s)",
             quote_literal_cstr(d->name),
             quote_literal_cstr(name != nullptr ? name_as_sql(name) : "?"),
-            quote_literal_cstr(path.key_query));
+            quote_literal_cstr(path.key_query), named_columns_of(path));
     }
     return d->path_lost ? d->widened_text : nullptr;
 }

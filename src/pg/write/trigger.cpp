@@ -23,14 +23,26 @@ bool same_column(TupleTableSlot* old_row, TupleTableSlot* new_row, AttrNumber co
     return datum_image_eq(a, b, attribute->attbyval, attribute->attlen);
 }
 
-// Does the update change anything that this dependency cares about?
+// Does the update change one of these? Those that are 0 are none.
+bool any_changed(const AttrNumber* columns, int count, TupleTableSlot* old_row,
+                 TupleTableSlot* new_row) {
+    return std::any_of(columns, columns + count, [&](AttrNumber column) {
+        return column != 0 && !same_column(old_row, new_row, column);
+    });
+}
+
+// Does the update change anything that this dependency cares about? Beside the columns that were
+// named, those that the keys come from: a row that moves is another key's.
 bool concerns(const Dependency& dep, TupleTableSlot* old_row, TupleTableSlot* new_row) {
     if (dep.all_columns) return true;
-    for (int i = 0; i < dep.column_count; ++i) {
-        if (!same_column(old_row, new_row, dep.columns[i])) return true;
-    }
-    for (int i = 0; dep.kind == DependencyKind::kKey && i < dep.definition->columns; ++i) {
-        if (dep.key[i] != 0 && !same_column(old_row, new_row, dep.key[i])) return true;
+    if (any_changed(dep.columns, dep.column_count, old_row, new_row)) return true;
+    switch (dep.kind) {
+        case DependencyKind::kKey:
+            return any_changed(dep.key, dep.definition->columns, old_row, new_row);
+        case DependencyKind::kPath:
+            return any_changed(dep.row_columns, dep.row_column_count, old_row, new_row);
+        case DependencyKind::kVia:
+            break;
     }
     return false;
 }
