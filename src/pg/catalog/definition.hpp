@@ -119,6 +119,7 @@ struct Dependency {
     AttrNumber* columns;
     AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped
     const char* key_query;           // kPath
+    bool reads_tables;               // kPath: and not only the row
     bool whole_row;                  // kPath: key_query uses the row as a whole
     int row_column_count;            // kPath: columns of the row that key_query reads
     AttrNumber* row_columns;

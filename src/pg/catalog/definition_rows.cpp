@@ -101,24 +101,27 @@ void consume_dependency(const Row& row, void* context) {
     }
 }
 
-// Do the tables that a path dependency's query reads announce inserted rows?
-bool path_has_inserts(const Definitions* all, int64 path) {
+// Does a path dependency's query read tables, and do these announce inserted rows?
+void note_tables_of_path(const Definitions* all, Dependency* dep) {
+    dep->reads_tables = false;
+    dep->inserts = false;
     for (int i = 0; i < all->relation_count; ++i) {
         const RelationDependencies& r = all->relations[i];
         for (int k = 0; k < r.count; ++k) {
-            const Dependency& d = r.dependencies[k];
-            if (d.kind == DependencyKind::kVia && d.path == path && d.inserts) return true;
+            const Dependency& via = r.dependencies[k];
+            if (via.kind != DependencyKind::kVia || via.path != dep->path) continue;
+            dep->reads_tables = true;
+            dep->inserts |= via.inserts;
         }
     }
-    return false;
 }
 
-void note_inserts_of_paths(Definitions* all) {
+void note_tables_of_paths(Definitions* all) {
     for (int i = 0; i < all->relation_count; ++i) {
         const RelationDependencies& r = all->relations[i];
         for (int k = 0; k < r.count; ++k) {
             Dependency& dep = r.dependencies[k];
-            if (dep.kind == DependencyKind::kPath) dep.inserts = path_has_inserts(all, dep.path);
+            if (dep.kind == DependencyKind::kPath) note_tables_of_path(all, &dep);
         }
     }
 }
@@ -266,7 +269,7 @@ void read_definitions(Definitions* all) {
     scan_table(all->extension.dependency_table, consume_dependency, &reading);
     for (int i = 0; i < all->count; ++i) note_incomplete(&all->all[i]);
     build_relation_index(&reading);
-    note_inserts_of_paths(all);
+    note_tables_of_paths(all);
     find_covered_vias(all);
     find_paths(all);
 }

@@ -3,8 +3,10 @@
 #include "pg/declare/dependencies.hpp"
 #include "pg/declare/dependency_triggers.hpp"
 #include "pg/declare/lock_declared.hpp"
+#include "pg/declare/key_expressions.hpp"
 #include "pg/declare/mending.hpp"
 #include "pg/declare/named_columns.hpp"
+#include "pg/declare/path_dependency.hpp"
 #include "pg/base/spi.hpp"
 
 extern "C" {
@@ -45,22 +47,26 @@ void check_key_column(const Definition* d, int i, Oid relation, AttrNumber colum
     }
 }
 
-ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
+// 0 columns: the whole cache.
+int check_count(const Definition* d, ArrayType* key) {
     check_dimensions(key, "key");
+    const int n = ArrayGetNItems(ARR_NDIM(key), ARR_DIMS(key));
+    if (n == 0 || n == d->columns) return n;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg_plural("cache \"%s\" has %d key column, but key names %d",
+                                  "cache \"%s\" has %d key columns, but key names %d",
+                                  static_cast<unsigned long>(d->columns), d->name, d->columns, n),
+                    errhint("Name one column per key column, NULL for one that the relation "
+                            "does not have; or leave key out for the whole cache.")));
+    pg_unreachable();
+}
+
+ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
+    if (check_count(d, key) == 0) return 0;
     Datum* names;
     bool* nulls;
     int n;
     deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
-    if (n == 0) return 0;
-    if (n != d->columns) {
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg_plural("cache \"%s\" has %d key column, but key names %d",
-                               "cache \"%s\" has %d key columns, but key names %d",
-                               static_cast<unsigned long>(d->columns), d->name, d->columns, n),
-                 errhint("Name one column per key column, NULL for one that the relation "
-                         "does not have; or leave key out for the whole cache.")));
-    }
     ColumnMask mask = 0;
     for (int i = 0; i < n; ++i) {
         if (nulls[i]) continue;
@@ -77,16 +83,8 @@ ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
     return mask;
 }
 
-}  // namespace
-
-extern "C" {
-PG_FUNCTION_INFO_V1(cache_invalidate_on_1_0);
-}
-
-extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
-    const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on");
-    const Oid relation = PG_GETARG_OID(1);
-    connect_spi();
+// By its columns.
+void declare_key(FunctionCallInfo fcinfo, const Definition* d, Oid relation) {
     ensure_triggers(relation);
     d = lock_own_definition(d);
     DependencyRow row = {};
@@ -98,6 +96,30 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     check_mask_room(d, row.mask);
     row.columns = named_columns(fcinfo, 3, relation);
     count_dependencies(row.cache, 1 - replace_stale_keys(d, insert_dependency(row)));
+}
+
+// By a query of the row alone.
+void declare_expressions(FunctionCallInfo fcinfo, const Definition* d, Oid relation) {
+    ArrayType* key = PG_GETARG_ARRAYTYPE_P(2);
+    check_count(d, key);
+    declare_path(d, relation, key_query_of(d, relation, key), named_columns(fcinfo, 3, relation));
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(cache_invalidate_on_1_0);
+}
+
+extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
+    const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on");
+    const Oid relation = PG_GETARG_OID(1);
+    connect_spi();
+    if (!PG_ARGISNULL(2) && has_expressions(relation, PG_GETARG_ARRAYTYPE_P(2))) {
+        declare_expressions(fcinfo, d, relation);
+    } else {
+        declare_key(fcinfo, d, relation);
+    }
     SPI_finish();
     PG_RETURN_VOID();
 }

@@ -36,6 +36,7 @@ Path* path_of(const Dependency& dep) {
     auto* p = make<Path>();
     p->id = dep.path;
     p->cache_id = dep.definition->id;
+    p->reads_tables = dep.reads_tables || dep.kind == DependencyKind::kVia;
     paths = lappend(paths, p);
     MemoryContextSwitchTo(old);
     return p;
@@ -79,6 +80,17 @@ uint64 hash_row(const Dependency& dep, TupleTableSlot* slot) {
     return h;
 }
 
+// A row that gives its keys itself is looked up as fast as its keys are named.
+int most_rows(const Dependency& dep) {
+    return dep.reads_tables ? settings.max_path_rows : settings.max_transaction_tags;
+}
+
+// Where a row is looked up as soon as it is compared with all the others, it may be there twice.
+int first_compared(const Path& p) {
+    constexpr int kCompared = 64;
+    return p.reads_tables ? 0 : std::max(0, p.count - kCompared);
+}
+
 }  // namespace
 
 void collect_path_row(const Dependency& dep, TupleTableSlot* slot, bool is_new) {
@@ -90,12 +102,12 @@ void collect_path_row(const Dependency& dep, TupleTableSlot* slot, bool is_new) 
     }
     if (p->widened_at != 0) return;
     const uint64 hash = hash_row(dep, slot);
-    for (int i = p->count - 1; i >= 0; --i) {
+    for (int i = p->count - 1; i >= first_compared(*p); --i) {
         if (p->rows[i].hash != hash || !same_row(p->rows[i], dep, slot)) continue;
         p->rows[i].is_new |= is_new;
         return;
     }
-    if (p->count >= settings.max_path_rows) {
+    if (p->count >= most_rows(dep)) {
         p->widened_at = GetCurrentTransactionNestLevel();
         collect_whole(p->cache_id, false);
         return;

@@ -23,8 +23,9 @@ struct PathRow {
 struct Path {
     int64 id;
     uint64 cache_id;
-    int moved_at;    // level of the outermost one that moved keys, 0: none
-    int widened_at;  // level of the one that widened to the whole cache, 0: none
+    bool reads_tables;  // its query does
+    int moved_at;       // level of the outermost one that moved keys, 0: none
+    int widened_at;     // level of the one that widened to the whole cache, 0: none
     int count;
     int capacity;
     PathRow* rows;
@@ -40,7 +41,8 @@ struct Path {
 };
 
 // A changed row of a path dependency's relation. is_new: it exists after the change, so the query
-// has to find a key for it. More rows than cache_ext.max_path_rows widen to the whole cache.
+// has to find a key for it. More rows than cache_ext.max_path_rows widen to the whole cache;
+// where the query reads no tables, more than cache_ext.max_transaction_tags.
 void collect_path_row(const Dependency& dep, TupleTableSlot* slot, bool is_new);
 // A row that the path dependency's query may read was changed in a way that can move keys.
 void collect_path_move(const Dependency& dep);

@@ -174,10 +174,11 @@ void lock_known_tables(const Path& p) {
     }
 }
 
-void lock_planned_tables(SPIPlanPtr plan) {
+void lock_planned_tables(SPIPlanPtr plan, const Path& p) {
     ListCell* sources;
     foreach (sources, SPI_plan_get_plan_sources(plan)) {
         auto* source = static_cast<CachedPlanSource*>(lfirst(sources));
+        if (!p.reads_tables && source->relationOids != NIL) elog(ERROR, "the query has changed");
         ListCell* cell;
         foreach (cell, source->relationOids) {
             const Oid relation = lfirst_oid(cell);
@@ -218,7 +219,7 @@ void remember_key(const Definition* d, Path* p) {
 void find_keys_of_rows(Path* p, const Dependency& dep) {
     lock_known_tables(*p);
     SPIPlanPtr plan = prepare(*p, dep);
-    lock_planned_tables(plan);
+    lock_planned_tables(plan, *p);
     TupleDesc desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(p->declared), -1);
     for (int i = 0; i < p->count && !p->whole; ++i) {
         CHECK_FOR_INTERRUPTS();
@@ -228,7 +229,9 @@ void find_keys_of_rows(Path* p, const Dependency& dep) {
         // A row that exists and reaches no key now may reach one once a concurrent transaction has
         // committed, unless that has to announce itself. One that has gone reaches none any more,
         // or its path went with it, and that has a trigger of its own.
-        if (SPI_processed == 0 && p->rows[i].is_new && !dep.inserts) p->whole = true;
+        if (SPI_processed == 0 && p->rows[i].is_new && p->reads_tables && !dep.inserts) {
+            p->whole = true;
+        }
         remember_key(dep.definition, p);
         SPI_freetuptable(SPI_tuptable);
     }
@@ -260,7 +263,8 @@ void collect_found(const Path& p) {
 }
 
 void resolve_rows(Path* p) {
-    announce(children_tag(p->id));
+    // Nobody moves the keys of rows that give them themselves.
+    if (p->reads_tables) announce(children_tag(p->id));
     CommandCounterIncrement();  // what the last statement did, too
     PushActiveSnapshot(GetLatestSnapshot());
     const core::Snapshot snapshot = copy_to_core(GetActiveSnapshot());
@@ -269,7 +273,7 @@ void resolve_rows(Path* p) {
         p->whole = true;
     }
     PopActiveSnapshot();
-    if (moved_meanwhile(*p, snapshot)) p->whole = true;
+    if (p->reads_tables && moved_meanwhile(*p, snapshot)) p->whole = true;
     collect_found(*p);
 }
 
@@ -291,7 +295,7 @@ void resolve_paths() {
         if (p->count == 0 || p->widened_at != 0) continue;
         // What a key query reads would be read by this transaction, for the conflicts that let
         // SERIALIZABLE ones fail.
-        if (IsolationIsSerializable()) {
+        if (p->reads_tables && IsolationIsSerializable()) {
             collect_whole(p->cache_id, false);
         } else {
             resolve_rows(p);

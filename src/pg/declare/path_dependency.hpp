@@ -1,0 +1,12 @@
+// A dependency whose rows reach their keys through a query.
+#pragma once
+
+#include "pg/catalog/definitions.hpp"
+
+namespace cache_ext::pg {
+
+// Checks it, and writes it down; `columns` as text, or nullptr. SPI must be connected.
+void declare_path(const Definition* definition, Oid relation, const char* key_query,
+                  const char* columns);
+
+}  // namespace cache_ext::pg
