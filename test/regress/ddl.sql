@@ -149,12 +149,18 @@ ALTER TABLE item RENAME COLUMN owner_id TO owner;
 :look
 UPDATE item SET amount = 24 WHERE owner = 2;
 :look
--- Of another type.
+-- An integer of another width gives the key; another type does not.
 DROP VIEW items;
 ALTER TABLE item ALTER owner TYPE bigint;
 CREATE VIEW items AS SELECT owner, amount FROM item;
 :look
 UPDATE item SET amount = 25 WHERE owner = 2;
+:look
+DROP VIEW items;
+ALTER TABLE item ALTER owner TYPE numeric;
+CREATE VIEW items AS SELECT owner, amount FROM item;
+:look
+UPDATE item SET amount = 250 WHERE owner = 2;
 :look
 -- Dropped.
 DROP VIEW items;

@@ -101,24 +101,24 @@ SELECT error_of($$SELECT cache_create('x', 'cache_ext_internal.cache_fetch(anyel
 -- Its arguments.
 CREATE DOMAIN small AS int CHECK (value < 100);
 CREATE TYPE mood AS ENUM ('fine', 'bad');
-CREATE FUNCTION numeric_key(numeric) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION float_key(int, float8) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION array_key(int[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION point_key(point) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION json_key(int, json) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION array_key(float8[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 CREATE FUNCTION domain_key(small) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION enum_key(mood) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION mood_array_key(mood[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 CREATE FUNCTION row_key(item) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION varchar_key(varchar) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION char_key(char(3)) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION interval_key(interval) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION path_key(path) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION bit_key(bit(3)) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION xml_key(xml) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 SELECT t AS type, e AS error
-FROM unnest('{numeric_key(numeric),"float_key(int,float8)",array_key(int[]),domain_key(small),
-              enum_key(mood),row_key(item),varchar_key(varchar),char_key(char),
-              interval_key(interval)}'::text[])
+FROM unnest('{point_key(point),"json_key(int,json)",array_key(float8[]),domain_key(small),
+              mood_array_key(mood[]),row_key(item),path_key(path),bit_key(bit),
+              xml_key(xml)}'::text[])
      WITH ORDINALITY AS u (t, n),
      error_of(format('SELECT cache_create(''x'', %L)', t)) WITH ORDINALITY AS o (e, m)
 WHERE m = 1
 ORDER BY n;
-SELECT error_of($$SELECT cache_create('x', 'numeric_key(numeric)')$$);
+SELECT error_of($$SELECT cache_create('x', 'point_key(point)')$$);
 
 -- Sixteen key columns are the most.
 CREATE FUNCTION wide16(a int, b int, c int, d int, e int, f int, g int, h int,
@@ -170,7 +170,7 @@ SELECT error_of($$SELECT cache_create('x', 'item_total(int)', key_types => '{int
 SELECT error_of($$SELECT cache_create('x', 'item_total(int)', value_type => 'int')$$);
 SELECT error_of($$SELECT cache_create('x', key_types => '{int,NULL}', value_type => 'int')$$);
 SELECT error_of($$SELECT cache_create('x', key_types => '{no_such_type}', value_type => 'int')$$);
-SELECT error_of($$SELECT cache_create('x', key_types => '{float8}', value_type => 'int')$$);
+SELECT error_of($$SELECT cache_create('x', key_types => '{path}', value_type => 'int')$$);
 SELECT error_of($$SELECT cache_create('x', key_types => '{{int,int},{int,int}}', value_type => 'int')$$);
 SELECT error_of($$SELECT cache_create('x', key_types => array_fill('int'::regtype, '{17}'),
                                       value_type => 'int')$$);

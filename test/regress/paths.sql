@@ -227,7 +227,7 @@ SELECT try('SELECT owner FROM call WHERE id = $1');
 SELECT try('SELECT owner FROM call WHERE id = $2');
 SELECT try('SELECT owner, id FROM call WHERE id = $1.call_id');
 SELECT try('SELECT kind FROM call WHERE id = $1.call_id');
-SELECT try('SELECT owner::bigint FROM call WHERE id = $1.call_id');
+SELECT try('SELECT owner::numeric FROM call WHERE id = $1.call_id');
 SELECT try('SELECT unsteady(owner) FROM call WHERE id = $1.call_id');
 SELECT try('SELECT owner_of($1.call_id)');
 SELECT try('SELECT o FROM owner_of($1.call_id) AS o');

@@ -11,7 +11,17 @@ namespace cache_ext::pg {
 namespace {
 
 bool collatable(Oid type) {
-    return type == TEXTOID || type == NAMEOID;
+    switch (type) {
+        case TEXTOID:
+        case VARCHAROID:
+        case BPCHAROID:
+        case NAMEOID:
+        case TEXTARRAYOID:
+        case VARCHARARRAYOID:
+            return true;
+        default:
+            return false;
+    }
 }
 
 // Of an expression; DEFAULT_COLLATION_OID: nothing in particular.

@@ -5,12 +5,20 @@
 #include <type_traits>
 
 extern "C" {
+#include "access/transam.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/fmgrprotos.h"
+#include "utils/fmgroids.h"
+#include "utils/inet.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/uuid.h"
 }
 
@@ -18,9 +26,12 @@ namespace cache_ext::pg {
 namespace {
 
 constexpr uint64 kNullHash = 0x9e3779b97f4a7c15;
+// As the server stores it: without the padding of the struct.
+constexpr int kTimeTzBytes = 12;
 
 // How one type's values become bytes: how many, 0: any number, after their length. -1: no such
-// type.
+// type. Types that are not built in are enums, whose values are OIDs: no others pass
+// key_type_supported().
 int fixed_bytes(Oid type) {
     switch (type) {
         case BOOLOID:
@@ -29,20 +40,66 @@ int fixed_bytes(Oid type) {
             return 2;
         case INT4OID:
         case DATEOID:
+        case OIDOID:
+        case FLOAT4OID:
             return 4;
+        case MACADDROID:
+            return sizeof(macaddr);
         case INT8OID:
         case TIMESTAMPOID:
         case TIMESTAMPTZOID:
+        case TIMEOID:
+        case CASHOID:
+        case FLOAT8OID:
             return 8;
+        case TIMETZOID:
+            return kTimeTzBytes;
         case UUIDOID:
             return UUID_LEN;
+        case INTERVALOID:
+            return sizeof(Interval);
         case TEXTOID:
+        case VARCHAROID:
+        case BPCHAROID:
         case BYTEAOID:
         case JSONBOID:
         case NAMEOID:
+        case NUMERICOID:
+        case INETOID:
+        case CIDROID:
+        case INT2ARRAYOID:
+        case INT4ARRAYOID:
+        case INT8ARRAYOID:
+        case BOOLARRAYOID:
+        case DATEARRAYOID:
+        case TIMESTAMPARRAYOID:
+        case TIMESTAMPTZARRAYOID:
+        case UUIDARRAYOID:
+        case TEXTARRAYOID:
+        case VARCHARARRAYOID:
+        case NUMERICARRAYOID:
+        case INT4RANGEOID:
+        case INT8RANGEOID:
+        case NUMRANGEOID:
+        case DATERANGEOID:
+        case TSRANGEOID:
+        case TSTZRANGEOID:
             return 0;
         default:
-            return -1;
+            return type >= FirstNormalObjectId ? sizeof(Oid) : -1;
+    }
+}
+
+// Is a value of fixed size where its Datum points to?
+bool by_reference(Oid type) {
+    switch (type) {
+        case UUIDOID:
+        case MACADDROID:
+        case TIMETZOID:
+        case INTERVALOID:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -53,21 +110,20 @@ struct Bytes {
 };
 
 Bytes bytes_of(Oid type, Datum value, uint64* scratch) {
+    const int size = fixed_bytes(type);
+    if (by_reference(type)) {
+        return {reinterpret_cast<const uint8*>(DatumGetPointer(value)), static_cast<uint32>(size)};
+    }
     switch (type) {
-        case UUIDOID:
-            return {DatumGetUUIDP(value)->data, UUID_LEN};
         case NAMEOID:
             return {reinterpret_cast<const uint8*>(NameStr(*DatumGetName(value))),
                     static_cast<uint32>(strlen(NameStr(*DatumGetName(value))))};
-        case TEXTOID:
-        case BYTEAOID:
-        case JSONBOID: {
-            struct varlena* v = PG_DETOAST_DATUM_PACKED(value);
-            return {reinterpret_cast<const uint8*>(VARDATA_ANY(v)),
-                    static_cast<uint32>(VARSIZE_ANY_EXHDR(v))};
-        }
         default: {
-            const int size = fixed_bytes(type);
+            if (size == 0) {
+                struct varlena* v = PG_DETOAST_DATUM_PACKED(value);
+                return {reinterpret_cast<const uint8*>(VARDATA_ANY(v)),
+                        static_cast<uint32>(VARSIZE_ANY_EXHDR(v))};
+            }
             *scratch = static_cast<uint64>(value);
 #ifdef WORDS_BIGENDIAN
             *scratch <<= 8 * (8 - size);
@@ -87,10 +143,91 @@ uint64 finish(uint64 h) {
     return h ^ (h >> 33);
 }
 
-uint64 hash_of(Oid type, Datum value, Bytes bytes) {
-    if (type == JSONBOID) {
-        return DatumGetUInt64(DirectFunctionCall2(jsonb_hash_extended, value, UInt64GetDatum(0)));
+// Types that call values equal whose bytes differ, with the hash that they go by themselves: 1.0
+// and 1.00, a month and thirty days, 0 and -0. (NULLs and bounds of arrays and ranges are their
+// affair, too.) The others' equality is that of their bytes.
+struct OwnHash {
+    Oid type;
+    Oid function;
+    FmgrInfo info;  // fn_oid InvalidOid: not looked up yet
+};
+
+OwnHash own_hashes[] = {
+    {JSONBOID, F_JSONB_HASH_EXTENDED, {}},
+    {FLOAT4OID, F_HASHFLOAT4EXTENDED, {}},
+    {FLOAT8OID, F_HASHFLOAT8EXTENDED, {}},
+    {INTERVALOID, F_INTERVAL_HASH_EXTENDED, {}},
+    {INETOID, F_HASHINETEXTENDED, {}},
+    {CIDROID, F_HASHINETEXTENDED, {}},
+    {INT2ARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {INT4ARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {INT8ARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {BOOLARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {DATEARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {TIMESTAMPARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {TIMESTAMPTZARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {UUIDARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {TEXTARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {VARCHARARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {NUMERICARRAYOID, F_HASH_ARRAY_EXTENDED, {}},
+    {INT4RANGEOID, F_HASH_RANGE_EXTENDED, {}},
+    {INT8RANGEOID, F_HASH_RANGE_EXTENDED, {}},
+    {NUMRANGEOID, F_HASH_RANGE_EXTENDED, {}},
+    {DATERANGEOID, F_HASH_RANGE_EXTENDED, {}},
+    {TSRANGEOID, F_HASH_RANGE_EXTENDED, {}},
+    {TSTZRANGEOID, F_HASH_RANGE_EXTENDED, {}},
+};
+
+OwnHash* own_hash(Oid type) {
+    switch (type) {
+        case TEXTOID:
+        case VARCHAROID:
+        case BYTEAOID:
+        case NAMEOID:
+        case INT4OID:
+        case INT8OID:
+        case UUIDOID:
+            return nullptr;  // not to search for what most keys are
+        default:
+            break;
     }
+    auto* end = own_hashes + lengthof(own_hashes);
+    auto* found = std::find_if(own_hashes, end, [=](const OwnHash& h) { return h.type == type; });
+    return found == end ? nullptr : found;
+}
+
+uint64 call_own_hash(OwnHash* own, Datum value) {
+    if (own->info.fn_oid == InvalidOid) {
+        fmgr_info_cxt(own->function, &own->info, TopMemoryContext);
+    }
+    // Collations of keys are deterministic: what they call equal has the same bytes, as in C.
+    return DatumGetUInt64(FunctionCall2Coll(&own->info, C_COLLATION_OID, value, UInt64GetDatum(0)));
+}
+
+// What is equal in arrays: their elements, which the type's own hash is made of, and their bounds.
+uint64 with_bounds(uint64 hash, Datum value) {
+    ArrayType* array = DatumGetArrayTypeP(value);
+    const int size = ARR_NDIM(array) * static_cast<int>(sizeof(int));
+    const auto bytes = [](const int* bounds) { return reinterpret_cast<const uint8*>(bounds); };
+    hash = hash_combine64(hash, hash_bytes_extended(bytes(ARR_DIMS(array)), size, 0));
+    return hash_combine64(hash, hash_bytes_extended(bytes(ARR_LBOUND(array)), size, 0));
+}
+
+// Without the zeros at its end. (Its own hash leaves out the sign as well.)
+uint64 hash_numeric_key(Datum value) {
+    const char* text = numeric_normalize(DatumGetNumeric(value));
+    return hash_bytes_extended(reinterpret_cast<const uint8*>(text), static_cast<int>(strlen(text)),
+                               0);
+}
+
+uint64 hash_of(Oid type, Datum value, Bytes bytes) {
+    if (type == NUMERICOID) return hash_numeric_key(value);
+    if (OwnHash* own = own_hash(type)) {
+        const uint64 hash = call_own_hash(own, value);
+        return own->function == F_HASH_ARRAY_EXTENDED ? with_bounds(hash, value) : hash;
+    }
+    // Blanks at the end do not count.
+    while (type == BPCHAROID && bytes.size > 0 && bytes.data[bytes.size - 1] == ' ') --bytes.size;
     if (bytes.size <= sizeof(uint64)) {
         uint64 word = 0;
         memcpy(&word, bytes.data, bytes.size);
@@ -138,11 +275,14 @@ ptrdiff_t encode_fixed(int columns, const Oid* types, const Datum* values, const
                 break;
             case INT4OID:
             case DATEOID:
+            case OIDOID:
                 out = append<uint32>(out, values[i], hash);
                 break;
             case INT8OID:
             case TIMESTAMPOID:
             case TIMESTAMPTZOID:
+            case TIMEOID:
+            case CASHOID:
                 out = append<uint64>(out, values[i], hash);
                 break;
             case UUIDOID:
@@ -152,7 +292,9 @@ ptrdiff_t encode_fixed(int columns, const Oid* types, const Datum* values, const
                 out += 1 + UUID_LEN;
                 break;
             default:
-                return -1;
+                if (types[i] < FirstNormalObjectId) return -1;
+                out = append<uint32>(out, values[i], hash);
+                break;
         }
     }
     return out - key->buffer;
@@ -206,12 +348,41 @@ uint64 seed(CacheId cache, uint64 kind) {
 }  // namespace
 
 bool key_type_supported(Oid type) {
+    if (type >= FirstNormalObjectId) return get_typtype(type) == TYPTYPE_ENUM;
     return fixed_bytes(type) >= 0;
 }
 
-const char* supported_key_types() {
-    return "smallint, integer, bigint, boolean, date, timestamp, timestamptz, uuid, text, bytea, "
-           "name, jsonb";
+const char* key_type_hint(Oid type) {
+    const Oid base = getBaseType(type);
+    if (base != type && key_type_supported(base)) {
+        return psprintf("Give the argument the domain's base type, %s.", format_type_be(base));
+    }
+    switch (type) {
+        case JSONOID:
+            return "Use jsonb, which has an equality.";
+        case BITOID:
+        case VARBITOID:
+            return "Use bytea, text, or a number.";
+        default:
+            break;
+    }
+    const char* name = get_typtype(type) == '\0' ? "" : format_type_be(type);
+    const char* dot = strrchr(name, '.');
+    if (strcmp(dot != nullptr ? dot + 1 : name, "citext") == 0) {
+        return "Use text, call the accessor with lower(...), and let key be {(lower(column))}.";
+    }
+    return "Use a type that has an equality of its own: numbers, text, dates and times, uuid, "
+           "boolean, enums, bytea, jsonb, network addresses, arrays and ranges of the usual ones.";
+}
+
+// Integers of other widths are the same number as a Datum, and so have the same bytes, once they
+// are those of the key: a column's value that does not fit names a key that nobody asks for, or
+// another one, too.
+bool equal_as_keys(Oid type, Oid key_type) {
+    const auto integer = [](Oid t) { return t == INT2OID || t == INT4OID || t == INT8OID; };
+    const auto string = [](Oid t) { return t == TEXTOID || t == VARCHAROID; };
+    return type == key_type || (integer(type) && integer(key_type)) ||
+           (string(type) && string(key_type));
 }
 
 uint64 hash_column(Oid type, Datum value, bool null) {
@@ -269,7 +440,7 @@ void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values
             memcpy(&size, bytes, sizeof(size));
             bytes += sizeof(size);
         }
-        if (types[i] == UUIDOID || types[i] == NAMEOID) {
+        if (by_reference(types[i]) || types[i] == NAMEOID) {
             const size_t room = types[i] == NAMEOID ? NAMEDATALEN : size;
             auto* copy = static_cast<uint8*>(palloc0(room));
             memcpy(copy, bytes, size);
@@ -289,7 +460,9 @@ void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values
                     values[i] = Int16GetDatum(static_cast<int16>(raw));
                     break;
                 case 4:
-                    values[i] = Int32GetDatum(static_cast<int32>(raw));
+                    values[i] = types[i] == OIDOID || types[i] >= FirstNormalObjectId
+                                    ? ObjectIdGetDatum(static_cast<Oid>(raw))
+                                    : Int32GetDatum(static_cast<int32>(raw));
                     break;
                 default:
                     values[i] = Int64GetDatum(static_cast<int64>(raw));

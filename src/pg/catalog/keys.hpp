@@ -1,7 +1,7 @@
 // Keys: argument lists as bytes, and the tags of their columns.
 //
 // The bytes of a key are exact: equal bytes, equal arguments. The hashes that make up tags follow
-// the type's own equality instead (jsonb 1.0 equals 1.00), so that a changed row meets every key
+// the type's own equality instead (1.0 equals 1.00), so that a changed row meets every key
 // that a loader's comparison would find.
 #pragma once
 
@@ -15,10 +15,12 @@ constexpr int kMaxKeyColumns = 16;
 // A set of key columns, as bits.
 using ColumnMask = uint32;
 
-// Is this a type with one binary form per value that a key may use?
+// Is this a type whose values are bytes, and whose equality is known here?
 bool key_type_supported(Oid type);
-// "int2, int4, ..." for error messages.
-const char* supported_key_types();
+// What to use instead of one that is not.
+const char* key_type_hint(Oid type);
+// Does a value of this base type have the tag of the key of `key_type` that it is equal to?
+bool equal_as_keys(Oid type, Oid key_type);
 
 struct Key {
     core::KeyView view;  // bytes point into `buffer` or into palloc'ed memory

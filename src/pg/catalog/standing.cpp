@@ -226,8 +226,7 @@ bool gives_key(Oid relation, AttrNumber column, Oid key_type) {
     Oid type, collation;
     int32 modifier;
     get_atttypetypmodcoll(relation, column, &type, &modifier, &collation);
-    type = getBaseType(type);
-    return (type == key_type || (type == VARCHAROID && key_type == TEXTOID)) &&
+    return equal_as_keys(getBaseType(type), key_type) &&
            (!OidIsValid(collation) || get_collation_isdeterministic(collation));
 }
 

@@ -170,7 +170,8 @@ void create_accessors(const Declaration& d) {
                     psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s", value, parallel),
                     function_body(d, psprintf("%s(NULL::%s, %s%s)", in_internals("cache_fetch"),
                                               value, literal, positions(d.columns))));
-    if (d.columns == 1) {
+    // There are no arrays of arrays.
+    if (d.columns == 1 && OidIsValid(get_array_type(d.key_types[0]))) {
         const char* many = psprintf("cache_get_many_%s", d.name);
         if (strlen(many) < NAMEDATALEN) {
             const char* key = type_name(d.key_types[0]);
@@ -211,6 +212,7 @@ void drop_accessors(const Definition* d) {
     drop_found([&] { return put_function(d); });
     if (d->columns == 1) {
         const Oid keys = get_array_type(d->key_types[0]);
+        if (!OidIsValid(keys)) return;
         drop_found([&] { return function_of(d, "cache_get_many_", &keys, 1); });
     }
 }

@@ -54,8 +54,8 @@ void check_key_types(const Declaration& d) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("type %s cannot be a key column of a cache",
                                format_type_be(d.key_types[i])),
-                        errdetail("Equal values of a key column must have equal bytes."),
-                        errhint("Use one of %s.", supported_key_types())));
+                        errdetail("Which of its values are equal is not known to cache_ext."),
+                        errhint("%s", key_type_hint(d.key_types[i]))));
     }
 }
 

@@ -27,16 +27,16 @@ void check_key_column(const Definition* d, int i, Oid relation, AttrNumber colum
     int32 typmod;
     get_atttypetypmodcoll(relation, column, &type, &typmod, &collation);
     type = getBaseType(type);
-    const bool same = type == d->key_types[i] || (type == VARCHAROID && d->key_types[i] == TEXTOID);
-    if (!same) {
+    if (!equal_as_keys(type, d->key_types[i])) {
         ereport(ERROR,
                 (errcode(ERRCODE_DATATYPE_MISMATCH),
                  errmsg("column \"%s\" of relation \"%s\" is of type %s, but key column %d of "
                         "cache \"%s\" is of type %s",
                         name, get_rel_name(relation), format_type_be(type), i + 1, d->name,
                         format_type_be(d->key_types[i])),
-                 errhint("Use a loader whose argument has the column's type, or map the row with "
-                         "cache_invalidate_on_path.")));
+                 errhint("Use a loader whose argument has the column's type, or cast it in key: "
+                         "(%s::%s).",
+                         quote_identifier(name), format_type_be(d->key_types[i]))));
     }
     if (OidIsValid(collation) && !get_collation_isdeterministic(collation)) {
         ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_COLLATION),

@@ -84,7 +84,7 @@ void check_expression(const Definition* d, int i, Oid relation, const char* text
     }
     *columns = bms_join(*columns, read);
     const Oid type = getBaseType(exprType(expression));
-    if (type == d->key_types[i] || (type == VARCHAROID && d->key_types[i] == TEXTOID)) return;
+    if (equal_as_keys(type, d->key_types[i])) return;
     ereport(ERROR,
             (errcode(ERRCODE_DATATYPE_MISMATCH),
              errmsg("%s is of type %s, but key column %d of cache \"%s\" is of type %s", text,

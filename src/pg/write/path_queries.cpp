@@ -242,8 +242,7 @@ void check_result(const Definition* d, const Query* query, PathShape* shape) {
         const bool null_constant =
             IsA(expression, Const) && reinterpret_cast<Const*>(expression)->constisnull;
         const Oid type = getBaseType(exprType(expression));
-        const bool same =
-            type == d->key_types[column] || (type == VARCHAROID && d->key_types[column] == TEXTOID);
+        const bool same = equal_as_keys(type, d->key_types[column]);
         if (!same && !null_constant) {
             ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                             errmsg("column %d of key_query is of type %s, but key column %d of "
