@@ -10,8 +10,13 @@ using Millis = std::int64_t;
 
 inline constexpr Millis kNever = INT64_MAX;
 
+// Microseconds since the same epoch.
+using Micros = std::int64_t;
+
 struct Clock {
     Millis (*now)();
+    // When the transaction of whoever asks began. Asked of values that hold for a Period only.
+    Micros (*reader)() = nullptr;
 };
 
 }  // namespace cache_ext::core

@@ -62,6 +62,7 @@ enum class Bypass : std::uint8_t {
     kTrackCounts,       // track_counts is off: writers could not tell what they have changed
     kNewlyTracked,      // it has read a relation that was not tracked before
     kNoTrackingRoom,    // more relations than cache_ext.max_tracked_relations
+    kOtherPeriod,       // its loader, or the cache, says that it does not hold now (any more)
     kNone               // there is no reason; the last one, so also the number of reasons
 };
 

@@ -10,6 +10,7 @@
 #include "core/arena.hpp"
 #include "core/atomic.hpp"
 #include "core/clock.hpp"
+#include "core/period.hpp"
 #include "core/writers.hpp"
 
 namespace cache_ext::core {
@@ -64,7 +65,8 @@ inline constexpr std::size_t kValueAlignment = 8;
 // Written once before it is linked into the index and constant from then on, except for the fields
 // that say otherwise. Readers hold the partition lock of `hash`, shared.
 //
-// Followed by TagRef[tag_count], Xid[unseen_count], the key, padding, and the value.
+// Followed by TagRef[tag_count], Xid[unseen_count], the key, padding, and the value; if it holds
+// for a Period only, by padding and that.
 struct Entry {
     Tag hash;        // of (database, cache, key): also the tag of the full key
     Ref next;        // index chain; once dead, the list of those that wait to be
@@ -89,12 +91,14 @@ struct Entry {
     std::uint8_t flags;            // partition lock, but for those that are constant
     std::uint8_t refresh_claimed;  // atomic: 1 once somebody asked for a refresh
 
-    static constexpr std::uint8_t kNullFlag = 1;    // the value is SQL NULL; constant
-    static constexpr std::uint8_t kDeadFlag = 2;    // no longer in the index, waits to be freed
-    static constexpr std::uint8_t kPutOffFlag = 4;  // refresh_after says when to ask again
-    static constexpr std::uint8_t kPackedFlag = 8;  // Fill::packed; constant
+    static constexpr std::uint8_t kNullFlag = 1;     // the value is SQL NULL; constant
+    static constexpr std::uint8_t kDeadFlag = 2;     // no longer in the index, waits to be freed
+    static constexpr std::uint8_t kPutOffFlag = 4;   // refresh_after says when to ask again
+    static constexpr std::uint8_t kPackedFlag = 8;   // Fill::packed; constant
+    static constexpr std::uint8_t kPeriodFlag = 16;  // a Period follows the value; constant
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
+    bool has_period() const { return (flags & kPeriodFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
 
     TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }
@@ -107,6 +111,12 @@ struct Entry {
     }
     std::uint8_t* value() { return key() + padded(key_bytes); }
     const std::uint8_t* value() const { return key() + padded(key_bytes); }
+
+    Period* period_place() { return reinterpret_cast<Period*>(value() + padded(value_bytes)); }
+    Period period() const {
+        if (!has_period()) return Period::always();
+        return *reinterpret_cast<const Period*>(value() + padded(value_bytes));
+    }
 
     Unseen unseen_set() const {
         Unseen set;
@@ -123,12 +133,13 @@ struct Entry {
                load_relaxed(refresh_claimed) == 0;
     }
 
-    static constexpr std::size_t padded(std::size_t key) {
-        return (key + kValueAlignment - 1) / kValueAlignment * kValueAlignment;
+    static constexpr std::size_t padded(std::size_t bytes) {
+        return (bytes + kValueAlignment - 1) / kValueAlignment * kValueAlignment;
     }
     static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
-                                 std::size_t value) {
-        return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) + value;
+                                 std::size_t value, bool has_period = false) {
+        const std::size_t end = has_period ? padded(value) + sizeof(Period) : value;
+        return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) + end;
     }
 };
 static_assert(std::is_trivially_copyable_v<Entry>);

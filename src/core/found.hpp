@@ -32,6 +32,7 @@ struct Found {
     LookupResult result = LookupResult::kAbsent;
     bool is_null = false;
     bool packed = false;                 // as Fill::packed
+    bool over = false;                   // kExpired because of its Period; kInspect
     const std::uint8_t* held = nullptr;  // the value where it lies, if it was not copied
     bool refresh_due = false;  // past its refresh point, and this call is the one that claimed it
     std::uint32_t value_bytes = 0;

@@ -11,6 +11,7 @@ void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
         tags->cache[tags->count++] = cache;
     };
     tags->count = 0;
+    tags->period = e.period();
     add(e.hash, true, kNoCache);
     add(load_relaxed(block.caches[e.cache].whole_tag), false, e.cache);
     for (std::uint32_t i = 0; i < e.tag_count; ++i) {
@@ -40,6 +41,10 @@ LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s)
 bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, Millis now) {
     const Millis stale_for = load_relaxed(block.caches[e.cache].stale_for);
     if (stale_for <= 0) return false;
+    // That a value must not be served any more is another thing than that it is not the newest.
+    if (e.has_period() && (e.period().over(now) || !e.period().holds(block.clock.reader()))) {
+        return false;
+    }
     const Unseen unseen = e.unseen_set();
     Millis since = e.expires_at();
     const auto old_only = [&](const WriterRing& ring, Tag tag, Seq seq) {

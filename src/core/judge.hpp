@@ -16,6 +16,7 @@ enum class LookupResult : std::uint8_t {
     kExpired,
     kContradicted,  // a writer of one of its tags is seen by only one of fill and reader
     kUnusable,      // the snapshot cannot judge the tags (and could not publish either)
+    kNotYet,        // it holds for readers of later times
     kStale,         // expired or contradicted, but not for longer than the cache allows: served
     kTooSmall       // valid, but larger than the buffer, and it may not be held
 };
@@ -26,8 +27,22 @@ struct EntryTags {
     Tag tag[kMaxTags + 2];
     bool is_key[kMaxTags + 2];
     CacheIndex cache[kMaxTags + 2];  // as Fill::tag_cache
+    Period period;                   // set with them
 };
 void collect_tags(const Block& block, const Entry& e, EntryTags* tags);
+
+// kHit, kExpired or kNotYet: what time alone says.
+inline LookupResult judge_time(const Block& block, const Entry& e, Millis now) {
+    if (e.has_period()) {
+        const Period period = e.period();
+        const Micros reader = block.clock.reader();
+        if (reader < period.since) return LookupResult::kNotYet;
+        // The other clock is a coarse one, and this reader may be of a time that it has not
+        // reached.
+        if (reader >= period.until) return LookupResult::kExpired;
+    }
+    return e.expired(now) ? LookupResult::kExpired : LookupResult::kHit;
+}
 
 // kHit, kContradicted or kUnusable; time is another matter.
 LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s);

@@ -22,7 +22,8 @@ std::uint32_t list_entries(const Block& block, std::uint32_t partition, const Sn
             info.hits = load_relaxed(e->hits);
             info.calculated_at = e->calculated_at;
             info.expires_at = e->expires_at();
-            info.result = e->expired(now) ? LookupResult::kExpired : judge(block, *e, s);
+            info.result = judge_time(block, *e, now);
+            if (info.result == LookupResult::kHit) info.result = judge(block, *e, s);
             std::memcpy(listing->keys + used, e->key(), e->key_bytes);
         }
         ++n;

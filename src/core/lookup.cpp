@@ -51,8 +51,11 @@ Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Sna
     }
     const bool timed = e->timed();
     const Millis now = timed ? block.clock.now() : 0;
-    const bool expired = e->expired(now);
-    found.result = expired ? LookupResult::kExpired : judge(block, *e, s);
+    found.result = judge_time(block, *e, now);
+    if (found.result == LookupResult::kHit) found.result = judge(block, *e, s);
+    if (options.detail == Detail::kInspect && e->has_period()) {
+        found.over = e->period().over(now) || e->period().until <= block.clock.reader();
+    }
     if (found.result != LookupResult::kHit) {
         if (!options.allow_stale || found.result == LookupResult::kUnusable ||
             !fresh_enough(block, *e, s, timed ? now : block.clock.now())) {
@@ -87,7 +90,11 @@ Predecessor predecessor(const Block& block, CacheIndex cache, const KeyView& key
     p.same = e.is_null() == value.is_null && e.value_bytes == value.size &&
              (value.size == 0 || std::memcmp(e.value(), value.bytes, value.size) == 0);
     p.unwritten = newest_state(block, e);
-    if (e.expires_at() != kNever) p.ttl = e.expires_at() - e.calculated_at;
+    // What ended its life early says nothing about how long values of the key hold.
+    const bool cut =
+        e.has_period() &&
+        e.lifetime.packed == Lifetime::between(e.calculated_at, e.period().end()).packed;
+    if (e.expires_at() != kNever && !cut) p.ttl = e.expires_at() - e.calculated_at;
     return p;
 }
 

@@ -58,8 +58,8 @@ PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
     }
     const PublishResult result = pin(block, fill, a->f, &a->pins, &a->unseen);
     if (result != PublishResult::kPublished || large) return result;
-    const std::size_t bytes =
-        Entry::bytes_for(fill.tag_count, a->unseen.count, fill.key.size, fill.value_bytes);
+    const std::size_t bytes = Entry::bytes_for(fill.tag_count, a->unseen.count, fill.key.size,
+                                               fill.value_bytes, fill.period.bounded());
     a->ref = allocate(block, bytes, fill.key.hash);
     return a->ref == kNullRef ? PublishResult::kNoMemory : PublishResult::kPublished;
 }
@@ -86,6 +86,10 @@ void write_entry(const Block& block, const Attempt& a) {
     std::copy_n(a.pins.ref, a.pins.count, e->tags());
     if (fill.key.size > 0) std::memcpy(e->key(), fill.key.bytes, fill.key.size);
     if (fill.value_bytes > 0) std::memcpy(e->value(), fill.value, fill.value_bytes);
+    if (fill.period.bounded()) {
+        e->flags |= Entry::kPeriodFlag;
+        *e->period_place() = fill.period;
+    }
 }
 
 // What link() has done.
@@ -173,8 +177,8 @@ PublishResult publish(const Block& block, const Fill& fill, const Snapshot& f) {
     const CacheControl& c = *block.control(fill.cache);
     Attempt a(fill, f, load_relaxed(c.budget));
     const std::uint64_t max_bytes = load_relaxed(block.caches[a.budget].max_bytes);
-    const std::size_t most =
-        Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes);
+    const std::size_t most = Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size,
+                                              fill.value_bytes, fill.period.bounded());
     if (!is_entry(fill.key.hash)) return PublishResult::kNoMemory;  // two of 2^64 are labels
     if (most > block.max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;

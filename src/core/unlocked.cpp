@@ -34,6 +34,13 @@ bool judge_unlocked(const Block& block, Ref ref, const Entry& e, const Snapshot&
     return true;
 }
 
+// Does it hold for this reader? `end`: of the value.
+bool in_period_unlocked(const Block& block, const std::uint8_t* end) {
+    Period period;
+    copy_racing(&period, end, sizeof(period));
+    return period.holds(block.clock.reader());
+}
+
 }  // namespace
 
 bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, const Snapshot& s,
@@ -53,7 +60,8 @@ bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, c
     const bool hold = e.value_bytes > options.buffer_bytes;
     if (e.unseen_count != 0 ||
         (hold && (options.hazard == nullptr || !block.may_hold(e.value_bytes))) ||
-        !block.arena.holds(ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes))) {
+        !block.arena.holds(
+            ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes, e.has_period()))) {
         return false;
     }
     // A use that has to be noted down needs the lock.
@@ -66,6 +74,9 @@ bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, c
     if (!equal_racing(bytes, key.bytes, key.size) || !judge_unlocked(block, ref, e, s))
         return false;
     const std::uint8_t* value = bytes + Entry::padded(e.key_bytes);
+    if (e.has_period() && !in_period_unlocked(block, value + Entry::padded(e.value_bytes))) {
+        return false;
+    }
     if (hold) {
         name_held(options.hazard, ref);
         full_fence();

@@ -53,4 +53,8 @@ core::Millis transaction_start_ms() {
     return GetCurrentTransactionStartTimestamp() / 1000 + shift();
 }
 
+core::Micros transaction_start_us() {
+    return GetCurrentTransactionStartTimestamp() + shift() * 1000;
+}
+
 }  // namespace cache_ext::pg

@@ -11,6 +11,7 @@ core::Millis now_ms();
 
 // When this transaction began, by the same clock: what now() says in it.
 core::Millis transaction_start_ms();
+core::Micros transaction_start_us();
 
 // A time of the core as PostgreSQL's timestamp.
 inline TimestampTz from_millis(core::Millis ms) {

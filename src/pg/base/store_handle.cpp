@@ -59,7 +59,8 @@ void attach_store(LWLockPadded* all_locks) {
         elog(FATAL, "cache_ext: could not lay out %zu bytes of shared memory", bytes);
     }
     locks = all_locks;
-    store_handle.store = core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms});
+    store_handle.store =
+        core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms, transaction_start_us});
     store_handle.store.set_eviction(static_cast<core::Eviction>(settings.eviction));
     // Children inherit it with the mapping.
     if (!found && !store_handle.store.protect_guard_pages()) {

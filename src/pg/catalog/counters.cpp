@@ -85,6 +85,8 @@ const char* bypass_text(Bypass reason) {
             return "track_counts is off";
         case Bypass::kNewlyTracked:
             return "the loader has read a table that was not tracked before";
+        case Bypass::kOtherPeriod:
+            return "the value holds for another time than now";
         case Bypass::kNoTrackingRoom:
             return "more tables to be tracked than cache_ext.max_tracked_relations allows";
         case Bypass::kOutdatedPath:

@@ -140,7 +140,11 @@ Explanation explain(const Definition* d, const Key& key, const core::Snapshot& s
         case core::LookupResult::kStale:
             return {"stale", "old, but not for longer than stale_for; a refresh is asked for", 0};
         case core::LookupResult::kExpired:
-            return miss(d, key, snapshot, "its ttl has passed", 0);
+            return miss(d, key, snapshot,
+                        found.over ? "the time that it holds for is over" : "its ttl has passed",
+                        0);
+        case core::LookupResult::kNotYet:
+            return miss(d, key, snapshot, "it holds for transactions that began later", 0);
         case core::LookupResult::kAbsent:
             return miss(d, key, snapshot, "not in the cache", 0);
         case core::LookupResult::kContradicted:

@@ -34,6 +34,7 @@ const char* state_text(core::LookupResult result) {
         case core::LookupResult::kExpired:
             return "expired";
         case core::LookupResult::kUnusable:
+        case core::LookupResult::kNotYet:
             return "unknown";
         case core::LookupResult::kContradicted:
             return "invalidated";

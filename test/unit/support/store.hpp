@@ -93,8 +93,14 @@ class TestLocks {
 // Time stands still until a test moves it.
 struct FakeClock {
     static inline Millis time = 1000;
+    // When the reader's transaction began, if that is not now.
+    static inline thread_local Millis reader = kNever;
     static Clock clock() {
-        return {[] { return __atomic_load_n(&time, __ATOMIC_RELAXED); }};
+        return {[] { return __atomic_load_n(&time, __ATOMIC_RELAXED); },
+                [] {
+                    const Millis now = __atomic_load_n(&time, __ATOMIC_RELAXED);
+                    return (reader == kNever ? now : reader) * 1000;
+                }};
     }
     static void set(Millis t) { __atomic_store_n(&time, t, __ATOMIC_RELAXED); }
     static void advance(Millis by) { __atomic_fetch_add(&time, by, __ATOMIC_RELAXED); }
@@ -153,6 +159,7 @@ struct Options {
     bool packed = false;
     std::uint32_t load_us = 17;
     Tag hash = 0;  // 0: made of the key
+    Period period = Period::always();
 };
 
 class TestStore {
@@ -163,6 +170,7 @@ class TestStore {
         : bytes_(bytes), block_(static_cast<std::byte*>(std::aligned_alloc(64, bytes)), std::free) {
         std::memset(block_.get(), 0xA5, bytes);
         FakeClock::set(1000);
+        FakeClock::reader = kNever;
         if (!Store::format(block_.get(), bytes, StoreOptions{max_caches, kReaders})) std::abort();
         store_ = Store(block_.get(), TestLocks::table(), FakeClock::clock());
     }
@@ -231,6 +239,7 @@ class TestCache {
         fill.calculated_at = FakeClock::time;
         fill.expires_at = options.expires_at;
         fill.refresh_after = options.refresh_after;
+        fill.period = options.period;
         fill.load_us = options.load_us;
         fill.self = options.self;
         fill.replace = options.replace;
