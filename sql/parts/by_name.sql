@@ -16,6 +16,14 @@ CREATE FUNCTION @extschema@.cache_put(name text, value jsonb, VARIADIC key "any"
     RETURNS void
     AS 'MODULE_PATHNAME', 'cache_put_1_0' LANGUAGE c VOLATILE;
 
+-- Said by loaders. VOLATILE, so that it is called where and when they say; it reads nothing.
+CREATE FUNCTION @extschema@.cache_valid_until(until timestamptz) RETURNS timestamptz
+    AS 'MODULE_PATHNAME', 'cache_valid_until_1_0' LANGUAGE c VOLATILE PARALLEL RESTRICTED;
+
+CREATE FUNCTION @extschema@.cache_valid_until(until timestamptz, since timestamptz)
+    RETURNS timestamptz
+    AS 'MODULE_PATHNAME', 'cache_valid_until_1_0' LANGUAGE c VOLATILE PARALLEL RESTRICTED;
+
 CREATE FUNCTION @extschema@.cache_invalidate(name text, VARIADIC key "any" DEFAULT NULL)
     RETURNS bigint
     AS 'MODULE_PATHNAME', 'cache_invalidate_1_0' LANGUAGE c VOLATILE;

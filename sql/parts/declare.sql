@@ -25,7 +25,8 @@ CREATE FUNCTION @extschema@.cache_create(
     load_timeout        interval DEFAULT NULL,
     warm_when_idle      bool DEFAULT false,
     invalidate          text DEFAULT 'track',
-    undeclared          text DEFAULT 'bypass'
+    undeclared          text DEFAULT 'bypass',
+    expires             text DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

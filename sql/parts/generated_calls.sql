@@ -18,10 +18,11 @@ CREATE FUNCTION cache_ext_internal.cache_fetch_of(
 ) RETURNS SETOF anyelement
     AS 'MODULE_PATHNAME', 'cache_fetch_of_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1;
 
-CREATE FUNCTION cache_ext_internal.cache_put_value(name text, value anyelement, VARIADIC key "any")
-    RETURNS void
+CREATE FUNCTION cache_ext_internal.cache_put_value(
+    name text, value anyelement, ttl interval, VARIADIC key "any"
+) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_put_typed_1_0' LANGUAGE c VOLATILE;
 
-CREATE FUNCTION cache_ext_internal.cache_put_value(name text, value anyelement)
+CREATE FUNCTION cache_ext_internal.cache_put_value(name text, value anyelement, ttl interval)
     RETURNS void
     AS 'MODULE_PATHNAME', 'cache_put_typed_1_0' LANGUAGE c VOLATILE;

@@ -5,3 +5,10 @@ CREATE FUNCTION cache_ext_internal.cache_option_rows(
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_option_rows_1_0' LANGUAGE c VOLATILE;
 REVOKE ALL ON FUNCTION cache_ext_internal.cache_option_rows() FROM PUBLIC;
+
+-- For which times is it the same day, or the like, as at that one? With the option expires, and the session's TimeZone.
+CREATE FUNCTION cache_ext_internal.cache_period(
+    expires text, at timestamptz, OUT since timestamptz, OUT until timestamptz
+)
+    AS 'MODULE_PATHNAME', 'cache_period_1_0' LANGUAGE c VOLATILE STRICT;
+REVOKE ALL ON FUNCTION cache_ext_internal.cache_period(text, timestamptz) FROM PUBLIC;

@@ -42,13 +42,13 @@ SELECT cache.cache_create('total', 'total(int)'), cache.cache_invalidate_on('tot
 SELECT cache.cache_create('pair', 'a_pair(int)');
 SELECT cache.cache_create('word', key_types => '{int,text}', value_type => 'text');
 GRANT EXECUTE ON FUNCTION cache.cache_get_total(int), cache.cache_get_many_total(int[]),
-    cache.cache_get_pair(int), cache.cache_put_word(int, text, text), cache.cache_get_word(int, text)
+    cache.cache_get_pair(int), cache.cache_put_word(int, text, text, interval), cache.cache_get_word(int, text)
     TO regress_reader;
 CREATE FUNCTION cache.cache_fetch(r bigint, c text, k int) RETURNS bigint LANGUAGE plpgsql AS
     $$BEGIN RAISE NOTICE 'somebody else''s code runs as %', current_user; RETURN 666; END$$;
 CREATE FUNCTION cache.cache_fetch(r pair, c text, k int) RETURNS pair LANGUAGE sql AS 'SELECT NULL::pair';
 CREATE FUNCTION cache.cache_fetch_of(r bigint, c text, k int[]) RETURNS SETOF bigint LANGUAGE sql AS 'SELECT 666::bigint';
-CREATE FUNCTION cache.cache_put_value(c text, v text, k int, k2 text) RETURNS void LANGUAGE sql AS 'SELECT';
+CREATE FUNCTION cache.cache_put_value(c text, v text, t interval, k int, k2 text) RETURNS void LANGUAGE sql AS 'SELECT';
 CREATE FUNCTION cache.unnest(int[]) RETURNS SETOF int LANGUAGE sql AS 'SELECT 666';
 SET ROLE regress_reader;
 SET search_path = cache, public, pg_catalog;

@@ -99,6 +99,8 @@ void publish_rows(const Definition* d, const AllRows& rows, const Load& load,
     MemoryContext scratch =
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext sync", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(scratch);
+    const bool may_expire =
+        d->ttl_ms >= 0 || d->calendar.unit != Unit::kNone || load.tags.period.bounded();
     for (const SyncRow* r = rows.newest; r != nullptr; r = r->next) {
         CHECK_FOR_INTERRUPTS();
         MemoryContextReset(scratch);
@@ -109,7 +111,7 @@ void publish_rows(const Definition* d, const AllRows& rows, const Load& load,
         encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
         const Comparison c = compare(d, key, r->value, snapshot);
         // What never expires need not be written again.
-        if (c != Comparison::kSame || d->ttl_ms >= 0) {
+        if (c != Comparison::kSame || may_expire) {
             ReadResult result = {};
             complete_fill(d, key, load, r->value, true, snapshot, &result);
             if (c != Comparison::kSame && !result.published) continue;

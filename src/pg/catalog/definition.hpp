@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/snapshot.hpp"
+#include "pg/base/calendar.hpp"
 #include "pg/catalog/keys.hpp"
 
 namespace cache_ext::pg {
@@ -67,6 +68,7 @@ struct Definition {
     int64 ttl_ms;        // -1: never expires
     int64 ttl_min_ms;    // equal to ttl_max_ms: the ttl does not adapt
     int64 ttl_max_ms;
+    Calendar calendar;        // values hold for times of the same day, or the like
     int64 null_ttl_ms;        // -1: as other values
     int64 stale_ms;           // how long old values may be served while a refresh runs
     uint32 refresh_after_ms;  // UINT32_MAX: never

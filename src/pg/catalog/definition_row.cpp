@@ -240,6 +240,19 @@ void read_limits(const Row& row, Definition* d) {
     }
 }
 
+// Without a zone of its own the option means that of now() and current_date in the loader.
+void read_expires(const Row& row, Definition* d) {
+    const char* text = row.string(column_of(Option::kExpires));
+    if (text == nullptr) return;
+    const char* zone = nullptr;
+    for (int i = 0; i < d->setting_count; ++i) {
+        if (strcmp(d->settings[i].name, "TimeZone") == 0) zone = d->settings[i].value;
+    }
+    if (read_calendar(text, zone, &d->calendar) != CalendarProblem::kNone) {
+        is_broken(d, "its expires names a unit or a time zone that the server does not know");
+    }
+}
+
 void read_settings(const Row& row, Definition* d) {
     Datum* texts;
     bool* nulls;
@@ -331,6 +344,7 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     read_times(row, d);
     read_limits(row, d);
     read_settings(row, d);
+    read_expires(row, d);
     const char* budget = row.string(column_of(Option::kBudget));
     if (budget != nullptr && strcmp(budget, d->name) == 0) {
         is_broken(d, "it shares the budget of itself");

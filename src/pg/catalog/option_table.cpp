@@ -48,6 +48,10 @@ constexpr OptionInfo kTable[] = {
     {"undeclared", "text", TEXTOID, "bypass", 0, 0,
      "It is bypass (what depends on something that cannot be tracked is not cached), or ttl (it "
      "lives as long as other values)."},
+    {"expires", "text", TEXTOID, nullptr, 0, 0,
+     "It is minute, hour, day, week, month, quarter or year, and perhaps a time zone after a "
+     "space: "
+     "'day Europe/Berlin'; or NULL."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

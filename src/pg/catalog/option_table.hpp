@@ -31,6 +31,7 @@ enum class Option : int {
     kWarmWhenIdle,
     kInvalidate,
     kUndeclared,
+    kExpires,
     kCount
 };
 

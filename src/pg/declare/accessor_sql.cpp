@@ -191,20 +191,25 @@ void create_accessors(const Declaration& d) {
         }
     }
     if (!OidIsValid(d.loader)) {
-        create_function(psprintf("cache_put_%s", d.name),
-                        parameter_list(d, true, psprintf("value %s", value)),
-                        parameter_list(d, false, value), "RETURNS void LANGUAGE sql VOLATILE",
-                        function_body(d, psprintf("%s(%s, $%d%s)", in_internals("cache_put_value"),
-                                                  literal, d.columns + 1, positions(d.columns))));
+        create_function(
+            psprintf("cache_put_%s", d.name),
+            parameter_list(d, true,
+                           psprintf("value %s, ttl pg_catalog.interval DEFAULT NULL", value)),
+            parameter_list(d, false, psprintf("%s, pg_catalog.interval", value)),
+            "RETURNS void LANGUAGE sql VOLATILE",
+            function_body(d,
+                          psprintf("%s(%s, $%d, $%d%s)", in_internals("cache_put_value"), literal,
+                                   d.columns + 1, d.columns + 2, positions(d.columns))));
     }
 }
 
 Oid put_function(const Definition* d) {
     if (d->loader_name != nullptr || !OidIsValid(d->accessor)) return InvalidOid;
-    Oid types[kMaxKeyColumns + 1];
+    Oid types[kMaxKeyColumns + 2];
     std::copy_n(d->key_types, d->columns, types);
     types[d->columns] = d->value_type;
-    return function_of(d, "cache_put_", types, d->columns + 1);
+    types[d->columns + 1] = INTERVALOID;
+    return function_of(d, "cache_put_", types, d->columns + 2);
 }
 
 void drop_accessors(const Definition* d) {

@@ -88,6 +88,25 @@ void check_word(Option option, const char* one, const char* other, const Options
     out_of_range(option_info(option).name, word, option_info(option).hint);
 }
 
+void check_expires(const char* text) {
+    Calendar calendar;
+    switch (read_calendar(text, "GMT", &calendar)) {
+        case CalendarProblem::kUnit:
+            out_of_range("expires", text, option_info(Option::kExpires).hint);
+        case CalendarProblem::kZone:
+            out_of_range("expires", text,
+                         "The server does not know the time zone; pg_timezone_names has those that "
+                         "it knows.");
+        case CalendarProblem::kNone:
+            break;
+    }
+    if (!is_read_alike(text, calendar)) {
+        out_of_range("expires", text,
+                     "AT TIME ZONE takes this for an abbreviation, which is another time at other "
+                     "seasons. Give the full name of the time zone, such as Europe/Berlin.");
+    }
+}
+
 void check_max_memory(const char* memory) {
     const int64 bytes =
         DatumGetInt64(DirectFunctionCall1(pg_size_bytes, CStringGetTextDatum(memory)));
@@ -124,6 +143,7 @@ void check_options(const char* cache, const Options& options) {
     end_plain_texts(nest);
     check_word(Option::kInvalidate, "track", "declared", options);
     check_word(Option::kUndeclared, "bypass", "ttl", options);
+    if (options[Option::kExpires] != nullptr) check_expires(options[Option::kExpires]);
     if (options[Option::kMaxMemory] != nullptr) check_max_memory(options[Option::kMaxMemory]);
     if (options[Option::kBudget] != nullptr) check_budget(cache, options);
     if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {

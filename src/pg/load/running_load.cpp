@@ -39,6 +39,7 @@ uint64 current_load() {
 
 void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load) {
     load->expires_at = std::min(load->expires_at, expires_at);
+    load->tags.period = load->tags.period.meet(tags.period);
     for (uint32 i = 0; i < tags.count; ++i) {
         add_tag(load, tags.tag[i], tags.is_key[i], tags.cache[i]);
     }
@@ -73,6 +74,7 @@ void enter_load(const Definition* d, const core::Snapshot& snapshot, Load* load)
              .worker_queries = queries_in_workers(),
              .tracked_changes = tracked_changes,
              .messages = SharedInvalidMessageCounter};
+    load->tags.period = core::Period::always();
     innermost_load = load;
 }
 

@@ -14,7 +14,7 @@ namespace cache_ext::pg {
 struct Load {
     Load* outer;
     const core::Snapshot* snapshot;
-    core::EntryTags tags;
+    core::EntryTags tags;     // and the period for which all of that holds
     core::Millis expires_at;  // of what was read, the earliest
     bool publishable;
     uint64 number;         // of the loads of this session
@@ -44,8 +44,12 @@ inline void spoil_outer() {
 }
 // What ran for it holds for this session only, unless the reason is kNone. True if so.
 bool spoil_load(core::Bypass reason);
-// It depends on these tags, and lives no longer than that.
+// It depends on these tags, holds for no other times, and lives no longer than that.
 void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load);
+// The value that is being loaded, and with it all that are made of it, holds for these times only.
+inline void limit_load(const core::Period& period) {
+    innermost_load->tags.period = innermost_load->tags.period.meet(period);
+}
 inline void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {
     if (inside_load()) add_to_load(tags, expires_at, innermost_load);
 }

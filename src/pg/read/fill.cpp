@@ -74,6 +74,8 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
                const Load& load, const core::Snapshot& snapshot, ReadResult* result) {
     if (!load.publishable) return load.because;
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return Bypass::kTransactionWrote;
+    const core::Period& period = load.tags.period;
+    if (!period.holds(transaction_start_us()) || period.over(now_ms())) return Bypass::kOtherPeriod;
     if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
     core::Fill fill;
     fill.cache = d->session->index;
@@ -89,9 +91,12 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     fill.tag_count = load.tags.count;
     fill.calculated_at = result->calculated_at;
     fill.expires_at = result->expires_at;
-    fill.refresh_after = refresh_after(d, result->expires_at == core::kNever
+    // What a new load would find before the period is over is over at the same time.
+    const bool cut = result->expires_at == period.end();
+    fill.refresh_after = refresh_after(d, result->expires_at == core::kNever || cut
                                               ? core::kNever
                                               : result->expires_at - result->calculated_at);
+    fill.period = period;
     fill.load_us = loaded.load_us;
     const core::PublishResult published = store().publish(fill, snapshot);
     result->published = published == core::PublishResult::kPublished ||
@@ -151,6 +156,8 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
     stored_bytes(d, loaded.value, loaded.is_null, &bytes);
     const core::Millis now = transaction_now();
     const core::Millis life = lifetime(d, key, bytes, loaded.is_null);
+    own.tags.period = own.tags.period.meet(period_of(d->calendar, transaction_start_us()));
+    const core::Millis end = std::min(own.expires_at, own.tags.period.end());
     *result = {
         .value = loaded.value,
         .is_null = loaded.is_null,
@@ -158,7 +165,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
         .published = false,
         .value_bytes = bytes.size,
         .calculated_at = now,
-        .expires_at = std::min(life == core::kNever ? core::kNever : now + life, own.expires_at),
+        .expires_at = std::min(life == core::kNever ? core::kNever : now + life, end),
     };
 
     if (!own.publishable) spoil_outer();

@@ -153,14 +153,13 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
         return bypassed;
     }
     if (!request.encoded) store().prefetch(key->view.hash);
-    const uint8* put;
-    uint32 put_size;
-    if (find_pending_put(d, *key, &put, &put_size, &result->is_null)) {
+    if (const PutValue* put = find_pending_put(d, *key)) {
         spoil_outer();
         result->source = Source::kPut;
         result->calculated_at = now_ms();
-        result->expires_at = d->ttl_ms < 0 ? core::kNever : result->calculated_at + d->ttl_ms;
-        if (!result->is_null) result->value = value_from_bytes(d, put, put_size);
+        result->expires_at = put->expires_at(result->calculated_at);
+        result->is_null = put->is_null;
+        if (!put->is_null) result->value = value_from_bytes(d, put->bytes, put->size);
         return LoadNeeded::kNone;
     }
 
@@ -213,10 +212,7 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
     if (!store_ready()) return false;
     Key key;
     encode_key(d->cache_id(), d->columns, d->key_types, arguments, nulls, &key);
-    const uint8* put;
-    uint32 put_size;
-    bool put_null;
-    if (find_pending_put(d, key, &put, &put_size, &put_null)) return true;
+    if (find_pending_put(d, key) != nullptr) return true;
     if (bypass_reason(d, key) != Bypass::kNone || control_block(d) == core::kNoCache) return false;
     core::EntryTags tags;
     const core::Found found =

@@ -1,9 +1,11 @@
-// What a test compares docs/reference.md, cache_create and the columns of cache_definition with:
-// the table of options.
+// For tests. What they compare docs/reference.md, cache_create and the columns of cache_definition
+// with: the table of options. And the option expires by itself, at any time.
+#include "pg/base/calendar.hpp"
 #include "pg/catalog/option_table.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
@@ -13,6 +15,7 @@ namespace cache_ext::pg {
 
 extern "C" {
 PG_FUNCTION_INFO_V1(cache_option_rows_1_0);
+PG_FUNCTION_INFO_V1(cache_period_1_0);
 }
 
 extern "C" Datum cache_option_rows_1_0(PG_FUNCTION_ARGS) {
@@ -28,6 +31,22 @@ extern "C" Datum cache_option_rows_1_0(PG_FUNCTION_ARGS) {
         tuplestore_putvalues(set->setResult, set->setDesc, values, const_cast<bool*>(nulls));
     }
     PG_RETURN_VOID();
+}
+
+extern "C" Datum cache_period_1_0(PG_FUNCTION_ARGS) {
+    TupleDesc row;
+    Calendar calendar;
+    if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE ||
+        read_calendar(text_to_cstring(PG_GETARG_TEXT_PP(0)), pg_get_timezone_name(session_timezone),
+                      &calendar) != CalendarProblem::kNone ||
+        TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(1))) {
+        PG_RETURN_NULL();
+    }
+    const core::Period period = period_of(calendar, PG_GETARG_TIMESTAMPTZ(1));
+    const Datum values[2] = {TimestampTzGetDatum(period.since), TimestampTzGetDatum(period.until)};
+    const bool nulls[2] = {};
+    return HeapTupleGetDatum(
+        heap_form_tuple(BlessTupleDesc(row), const_cast<Datum*>(values), const_cast<bool*>(nulls)));
 }
 
 }  // namespace cache_ext::pg

@@ -1,7 +1,9 @@
 // cache_put, and what cache_put_<name> calls.
 #include "pg/base/compat.hpp"
 #include "pg/catalog/arguments.hpp"
+#include "pg/base/clock.hpp"
 #include "pg/catalog/control_blocks.hpp"
+#include "pg/catalog/option_table.hpp"
 #include "pg/sql/convert.hpp"
 #include "pg/declare/declaration.hpp"
 #include "pg/write/puts.hpp"
@@ -13,6 +15,7 @@
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "utils/acl.h"
+#include "utils/fmgrprotos.h"
 }
 
 namespace cache_ext::pg {
@@ -35,7 +38,22 @@ uint64 put_limit(core::CacheIndex index) {
     return budget == 0 ? most : std::min(most, budget > overhead ? budget - overhead : 0);
 }
 
-void put(const Definition* d, const KeyArguments& arguments, Datum value, bool is_null) {
+// That of the cache, unless another one is given.
+int64 ttl_of(const Definition* d, const Interval* given) {
+    if (given == nullptr) return d->ttl_ms;
+    const int64 ms = interval_ms(given);
+    if (in_range(option_info(Option::kTtl), ms)) return ms;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("ttl of a value cannot be %s",
+                    DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(given)))),
+             errhint("Give an interval from one millisecond to 100 years, or NULL for the ttl of "
+                     "the cache.")));
+    pg_unreachable();
+}
+
+void put(const Definition* d, const KeyArguments& arguments, Datum value, bool is_null,
+         const Interval* ttl) {
     if (!may_put(d)) require_owner(d);
     require_store("cache_put");
     forbid_in_run("cache_put");
@@ -62,7 +80,9 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
                                d->name),
                         errhint("Raise max_memory of the cache or cache_ext.memory.")));
     }
-    add_pending_put(d, index, key, bytes.data, bytes.size, is_null);
+    add_pending_put(d, index, key,
+                    {bytes.data, bytes.size, is_null, ttl_of(d, ttl),
+                     period_of(d->calendar, transaction_start_us())});
 }
 
 }  // namespace
@@ -80,11 +100,12 @@ extern "C" Datum cache_put_1_0(PG_FUNCTION_ARGS) {
     bool is_null = PG_ARGISNULL(1);
     Datum value = 0;
     if (!is_null) value = from_jsonb_value(d, PG_GETARG_DATUM(1), &is_null);
-    put(d, key, value, is_null);
+    put(d, key, value, is_null, nullptr);
     PG_RETURN_VOID();
 }
 
-// cache_put_value(name text, value anyelement, VARIADIC key "any"): behind cache_put_<name>
+// cache_put_value(name text, value anyelement, ttl interval, VARIADIC key "any"): behind
+// cache_put_<name>
 extern "C" Datum cache_put_typed_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     if (get_fn_expr_argtype(fcinfo->flinfo, 1) != d->value_type) {
@@ -94,8 +115,9 @@ extern "C" Datum cache_put_typed_1_0(PG_FUNCTION_ARGS) {
                         errhint("Use the function cache_put_%s.", d->name)));
     }
     KeyArguments key;
-    key_arguments(fcinfo, 2, d, &key);
-    put(d, key, PG_GETARG_DATUM(1), PG_ARGISNULL(1));
+    key_arguments(fcinfo, 3, d, &key);
+    put(d, key, PG_GETARG_DATUM(1), PG_ARGISNULL(1),
+        PG_ARGISNULL(2) ? nullptr : PG_GETARG_INTERVAL_P(2));
     PG_RETURN_VOID();
 }
 

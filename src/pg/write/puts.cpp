@@ -22,11 +22,8 @@ struct PendingPut {
     core::CacheIndex index;
     int level;
     int dropped_at;  // level of the outermost subtransaction that dropped it, 0: none
-    int64 ttl_ms;
     core::KeyView key;
-    const uint8* value;
-    uint32 size;
-    bool is_null;
+    PutValue value;
     bool packed;
     core::Tag tags[core::kMaxTags];
     uint32 tag_count;
@@ -108,20 +105,18 @@ bool still_holds(const PendingPut& p) {
 }  // namespace
 
 void add_pending_put(const Definition* d, core::CacheIndex index, const Key& key,
-                     const uint8* value, uint32 size, bool is_null) {
+                     const PutValue& value) {
     begin();
     MemoryContext old = MemoryContextSwitchTo(context);
     auto* put = static_cast<PendingPut*>(palloc0(sizeof(PendingPut)));
     put->cache_id = d->id;
     put->index = index;
     put->level = GetCurrentTransactionNestLevel();
-    put->ttl_ms = d->ttl_ms;
     put->key = key.view;
     put->key.bytes = copy(key.view.bytes, key.view.size);
-    put->value = copy(value, size);
-    put->size = size;
-    put->is_null = is_null;
-    put->packed = !is_null && is_compressed(d, PointerGetDatum(value));
+    put->value = value;
+    put->value.bytes = copy(value.bytes, value.size);
+    put->packed = !value.is_null && is_compressed(d, PointerGetDatum(value.bytes));
     for (int i = 0; i < d->mask_count; ++i) {
         put->tags[put->tag_count++] = part_tag(d->cache_id(), d->masks[i], key.column_hash);
     }
@@ -142,17 +137,12 @@ void add_pending_put(const Definition* d, core::CacheIndex index, const Key& key
     anything_put = true;
 }
 
-bool search_pending_put(const Definition* d, const Key& key, const uint8** value, uint32* size,
-                        bool* is_null) {
+const PutValue* search_pending_put(const Definition* d, const Key& key) {
     for (const PendingPut* p = with_hash(key.view.hash); p != nullptr; p = p->older) {
         if (p->dropped_at != 0 || p->cache_id != d->id || !same_key(p->key, key.view)) continue;
-        if (!still_holds(*p)) return false;
-        *value = p->value;
-        *size = p->size;
-        *is_null = p->is_null;
-        return true;
+        return still_holds(*p) ? &p->value : nullptr;
     }
-    return false;
+    return nullptr;
 }
 
 void drop_pending_puts(uint64 cache_id, const Key* key) {
@@ -189,18 +179,21 @@ void publish_pending_puts(core::Xid self) {
     }
     for (const PendingPut* p = oldest; p != nullptr; p = p->next) {
         if (p->dropped_at != 0 || p->index == core::kNoCache || superseded(p)) continue;
+        // Nor is what it was to replace served any more: that was of the same time, or is newer.
+        if (p->value.period.over(time)) continue;
         core::Fill fill;
         fill.cache = p->index;
         fill.cache_id = p->cache_id;
         fill.key = p->key;
-        fill.value = p->value;
-        fill.value_bytes = p->size;
-        fill.is_null = p->is_null;
+        fill.value = p->value.bytes;
+        fill.value_bytes = p->value.size;
+        fill.is_null = p->value.is_null;
         fill.packed = p->packed;
         fill.tags = p->tags;
         fill.tag_count = p->tag_count;
         fill.calculated_at = time;
-        fill.expires_at = p->ttl_ms < 0 ? core::kNever : time + p->ttl_ms;
+        fill.expires_at = p->value.expires_at(time);
+        fill.period = p->value.period;
         fill.self = self;
         fill.replace = true;
         const core::PublishResult result = store().publish(fill, p->snapshot);

@@ -6,19 +6,30 @@
 
 namespace cache_ext::pg {
 
+// A value that was put. Its life begins with the commit.
+struct PutValue {
+    const uint8* bytes;
+    uint32 size;
+    bool is_null;
+    int64 ttl_ms;  // -1: it never expires
+    core::Period period;
+
+    core::Millis expires_at(core::Millis from) const {
+        return std::min(ttl_ms < 0 ? core::kNever : from + ttl_ms, period.end());
+    }
+};
+
 // Keeps a copy of the value until the transaction ends; `index` is the cache's control block.
 void add_pending_put(const Definition* definition, core::CacheIndex index, const Key& key,
-                     const uint8* value, uint32 size, bool is_null);
+                     const PutValue& value);
 
 // This transaction has put something.
 extern bool anything_put;
 // What find_pending_put does if so.
-bool search_pending_put(const Definition* definition, const Key& key, const uint8** value,
-                        uint32* size, bool* is_null);
-// The value this transaction has put for the key, if any; points into memory of the transaction.
-inline bool find_pending_put(const Definition* definition, const Key& key, const uint8** value,
-                             uint32* size, bool* is_null) {
-    return anything_put && search_pending_put(definition, key, value, size, is_null);
+const PutValue* search_pending_put(const Definition* definition, const Key& key);
+// The value this transaction has put for the key, in memory of the transaction; nullptr: none.
+inline const PutValue* find_pending_put(const Definition* definition, const Key& key) {
+    return anything_put ? search_pending_put(definition, key) : nullptr;
 }
 
 // An invalidation by this transaction: its own earlier puts no longer count.
