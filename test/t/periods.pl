@@ -77,6 +77,8 @@ hours_after_evening(3);
 like(state_of('counter', 1), qr/^miss: the time that it holds for is over/, 'explained');
 is(entry('counter', 1), '10|loader', 'not even stale afterwards');
 is(entry('counter', 1), '10|cache', 'a hit of the new day');
+is(sql('SELECT bool_and(cache_get_counter(1) = 10) FROM generate_series(1, 50)'), 't', 'a hot one');
+my $hits = stat_of($node, 'postgres', 'counter', 'hits');
 
 # A transaction of yesterday.
 hours_after_evening(1);
@@ -85,6 +87,7 @@ is(sql("SELECT state FROM cache_entries WHERE cache = 'counter'"), 'unknown', 'l
 is(entry('counter', 1), '10|loader', 'a transaction that began before midnight loads for itself');
 is(sql('SELECT bool_and(cache_get_counter(1) = 10) FROM generate_series(1, 50)'), 't', 'by the accessor, too');
 is(stat_of($node, 'postgres', 'counter', 'stale_hits'), '0', 'nothing was stale');
+is(stat_of($node, 'postgres', 'counter', 'hits'), $hits, 'nor a hit');
 hours_after_evening(3);
 is(entry('counter', 1), '10|cache', 'and has not taken the value from the others');
 
