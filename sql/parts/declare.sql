@@ -26,7 +26,8 @@ CREATE FUNCTION @extschema@.cache_create(
     warm_when_idle      bool DEFAULT false,
     invalidate          text DEFAULT 'track',
     undeclared          text DEFAULT 'bypass',
-    expires             text DEFAULT NULL
+    expires             text DEFAULT NULL,
+    vary_by             text[] DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

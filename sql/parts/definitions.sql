@@ -27,6 +27,7 @@ CREATE TABLE cache_ext_internal.cache_definition (
     invalidate          text NOT NULL,              -- track: also by tables that nobody has declared
     undeclared          text NOT NULL,              -- bypass or ttl: what cannot be tracked
     expires             text,                       -- day, or the like, and a time zone; NULL: only by ttl
+    vary_by             text[],                     -- expressions over the reader's session
     settings            text[] NOT NULL,            -- name=value, pinned while the loader runs
     -- OID and owner of accessor, loader, load_many and load_all as they were declared. Set by the
     -- trigger, whoever writes.

@@ -23,7 +23,7 @@ CREATE VIEW @extschema@.cache_bypasses AS SELECT * FROM cache_ext_internal.cache
 CREATE FUNCTION cache_ext_internal.cache_entry_rows(
     OUT cache text, OUT key text, OUT bytes bigint, OUT hits bigint,
     OUT calculated_at timestamptz, OUT expires_at timestamptz, OUT state text,
-    OUT ttl interval
+    OUT ttl interval, OUT inputs text[]
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_entry_rows_1_0' LANGUAGE c VOLATILE;
 

@@ -23,6 +23,7 @@ void announce(const char* what, const pg::Definition* d, const char* key) {
 pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
     // It has expired: the next reader loads it.
     if (d->loader_name == nullptr || pg::now_ms() >= task.deadline) return pg::Outcome::kNothing;
+    if (d->varies()) return pg::Outcome::kNothing;  // no session here that it could be loaded for
     if (!task.claimed && !pg::claim_for_task()) return pg::Outcome::kNothing;
     Datum values[pg::kMaxKeyColumns];
     bool nulls[pg::kMaxKeyColumns];

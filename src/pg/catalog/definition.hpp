@@ -25,6 +25,7 @@ struct PinnedSetting {
 };
 
 struct Dependency;
+struct InputPlan;
 
 // What this session has found out about a definition while it uses it.
 struct SessionState {
@@ -32,6 +33,7 @@ struct SessionState {
     Oid executor;            // who may execute the accessor,
     uint64 executor_as_of;   // as of which definitions_generation() (require_execute)
     uint32 size_hint;        // how large values have been lately
+    InputPlan* inputs;       // how session inputs are evaluated; nullptr until they are first
 };
 
 struct Definition {
@@ -78,6 +80,11 @@ struct Definition {
     uint64 budget_id;       // 0: its own
     int setting_count;
     PinnedSetting* settings;
+    // What the values vary by: parts of the key that callers do not give (vary_by.hpp), and which
+    // declaration of them it is.
+    int input_count;
+    const char** inputs;
+    uint64 inputs_hash;
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
     // a dependency maps.
     int mask_count;
@@ -99,7 +106,11 @@ struct Definition {
     SessionState* session;  // the only part that changes
 
     CacheId cache_id() const { return {MyDatabaseId, id}; }
-    bool full_mask(ColumnMask mask) const { return mask == (ColumnMask{1} << columns) - 1; }
+    // Is its key more than the columns that callers give?
+    bool varies() const { return input_count > 0; }
+    ColumnMask all_columns() const { return (ColumnMask{1} << columns) - 1; }
+    // Do these columns tell which entry it is? Where values vary they only tell a group of them.
+    bool full_mask(ColumnMask mask) const { return !varies() && mask == all_columns(); }
 };
 
 enum class DependencyKind : uint8 {

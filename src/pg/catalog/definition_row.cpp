@@ -6,6 +6,7 @@
 #include "pg/catalog/option_table.hpp"
 #include "pg/catalog/pinned_settings.hpp"
 #include "pg/catalog/row_shape.hpp"
+#include "pg/catalog/vary_by.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -13,6 +14,7 @@ extern "C" {
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -272,6 +274,41 @@ void read_settings(const Row& row, Definition* d) {
     }
 }
 
+// The expressions are looked at where they are used: one that has become none fails its readers.
+void read_inputs(const Row& row, Definition* d) {
+    if (row.nulls[column_of(Option::kVaryBy)]) return;
+    ArrayType* a = DatumGetArrayTypeP(row.values[column_of(Option::kVaryBy)]);
+    Datum* texts;
+    bool* nulls;
+    int count;
+    deconstruct_array(a, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
+    if (ARR_NDIM(a) > 1 || array_contains_nulls(a) || count > kMaxSessionInputs) {
+        is_broken(d, "its vary_by is no list of expressions");
+        return;
+    }
+    d->inputs = make_array<const char*>(static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        const char* input = TextDatumGetCString(texts[i]);
+        const uint64 hash = hash_bytes_extended(reinterpret_cast<const uint8*>(input),
+                                                static_cast<int>(strlen(input)), 0);
+        d->inputs_hash = hash_combine64(d->inputs_hash, hash);
+        d->inputs[d->input_count++] = input;
+    }
+}
+
+// Whoever is no reader has no session to load such values for; and a key that callers give is a
+// group of entries.
+void leave_to_readers(Definition* d) {
+    d->refresh_after_ms = UINT32_MAX;
+    d->stale_ms = d->limits.stale_for = 0;
+    d->limits.put_only = false;  // roles that values are kept for may come to an end
+    d->load_all = InvalidOid;
+    d->warm_keys = nullptr;
+    d->sync_every_ms = d->warm_every_ms = 0;
+    d->warm_on_invalidate = false;
+    if (d->columns > 0) d->masks[d->mask_count++] = d->all_columns();
+}
+
 }  // namespace
 
 const int kDefinitionId = kId;
@@ -345,6 +382,8 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     read_limits(row, d);
     read_settings(row, d);
     read_expires(row, d);
+    read_inputs(row, d);
+    if (d->varies()) leave_to_readers(d);
     const char* budget = row.string(column_of(Option::kBudget));
     if (budget != nullptr && strcmp(budget, d->name) == 0) {
         is_broken(d, "it shares the budget of itself");

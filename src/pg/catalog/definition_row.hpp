@@ -18,8 +18,8 @@ namespace cache_ext::pg {
 
 // A row, deformed.
 struct Row {
-    Datum values[32];
-    bool nulls[32];
+    Datum values[48];
+    bool nulls[48];
 
     // A null gives nullptr.
     char* string(int i) const;

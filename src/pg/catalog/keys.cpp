@@ -300,6 +300,13 @@ ptrdiff_t encode_fixed(int columns, const Oid* types, const Datum* values, const
     return out - key->buffer;
 }
 
+void check_key_size(size_t size) {
+    if (size <= core::kMaxKeyBytes) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+             errmsg("cache key of %zu bytes is longer than %u bytes", size, core::kMaxKeyBytes)));
+}
+
 // Any key.
 void encode_sized(int columns, const Oid* types, const Datum* values, const bool* nulls, Key* key) {
     Bytes parts[kMaxKeyColumns];
@@ -315,11 +322,7 @@ void encode_sized(int columns, const Oid* types, const Datum* values, const bool
         total += 1 + (fixed_bytes(types[i]) != 0 ? 0 : sizeof(uint32)) + parts[i].size;
         key->column_hash[i] = hash_of(types[i], values[i], parts[i]);
     }
-    if (total > core::kMaxKeyBytes) {
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("cache key of %zu bytes is longer than %u bytes", total,
-                               core::kMaxKeyBytes)));
-    }
+    check_key_size(total);
     uint8* out = total <= sizeof(key->buffer) ? key->buffer : static_cast<uint8*>(palloc(total));
     key->view.bytes = out;
     key->view.size = static_cast<uint32>(total);
@@ -419,6 +422,18 @@ void encode_key(CacheId cache, int columns, const Oid* types, const Datum* value
         encode_sized(columns, types, values, nulls, key);
     }
     key->view.hash = key_tag(cache, columns, key->column_hash);
+}
+
+void add_hidden_part(Key* key, const uint8* bytes, uint32 size) {
+    const size_t total = size_t{key->view.size} + size;
+    check_key_size(total);
+    uint8* all = total <= sizeof(key->buffer) ? key->buffer : static_cast<uint8*>(palloc(total));
+    if (all != key->view.bytes) memcpy(all, key->view.bytes, key->view.size);
+    memcpy(all + key->view.size, bytes, size);
+    key->view.bytes = all;
+    key->view.size = static_cast<uint32>(total);
+    key->view.hash =
+        tag(hash_combine64(key->view.hash, hash_bytes_extended(bytes, static_cast<int>(size), 0)));
 }
 
 bool short_key(Oid type, Datum value, bool null) {

@@ -38,6 +38,9 @@ struct CacheId {
 void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,
                 const bool* nulls, Key* key);
 
+// Adds what callers do not give: bytes behind those of the columns. ERROR as above.
+void add_hidden_part(Key* key, const uint8* bytes, uint32 size);
+
 // Can a key of this one argument be encoded into Key::buffer, and so without an error?
 bool short_key(Oid type, Datum value, bool null);
 

@@ -52,6 +52,7 @@ constexpr OptionInfo kTable[] = {
      "It is minute, hour, day, week, month, quarter or year, and perhaps a time zone after a "
      "space: "
      "'day Europe/Berlin'; or NULL."},
+    {"vary_by", "text[]", TEXTARRAYOID, nullptr, 0, 0, nullptr},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

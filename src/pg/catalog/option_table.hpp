@@ -32,6 +32,7 @@ enum class Option : int {
     kInvalidate,
     kUndeclared,
     kExpires,
+    kVaryBy,
     kCount
 };
 

@@ -61,11 +61,14 @@ void require_owner(const Definition* d) {
     }
 }
 
-bool may_see(const Definition* d) {
+bool is_owners(const Definition* d) {
     // Without its accessor it is still the business of whoever declared it.
     const Oid owner = OidIsValid(d->accessor) ? d->owner : d->declared_owner;
-    return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
-           (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner));
+    return OidIsValid(owner) && has_privs_of_role(GetUserId(), owner);
+}
+
+bool may_see(const Definition* d) {
+    return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) || is_owners(d);
 }
 
 }  // namespace cache_ext::pg

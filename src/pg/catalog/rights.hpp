@@ -17,6 +17,8 @@ void require_execute(const Definition* definition);
 // ERROR 42501 unless the current user owns the accessor.
 void require_owner(const Definition* definition);
 
+// Is it the current user's, or that of a role that he is a member of?
+bool is_owners(const Definition* definition);
 // May the current user see this cache's keys and what only its owner should know?
 bool may_see(const Definition* definition);
 

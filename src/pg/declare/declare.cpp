@@ -141,6 +141,24 @@ Option option_by_name(const char* name, int length) {
     pg_unreachable();
 }
 
+// The literal of a text[].
+const char* json_texts(const JsonbValue& value, const char* option) {
+    List* texts = NIL;
+    JsonbIterator* it = JsonbIteratorInit(value.val.binary.data);
+    JsonbValue item;
+    for (JsonbIteratorToken token = JsonbIteratorNext(&it, &item, true); token != WJB_DONE;
+         token = JsonbIteratorNext(&it, &item, true)) {
+        if (token == WJB_BEGIN_ARRAY || token == WJB_END_ARRAY) continue;
+        if (token != WJB_ELEM || item.type != jbvString) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("option %s must be an array of strings", option)));
+        }
+        texts =
+            lappend(texts, pnstrdup(item.val.string.val, static_cast<Size>(item.val.string.len)));
+    }
+    return array_literal(texts);
+}
+
 const char* json_scalar(const JsonbValue& value, const char* option) {
     switch (value.type) {
         case jbvNull:
@@ -263,8 +281,9 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     std::fill_n(given, kOptions, true);
     check_row_loaders({d.columns, d.key_types, d.value_type}, OidIsValid(d.loader), given,
                       &options);
-    // Refresh-ahead is a default that makes sense only where there is a loader and a deadline.
-    if (!OidIsValid(d.loader) || options[Option::kTtl] == nullptr) {
+    // Refresh-ahead is a default that makes sense only where there is a loader and a deadline, and
+    // where workers can load what readers would.
+    if (!OidIsValid(d.loader) || options[Option::kTtl] == nullptr || varies(options)) {
         options[Option::kRefreshAt] = nullptr;
     }
 
@@ -307,7 +326,10 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
         if (token == WJB_KEY) {
             option = option_by_name(value.val.string.val, value.val.string.len);
         } else if (token == WJB_VALUE) {
-            changed[option] = json_scalar(value, option_info(option).name);
+            const bool texts =
+                option_info(option).type_oid == TEXTARRAYOID && value.type == jbvBinary;
+            changed[option] = texts ? json_texts(value, option_info(option).name)
+                                    : json_scalar(value, option_info(option).name);
             given[static_cast<int>(option)] = true;
             if (changed[option] == nullptr) changed[option] = option_info(option).if_null;
         }

@@ -4,10 +4,12 @@
 #include "pg/catalog/definitions.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/catalog/row_loaders.hpp"
+#include "pg/catalog/vary_by.hpp"
 #include "pg/base/store_handle.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/float.h"
 }
@@ -134,12 +136,50 @@ void check_budget(const char* cache, const Options& options) {
     }
 }
 
+Datum text_array(const char* literal) {
+    return OidFunctionCall3(F_ARRAY_IN, CStringGetDatum(literal), ObjectIdGetDatum(TEXTOID),
+                            Int32GetDatum(-1));
+}
+
+// What varies by the session is loaded by whoever reads it, for himself.
+void check_vary_by(const Options& options) {
+    ListCell* cell;
+    foreach (cell, input_texts(text_array(options[Option::kVaryBy]))) {
+        const SessionInput input = checked_input(static_cast<const char*>(lfirst(cell)));
+        const auto* known = input.setting != nullptr ? find_setting(input.setting) : nullptr;
+        if (known != nullptr && (known->flags & GUC_CUSTOM_PLACEHOLDER) == 0) {
+            out_of_range("vary_by", static_cast<const char*>(lfirst(cell)),
+                         "That setting is a library's: loaders do not see a session's value.");
+        }
+    }
+    constexpr const char* kHint = "Values that vary by the session are loaded by readers only.";
+    for (const Option o :
+         {Option::kLoadAll, Option::kSyncEvery, Option::kWarmKeys, Option::kWarmEvery}) {
+        if (options[o] != nullptr) out_of_range(option_info(o).name, options[o], kHint);
+    }
+    for (const Option o : {Option::kWarmOnInvalidate, Option::kWarmWhenIdle}) {
+        if (options[o] != nullptr && options[o][0] == 't') {
+            out_of_range(option_info(o).name, "true", kHint);
+        }
+    }
+    const char* stale = options[Option::kStaleFor];
+    if (stale != nullptr && checked_interval_ms(Option::kStaleFor, stale) > 0) {
+        out_of_range("stale_for", stale, kHint);
+    }
+}
+
 }  // namespace
+
+bool varies(const Options& options) {
+    return options[Option::kVaryBy] != nullptr &&
+           input_texts(text_array(options[Option::kVaryBy])) != NIL;
+}
 
 void check_options(const char* cache, const Options& options) {
     const int nest = begin_plain_texts();
     check_ttl_bounds(options);
     check_ranges(options);
+    if (varies(options)) check_vary_by(options);
     end_plain_texts(nest);
     check_word(Option::kInvalidate, "track", "declared", options);
     check_word(Option::kUndeclared, "bypass", "ttl", options);

@@ -14,6 +14,9 @@ struct Options {
     const char* operator[](Option o) const { return text[static_cast<int>(o)]; }
 };
 
+// Do values vary by the session?
+bool varies(const Options& options);
+
 // ERROR 22023 (or the type's own) for a value out of range or combinations that make no sense.
 // `cache` is the cache's own name, for messages and to keep it from being its own budget.
 void check_options(const char* cache, const Options& options);

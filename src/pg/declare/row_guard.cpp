@@ -17,6 +17,7 @@
 #include "pg/write/notices.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/standing.hpp"
+#include "pg/catalog/vary_by.hpp"
 #include "pg/base/spi.hpp"
 
 extern "C" {
@@ -184,6 +185,7 @@ HeapTuple checked_definition(const Change& c) {
     if (!declaring()) {
         require_owned(d.name, d.accessor);
         require_own_budget(row.string(kDefinitionBudget));
+        for (int i = 0; i < d.input_count; ++i) checked_input(d.inputs[i]);
         warn_of_function_beside(&d);
     }
     const Oid found[kTrusted] = {d.accessor, d.loader, d.load_many, d.load_all};

@@ -34,7 +34,7 @@ struct OwnerScope {
     ErrorContextCallback errors;
 };
 
-void enter_owner(const Definition* d, OwnerScope* scope) {
+void enter_owner(const Definition* d, const PassedSettings& passed, OwnerScope* scope) {
     require_accessor(d);  // without it there is no owner to run as
     enter_user_code();
     hand_over_settings();
@@ -48,7 +48,7 @@ void enter_owner(const Definition* d, OwnerScope* scope) {
     forget_kept_expressions();
     renew_doubtful_plans();
     push_run(d, scope->nest);
-    set_environment(d, run_depth());
+    set_environment(d, passed, run_depth());
     note_defaults_of_session();
     renew_plans_after_settings();
     if (statements_read_differently()) mark_run(Bypass::kSessionSetting);
@@ -77,9 +77,10 @@ Bypass leave_owner(const OwnerScope& scope) {
 
 }  // namespace
 
-Bypass as_owner_of(const Definition* d, void (*work)(void*), void* argument) {
+Bypass as_owner_of(const Definition* d, const PassedSettings& passed, void (*work)(void*),
+                   void* argument) {
     OwnerScope scope;
-    enter_owner(d, &scope);
+    enter_owner(d, passed, &scope);
     const HiddenPortals hidden = hide_portals();
     PG_TRY();
     {

@@ -7,17 +7,24 @@
 #pragma once
 
 #include "pg/load/run.hpp"
+#include "pg/load/session_inputs.hpp"
 
 namespace cache_ext::pg {
 
-// Runs `work` so, once. What it raises passes through: (sub)transaction abort restores what has to
-// be. Returns why what was computed holds for this session only; kNone: it holds for all.
-core::Bypass as_owner_of(const Definition* definition, void (*work)(void*), void* argument);
+// Runs `work` so, once; with `passed`, the settings that the cache varies by are what that says.
+// What it raises passes through: (sub)transaction abort restores what has to be. Returns why what
+// was computed holds for this session only; kNone: it holds for all.
+core::Bypass as_owner_of(const Definition* definition, const PassedSettings& passed,
+                         void (*work)(void*), void* argument);
 // The same for a lambda; as for all code that may raise an error, nothing in it has a destructor.
 template <class Work>
-core::Bypass as_owner_of(const Definition* definition, Work work) {
+core::Bypass as_owner_of(const Definition* definition, const PassedSettings& passed, Work work) {
     return as_owner_of(
-        definition, [](void* w) { (*static_cast<Work*>(w))(); }, &work);
+        definition, passed, [](void* w) { (*static_cast<Work*>(w))(); }, &work);
+}
+template <class Work>
+core::Bypass as_owner_of(const Definition* definition, Work work) {
+    return as_owner_of(definition, PassedSettings{}, work);
 }
 
 void install_environment();

@@ -32,7 +32,8 @@ List* settings_to_pin() {
     return list;
 }
 
-Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls, Oid collation) {
+Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls, Oid collation,
+                  const core::KeyView& key) {
     if (d->loader_taken) {
         const char* owner = GetUserNameFromId(d->owner, true);
         ereport(
@@ -80,7 +81,7 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
     Loaded loaded;
     if (skip) return loaded;  // as the executor does
 
-    loaded.here_only = spoil_load(as_owner_of(d, [&] {
+    loaded.here_only = spoil_load(as_owner_of(d, passed_settings(d, key), [&] {
         instr_time start, end;
         INSTR_TIME_SET_CURRENT(start);
         loaded.value = FunctionCallInvoke(call);

@@ -13,10 +13,12 @@ struct Loaded {
     bool here_only = false;  // it holds for this session, and is not to be compared with anything
 };
 
+// `key` is the whole one, of which the loader may see some settings.
+//
 // ERROR if the loader is missing, has changed, or may not be executed by the owner; the loader's
 // own errors pass unchanged.
 Loaded run_loader(const Definition* definition, const Datum* arguments, const bool* nulls,
-                  Oid collation);
+                  Oid collation, const core::KeyView& key);
 
 // Settings whose current values cache_create pins: name=value texts.
 List* settings_to_pin();

@@ -63,9 +63,9 @@ uint64 run_query(const char* what, const char* sql, ParamListInfo parameters, co
 
 }  // namespace
 
-uint64 run_rows(const Definition* d, const char* what, const char* sql, int arguments,
-                const Oid* types, const Datum* values, bool with_value, uint64 limit,
-                RowConsumer consume, void* context) {
+uint64 run_rows(const Definition* d, const PassedSettings& passed, const char* what,
+                const char* sql, int arguments, const Oid* types, const Datum* values,
+                bool with_value, uint64 limit, RowConsumer consume, void* context) {
     RowReceiver r = {};
     r.receiver.receiveSlot = receive_row;
     r.receiver.rStartup = check_rows;
@@ -83,7 +83,7 @@ uint64 run_rows(const Definition* d, const char* what, const char* sql, int argu
     }
     uint64 took;
     spoil_load(as_owner_of(
-        d, [&] { took = run_query(what, sql, parameters, types, limit, &r.receiver); }));
+        d, passed, [&] { took = run_query(what, sql, parameters, types, limit, &r.receiver); }));
     return took;
 }
 

@@ -126,6 +126,13 @@ bool is_pinned(const Definition* d, const char* name) {
     return false;
 }
 
+bool is_passed(const PassedSettings& passed, const char* name) {
+    for (int i = 0; i < passed.count; ++i) {
+        if (compare_setting_names(passed.all[i].name, name) == 0) return true;
+    }
+    return false;
+}
+
 bool is_given(const RoleSettings& given, const char* name) {
     for (int i = 0; i < given.count; ++i) {
         if (compare_setting_names(given.all[i].name, name) == 0) return true;
@@ -180,6 +187,14 @@ bool is_now(const char* name, const char* value) {
     return current != nullptr && strcmp(current, value) == 0;
 }
 
+// One that a library has defined since is no application's any more: it stays as the environment
+// has it. One that has no value of its own is set, or it would be taken for one that nobody has.
+void pass_on(const char* name, const char* value) {
+    const config_generic* v = find_setting(name);
+    if (v != nullptr && (v->flags & GUC_CUSTOM_PLACEHOLDER) == 0) return;
+    if (v == nullptr || v->source == PGC_S_DEFAULT || !is_now(name, value)) set(name, value);
+}
+
 // What the session has changed, or what was changed for it.
 void undo_change(config_generic* v, int depth) {
     const bool of_session = v->reset_source >= PGC_S_GLOBAL;
@@ -207,20 +222,21 @@ bool harmless_setting(const char* name) {
     return v != nullptr && harmless(v);
 }
 
-void set_environment(const Definition* d, int depth) {
+void set_environment(const Definition* d, const PassedSettings& passed, int depth) {
     const RoleSettings given = role_settings(d->owner);
     config_generic** changed;
     for (int i = 0, n = changed_settings(&changed); i < n; ++i) {
         config_generic* v = changed[i];
         if (v->source < PGC_S_GLOBAL) continue;  // not by the session, its role or its database
-        if ((v->flags & GUC_CUSTOM_PLACEHOLDER) != 0 && is_hidden_setting(v)) continue;
+        const bool custom = (v->flags & GUC_CUSTOM_PLACEHOLDER) != 0;
+        if (custom && (is_hidden_setting(v) || is_passed(passed, v->name))) continue;
         if (!harmless(v) && !is_pinned(d, v->name) && !is_given(given, v->name))
             undo_change(v, depth);
     }
     pfree(changed);
     for (int i = 0; i < given.count; ++i) {
         const RoleSetting& s = given.all[i];
-        if (is_pinned(d, s.name) || harmless_setting(s.name)) continue;
+        if (is_pinned(d, s.name) || harmless_setting(s.name) || is_passed(passed, s.name)) continue;
         if (!is_now(s.name, s.value)) set(s.name, s.value);
     }
     for (int i = 0; i < d->setting_count; ++i) {
@@ -229,6 +245,7 @@ void set_environment(const Definition* d, int depth) {
         set_config_option(s.name, s.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                           false);
     }
+    for (int i = 0; i < passed.count; ++i) pass_on(passed.all[i].name, passed.all[i].value);
     // Parallel workers take over the session's settings, and what they look at is not heard of.
     if (workers_would_see_hidden() && !is_now("max_parallel_workers", "0"))
         set("max_parallel_workers", "0");

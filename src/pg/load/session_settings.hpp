@@ -1,8 +1,8 @@
 // The settings under which code of a cache's owner runs: those of a new session of the owner in
-// this database, and the pinned ones on top.
+// this database, and the pinned ones on top, and those that the cache varies by.
 #pragma once
 
-#include "pg/catalog/definitions.hpp"
+#include "pg/load/session_inputs.hpp"
 
 extern "C" {
 #include "utils/guc.h"
@@ -13,7 +13,7 @@ namespace cache_ext::pg {
 
 // For the run at hand, the `depth`th: until the settings' nest level ends. Only what differs is
 // set.
-void set_environment(const Definition* definition, int depth);
+void set_environment(const Definition* definition, const PassedSettings& passed, int depth);
 
 // Could this setting of a session change what a loader returns? Unknown ones could.
 bool harmless_setting(const char* name);

@@ -8,6 +8,7 @@
 #include "pg/read/call_site.hpp"
 #include "pg/read/load_many.hpp"
 #include "pg/load/running_load.hpp"
+#include "pg/load/session_inputs.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/store_handle.hpp"
 
@@ -117,6 +118,7 @@ void begin(FunctionCallInfo fcinfo, Site* site, ExprContext* context) {
 void prefetch_next(Site* site) {
     if (!store_ready()) return;
     const Definition* d = site->call.definition;
+    if (d->varies()) return;  // what the session is like when the next row is asked for
     const ManyKeys& keys = site->keys;
     const uint32 end = std::min(keys.count, site->next + kBucketsAhead);
     for (uint32& i = site->encoded; i < end; ++i) {
@@ -189,7 +191,7 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
     Key* key = request.encoded ? &site->ahead[place % kBucketsAhead] : &here;
     if (site->loaded != nullptr && site->reader == this_reader()) {
         if (!request.encoded) {
-            encode_key(d->cache_id(), 1, d->key_types, request.arguments, request.nulls, key);
+            encode_session_key(d, request.arguments, request.nulls, key);
             request.encoded = true;
         }
         if (const ReadResult* loaded = take_loaded(site->loaded, *key)) {

@@ -4,6 +4,7 @@
 #include "pg/base/memory.hpp"
 #include "pg/load/coverage.hpp"
 #include "pg/load/run_rows.hpp"
+#include "pg/load/session_inputs.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {
@@ -51,6 +52,9 @@ struct Batch {
     Repeated* repeated;
     HTAB* by_key;
     MemoryContext context;  // of the results
+    // What the session adds to the keys that one query loads.
+    const uint8* hidden;
+    uint32 hidden_size;
 
     ReadRequest request(uint32 place, bool fresh) const {
         const size_t first = size_t{place} * static_cast<size_t>(definition->columns);
@@ -129,6 +133,7 @@ void take_row(const Datum* values, const bool* nulls, Datum value, bool is_null,
     const Definition* d = batch->definition;
     Key key;
     encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
+    if (d->varies()) add_hidden_part(&key, batch->hidden, batch->hidden_size);
     Missing* m = find(*batch, key.view);
     if (m == nullptr || m->nulls) return;
     if (m->loaded) {
@@ -178,8 +183,12 @@ void run_load_many(Batch* batch, Missing* const* wanted, uint32 count) {
     appendStringInfo(&sql, "SELECT * FROM %s(", d->load_many_name);
     for (int c = 0; c < d->columns; ++c) appendStringInfo(&sql, "%s$%d", c > 0 ? ", " : "", c + 1);
     appendStringInfoChar(&sql, ')');
-    const uint64 us = run_rows(d, row_loader_call(d, d->load_many_name, true), sql.data, d->columns,
-                               types, arrays, true, 0, take_row, batch);
+    const core::KeyView& key = wanted[0]->key.view;
+    batch->hidden = end_of_columns(d, key.bytes, key.size);
+    batch->hidden_size = static_cast<uint32>(key.bytes + key.size - batch->hidden);
+    const uint64 us =
+        run_rows(d, passed_settings(d, key), row_loader_call(d, d->load_many_name, true), sql.data,
+                 d->columns, types, arrays, true, 0, take_row, batch);
     const auto share = static_cast<uint32>(std::min<uint64>(UINT32_MAX, us / count));
     for (uint32 i = 0; i < count; ++i) wanted[i]->value.load_us = share;
 }
@@ -193,8 +202,10 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
     if (fills > 0) {
         snapshot = to_core(GetActiveSnapshot());
         fill = definition_for_fill(batch->definition, snapshot, fills);
-        // As it is declared now; without load_many there is nothing to be done together any more.
-        if (fill != nullptr && !OidIsValid(fill->load_many)) {
+        // As it is declared now; without load_many there is nothing to be done together any more,
+        // and keys of another declaration of what the session adds have to be made anew.
+        if (fill != nullptr &&
+            (!OidIsValid(fill->load_many) || fill->inputs_hash != batch->definition->inputs_hash)) {
             for (uint32 i = 0; i < count; ++i) {
                 Missing* m = wanted[i];
                 load_one(batch->request(m->place, fresh), m->needed, &m->key, &results[m->place]);
@@ -293,7 +304,7 @@ LoadedBatch* load_missing(const Definition* d, const ManyKeys& keys, LoadNeeded 
     prepare(batch, keys.count);
     auto* m = make<Missing>();
     m->needed = first;
-    encode_key(d->cache_id(), d->columns, d->key_types, keys.values, keys.nulls, &m->key);
+    encode_session_key(d, keys.values, keys.nulls, &m->key);
     add_missing(batch, m);
     serve_all(batch, 1, false, loaded->results);
     load_all_missing(batch, false, loaded->results);

@@ -11,6 +11,7 @@
 #include "pg/base/settings.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/pool/tasks.hpp"
+#include "pg/load/session_inputs.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {
@@ -35,7 +36,7 @@ void warn_not_preloaded() {
                               "shared_preload_libraries = 'cache_ext'")));
 }
 
-ReadResult load_unpublished(const ReadRequest& request) {
+ReadResult load_unpublished(const ReadRequest& request, const Key& key) {
     ReadResult result = not_published();
     if (request.definition->loader_name == nullptr) {
         result.source = Source::kNothing;
@@ -44,7 +45,7 @@ ReadResult load_unpublished(const ReadRequest& request) {
     const Definition* d = request.definition;
     const Loaded loaded =
         run_loader(d, request.arguments, request.nulls,
-                   request.own_collation ? request.collation : d->loader_collation);
+                   request.own_collation ? request.collation : d->loader_collation, key.view);
     result.value = loaded.value;
     result.is_null = loaded.is_null;
     return result;
@@ -145,7 +146,7 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
     const Definition* d = request.definition;
     *result = {};
     if (!request.encoded) {
-        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+        encode_session_key(d, request.arguments, request.nulls, key);
     }
     const LoadNeeded bypassed = request.never_load ? LoadNeeded::kNone : LoadNeeded::kUnpublished;
     if (!store_ready()) {
@@ -211,7 +212,7 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
 bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls) {
     if (!store_ready()) return false;
     Key key;
-    encode_key(d->cache_id(), d->columns, d->key_types, arguments, nulls, &key);
+    encode_session_key(d, arguments, nulls, &key);
     if (find_pending_put(d, key) != nullptr) return true;
     if (bypass_reason(d, key) != Bypass::kNone || control_block(d) == core::kNoCache) return false;
     core::EntryTags tags;
@@ -229,17 +230,17 @@ void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResul
         needed == LoadNeeded::kFill ? to_core(GetActiveSnapshot()) : core::Snapshot{};
     if (needed == LoadNeeded::kFill) d = definition_for_fill(request.definition, snapshot, 1);
     if (d == nullptr) {
-        *result = load_unpublished(request);
+        *result = load_unpublished(request, *key);
         return;
     }
     if (d != request.definition) {
-        encode_key(d->cache_id(), d->columns, d->key_types, request.arguments, request.nulls, key);
+        encode_session_key(d, request.arguments, request.nulls, key);
     }
     Load load;
     Loaded loaded;
     enter_load(d, snapshot, &load);
     PG_TRY();
-    { loaded = run_loader(d, request.arguments, request.nulls, d->loader_collation); }
+    { loaded = run_loader(d, request.arguments, request.nulls, d->loader_collation, key->view); }
     PG_CATCH();
     {
         leave_load(load, true);

@@ -58,7 +58,10 @@ Input declared(const Dependency& dep) {
             break;
     }
     if (dep.mask == 0) return {name, "table", "table", "the whole cache", nullptr};
-    if (dep.definition->full_mask(dep.mask)) return {name, "table", "key", "one key", nullptr};
+    if (dep.mask == dep.definition->all_columns()) {
+        return {name, "table", "key",
+                dep.definition->varies() ? "one key, for all sessions" : "one key", nullptr};
+    }
     return {name, "table", "key", "the keys that share some of their columns with it", nullptr};
 }
 

@@ -6,6 +6,7 @@
 #include "pg/catalog/counters.hpp"
 #include "pg/read/fill.hpp"
 #include "pg/catalog/hard_writers.hpp"
+#include "pg/load/session_inputs.hpp"
 #include "pg/write/own_writes.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/load/coverage.hpp"
@@ -45,7 +46,8 @@ const char* mask_text(ColumnMask mask, int columns) {
 const char* tag_text(const Definition* d, const Key& key, core::Tag tag) {
     if (tag == whole_tag(d->cache_id())) return "whole cache";
     if (tag == key.view.hash) {
-        return psprintf("key columns %s", shown_key(key.view.bytes, d->columns, d->key_types));
+        return psprintf("key columns %s%s", shown_key(key.view.bytes, d->columns, d->key_types),
+                        d->varies() ? " of sessions like this one" : "");
     }
     for (int i = 0; i < d->mask_count; ++i) {
         if (tag == part_tag(d->cache_id(), d->masks[i], key.column_hash)) {
@@ -206,7 +208,7 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
     KeyArguments arguments;
     key_arguments(fcinfo, 1, d, &arguments);
     Key key;
-    encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
+    encode_session_key(d, arguments.values, arguments.nulls, &key);
 
     Oid collation;
     core::Bypass bypass = has_own_collation(fcinfo, 1, d, &collation) ? core::Bypass::kCollation

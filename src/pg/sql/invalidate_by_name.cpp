@@ -35,23 +35,39 @@ bool key_matches(const uint8* key, void* context) {
     return matches;
 }
 
+// The key that callers give counts as changed by this transaction, whatever sessions add to it.
+void collect_given(const Definition* d, const Key& key) {
+    if (d->columns == 0) {
+        collect_whole(d->id, false);
+    } else {
+        collect_change(d, d->all_columns(), key.column_hash);
+    }
+}
+
 // The key counts as changed by this transaction, and its entry goes; false: there is none.
-bool invalidate_key(const Definition* d, core::CacheIndex index, const uint8* bytes,
+bool invalidate_key(const Definition* d, const core::EntryInfo& e, const uint8* bytes,
                     MemoryContext scratch) {
     MemoryContext old = MemoryContextSwitchTo(scratch);
     KeyArguments arguments;
     decode_key(bytes, d->columns, d->key_types, arguments.values, arguments.nulls);
     Key key;
     encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
-    if (d->columns == 0) {
-        collect_whole(d->id, false);
-    } else {
-        collect_change(d, (ColumnMask{1} << d->columns) - 1, key.column_hash);
-    }
-    const bool removed = store().remove(index, key.view);
+    collect_given(d, key);
+    const bool removed = store().remove(e.cache, {e.hash, bytes, e.key_bytes});
     MemoryContextSwitchTo(old);
     MemoryContextReset(scratch);
     return removed;
+}
+
+// Of all sessions that have one for this key.
+int64 remove_variants(core::CacheIndex index, const core::KeyView& given) {
+    int64 n = 0;
+    for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* bytes) {
+        if (e.cache != index || e.key_bytes < given.size) return;
+        if (given.size > 0 && memcmp(bytes, given.bytes, given.size) != 0) return;
+        if (store().remove(index, {e.hash, bytes, e.key_bytes})) ++n;
+    });
+    return n;
 }
 
 }  // namespace
@@ -77,10 +93,9 @@ extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
     const core::CacheIndex index = control_block(d);
     GetTopTransactionId();
     drop_pending_puts(d->id, &key);
-    if (d->columns == 0) {
-        collect_whole(d->id, false);
-    } else {
-        collect_change(d, (ColumnMask{1} << d->columns) - 1, key.column_hash);
+    collect_given(d, key);
+    if (d->varies() && index != core::kNoCache) {
+        PG_RETURN_INT64(remove_variants(index, key.view));
     }
     PG_RETURN_INT64(index != core::kNoCache && store().remove(index, key.view) ? 1 : 0);
 }
@@ -122,7 +137,7 @@ extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
     GetTopTransactionId();
     for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* bytes) {
         if (e.cache != index || !key_matches(bytes, &pattern)) return;
-        if (invalidate_key(d, index, bytes, pattern.scratch)) ++n;
+        if (invalidate_key(d, e, bytes, pattern.scratch)) ++n;
     });
     PG_RETURN_INT64(n);
 }

@@ -50,6 +50,16 @@ uint64 warm_now(const Definition* d, uint64 max_keys) {
     return progress.loaded;
 }
 
+// What varies by the session can be loaded for this session only.
+void require_one_for_all(const Definition* d, const char* what) {
+    if (!d->varies()) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("%s cannot load values of cache \"%s\" for other sessions", what, d->name),
+             errdetail("They vary by what the reader's session is like (vary_by)."),
+             errhint("Leave it to the readers.")));
+}
+
 }  // namespace
 
 extern "C" {
@@ -66,6 +76,7 @@ extern "C" Datum cache_warm_1_0(PG_FUNCTION_ARGS) {
                         errmsg("cache \"%s\" has no loader", d->name),
                         errhint("Put values with cache_put_%s.", d->name)));
     }
+    require_one_for_all(d, "cache_warm");
     const int64 max_keys = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
     if (!PG_ARGISNULL(1) && max_keys <= 0) {
         ereport(ERROR,
@@ -92,6 +103,7 @@ extern "C" Datum cache_sync_1_0(PG_FUNCTION_ARGS) {
     auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
+    require_one_for_all(d, "cache_sync");
     if (d->load_all_name == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("cache \"%s\" has no load_all", d->name),

@@ -9,6 +9,7 @@
 #include "pg/write/puts.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/base/store_handle.hpp"
+#include "pg/load/session_inputs.hpp"
 #include "pg/load/values.hpp"
 #include "pg/load/run.hpp"
 
@@ -63,7 +64,7 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
         value = PointerGetDatum(PG_DETOAST_DATUM(value));
     }
     Key key;
-    encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
+    encode_session_key(d, arguments.values, arguments.nulls, &key);
     ValueBytes bytes;
     stored_bytes(d, value, is_null, &bytes);
     const core::CacheIndex index = control_block(d);

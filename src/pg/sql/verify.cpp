@@ -21,8 +21,7 @@ namespace cache_ext::pg {
 namespace {
 
 struct Sample {
-    const uint8* key;
-    uint32 bytes;
+    core::KeyView key;
 };
 
 // A uniform sample of the entries of one cache that this snapshot would be served (reservoir
@@ -38,7 +37,7 @@ uint32 take_sample(core::CacheIndex index, const core::Snapshot& snapshot, Sampl
         if (place >= capacity) return;
         auto* copy = static_cast<uint8*>(palloc(std::max<uint32>(1, e.key_bytes)));
         memcpy(copy, key, e.key_bytes);
-        sample[place] = {copy, e.key_bytes};
+        sample[place].key = {e.hash, copy, e.key_bytes};
     });
     return static_cast<uint32>(std::min<uint64>(seen, capacity));
 }
@@ -49,14 +48,14 @@ bool agrees_with_loader(const Definition* d, const Sample& sample, const core::S
                         bool* checked) {
     Datum values[kMaxKeyColumns];
     bool nulls[kMaxKeyColumns];
-    decode_key(sample.key, d->columns, d->key_types, values, nulls);
+    decode_key(sample.key.bytes, d->columns, d->key_types, values, nulls);
     Key key;
-    encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, &key);
+    key.view = sample.key;
     Datum cached = 0;
     const core::Found found = peek_cached(d, key, snapshot, &cached);
     *checked = found.result == core::LookupResult::kHit;
     if (!*checked) return true;
-    const Loaded loaded = run_loader(d, values, nulls, d->loader_collation);
+    const Loaded loaded = run_loader(d, values, nulls, d->loader_collation, key.view);
     *checked = !loaded.here_only;
     if (!*checked) return true;
     return same_value(d, cached, found.is_null, loaded.value, loaded.is_null);

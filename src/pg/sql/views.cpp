@@ -5,6 +5,7 @@
 #include "pg/base/entries.hpp"
 #include "pg/catalog/loading_state.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/load/session_inputs.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 
@@ -67,8 +68,8 @@ const Definition* definition_by_index(core::CacheIndex index) {
 void put_entry(const ReturnSetInfo* set, const core::EntryInfo& e, const uint8* key) {
     const Definition* d = definition_by_index(e.cache);
     if (d == nullptr || d->broken || !may_see(d)) return;
-    Datum values[8] = {};
-    bool nulls[8] = {};
+    Datum values[9] = {};
+    bool nulls[9] = {};
     values[0] = CStringGetTextDatum(d->name);
     const char* text = key_text(key, d->columns, d->key_types);
     nulls[1] = text == nullptr;
@@ -81,6 +82,9 @@ void put_entry(const ReturnSetInfo* set, const core::EntryInfo& e, const uint8* 
     values[6] = CStringGetTextDatum(state_text(e.result));
     nulls[7] = nulls[5];
     if (!nulls[7]) values[7] = interval_of(e.expires_at - e.calculated_at);
+    // What sessions were like is nobody's business who does not own what is loaded for them.
+    values[8] = d->varies() && is_owners(d) ? inputs_as_array(d, key, e.key_bytes) : 0;
+    nulls[8] = values[8] == 0;
     tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
 }
 

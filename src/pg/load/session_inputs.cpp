@@ -1,0 +1,169 @@
+#include "pg/load/session_inputs.hpp"
+
+#include "pg/catalog/vary_by.hpp"
+#include "pg/load/hidden_settings.hpp"
+#include "pg/load/run.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+}
+
+namespace cache_ext::pg {
+
+// How this session evaluates the inputs of a cache. Lives as long as the definition.
+struct InputPlan {
+    bool tells_session;  // one of them does
+    ExprContext* context;
+    SessionInput inputs[kMaxSessionInputs];
+    ExprState* states[kMaxSessionInputs];  // kExpression
+};
+
+namespace {
+
+static_assert(kMaxSessionInputs <= kMaxKeyColumns);
+
+InputPlan* make_plan(const Definition* d) {
+    auto* plan = static_cast<InputPlan*>(palloc0(sizeof(InputPlan)));
+    plan->context = CreateStandaloneExprContext();
+    for (int i = 0; i < d->input_count; ++i) {
+        SessionInput& input = plan->inputs[i];
+        input = checked_input(d->inputs[i]);
+        plan->tells_session = plan->tells_session || input.tells_session;
+        if (input.kind != SessionInput::Kind::kExpression) continue;
+        plan->states[i] = ExecInitExpr(expression_planner(input.expression), nullptr);
+    }
+    return plan;
+}
+
+const InputPlan* plan_of(const Definition* d) {
+    InputPlan*& plan = d->session->inputs;
+    if (plan != nullptr) return plan;
+    // Kept once it is complete.
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cache_ext session inputs",
+                                                  ALLOCSET_SMALL_SIZES);
+    MemoryContext old = MemoryContextSwitchTo(context);
+    InputPlan* made = make_plan(d);
+    MemoryContextSwitchTo(old);
+    MemoryContextSetParent(context, GetMemoryChunkContext(d->session));
+    plan = made;
+    return plan;
+}
+
+// As text; nullptr: NULL.
+const char* value_of(const InputPlan* plan, int i) {
+    const SessionInput& input = plan->inputs[i];
+    switch (input.kind) {
+        case SessionInput::Kind::kSetting:
+            return GetConfigOptionByName(input.setting, nullptr, input.missing_ok);
+        case SessionInput::Kind::kUser:
+            return GetUserNameFromId(GetUserId(), false);
+        case SessionInput::Kind::kExpression:
+            break;
+    }
+    bool null;
+    const Datum value = ExecEvalExprSwitchContext(plan->states[i], plan->context, &null);
+    return null ? nullptr : TextDatumGetCString(value);
+}
+
+// The bytes: which declaration; then each value with its length, or that it is NULL.
+constexpr uint8 kNull = 0;
+constexpr uint8 kValue = 1;
+
+void append_value(StringInfo out, const char* value) {
+    const uint8 kind = value != nullptr ? kValue : kNull;
+    appendBinaryStringInfo(out, reinterpret_cast<const char*>(&kind), 1);
+    if (value == nullptr) return;
+    const auto size = static_cast<uint32>(strlen(value));
+    appendBinaryStringInfo(out, reinterpret_cast<const char*>(&size), sizeof(size));
+    appendBinaryStringInfo(out, value, static_cast<int>(size));
+}
+
+// Reads what append_value wrote; false: it is something else.
+bool next_value(const uint8** at, const uint8* end, const char** value) {
+    *value = nullptr;
+    if (*at >= end || **at > kValue) return false;
+    if (*(*at)++ == kNull) return true;
+    uint32 size;
+    if (end - *at < static_cast<ptrdiff_t>(sizeof(size))) return false;
+    memcpy(&size, *at, sizeof(size));
+    *at += sizeof(size);
+    if (size > static_cast<uint64>(end - *at)) return false;
+    *value = pnstrdup(reinterpret_cast<const char*>(*at), size);
+    *at += size;
+    return true;
+}
+
+// The values of an encoded key; false: it is of another declaration.
+bool read_values(const Definition* d, const uint8* key, uint32 size, const char** values) {
+    const uint8* at = end_of_columns(d, key, size);
+    const uint8* end = key + size;
+    if (at == nullptr || end - at < static_cast<ptrdiff_t>(sizeof(uint64)) ||
+        memcmp(at, &d->inputs_hash, sizeof(uint64)) != 0) {
+        return false;
+    }
+    at += sizeof(uint64);
+    for (int i = 0; i < d->input_count; ++i) {
+        if (!next_value(&at, end, &values[i])) return false;
+    }
+    return at == end;
+}
+
+}  // namespace
+
+void add_session_inputs(const Definition* d, Key* key) {
+    const InputPlan* plan = plan_of(d);
+    if (inside_run()) {
+        // As in a loader that asks itself.
+        hide_unset_settings();
+        if (plan->tells_session) mark_run(core::Bypass::kSessionSetting);
+    }
+    StringInfoData bytes;
+    initStringInfo(&bytes);
+    appendBinaryStringInfo(&bytes, reinterpret_cast<const char*>(&d->inputs_hash), sizeof(uint64));
+    for (int i = 0; i < d->input_count; ++i) append_value(&bytes, value_of(plan, i));
+    ResetExprContext(plan->context);
+    add_hidden_part(key, reinterpret_cast<const uint8*>(bytes.data),
+                    static_cast<uint32>(bytes.len));
+    pfree(bytes.data);
+}
+
+PassedSettings passed_settings(const Definition* d, const core::KeyView& key) {
+    PassedSettings passed = {};
+    const char* values[kMaxSessionInputs];
+    if (!d->varies() || !read_values(d, key.bytes, key.size, values)) return passed;
+    const InputPlan* plan = plan_of(d);
+    for (int i = 0; i < d->input_count; ++i) {
+        if (plan->inputs[i].kind != SessionInput::Kind::kSetting || values[i] == nullptr) continue;
+        passed.all[passed.count++] = {plan->inputs[i].setting, values[i]};
+    }
+    return passed;
+}
+
+Datum inputs_as_array(const Definition* d, const uint8* key, uint32 size) {
+    const char* values[kMaxSessionInputs];
+    if (!read_values(d, key, size, values)) return 0;
+    Datum texts[kMaxSessionInputs];
+    bool nulls[kMaxSessionInputs];
+    for (int i = 0; i < d->input_count; ++i) {
+        nulls[i] = values[i] == nullptr;
+        texts[i] = nulls[i] ? 0 : CStringGetTextDatum(values[i]);
+    }
+    int dimension = d->input_count;
+    int first = 1;
+    return PointerGetDatum(
+        construct_md_array(texts, nulls, 1, &dimension, &first, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+const uint8* end_of_columns(const Definition* d, const uint8* key, uint32 size) {
+    return skip_key(key, key + size, d->columns, d->key_types);
+}
+
+}  // namespace cache_ext::pg

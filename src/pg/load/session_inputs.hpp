@@ -1,0 +1,38 @@
+// The parts of a key that callers do not give: what their session is like (vary_by.hpp).
+//
+// A loader sees of the session what is in the key, and nothing else: settings that a cache varies
+// by are set to what the key says of them while it runs. So its value is a function of the key,
+// however the expressions are evaluated.
+#pragma once
+
+#include "pg/catalog/definitions.hpp"
+
+namespace cache_ext::pg {
+
+void add_session_inputs(const Definition* definition, Key* key);
+
+// The key of what this session would read.
+inline void encode_session_key(const Definition* d, const Datum* values, const bool* nulls,
+                               Key* key) {
+    encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, key);
+    if (d->varies()) add_session_inputs(d, key);
+}
+
+// The settings among them, for a loader.
+struct PassedSettings {
+    int count;
+    struct {
+        const char* name;
+        const char* value;  // nullptr: as it is in the cache's environment
+    } all[kMaxKeyColumns];
+};
+// Those of an encoded key, which may be any entry's.
+PassedSettings passed_settings(const Definition* definition, const core::KeyView& key);
+
+// All parts, as texts in a text[]; 0: the bytes are of another declaration of the cache.
+Datum inputs_as_array(const Definition* definition, const uint8* key, uint32 size);
+
+// Of encoded keys: the end of what callers give; nullptr: the bytes are no such key.
+const uint8* end_of_columns(const Definition* definition, const uint8* key, uint32 size);
+
+}  // namespace cache_ext::pg
