@@ -27,7 +27,8 @@ CREATE FUNCTION @extschema@.cache_create(
     invalidate          text DEFAULT 'track',
     undeclared          text DEFAULT 'bypass',
     expires             text DEFAULT NULL,
-    vary_by             text[] DEFAULT NULL
+    vary_by             text[] DEFAULT NULL,
+    run_as              text DEFAULT 'owner'
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

@@ -138,6 +138,7 @@ struct alignas(kBlockAlignment) CacheControl {
     std::uint32_t database;
     ControlState state;
     bool put_only;             // its values come from nobody's functions or views; atomic
+    bool as_owner;             // its loader never runs as a reader; false while not known; atomic
     std::uint32_t generation;  // attaches so far: an id can come back; atomic
     Xid unsettled;             // see kSettled; atomic to read
     std::uint32_t owner;       // a role, 0: not known; registry lock

@@ -60,6 +60,7 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.max_bytes, 0);
     store_relaxed(c.stale_for, 0);
     store_relaxed(c.put_only, false);
+    store_relaxed(c.as_owner, false);
     store_relaxed(c.tracks, false);
     store_relaxed(c.serial, false);
     store_relaxed(c.refused, std::uint64_t{0});
@@ -131,6 +132,7 @@ void set_limits(const Block& block, CacheIndex cache, const Limits& limits) {
     store_relaxed(c.max_bytes, limits.max_bytes);
     store_relaxed(c.stale_for, limits.stale_for);
     store_relaxed(c.put_only, limits.put_only);
+    store_relaxed(c.as_owner, limits.as_owner);
     store_relaxed(c.budget, limits.budget == kNoCache ? cache : limits.budget);
 }
 

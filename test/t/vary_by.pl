@@ -124,5 +124,32 @@ is($node->safe_psql('restored', qq{SET app.org = '$_->[0]'; SELECT cache_get_tot
 is($node->safe_psql('restored', q{SELECT cache, inputs FROM cache_entries ORDER BY inputs}),
 	"total|{acme}\ntotal|{globex}", 'values of two tenants');
 
+# Roles are everybody's: what changes in another database concerns readers here.
+$node->safe_psql('postgres', <<'END');
+CREATE ROLE alice;
+CREATE ROLE staff;
+ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY of_staff ON orders TO staff USING (org = 'acme');
+GRANT SELECT ON orders TO alice;
+CREATE FUNCTION load_seen(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM orders';
+SELECT cache_create('seen', 'load_seen(int)', run_as => 'reader');
+GRANT EXECUTE ON FUNCTION cache_get_seen(int) TO alice;
+END
+my $alice = $node->background_psql('postgres');
+$alice->query_safe('SET ROLE alice');
+my $seen = q{SELECT value, source FROM cache_get_entry('seen', 1)};
+$alice->query_safe($seen);
+is($alice->query_safe($seen), '0|cache', 'what alice sees');
+$node->safe_psql('restored', 'GRANT staff TO alice');
+is($alice->query_safe($seen), '1|loader', 'as a member of staff');
+is($alice->query_safe($seen), '1|cache', 'once more');
+$node->safe_psql('restored', 'ALTER ROLE alice BYPASSRLS');
+is($alice->query_safe($seen), '2|loader', 'without row security');
+$node->safe_psql('restored', q{BEGIN; REVOKE staff FROM alice; ALTER ROLE alice NOBYPASSRLS; PREPARE TRANSACTION 'p'});
+is($alice->query_safe($seen), '2|loader', 'while it is being taken back');
+$node->safe_psql('restored', q{COMMIT PREPARED 'p'});
+is($alice->query_safe($seen), '0|loader', 'after that');
+$alice->quit;
+
 $node->stop;
 done_testing();

@@ -182,8 +182,8 @@ SyncCounts run(const Definition* declared) {
     enter_load(d, snapshot, &load);
     PG_TRY();
     {
-        us = run_rows(d, PassedSettings{}, call, psprintf("SELECT * FROM %s()", d->load_all_name),
-                      0, nullptr, nullptr, true, 0, take_row, &rows);
+        us = run_rows(d, FromReader{}, call, psprintf("SELECT * FROM %s()", d->load_all_name), 0,
+                      nullptr, nullptr, true, 0, take_row, &rows);
     }
     PG_CATCH();
     {

@@ -145,8 +145,8 @@ WarmKeys collect_warm_keys(const Definition* d, uint64 max_keys, MemoryContext p
     if (entries != 0) most = std::min(most, entries);
     if (d->warm_keys != nullptr) {
         Query query = {d, &keys};
-        run_rows(d, PassedSettings{}, psprintf("warm_keys of cache \"%s\"", d->name), d->warm_keys,
-                 0, nullptr, nullptr, false, most == UINT64_MAX ? 0 : most, take_key, &query);
+        run_rows(d, FromReader{}, psprintf("warm_keys of cache \"%s\"", d->name), d->warm_keys, 0,
+                 nullptr, nullptr, false, most == UINT64_MAX ? 0 : most, take_key, &query);
     } else {
         add_learnt_keys(d, most, &keys);
     }

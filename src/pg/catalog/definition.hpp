@@ -85,6 +85,7 @@ struct Definition {
     int input_count;
     const char** inputs;
     uint64 inputs_hash;
+    bool as_reader;  // its loader runs as whoever reads, whose role is a part of the key, too
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
     // a dependency maps.
     int mask_count;
@@ -107,7 +108,7 @@ struct Definition {
 
     CacheId cache_id() const { return {MyDatabaseId, id}; }
     // Is its key more than the columns that callers give?
-    bool varies() const { return input_count > 0; }
+    bool varies() const { return input_count > 0 || as_reader; }
     ColumnMask all_columns() const { return (ColumnMask{1} << columns) - 1; }
     // Do these columns tell which entry it is? Where values vary they only tell a group of them.
     bool full_mask(ColumnMask mask) const { return !varies() && mask == all_columns(); }

@@ -383,6 +383,11 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     read_settings(row, d);
     read_expires(row, d);
     read_inputs(row, d);
+    const char* run_as = row.string(column_of(Option::kRunAs));
+    d->as_reader = strcmp(run_as, "reader") == 0;
+    if (!d->as_reader && strcmp(run_as, "owner") != 0) is_broken(d, "its run_as is nobody");
+    d->limits.as_owner = !d->as_reader;
+    if (d->as_reader) d->inputs_hash = hash_combine64(d->inputs_hash, 'r');
     if (d->varies()) leave_to_readers(d);
     const char* budget = row.string(column_of(Option::kBudget));
     if (budget != nullptr && strcmp(budget, d->name) == 0) {

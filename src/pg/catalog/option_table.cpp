@@ -53,6 +53,8 @@ constexpr OptionInfo kTable[] = {
      "space: "
      "'day Europe/Berlin'; or NULL."},
     {"vary_by", "text[]", TEXTARRAYOID, nullptr, 0, 0, nullptr},
+    {"run_as", "text", TEXTOID, "owner", 0, 0,
+     "It is owner (the cache's), or reader (whoever reads, with his rights and row security)."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

@@ -33,6 +33,7 @@ enum class Option : int {
     kUndeclared,
     kExpires,
     kVaryBy,
+    kRunAs,
     kCount
 };
 

@@ -224,7 +224,7 @@ CatalogEffect judge_messages(const SharedInvalidationMessage* messages, int coun
     MemoryContextSwitchTo(work);
     Judge judge = {};
     judge.final = final;
-    judge.roles = {&judge.sides, nullptr, final, -1};
+    judge.roles = {&judge.sides, nullptr, final, -1, false, false};
     open_sides(&judge.sides);
     List* relations = NIL;
     bool want_rules = false;
@@ -266,6 +266,8 @@ CatalogEffect judge_messages(const SharedInvalidationMessage* messages, int coun
     CatalogEffect effect = judge.effect;
     effect.databases = list_copy(effect.databases);
     effect.relations = list_copy(effect.relations);
+    effect.readers = judge.roles.readers;
+    effect.all_readers = judge.roles.all_readers;
     MemoryContextDelete(work);
     return effect;
 }

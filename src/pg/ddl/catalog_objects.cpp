@@ -199,6 +199,7 @@ void judge_role(Judge* judge, Oid oid) {
         return;
     }
     if (!differ_beyond(row.before, row.after, row.desc, kLogin, lengthof(kLogin))) return;
+    judge->roles.all_readers = true;
     bool everywhere = false;
     List* databases = databases_of_role(&judge->roles, oid, false, &everywhere);
     add_databases(judge, databases, everywhere);

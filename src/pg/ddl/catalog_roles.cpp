@@ -249,6 +249,8 @@ bool privileges_matter(Roles* roles, HeapTuple before, HeapTuple after, TupleDes
     const Acl* a = privileges(before, desc, column, type, owner);
     const Acl* b = privileges(after, desc, column, type, owner);
     if (!OidIsValid(database)) database = MyDatabaseId;
+    roles->readers = true;
+    roles->all_readers = roles->all_readers || database != MyDatabaseId;
     return extra_items_matter(roles, a, b, database) || extra_items_matter(roles, b, a, database);
 }
 
@@ -275,6 +277,7 @@ List* databases_of_memberships(Roles* roles, bool* everywhere) {
         foreach (cell, const_cast<List*>(rows)) {
             const auto* form =
                 form_of<FormData_pg_auth_members>(static_cast<HeapTuple>(lfirst(cell)));
+            roles->all_readers = true;
             databases = list_concat_unique_oid(
                 databases, databases_of_role(roles, form->member, true, everywhere));
         }

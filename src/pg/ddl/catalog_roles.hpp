@@ -20,6 +20,8 @@ struct Roles {
     HTAB* members;         // who is a member of which role, loaded when first needed
     bool final;            // others are told before it is asked who owns what (ddl_writers.hpp)
     int plain_owner_here;  // is there an owner in this database who is no superuser? -1: not asked
+    bool readers;          // some privileges have changed, be they nobody's who owns anything
+    bool all_readers;      // or memberships, or attributes of roles
 };
 
 // Does it matter to some owner in this database, or in the one given, which of the two an object's

@@ -61,7 +61,7 @@ const char* loader_name(Oid loader) {
     return quote_qualified_identifier(schema, name);
 }
 
-void insert_definition(const Declaration& d, const Options& options) {
+const char* new_identity() {
     uint64 id;
     do {
         if (!pg_strong_random(&id, sizeof(id))) {
@@ -69,9 +69,13 @@ void insert_definition(const Declaration& d, const Options& options) {
                             errmsg("could not generate a random identity for the cache")));
         }
     } while (id == 0);
+    return psprintf("%lld", static_cast<long long>(id));
+}
+
+void insert_definition(const Declaration& d, const Options& options) {
     const char* loader = OidIsValid(d.loader) ? loader_name(d.loader) : nullptr;
     const char* parameters[6 + kOptions] = {d.name,
-                                            psprintf("%lld", static_cast<long long>(id)),
+                                            new_identity(),
                                             loader,
                                             array_of_types(d),
                                             psprintf("%u", d.value_type),
@@ -339,9 +343,11 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     check_row_loaders(row_shape(d), d->loader_name != nullptr, given, &changed);
     d = lock_own_definition(d);
     Options options = current_options(name);
+    const char* run_as = options[Option::kRunAs];
     for (int i = 0; i < kOptions; ++i) {
         if (given[i]) options.text[i] = changed.text[i];
     }
+    const bool other_runner = strcmp(run_as, options[Option::kRunAs]) != 0;
     if (options[Option::kBudget] != nullptr) {
         for (int i = 0; i < definition_count(); ++i) {
             const Definition* other = definition_at(i);
@@ -358,6 +364,9 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     StringInfoData sql;
     initStringInfo(&sql);
     appendStringInfo(&sql, "UPDATE %s SET ", in_internals("cache_definition"));
+    // Whoever changes what readers may do asks shared memory whose loaders that matters to. So it
+    // never changes there: the cache becomes another one.
+    if (other_runner) appendStringInfo(&sql, "id = %s, ", new_identity());
     for (int i = 0; i < kOptions; ++i) {
         const auto o = static_cast<Option>(i);
         parameters[1 + i] = options[o];

@@ -141,10 +141,15 @@ Datum text_array(const char* literal) {
                             Int32GetDatum(-1));
 }
 
+List* inputs_of(const Options& options) {
+    const char* inputs = options[Option::kVaryBy];
+    return inputs != nullptr ? input_texts(text_array(inputs)) : NIL;
+}
+
 // What varies by the session is loaded by whoever reads it, for himself.
 void check_vary_by(const Options& options) {
     ListCell* cell;
-    foreach (cell, input_texts(text_array(options[Option::kVaryBy]))) {
+    foreach (cell, inputs_of(options)) {
         const SessionInput input = checked_input(static_cast<const char*>(lfirst(cell)));
         const auto* known = input.setting != nullptr ? find_setting(input.setting) : nullptr;
         if (known != nullptr && (known->flags & GUC_CUSTOM_PLACEHOLDER) == 0) {
@@ -171,8 +176,8 @@ void check_vary_by(const Options& options) {
 }  // namespace
 
 bool varies(const Options& options) {
-    return options[Option::kVaryBy] != nullptr &&
-           input_texts(text_array(options[Option::kVaryBy])) != NIL;
+    const char* run_as = options[Option::kRunAs];
+    return inputs_of(options) != NIL || (run_as != nullptr && strcmp(run_as, "reader") == 0);
 }
 
 void check_options(const char* cache, const Options& options) {
@@ -184,6 +189,7 @@ void check_options(const char* cache, const Options& options) {
     check_word(Option::kInvalidate, "track", "declared", options);
     check_word(Option::kUndeclared, "bypass", "ttl", options);
     if (options[Option::kExpires] != nullptr) check_expires(options[Option::kExpires]);
+    check_word(Option::kRunAs, "owner", "reader", options);
     if (options[Option::kMaxMemory] != nullptr) check_max_memory(options[Option::kMaxMemory]);
     if (options[Option::kBudget] != nullptr) check_budget(cache, options);
     if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {

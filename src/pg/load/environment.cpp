@@ -13,6 +13,8 @@
 #include "pg/load/temporary.hpp"
 
 extern "C" {
+#include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 }
 
@@ -34,20 +36,40 @@ struct OwnerScope {
     ErrorContextCallback errors;
 };
 
-void enter_owner(const Definition* d, const PassedSettings& passed, OwnerScope* scope) {
+// An owner's code runs as somebody else only where the owner might do all that himself: else
+// whoever declares a cache would have the rights of everybody whom he gets to read it.
+Oid acting_role(const Definition* d, const FromReader& passed) {
+    if (!OidIsValid(passed.role) || passed.role == d->owner) return d->owner;
+    if (!has_privs_of_role(d->owner, passed.role)) {
+        const char* reader = GetUserNameFromId(passed.role, false);
+        const char* owner = GetUserNameFromId(d->owner, false);
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("loader of cache \"%s\" cannot run as role \"%s\"", d->name, reader),
+                        errdetail("The cache's owner, \"%s\", has not the privileges of that role.",
+                                  owner),
+                        superuser_arg(passed.role)
+                            ? errhint("Read as another role, by SET ROLE.")
+                            : errhint("GRANT %s TO %s, or read as another role.",
+                                      quote_identifier(reader), quote_identifier(owner))));
+    }
+    return passed.role;
+}
+
+void enter_owner(const Definition* d, const FromReader& passed, OwnerScope* scope) {
     require_accessor(d);  // without it there is no owner to run as
     enter_user_code();
     hand_over_settings();
     GetUserIdAndSecContext(&scope->user, &scope->security);
     // Restricted: nothing of the owner's code may outlive the loader (a cursor WITH HOLD would run
     // at the end of the transaction, as whoever it belongs to).
-    SetUserIdAndSecContext(d->owner, scope->security | SECURITY_LOCAL_USERID_CHANGE |
-                                         SECURITY_RESTRICTED_OPERATION | kInsideRun);
+    const Oid user = acting_role(d, passed);
+    SetUserIdAndSecContext(user, scope->security | SECURITY_LOCAL_USERID_CHANGE |
+                                     SECURITY_RESTRICTED_OPERATION | kInsideRun);
     scope->nest = NewGUCNestLevel();
     forget_temporary_access(run_depth() > 0);
     forget_kept_expressions();
     renew_doubtful_plans();
-    push_run(d, scope->nest);
+    push_run(user, scope->nest);
     set_environment(d, passed, run_depth());
     note_defaults_of_session();
     renew_plans_after_settings();
@@ -77,7 +99,7 @@ Bypass leave_owner(const OwnerScope& scope) {
 
 }  // namespace
 
-Bypass as_owner_of(const Definition* d, const PassedSettings& passed, void (*work)(void*),
+Bypass as_owner_of(const Definition* d, const FromReader& passed, void (*work)(void*),
                    void* argument) {
     OwnerScope scope;
     enter_owner(d, passed, &scope);

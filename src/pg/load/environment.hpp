@@ -14,17 +14,17 @@ namespace cache_ext::pg {
 // Runs `work` so, once; with `passed`, the settings that the cache varies by are what that says.
 // What it raises passes through: (sub)transaction abort restores what has to be. Returns why what
 // was computed holds for this session only; kNone: it holds for all.
-core::Bypass as_owner_of(const Definition* definition, const PassedSettings& passed,
+core::Bypass as_owner_of(const Definition* definition, const FromReader& passed,
                          void (*work)(void*), void* argument);
 // The same for a lambda; as for all code that may raise an error, nothing in it has a destructor.
 template <class Work>
-core::Bypass as_owner_of(const Definition* definition, const PassedSettings& passed, Work work) {
+core::Bypass as_owner_of(const Definition* definition, const FromReader& passed, Work work) {
     return as_owner_of(
         definition, passed, [](void* w) { (*static_cast<Work*>(w))(); }, &work);
 }
 template <class Work>
 core::Bypass as_owner_of(const Definition* definition, Work work) {
-    return as_owner_of(definition, PassedSettings{}, work);
+    return as_owner_of(definition, FromReader{}, work);
 }
 
 void install_environment();

@@ -59,11 +59,15 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
                          "cache_drop('%s'), then cache_create.",
                          d->name)));
     }
-    if (object_aclcheck(ProcedureRelationId, d->loader, d->owner, ACL_EXECUTE) != ACLCHECK_OK) {
+    const FromReader passed = from_reader(d, key);
+    const Oid user = OidIsValid(passed.role) ? passed.role : d->owner;
+    if (object_aclcheck(ProcedureRelationId, d->loader, user, ACL_EXECUTE) != ACLCHECK_OK) {
+        const char* name = GetUserNameFromId(user, true);
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("permission denied for loader %s of cache \"%s\"", d->loader_name, d->name),
-                 errdetail("It runs as the cache's owner, %s.", GetUserNameFromId(d->owner, true)),
+                 OidIsValid(passed.role) ? errdetail("It runs as its reader, %s.", name)
+                                         : errdetail("It runs as the cache's owner, %s.", name),
                  errhint("GRANT EXECUTE ON FUNCTION %s to that role.", d->loader_name)));
     }
 
@@ -81,7 +85,7 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
     Loaded loaded;
     if (skip) return loaded;  // as the executor does
 
-    loaded.here_only = spoil_load(as_owner_of(d, passed_settings(d, key), [&] {
+    loaded.here_only = spoil_load(as_owner_of(d, passed, [&] {
         instr_time start, end;
         INSTR_TIME_SET_CURRENT(start);
         loaded.value = FunctionCallInvoke(call);

@@ -72,7 +72,7 @@ int run_depth() {
     return depth;
 }
 
-void push_run(const Definition* d, int nest) {
+void push_run(Oid user, int nest) {
     if (depth == capacity) {
         const int more = std::max(4, capacity * 2);
         const size_t size = sizeof(Run) * static_cast<size_t>(more);
@@ -81,7 +81,7 @@ void push_run(const Definition* d, int nest) {
         capacity = more;
     }
     Run& run = runs[depth++];
-    run.owner = d->owner;
+    run.user = user;
     run.nest = nest;
     run.level = GetCurrentTransactionNestLevel();
     run.asks_for_settings = false;

@@ -13,7 +13,7 @@ void forbid_in_run(const char* what);
 
 // The innermost run.
 struct Run {
-    Oid owner;
+    Oid user;   // whom it runs as
     int nest;   // level of the settings made in it, and for it
     int level;  // of the transaction
     uint64 marks_before[3];
@@ -42,7 +42,7 @@ constexpr int kInsideRun = 1 << 16;
 // How many have been entered and not left.
 int run_depth();
 // `nest`: of its settings.
-void push_run(const Definition* definition, int nest);
+void push_run(Oid user, int nest);
 Run pop_run();
 // Why what was computed in the run holds for this session only; kNone: it holds for all.
 core::Bypass mark_of(const Run& run);

@@ -63,9 +63,9 @@ uint64 run_query(const char* what, const char* sql, ParamListInfo parameters, co
 
 }  // namespace
 
-uint64 run_rows(const Definition* d, const PassedSettings& passed, const char* what,
-                const char* sql, int arguments, const Oid* types, const Datum* values,
-                bool with_value, uint64 limit, RowConsumer consume, void* context) {
+uint64 run_rows(const Definition* d, const FromReader& passed, const char* what, const char* sql,
+                int arguments, const Oid* types, const Datum* values, bool with_value, uint64 limit,
+                RowConsumer consume, void* context) {
     RowReceiver r = {};
     r.receiver.receiveSlot = receive_row;
     r.receiver.rStartup = check_rows;

@@ -15,7 +15,7 @@ using RowConsumer = void (*)(const Datum* key, const bool* nulls, Datum value, b
 // Runs a query once and hands over each row, at most `limit` (0: all). `what` names it in errors.
 // Returns the microseconds that it took. The query's own errors pass unchanged; ERROR 42P13 if its
 // rows are of another shape.
-uint64 run_rows(const Definition* definition, const PassedSettings& passed, const char* what,
+uint64 run_rows(const Definition* definition, const FromReader& passed, const char* what,
                 const char* sql, int arguments, const Oid* types, const Datum* values,
                 bool with_value, uint64 limit, RowConsumer consume, void* context);
 

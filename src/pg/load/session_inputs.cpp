@@ -73,7 +73,8 @@ const char* value_of(const InputPlan* plan, int i) {
     return null ? nullptr : TextDatumGetCString(value);
 }
 
-// The bytes: which declaration; then each value with its length, or that it is NULL.
+// The bytes: which declaration; the role, if loaders run as it; then each value with its length, or
+// that it is NULL.
 constexpr uint8 kNull = 0;
 constexpr uint8 kValue = 1;
 
@@ -102,7 +103,9 @@ bool next_value(const uint8** at, const uint8* end, const char** value) {
 }
 
 // The values of an encoded key; false: it is of another declaration.
-bool read_values(const Definition* d, const uint8* key, uint32 size, const char** values) {
+bool read_values(const Definition* d, const uint8* key, uint32 size, Oid* role,
+                 const char** values) {
+    *role = InvalidOid;
     const uint8* at = end_of_columns(d, key, size);
     const uint8* end = key + size;
     if (at == nullptr || end - at < static_cast<ptrdiff_t>(sizeof(uint64)) ||
@@ -110,6 +113,11 @@ bool read_values(const Definition* d, const uint8* key, uint32 size, const char*
         return false;
     }
     at += sizeof(uint64);
+    if (d->as_reader) {
+        if (end - at < static_cast<ptrdiff_t>(sizeof(Oid))) return false;
+        memcpy(role, at, sizeof(Oid));
+        at += sizeof(Oid);
+    }
     for (int i = 0; i < d->input_count; ++i) {
         if (!next_value(&at, end, &values[i])) return false;
     }
@@ -128,6 +136,10 @@ void add_session_inputs(const Definition* d, Key* key) {
     StringInfoData bytes;
     initStringInfo(&bytes);
     appendBinaryStringInfo(&bytes, reinterpret_cast<const char*>(&d->inputs_hash), sizeof(uint64));
+    const Oid role = GetUserId();
+    if (d->as_reader) {
+        appendBinaryStringInfo(&bytes, reinterpret_cast<const char*>(&role), sizeof(role));
+    }
     for (int i = 0; i < d->input_count; ++i) append_value(&bytes, value_of(plan, i));
     ResetExprContext(plan->context);
     add_hidden_part(key, reinterpret_cast<const uint8*>(bytes.data),
@@ -135,10 +147,16 @@ void add_session_inputs(const Definition* d, Key* key) {
     pfree(bytes.data);
 }
 
-PassedSettings passed_settings(const Definition* d, const core::KeyView& key) {
-    PassedSettings passed = {};
+FromReader from_reader(const Definition* d, const core::KeyView& key) {
+    FromReader passed = {};
     const char* values[kMaxSessionInputs];
-    if (!d->varies() || !read_values(d, key.bytes, key.size, values)) return passed;
+    if (!d->varies()) return passed;
+    if (!read_values(d, key.bytes, key.size, &passed.role, values)) {
+        // Never as somebody else than the key says.
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("cache \"%s\" is just being changed", d->name), errhint("Try again.")));
+    }
     const InputPlan* plan = plan_of(d);
     for (int i = 0; i < d->input_count; ++i) {
         if (plan->inputs[i].kind != SessionInput::Kind::kSetting || values[i] == nullptr) continue;
@@ -148,15 +166,22 @@ PassedSettings passed_settings(const Definition* d, const core::KeyView& key) {
 }
 
 Datum inputs_as_array(const Definition* d, const uint8* key, uint32 size) {
-    const char* values[kMaxSessionInputs];
-    if (!read_values(d, key, size, values)) return 0;
-    Datum texts[kMaxSessionInputs];
-    bool nulls[kMaxSessionInputs];
-    for (int i = 0; i < d->input_count; ++i) {
-        nulls[i] = values[i] == nullptr;
-        texts[i] = nulls[i] ? 0 : CStringGetTextDatum(values[i]);
+    const char* values[1 + kMaxSessionInputs];
+    const char** all = values;
+    Oid role;
+    if (!read_values(d, key, size, &role, values + 1)) return 0;
+    if (d->as_reader) {
+        values[0] = GetUserNameFromId(role, true);
+    } else {
+        ++all;
     }
-    int dimension = d->input_count;
+    int dimension = d->input_count + (d->as_reader ? 1 : 0);
+    Datum texts[1 + kMaxSessionInputs];
+    bool nulls[1 + kMaxSessionInputs];
+    for (int i = 0; i < dimension; ++i) {
+        nulls[i] = all[i] == nullptr;
+        texts[i] = nulls[i] ? 0 : CStringGetTextDatum(all[i]);
+    }
     int first = 1;
     return PointerGetDatum(
         construct_md_array(texts, nulls, 1, &dimension, &first, TEXTOID, -1, false, TYPALIGN_INT));

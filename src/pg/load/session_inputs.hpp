@@ -18,8 +18,9 @@ inline void encode_session_key(const Definition* d, const Datum* values, const b
     if (d->varies()) add_session_inputs(d, key);
 }
 
-// The settings among them, for a loader.
-struct PassedSettings {
+// What of them a loader has.
+struct FromReader {
+    Oid role;  // that it runs as; InvalidOid: the cache's owner
     int count;
     struct {
         const char* name;
@@ -27,7 +28,7 @@ struct PassedSettings {
     } all[kMaxKeyColumns];
 };
 // Those of an encoded key, which may be any entry's.
-PassedSettings passed_settings(const Definition* definition, const core::KeyView& key);
+FromReader from_reader(const Definition* definition, const core::KeyView& key);
 
 // All parts, as texts in a text[]; 0: the bytes are of another declaration of the cache.
 Datum inputs_as_array(const Definition* definition, const uint8* key, uint32 size);

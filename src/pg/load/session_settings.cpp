@@ -126,7 +126,7 @@ bool is_pinned(const Definition* d, const char* name) {
     return false;
 }
 
-bool is_passed(const PassedSettings& passed, const char* name) {
+bool is_passed(const FromReader& passed, const char* name) {
     for (int i = 0; i < passed.count; ++i) {
         if (compare_setting_names(passed.all[i].name, name) == 0) return true;
     }
@@ -222,7 +222,7 @@ bool harmless_setting(const char* name) {
     return v != nullptr && harmless(v);
 }
 
-void set_environment(const Definition* d, const PassedSettings& passed, int depth) {
+void set_environment(const Definition* d, const FromReader& passed, int depth) {
     const RoleSettings given = role_settings(d->owner);
     config_generic** changed;
     for (int i = 0, n = changed_settings(&changed); i < n; ++i) {

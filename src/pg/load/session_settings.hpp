@@ -13,7 +13,7 @@ namespace cache_ext::pg {
 
 // For the run at hand, the `depth`th: until the settings' nest level ends. Only what differs is
 // set.
-void set_environment(const Definition* definition, const PassedSettings& passed, int depth);
+void set_environment(const Definition* definition, const FromReader& passed, int depth);
 
 // Could this setting of a session change what a loader returns? Unknown ones could.
 bool harmless_setting(const char* name);

@@ -30,16 +30,16 @@ GucShowHook shown_before[kShownCount] = {};
 
 const char* told_in_run(Shown which) {
     // None in the parallel workers of a run.
-    const Oid owner = innermost_run() != nullptr ? innermost_run()->owner : GetUserId();
+    const Oid user = innermost_run() != nullptr ? innermost_run()->user : GetUserId();
     switch (which) {
         case kClientEncoding:
             return GetDatabaseEncodingName();
         case kIsSuperuser:
-            return superuser_arg(owner) ? "on" : "off";
+            return superuser_arg(user) ? "on" : "off";
         case kRole:
             return "none";
         case kSessionAuthorization:
-            return GetUserNameFromId(owner, true);
+            return GetUserNameFromId(user, true);
         case kTransactionIsolation:
             return "read committed";
         case kApplicationName:

@@ -186,9 +186,8 @@ void run_load_many(Batch* batch, Missing* const* wanted, uint32 count) {
     const core::KeyView& key = wanted[0]->key.view;
     batch->hidden = end_of_columns(d, key.bytes, key.size);
     batch->hidden_size = static_cast<uint32>(key.bytes + key.size - batch->hidden);
-    const uint64 us =
-        run_rows(d, passed_settings(d, key), row_loader_call(d, d->load_many_name, true), sql.data,
-                 d->columns, types, arrays, true, 0, take_row, batch);
+    const uint64 us = run_rows(d, from_reader(d, key), row_loader_call(d, d->load_many_name, true),
+                               sql.data, d->columns, types, arrays, true, 0, take_row, batch);
     const auto share = static_cast<uint32>(std::min<uint64>(UINT32_MAX, us / count));
     for (uint32 i = 0; i < count; ++i) wanted[i]->value.load_us = share;
 }

@@ -96,6 +96,11 @@ bool ignores_ddl(const Definition* d) {
     return d->loader_name == nullptr && d->value_is_base;
 }
 
+// What only owners' rights cannot be changed by.
+bool concerns_readers(const CatalogEffect& effect) {
+    return effect.readers || effect.all_readers;
+}
+
 bool concerns_here(const CatalogEffect& effect) {
     return effect.database || effect.everywhere || list_member_oid(effect.databases, MyDatabaseId);
 }
@@ -123,8 +128,8 @@ void register_others(core::CacheIndex index, core::Tag whole, const DdlWriter* o
 }
 
 void register_in_databases(const CatalogEffect& effect, const core::Snapshot& now) {
-    announce_ddl(effect.everywhere || effect.databases != NIL ? InvalidOid : MyDatabaseId,
-                 DdlScope::kOwners);
+    const bool elsewhere = effect.everywhere || effect.databases != NIL || effect.all_readers;
+    announce_ddl(elsewhere ? InvalidOid : MyDatabaseId, DdlScope::kOwners);
     auto* others = static_cast<DdlWriter*>(palloc(sizeof(DdlWriter) * ddl_writers_room()));
     const int count = ddl_writers(MyDatabaseId, DdlScope::kNames, others);
     const core::Xid own = U64FromFullTransactionId(GetTopFullTransactionId());
@@ -132,7 +137,9 @@ void register_in_databases(const CatalogEffect& effect, const core::Snapshot& no
         core::CacheControl* c = store().control(i);
         if (core::load_relaxed(c->id) == 0 || core::load_relaxed(c->put_only)) continue;
         const bool here = c->database == MyDatabaseId;
-        if (!effect.everywhere && !(here && effect.database) &&
+        const bool readers =
+            (effect.all_readers || (here && effect.readers)) && !core::load_relaxed(c->as_owner);
+        if (!effect.everywhere && !(here && effect.database) && !readers &&
             !list_member_oid(effect.databases, c->database)) {
             continue;
         }
@@ -149,6 +156,7 @@ void register_in_databases(const CatalogEffect& effect, const core::Snapshot& no
 bool own_ddl_concerns(const Definition* d) {
     const CatalogEffect effect = effect_so_far();
     if (concerns_here(effect) && !ignores_ddl(d)) return true;
+    if (d->as_reader && concerns_readers(effect)) return true;
     ListCell* cell;
     foreach (cell, effect.relations) {
         const Oid relation = lfirst_oid(cell);
@@ -180,11 +188,13 @@ void collect_ddl(bool definitions_known) {
 }
 
 bool ddl_to_register() {
-    return known.effect.database || known.effect.everywhere || known.effect.databases != NIL;
+    return known.effect.database || known.effect.everywhere || known.effect.databases != NIL ||
+           concerns_readers(known.effect);
 }
 
 bool ddl_concerns_here(uint64 cache) {
     const Definition* d = find_definition_by_id(cache);
+    if (concerns_readers(known.effect) && (d == nullptr || d->as_reader)) return true;
     return concerns_here(known.effect) && (d == nullptr || !ignores_ddl(d));
 }
 
@@ -193,11 +203,11 @@ void register_ddl(const core::Snapshot& now, bool preparing) {
     if (!ddl_to_register()) return;
     register_in_databases(effect, now);
     if (!preparing) return;
-    if (effect.everywhere) {
+    if (effect.everywhere || effect.all_readers) {
         mark_hard_survivor(InvalidOid, 0);
         return;
     }
-    if (effect.database) mark_hard_survivor(MyDatabaseId, 0);
+    if (effect.database || effect.readers) mark_hard_survivor(MyDatabaseId, 0);
     ListCell* cell;
     foreach (cell, effect.databases) mark_hard_survivor(lfirst_oid(cell), 0);
 }
