@@ -164,7 +164,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
 Bypass harm_of(Oid function) {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple)) return Bypass::kNone;
-    const Bypass harm = harm_of(reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple)));
+    const Bypass harm = harm_of(tuple);
     ReleaseSysCache(tuple);
     return harm;
 }
