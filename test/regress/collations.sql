@@ -47,4 +47,18 @@ SELECT cache_create('put', key_types => '{text}', value_type => 'text');
 SELECT cache_put_put('b', 'put');
 SELECT cache_get_put(c), cache_get('put', c) FROM key;
 
+-- Keys of all types that have a collation.
+CREATE FUNCTION is_b(k varchar) RETURNS bool LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k = ''B''; END';
+CREATE FUNCTION is_blank_b(k bpchar) RETURNS bool LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k = ''B''::bpchar; END';
+CREATE FUNCTION is_list_b(k text[]) RETURNS bool LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k = ''{B}''; END';
+SELECT cache_create('is_b', 'is_b(varchar)'), cache_create('is_blank_b', 'is_blank_b(bpchar)'),
+       cache_create('is_list_b', 'is_list_b(text[])');
+CREATE TABLE kinds (v varchar COLLATE caseless, b char(3) COLLATE caseless, l text[] COLLATE caseless);
+INSERT INTO kinds VALUES ('b', 'b', '{b}');
+SELECT cache_get_is_b('b'), cache_get_is_b(v), cache_get_is_b('b'),
+       cache_get_is_blank_b('b'), cache_get_is_blank_b(b), cache_get_is_blank_b('b'),
+       cache_get_is_list_b('{b}'), cache_get_is_list_b(l), cache_get_is_list_b('{b}') FROM kinds;
+SELECT error_of(format($$SELECT cache_invalidate_on('%s', 'kinds', '{%s}')$$, c, k))
+FROM (VALUES ('is_b', 'v'), ('is_blank_b', 'b'), ('is_list_b', 'l'), ('is_b', '(v)'), ('is_list_b', '(l)')) AS t (c, k);
+
 \i include/end.sql

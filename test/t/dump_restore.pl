@@ -39,6 +39,12 @@ SELECT cache_create('counter', '"Load It"(int)', ttl => '7 min', refresh_at => 0
 SELECT cache_invalidate_on('counter', 'counter', ARRAY['Id'], ARRAY['n']);
 SELECT cache_invalidate_on_path('counter', 'detail', 'SELECT "Id" FROM "My Data".counter WHERE "Id" = $1.counter_id');
 SELECT cache_create('conf', key_types => '{int,text}', value_type => 'jsonb', ttl => NULL, budget => 'counter');
+CREATE TYPE state AS ENUM ('open', 'shut');
+CREATE TABLE visit ("At" timestamptz, s state, n numeric);
+CREATE FUNCTION visits(s state, day date) RETURNS numeric LANGUAGE sql STABLE
+  AS $$SELECT sum(v.n) FROM visit AS v WHERE v.s = $1 AND (v."At" AT TIME ZONE 'UTC')::date = $2$$;
+SELECT cache_create('daily', 'visits(state,date)', invalidate => 'declared');
+SELECT cache_invalidate_on('daily', 'visit', ARRAY['s', '(("At" AT TIME ZONE ''UTC'')::date)'], '{*}');
 GRANT USAGE ON SCHEMA tools TO reader, stranger;
 GRANT EXECUTE ON FUNCTION cache_get_counter(int) TO reader;
 GRANT EXECUTE ON FUNCTION cache_get_conf(int, text) TO reader WITH GRANT OPTION;
@@ -76,6 +82,20 @@ sub serves
 		$node->safe_psql($database, $write, @app);
 		is($node->safe_psql($database, $read, @app), 't|loader', "$name: invalidated by $write");
 		is($node->safe_psql($database, $read, @app), 't|cache', "$name: and served again");
+	}
+	my $visits = q{SET search_path = "My Data", tools;
+		SELECT value IS NOT DISTINCT FROM to_jsonb(visits('open', '2026-03-01')), source
+		FROM cache_get_entry('daily', 'open', '2026-03-01')};
+	$node->safe_psql($database, $visits, @app);
+	for my $write (
+		[ q{INSERT INTO "My Data".visit VALUES ('2026-03-01 12:00+00', 'open', 1)}, 'loader' ],
+		[ q{INSERT INTO "My Data".visit VALUES ('2026-03-02 12:00+00', 'open', 1), ('2026-03-01 12:00+00', 'shut', 1)},
+			'cache' ],
+		[ 'UPDATE "My Data".visit SET n = n', 'cache' ],
+		[ 'UPDATE "My Data".visit SET n = n + 1', 'loader' ])
+	{
+		$node->safe_psql($database, $write->[0], @app);
+		is($node->safe_psql($database, $visits, @app), "t|$write->[1]", "$name: by an expression, after $write->[0]");
 	}
 	my $get = 'SELECT tools.cache_get_counter(1) IS NOT NULL';
 	is($node->safe_psql($database, $get, extra_params => [ '-U', 'reader' ]), 't', "$name: who may read");
