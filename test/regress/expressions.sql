@@ -118,6 +118,26 @@ UPDATE call SET minutes = 0 WHERE id = 2;
 SELECT k, source, value = to_jsonb(ratio(k)) FROM unnest('{15,30}'::int[]) AS k, cache_get_entry('ratio', k);
 SELECT cache_drop('ratio');
 
+-- A function of the owner's runs as the owner, whoever writes, and reads and writes nothing.
+CREATE FUNCTION who(int) RETURNS int LANGUAGE plpgsql IMMUTABLE
+    AS 'BEGIN RETURN CASE current_user WHEN ''regress_expression_writer'' THEN 2 ELSE 1 END; END';
+CREATE FUNCTION rows_of(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM call AS c WHERE c.id > $1';
+SELECT cache_create('rows_of', 'rows_of(int)', invalidate => 'declared');
+SELECT cache_invalidate_on('rows_of', 'call', '{(who(minutes))}');
+SELECT k, source FROM generate_series(1, 2) AS k, cache_get_entry('rows_of', k);
+SET ROLE regress_expression_writer;
+UPDATE call SET minutes = minutes + 1 WHERE id = 1;
+RESET ROLE;
+SELECT k, source FROM generate_series(1, 2) AS k, cache_get_entry('rows_of', k);
+CREATE TABLE taken (who text);
+CREATE OR REPLACE FUNCTION who(int) RETURNS int LANGUAGE plpgsql IMMUTABLE
+    AS 'BEGIN INSERT INTO taken VALUES (current_user); RETURN 1; END';
+SELECT k, source FROM generate_series(1, 2) AS k, cache_get_entry('rows_of', k);
+UPDATE call SET minutes = minutes + 1 WHERE id = 1;
+SELECT k, source FROM generate_series(1, 2) AS k, cache_get_entry('rows_of', k);
+TABLE taken;
+SELECT cache_drop('rows_of');
+
 -- An element may be NULL, an odd column, a text of any kind; a column in parentheses is a column.
 ALTER TABLE call ADD COLUMN "(odd)" text;
 CREATE FUNCTION odd(a text, b text) RETURNS bigint LANGUAGE sql STABLE
