@@ -138,6 +138,23 @@ SELECT k, source FROM generate_series(1, 2) AS k, cache_get_entry('rows_of', k);
 TABLE taken;
 SELECT cache_drop('rows_of');
 
+-- The same when it is declared: a superuser does so for somebody, and constants are folded.
+CREATE FUNCTION told() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF current_user <> 'regress_expression_writer' THEN RAISE EXCEPTION 'run as %', current_user; END IF;
+    RETURN 1;
+END $$;
+GRANT CREATE ON SCHEMA public TO regress_expression_writer;
+SET ROLE regress_expression_writer;
+CREATE FUNCTION theirs(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM call AS c WHERE c.id > $1';
+SELECT cache_create('theirs', 'theirs(int)', invalidate => 'declared');
+RESET ROLE;
+SELECT error_of($$SELECT cache_invalidate_on('theirs', 'call', '{(told())}')$$);
+SELECT k, source FROM generate_series(1, 2) AS k, cache_get_entry('theirs', k);
+UPDATE call SET minutes = minutes + 1 WHERE id = 1;
+SELECT k, source FROM generate_series(1, 2) AS k, cache_get_entry('theirs', k);
+SELECT cache_drop('theirs');
+
 -- An element may be NULL, an odd column, a text of any kind; a column in parentheses is a column.
 ALTER TABLE call ADD COLUMN "(odd)" text;
 CREATE FUNCTION odd(a text, b text) RETURNS bigint LANGUAGE sql STABLE

@@ -49,7 +49,7 @@ int fixed_bytes(Oid type) {
         case TIMESTAMPOID:
         case TIMESTAMPTZOID:
         case TIMEOID:
-        case CASHOID:
+        case MONEYOID:
         case FLOAT8OID:
             return 8;
         case TIMETZOID:
@@ -282,7 +282,7 @@ ptrdiff_t encode_fixed(int columns, const Oid* types, const Datum* values, const
             case TIMESTAMPOID:
             case TIMESTAMPTZOID:
             case TIMEOID:
-            case CASHOID:
+            case MONEYOID:
                 out = append<uint64>(out, values[i], hash);
                 break;
             case UUIDOID:
