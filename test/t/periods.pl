@@ -223,8 +223,9 @@ my $put = $node->background_psql('postgres');
 $put->query_safe('BEGIN; SELECT cache_put_rate(4, 40)');
 is($put->query_safe('SELECT cache_get_rate(4)'), '40', 'its own');
 hours_after_evening(3);
+sql('SELECT cache_put_rate(4, 41)');
 $put->query_safe('COMMIT');
-is(sql('SELECT cache_get_rate(4)'), '', 'what is committed after midnight is of yesterday');
+is(sql('SELECT cache_get_rate(4)'), '41', 'what is committed after midnight is of yesterday, and takes nothing from today');
 $put->quit;
 
 $node->stop;
