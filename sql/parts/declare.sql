@@ -47,3 +47,8 @@ CREATE FUNCTION @extschema@.cache_invalidate_on_path(
     name text, relation regclass, key_query text, columns text[] DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_invalidate_on_path_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_declare(
+    name text, OUT input text, OUT covered text, OUT statement text, OUT reason text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_declare_1_0' LANGUAGE c VOLATILE STRICT ROWS 10;

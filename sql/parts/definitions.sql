@@ -49,6 +49,7 @@ CREATE TABLE cache_ext_internal.cache_dependency (
     key_mask    int NOT NULL,                       -- key columns that key or key_query gives
     path        bigint,
     inserts     bool NOT NULL,                      -- path: an inserted row may change the mapping
+    derived     bool NOT NULL DEFAULT false,        -- from the loader's text: holds while that proves it
     -- What the relation and the columns were when this was declared. Set by a trigger, whoever writes.
     declared_as     text[] NOT NULL,                -- schema and name of the relation
     key_numbers     int2[] NOT NULL,                -- of key, by number

@@ -165,6 +165,17 @@ inline bool asks_for_rights(const RangeTblEntry* entry) {
 // FirstLowInvalidHeapAttributeNumber, of an entry that asks_for_rights.
 const Bitmapset* selected_columns(const Query* query, const RangeTblEntry* entry);
 
+// What the entry of a query's range table that stands for its groups is made of; nullptr: it is
+// none of that kind. 18 has such entries.
+inline const List* group_expressions(const RangeTblEntry* entry) {
+#if PG_VERSION_NUM >= 180000
+    return entry->rtekind == RTE_GROUP ? entry->groupexprs : nullptr;
+#else
+    (void)entry;
+    return nullptr;
+#endif
+}
+
 // --- parsing ---
 
 // 16 can hand errors back instead of raising them.

@@ -90,7 +90,8 @@ const char* bypass_text(Bypass reason) {
         case Bypass::kNoTrackingRoom:
             return "more tables to be tracked than cache_ext.max_tracked_relations allows";
         case Bypass::kOutdatedPath:
-            return "what a key query reads is not known to be what it read when it was declared";
+            return "what a key query or a loader reads is not known to be what it read when it was "
+                   "declared";
         case Bypass::kTemporary:
             return "the loader met a temporary object of the session";
         case Bypass::kSessionError:

@@ -94,6 +94,7 @@ struct Definition {
     char* lapse_text;    // which one, and what mends it
     char* widened_text;  // the same of one that concerns the whole cache now; nullptr: none
     bool path_lost;      // a row of a path dependency cannot be used as such
+    bool derives;        // a dependency follows from the loader's text
     int path_count;
     const Dependency** paths;  // on the relations that they were declared on
     List* stale;               // int64*: ids of rows that have lapsed or widened
@@ -129,6 +130,7 @@ struct Dependency {
     bool all_columns;  // every change matters
     bool any_column;   // columns: all that there are
     bool inserts;      // kVia: inserted and deleted rows move keys; kPath: one of its kVia does
+    bool derived;      // from the loader's text (load/loader_analysis)
     int column_count;  // columns whose change matters
     AttrNumber* columns;
     AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped

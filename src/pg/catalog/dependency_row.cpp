@@ -25,6 +25,7 @@ enum {
     kDepKeyMask,
     kDepPath,
     kDepInserts,
+    kDepDerived,
     kDepDeclaredAs,
     kDepKeyNumbers,
     kDepColumnNumbers,
@@ -42,6 +43,7 @@ constexpr ExpectedColumn kDependencyTable[] = {
     {"key_mask", INT4OID},
     {"path", INT8OID},
     {"inserts", BOOLOID},
+    {"derived", BOOLOID},
     {"declared_as", TEXTARRAYOID},
     {"key_numbers", INT2ARRAYOID},
     {"column_numbers", INT2ARRAYOID},
@@ -244,6 +246,8 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
     dep.mask = mask_of(row);
     dep.key_query = row.string(kDepKeyQuery);
     dep.inserts = DatumGetBool(row.values[kDepInserts]);
+    dep.derived = DatumGetBool(row.values[kDepDerived]);
+    d->derives |= dep.derived;
     dep.kind = dep.key_query != nullptr ? DependencyKind::kPath
                : !row.nulls[kDepPath]   ? DependencyKind::kVia
                                         : DependencyKind::kKey;

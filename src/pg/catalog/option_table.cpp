@@ -44,7 +44,8 @@ constexpr OptionInfo kTable[] = {
      "cache_ext.worker_statement_timeout."},
     {"warm_when_idle", "bool", BOOLOID, "f", 0, 0, nullptr},
     {"invalidate", "text", TEXTOID, "track", 0, 0,
-     "It is track (tables that nobody has declared are tracked), or declared (they are not)."},
+     "It is track (tables that nobody has declared are tracked), auto (and what the loader's text "
+     "proves is declared), or declared (they are not)."},
     {"undeclared", "text", TEXTOID, "bypass", 0, 0,
      "It is bypass (what depends on something that cannot be tracked is not cached), or ttl (it "
      "lives as long as other values)."},

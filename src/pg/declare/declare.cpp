@@ -4,6 +4,7 @@
 #include "pg/write/releases.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/declaration.hpp"
+#include "pg/declare/derive.hpp"
 #include "pg/base/functions.hpp"
 #include "pg/declare/dependency_triggers.hpp"
 #include "pg/declare/inputs.hpp"
@@ -211,6 +212,14 @@ void lock_budget(const Options& options) {
     }
 }
 
+// With invalidate => 'auto'. What is put has no text to derive anything from.
+void derive_if_asked(const char* cache, const Options& options) {
+    if (strcmp(options[Option::kInvalidate], "auto") != 0) return;
+    CommandCounterIncrement();
+    if (require_definition(cache)->loader_name == nullptr) return;
+    report_derived(cache, declare_derived(cache));
+}
+
 // ERROR 42501 unless the current user may drop the cache, 2BP01 if another one needs it.
 void require_droppable(const Definition* d) {
     // Once the accessor is gone, whoever owned it can clean up, and whoever owns the schema.
@@ -301,6 +310,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
         CommandCounterIncrement();
         check_inputs(require_definition(d.name));
     }
+    derive_if_asked(d.name, options);
     PG_RETURN_VOID();
 }
 
@@ -376,6 +386,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     appendStringInfoString(&sql, " WHERE name OPERATOR(pg_catalog.=) $1");
     run_as_owner(definition_table(), sql.data, 1 + kOptions, parameters);
     SPI_finish();
+    if (given[static_cast<int>(Option::kInvalidate)]) derive_if_asked(name, options);
     PG_RETURN_VOID();
 }
 

@@ -33,16 +33,23 @@ void check_mask_room(const Definition* d, ColumnMask mask) {
 }
 
 const char* insert_dependency(const DependencyRow& row) {
-    const char* parameters[] = {
-        row.cache,     psprintf("%u", row.relation), row.key,  row.columns,
-        row.key_query, psprintf("%u", row.mask),     row.path, row.inserts ? "t" : "f"};
+    const char* parameters[] = {row.cache,
+                                psprintf("%u", row.relation),
+                                row.key,
+                                row.columns,
+                                row.key_query,
+                                psprintf("%u", row.mask),
+                                row.path,
+                                row.inserts ? "t" : "f",
+                                row.derived ? "t" : "f"};
     const char* table = in_internals("cache_dependency");
     run_as_owner(
         dependency_table(),
-        psprintf("INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "
-                 "path, inserts) VALUES ($1, $2::oid::regclass, $3::text[], $4::text[], $5, "
-                 "$6::int4, $7::int8, $8::bool) RETURNING id",
-                 table),
+        psprintf(
+            "INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "
+            "path, inserts, derived) VALUES ($1, $2::oid::regclass, $3::text[], $4::text[], $5, "
+            "$6::int4, $7::int8, $8::bool, $9::bool) RETURNING id",
+            table),
         lengthof(parameters), parameters);
     return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }

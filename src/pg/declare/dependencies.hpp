@@ -3,6 +3,10 @@
 
 #include "pg/catalog/definitions.hpp"
 
+extern "C" {
+#include "utils/array.h"
+}
+
 namespace cache_ext::pg {
 
 // ERROR 42809 unless a cache can depend on the relation.
@@ -18,7 +22,13 @@ struct DependencyRow {
     ColumnMask mask;
     const char* path;
     bool inserts;
+    bool derived;
 };
+
+// What cache_invalidate_on does for columns, as arrays of text or nullptr. `derived`: it follows from
+// the loader's text. SPI must be connected.
+void declare_key(const Definition* definition, Oid relation, ArrayType* key, ArrayType* columns,
+                 bool derived);
 
 // --- for the functions that declare one ---
 

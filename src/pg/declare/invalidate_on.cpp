@@ -83,29 +83,30 @@ ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
     return mask;
 }
 
-// By its columns.
-void declare_key(FunctionCallInfo fcinfo, const Definition* d, Oid relation) {
+// By a query of the row alone.
+void declare_expressions(const Definition* d, Oid relation, ArrayType* key, ArrayType* columns) {
+    check_count(d, key);
+    declare_path(d, relation, key_query_of(d, relation, key), named_columns(columns, relation),
+                 false);
+}
+
+}  // namespace
+
+void declare_key(const Definition* d, Oid relation, ArrayType* key, ArrayType* columns,
+                 bool derived) {
     ensure_triggers(relation);
     d = lock_own_definition(d);
     DependencyRow row = {};
     row.cache = d->name;
     row.relation = relation;
-    row.key = PG_ARGISNULL(2) ? "{}" : array_text(fcinfo, 2);
-    if (!PG_ARGISNULL(2)) row.mask = check_key(d, relation, PG_GETARG_ARRAYTYPE_P(2));
+    row.derived = derived;
+    row.key = key == nullptr ? "{}" : array_text(key);
+    if (key != nullptr) row.mask = check_key(d, relation, key);
     if (row.mask == 0) row.key = "{}";
     check_mask_room(d, row.mask);
-    row.columns = named_columns(fcinfo, 3, relation);
+    row.columns = named_columns(columns, relation);
     count_dependencies(row.cache, 1 - replace_stale_keys(d, insert_dependency(row)));
 }
-
-// By a query of the row alone.
-void declare_expressions(FunctionCallInfo fcinfo, const Definition* d, Oid relation) {
-    ArrayType* key = PG_GETARG_ARRAYTYPE_P(2);
-    check_count(d, key);
-    declare_path(d, relation, key_query_of(d, relation, key), named_columns(fcinfo, 3, relation));
-}
-
-}  // namespace
 
 extern "C" {
 PG_FUNCTION_INFO_V1(cache_invalidate_on_1_0);
@@ -114,11 +115,13 @@ PG_FUNCTION_INFO_V1(cache_invalidate_on_1_0);
 extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on");
     const Oid relation = PG_GETARG_OID(1);
+    ArrayType* key = array_argument(fcinfo, 2);
+    ArrayType* columns = array_argument(fcinfo, 3);
     connect_spi();
-    if (!PG_ARGISNULL(2) && has_expressions(relation, PG_GETARG_ARRAYTYPE_P(2))) {
-        declare_expressions(fcinfo, d, relation);
+    if (key != nullptr && has_expressions(relation, key)) {
+        declare_expressions(d, relation, key, columns);
     } else {
-        declare_key(fcinfo, d, relation);
+        declare_key(d, relation, key, columns, false);
     }
     SPI_finish();
     PG_RETURN_VOID();

@@ -16,14 +16,14 @@ PG_FUNCTION_INFO_V1(cache_invalidate_on_path_1_0);
 
 extern "C" Datum cache_invalidate_on_path_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = cache_to_change(fcinfo, "cache_invalidate_on_path");
-    const Oid relation = PG_GETARG_OID(1);
     if (PG_ARGISNULL(2)) {
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("key_query must not be null")));
     }
-    const char* query = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    const Oid relation = PG_GETARG_OID(1);
     connect_spi();
-    declare_path(d, relation, query, named_columns(fcinfo, 3, relation));
+    declare_path(d, relation, text_to_cstring(PG_GETARG_TEXT_PP(2)),
+                 named_columns(array_argument(fcinfo, 3), relation), false);
     SPI_finish();
     PG_RETURN_VOID();
 }

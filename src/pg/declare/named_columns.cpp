@@ -72,21 +72,24 @@ void check_columns(Oid relation, ArrayType* columns) {
 
 }  // namespace
 
-const char* array_text(FunctionCallInfo fcinfo, int i) {
-    if (PG_ARGISNULL(i)) return nullptr;
+ArrayType* array_argument(FunctionCallInfo fcinfo, int i) {
+    return PG_ARGISNULL(i) ? nullptr : PG_GETARG_ARRAYTYPE_P(i);
+}
+
+const char* array_text(ArrayType* array) {
+    if (array == nullptr) return nullptr;
     Oid output;
     bool varlena;
     getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
     const int nest = begin_plain_texts();
-    const char* text = OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
+    const char* text = OidOutputFunctionCall(output, PointerGetDatum(array));
     end_plain_texts(nest);
     return text;
 }
 
-const char* named_columns(FunctionCallInfo fcinfo, int i, Oid relation) {
-    if (PG_ARGISNULL(i)) return nullptr;
-    check_columns(relation, PG_GETARG_ARRAYTYPE_P(i));
-    return array_text(fcinfo, i);
+const char* named_columns(ArrayType* columns, Oid relation) {
+    if (columns != nullptr) check_columns(relation, columns);
+    return array_text(columns);
 }
 
 }  // namespace cache_ext::pg

@@ -17,9 +17,11 @@ void check_dimensions(ArrayType* names, const char* argument);
 // ERROR 0A000: a changed row does not have the column's value.
 [[noreturn]] void virtual_column(Oid relation, const char* column, const char* hint);
 
-// Argument i, a text[], as text; nullptr: NULL.
-const char* array_text(FunctionCallInfo fcinfo, int i);
+// Argument i, a text[]; nullptr: NULL.
+ArrayType* array_argument(FunctionCallInfo fcinfo, int i);
+// The array as text; nullptr: nullptr.
+const char* array_text(ArrayType* array);
 // The same of `columns`: those whose change matters. ERROR unless the relation stores each of them.
-const char* named_columns(FunctionCallInfo fcinfo, int i, Oid relation);
+const char* named_columns(ArrayType* columns, Oid relation);
 
 }  // namespace cache_ext::pg

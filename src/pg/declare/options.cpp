@@ -84,10 +84,13 @@ void check_ranges(const Options& options) {
     }
 }
 
-void check_word(Option option, const char* one, const char* other, const Options& options) {
-    const char* word = options[option];
-    if (word == nullptr || strcmp(word, one) == 0 || strcmp(word, other) == 0) return;
-    out_of_range(option_info(option).name, word, option_info(option).hint);
+void check_word(Option option, std::initializer_list<const char*> words, const Options& options) {
+    const char* given = options[option];
+    if (given == nullptr) return;
+    for (const char* word : words) {
+        if (strcmp(given, word) == 0) return;
+    }
+    out_of_range(option_info(option).name, given, option_info(option).hint);
 }
 
 void check_expires(const char* text) {
@@ -186,10 +189,10 @@ void check_options(const char* cache, const Options& options) {
     check_ranges(options);
     if (varies(options)) check_vary_by(options);
     end_plain_texts(nest);
-    check_word(Option::kInvalidate, "track", "declared", options);
-    check_word(Option::kUndeclared, "bypass", "ttl", options);
     if (options[Option::kExpires] != nullptr) check_expires(options[Option::kExpires]);
-    check_word(Option::kRunAs, "owner", "reader", options);
+    check_word(Option::kRunAs, {"owner", "reader"}, options);
+    check_word(Option::kInvalidate, {"track", "auto", "declared"}, options);
+    check_word(Option::kUndeclared, {"bypass", "ttl"}, options);
     if (options[Option::kMaxMemory] != nullptr) check_max_memory(options[Option::kMaxMemory]);
     if (options[Option::kBudget] != nullptr) check_budget(cache, options);
     if (options[Option::kSyncEvery] != nullptr && options[Option::kLoadAll] == nullptr) {

@@ -9,7 +9,8 @@
 
 namespace cache_ext::pg {
 
-void declare_path(const Definition* d, Oid relation, const char* key_query, const char* columns) {
+void declare_path(const Definition* d, Oid relation, const char* key_query, const char* columns,
+                  bool derived) {
     const PathShape shape = check_path_query(d, relation, key_query);
     ensure_triggers(relation);
     for (int i = 0; i < shape.relation_count; ++i) {
@@ -26,6 +27,7 @@ void declare_path(const Definition* d, Oid relation, const char* key_query, cons
     row.columns = columns;
     row.key_query = key_query;
     row.mask = shape.mask;
+    row.derived = derived;
     const char* path = insert_dependency(row);
     for (int i = 0; i < shape.relation_count; ++i) {
         DependencyRow via = {};
@@ -36,6 +38,7 @@ void declare_path(const Definition* d, Oid relation, const char* key_query, cons
         via.mask = shape.mask;
         via.path = path;
         via.inserts = shape.inserts[i];
+        via.derived = derived;
         insert_dependency(via);
     }
     count_dependencies(row.cache, 1 + shape.relation_count - replace_stale_paths(d, path));

@@ -5,8 +5,9 @@
 
 namespace cache_ext::pg {
 
-// Checks it, and writes it down; `columns` as text, or nullptr. SPI must be connected.
+// Checks it, and writes it down; `columns` as text, or nullptr; `derived`: it follows from the
+// loader's text. SPI must be connected.
 void declare_path(const Definition* definition, Oid relation, const char* key_query,
-                  const char* columns);
+                  const char* columns, bool derived);
 
 }  // namespace cache_ext::pg

@@ -162,8 +162,7 @@ List* inputs_by_text(const Definition* d) {
         for (int i = 0; i < list_length(search.known); ++i) {
             const Oid next = list_nth_oid(search.known, i);
             List* queries = NIL;
-            bool complete;
-            if (apart([&] { queries = queries_found_in(next, nullptr, &complete); })) {
+            if (apart([&] { queries = queries_found_in(next); })) {
                 walk(reinterpret_cast<Node*>(queries), &search);
             }
         }

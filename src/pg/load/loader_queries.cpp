@@ -4,26 +4,58 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "commands/proclang.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "executor/functions.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
 namespace {
 
-// Settings of its own may make other sense of its text, and of the rows that it may see.
-bool is_plain(HeapTuple tuple) {
-    const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    bool has_no_settings;
-    SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig, &has_no_settings);
-    return form->prokind == PROKIND_FUNCTION && has_no_settings &&
-           (!form->prosecdef || form->proowner == GetUserId());
+// Settings that a function may have: they make no other rows visible, and run nothing.
+constexpr const char* kHarmless[] = {"search_path",  "timezone",         "datestyle",
+                                     "work_mem",     "intervalstyle",    "jit",
+                                     "lock_timeout", "statement_timeout"};
+
+bool is_harmless(const char* setting) {
+    const char* end = strchr(setting, '=');
+    const size_t size = end != nullptr ? static_cast<size_t>(end - setting) : 0;
+    for (const char* name : kHarmless) {
+        if (strlen(name) == size && pg_strncasecmp(name, setting, size) == 0) return true;
+    }
+    return false;
+}
+
+bool are_harmless(ArrayType* settings) {
+    Datum* texts;
+    bool* nulls;
+    int count;
+    deconstruct_array(settings, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i] || !is_harmless(TextDatumGetCString(texts[i]))) return false;
+    }
+    return true;
+}
+
+// nullptr: none.
+ArrayType* settings_of(HeapTuple tuple) {
+    bool none;
+    const Datum settings = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig, &none);
+    return none ? nullptr : DatumGetArrayTypePCopy(settings);
+}
+
+// Another role sees other rows.
+bool is_plain(const FormData_pg_proc* form) {
+    return form->prokind == PROKIND_FUNCTION && (!form->prosecdef || form->proowner == GetUserId());
 }
 
 // BEGIN ATOMIC and RETURN: what the catalog keeps was analysed when the function was made.
@@ -57,13 +89,13 @@ List* queries_of_text(HeapTuple tuple, Node* call, const char* text) {
     return all;
 }
 
-List* queries_of_sql(HeapTuple tuple, Node* call) {
+List* read_sql(HeapTuple tuple, Node* call) {
     bool is_text;
     Datum body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosqlbody, &is_text);
     if (!is_text) return queries_of_parsed_body(body);
-    bool empty;
-    body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &empty);
-    return empty ? NIL : queries_of_text(tuple, call, TextDatumGetCString(body));
+    bool none;
+    body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &none);
+    return none ? NIL : queries_of_text(tuple, call, TextDatumGetCString(body));
 }
 
 bool only_selects(List* queries) {
@@ -75,30 +107,58 @@ bool only_selects(List* queries) {
     return true;
 }
 
-}  // namespace
-
-List* queries_found_in(Oid function, Node* call, bool* complete) {
-    *complete = false;
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    if (!HeapTupleIsValid(tuple)) return NIL;
+// *complete: that is all that it does.
+List* read_body(HeapTuple tuple, Node* call, bool* complete) {
+    const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     List* all = NIL;
-    if (!is_plain(tuple)) {
-        // Nothing is known of it.
+    *complete = false;
+    if (form->prolang == SQLlanguageId) {
+        all = read_sql(tuple, call);
+        *complete = only_selects(all);
     } else if (is_plpgsql(tuple)) {
-        *complete = plpgsql_queries(function, &all);
-    } else if (reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang == SQLlanguageId) {
-        all = queries_of_sql(tuple, call);
-        *complete = all != NIL;
+        *complete = plpgsql_queries(form->oid, &all) && only_selects(all);
     }
-    ReleaseSysCache(tuple);
-    if (!only_selects(all)) *complete = false;
     return all;
 }
 
-List* queries_of(Oid function, Node* call) {
-    bool complete;
-    List* all = queries_found_in(function, call, &complete);
+// With its own settings, as it runs.
+List* read_with(HeapTuple tuple, Node* call, ArrayType* settings, bool* complete) {
+    if (settings == nullptr) return read_body(tuple, call, complete);
+    const int nest = NewGUCNestLevel();
+    ProcessGUCArray(settings, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
+                    GUC_ACTION_SAVE);
+    List* all = read_body(tuple, call, complete);
+    AtEOXact_GUC(true, nest);
+    return all;
+}
+
+}  // namespace
+
+List* queries_of(Oid function, Node* call, bool* has_settings) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple)) return NIL;
+    List* all = NIL;
+    bool complete = false;
+    ArrayType* settings = settings_of(tuple);
+    const bool allowed = settings == nullptr || (has_settings != nullptr && are_harmless(settings));
+    if (allowed && is_plain(reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple)))) {
+        all = read_with(tuple, call, settings, &complete);
+    }
+    ReleaseSysCache(tuple);
+    if (has_settings != nullptr) *has_settings = settings != nullptr;
     return complete ? all : NIL;
+}
+
+List* queries_found_in(Oid function) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple)) return NIL;
+    ArrayType* settings = settings_of(tuple);
+    bool complete;
+    List* all = settings == nullptr || are_harmless(settings)
+                    ? read_with(tuple, nullptr, settings, &complete)
+                    : NIL;
+    ReleaseSysCache(tuple);
+    return all;
 }
 
 }  // namespace cache_ext::pg

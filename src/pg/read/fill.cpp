@@ -5,6 +5,7 @@
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/write/path_checks.hpp"
+#include "pg/load/derived_checks.hpp"
 #include "pg/load/plans.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/store_handle.hpp"
@@ -118,7 +119,9 @@ ReadResult not_published() {
 Bypass reason_not_to_fill(const Definition* d) {
     if (d->loader_volatile) return Bypass::kVolatileLoader;
     const Bypass reason = bypass_for_lapse(d);
-    if (reason == Bypass::kNone && !key_queries_hold(d)) return Bypass::kOutdatedPath;
+    if (reason == Bypass::kNone && !(key_queries_hold(d) && derived_dependencies_hold(d))) {
+        return Bypass::kOutdatedPath;
+    }
     return reason;
 }
 

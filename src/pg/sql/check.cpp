@@ -1,12 +1,16 @@
 // cache_check: what the values of a cache depend on, and how that is covered.
 #include "pg/base/memory.hpp"
 #include "pg/base/store_handle.hpp"
+#include "pg/declare/derive.hpp"
+#include "pg/load/derived_checks.hpp"
 #include "pg/catalog/arguments.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/standing.hpp"
+#include "pg/declare/derive.hpp"
 #include "pg/load/coverage.hpp"
+#include "pg/load/derived_checks.hpp"
 #include "pg/load/loader_inputs.hpp"
 #include "pg/write/relation_changes.hpp"
 
@@ -76,16 +80,11 @@ void put_declared(const ReturnSetInfo* set, const Definition* d) {
     }
 }
 
-// With dots for what only the author knows.
-const char* declaration_of(const Definition* d, Oid relation) {
-    return psprintf("SELECT cache_invalidate_on(%s, %s, '{...}')", quote_literal_cstr(d->name),
-                    quote_literal_cstr(table_name(relation)));
-}
-
-void put_tracked(const ReturnSetInfo* set, const Definition* d) {
+void put_tracked(const ReturnSetInfo* set, const Definition* d, const LoaderAnalysis* proven) {
     const core::CacheIndex index = d->session->index;
     auto* all = make_array<core::RelationKey>(store().max_tracked());
     const uint32 count = store().tracked_relations(MyDatabaseId, all);
+    const LoaderAnalysis* proven = analysis_of(d, GetUserId());
     for (uint32 i = 0; i < count; ++i) {
         const auto relation = static_cast<Oid>(all[i]);
         // A partition is covered with what it is a part of. What was dropped keeps its place for a
@@ -94,7 +93,7 @@ void put_tracked(const ReturnSetInfo* set, const Definition* d) {
         if (!is_tracked_for(relation, index) || is_declared_for(d->id, relation)) continue;
         put(set,
             {table_name(relation), "table", store().is_tracked(all[i], index) ? "table" : "none",
-             "the whole cache", declaration_of(d, relation)});
+             "the whole cache", proven_statements(d, proven, relation)});
     }
     pfree(all);
 }
@@ -136,7 +135,8 @@ bool names_function(List* inputs, const char* name) {
 
 // What has kept the last load from being published, or has bound it to its ttl; what a load read
 // that is not declared.
-void put_refused(const ReturnSetInfo* set, const Definition* d, List* others) {
+void put_refused(const ReturnSetInfo* set, const Definition* d, const LoaderAnalysis* proven,
+                 List* others) {
     const Refusal last = last_refusal(d);
     const char* name = refused_object(last);
     if (name == nullptr || (last.is_function && names_function(others, name))) return;
@@ -146,7 +146,7 @@ void put_refused(const ReturnSetInfo* set, const Definition* d, List* others) {
     if (last.reason == core::Bypass::kVolatileFunction && last.object >= FirstGenbkiObjectId) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
     } else if (last.undeclared) {
-        input.more_precise = declaration_of(d, last.object);
+        input.more_precise = proven_statements(d, proven, last.object);
     }
     put(set, input);
 }
@@ -166,11 +166,12 @@ extern "C" Datum cache_check_1_0(PG_FUNCTION_ARGS) {
     require_store("cache_check");
     const char* name = pstrdup(d->name);  // definitions may be read again
     List* others = inputs_by_text(d);
+    const LoaderAnalysis* proven = analysis_of(require_definition(name), GetUserId());
     d = require_definition(name);
     put_declared(set, d);
     if (control_block(d) != core::kNoCache) {
-        put_tracked(set, d);
-        put_refused(set, d, others);
+        put_tracked(set, d, proven);
+        put_refused(set, d, proven, others);
     }
     ListCell* cell;
     foreach (cell, others) {

@@ -1,6 +1,7 @@
 // cache_health, the check of what caches depend on: do the dependencies still mean what they did?
 #include "pg/sql/health.hpp"
 #include "pg/base/memory.hpp"
+#include "pg/load/derived_checks.hpp"
 #include "pg/write/path_checks.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/catalog/rights.hpp"
@@ -68,6 +69,12 @@ HealthCheck check_dependencies() {
                                 ? d->lapse_text
                                 : nullptr;
         if (fault == nullptr) fault = path_fault(d);
+        if (fault == nullptr && !derived_dependencies_hold(d)) {
+            fault = psprintf(
+                "what the loader of %s reads has changed: SELECT * FROM "
+                "cache_declare(%s)",
+                d->name, quote_literal_cstr(d->name));
+        }
         check.status = std::max(check.status, fault != nullptr             ? Status::kCritical
                                               : d->widened_text != nullptr ? Status::kWarning
                                                                            : Status::kOk);

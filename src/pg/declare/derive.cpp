@@ -1,0 +1,217 @@
+#include "pg/declare/derive.hpp"
+
+#include "pg/base/memory.hpp"
+#include "pg/base/spi.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/declare/ddl.hpp"
+#include "pg/declare/dependencies.hpp"
+#include "pg/declare/dependency_triggers.hpp"
+#include "pg/declare/lock_declared.hpp"
+#include "pg/declare/path_dependency.hpp"
+#include "pg/load/derived_checks.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+const char* table_name(Oid relation) {
+    const char* name = get_rel_name(relation);
+    const char* schema =
+        name != nullptr ? get_namespace_name(get_rel_namespace(relation)) : nullptr;
+    return schema != nullptr ? quote_qualified_identifier(schema, name) : "?";
+}
+
+bool by_relation(const LoaderInput* a, const LoaderInput* b) {
+    return a->relation < b->relation;
+}
+
+int compare_inputs(const ListCell* a, const ListCell* b) {
+    const auto* one = static_cast<const LoaderInput*>(lfirst(a));
+    const auto* other = static_cast<const LoaderInput*>(lfirst(b));
+    return by_relation(one, other) ? -1 : by_relation(other, one) ? 1 : 0;
+}
+
+bool declared_by_hand(const Definition* d, Oid relation) {
+    const RelationDependencies* r = dependencies_of(relation);
+    for (int i = 0; r != nullptr && i < r->count; ++i) {
+        const Dependency& dep = r->dependencies[i];
+        if (dep.definition->id == d->id && !dep.derived && dep.kind != DependencyKind::kVia) {
+            return true;
+        }
+    }
+    return false;
+}
+
+List* key_names(const Definition* d, const RowMapping* mapping) {
+    List* names = NIL;
+    for (int i = 0; i < d->columns; ++i) {
+        names = lappend(names, const_cast<char*>(mapping->key[i]));
+    }
+    return names;
+}
+
+ArrayType* text_array(List* names) {
+    const int count = list_length(names);
+    auto* values = make_array<Datum>(static_cast<size_t>(count));
+    auto* nulls = make_array<bool>(static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        auto* name = static_cast<char*>(list_nth(names, i));
+        nulls[i] = name == nullptr;
+        if (!nulls[i]) values[i] = CStringGetTextDatum(name);
+    }
+    if (count == 0) return construct_empty_array(TEXTOID);
+    int size = count;
+    int first = 1;
+    return construct_md_array(values, nulls, 1, &size, &first, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+// All that will be locked, in one order for everybody, before anything is written.
+void lock_tables(const LoaderAnalysis* analysis) {
+    ListCell *i, *m, *t;
+    foreach (i, analysis->inputs) {
+        const auto* input = static_cast<LoaderInput*>(lfirst(i));
+        if (input->unproven != nullptr) continue;
+        check_relation(input->relation);
+        ensure_triggers(input->relation);
+        foreach (m, input->mappings) {
+            foreach (t, static_cast<RowMapping*>(lfirst(m))->through) {
+                check_relation(lfirst_oid(t));
+                ensure_triggers(lfirst_oid(t));
+            }
+        }
+    }
+}
+
+void forget_derived(const Definition* d) {
+    const char* name = d->name;
+    const uint64 rows =
+        run_as_owner(dependency_table(),
+                     psprintf("DELETE FROM %s WHERE cache OPERATOR(pg_catalog.=) $1 AND derived",
+                              in_internals("cache_dependency")),
+                     1, &name);
+    count_dependencies(name, -static_cast<int>(rows));
+}
+
+void declare_input(const char* cache, const LoaderInput* input) {
+    ListCell* cell;
+    foreach (cell, input->mappings) {
+        const auto* mapping = static_cast<RowMapping*>(lfirst(cell));
+        const Definition* d = require_definition(cache);
+        if (mapping->key_query != nullptr) {
+            declare_path(d, input->relation, mapping->key_query, nullptr, true);
+        } else {
+            declare_key(d, input->relation, text_array(key_names(d, mapping)),
+                        input->all_columns ? nullptr : text_array(input->columns), true);
+        }
+        CommandCounterIncrement();
+    }
+}
+
+void leave_to_hand(const Definition* d, LoaderAnalysis* analysis) {
+    ListCell* cell;
+    foreach (cell, analysis->inputs) {
+        auto* input = static_cast<LoaderInput*>(lfirst(cell));
+        input->by_hand = declared_by_hand(d, input->relation);
+        if (input->by_hand) input->unproven = "somebody has declared it";
+    }
+}
+
+}  // namespace
+
+const LoaderAnalysis* declare_derived(const char* cache) {
+    const Definition* d = require_definition(cache);
+    require_owner(d);
+    if (!d->tracks) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("cache \"%s\" does not track what nobody declares", d->name),
+                        errhint("What is not proven has to be tracked: cache_alter('%s', "
+                                "'{\"invalidate\": \"track\"}').",
+                                d->name)));
+    }
+    LoaderAnalysis* analysis = analysis_of(d, GetUserId());
+    if (analysis == nullptr) {
+        analysis = make<LoaderAnalysis>();
+        analysis->unseen = "its text cannot be analysed now";
+    }
+    leave_to_hand(d, analysis);
+    list_sort(analysis->inputs, compare_inputs);
+    connect_spi();
+    lock_tables(analysis);
+    forget_derived(lock_own_definition(require_definition(cache)));
+    CommandCounterIncrement();
+    ListCell* cell;
+    foreach (cell, analysis->inputs) {
+        const auto* input = static_cast<LoaderInput*>(lfirst(cell));
+        if (input->unproven == nullptr) declare_input(cache, input);
+    }
+    SPI_finish();
+    return analysis;
+}
+
+void report_derived(const char* cache, const LoaderAnalysis* analysis) {
+    StringInfoData declared, tracked;
+    initStringInfo(&declared);
+    initStringInfo(&tracked);
+    ListCell* cell;
+    foreach (cell, analysis->inputs) {
+        const auto* input = static_cast<LoaderInput*>(lfirst(cell));
+        if (input->by_hand) continue;
+        const char* name = table_name(input->relation);
+        if (input->unproven != nullptr) {
+            appendStringInfo(&tracked, "%s%s (%s)", tracked.len > 0 ? ", " : "", name,
+                             input->unproven);
+            continue;
+        }
+        const auto* first = static_cast<RowMapping*>(linitial(input->mappings));
+        appendStringInfo(&declared, "%s%s by %s", declared.len > 0 ? ", " : "", name,
+                         first->key_query != nullptr ? "path" : "key");
+    }
+    if (analysis->unseen != nullptr) appendStringInfoString(&tracked, analysis->unseen);
+    ereport(
+        NOTICE,
+        (declared.len > 0 ? errmsg("cache \"%s\" has triggers on %s", cache, declared.data)
+                          : errmsg("cache \"%s\" has no triggers: what it reads is tracked", cache),
+         tracked.len == 0              ? 0
+         : analysis->unseen != nullptr ? errdetail("Of its loader: %s.", tracked.data)
+                                       : errdetail("Tracked as a whole: %s.", tracked.data)));
+}
+
+const char* statement_of(const char* cache, const LoaderInput* input, const RowMapping* mapping) {
+    const char* name = quote_literal_cstr(cache);
+    const char* relation = quote_literal_cstr(table_name(input->relation));
+    if (mapping->key_query != nullptr) {
+        return psprintf("SELECT cache_invalidate_on_path(%s, %s, %s)", name, relation,
+                        quote_literal_cstr(mapping->key_query));
+    }
+    const Definition* d = require_definition(cache);
+    const char* key = quote_literal_cstr(array_literal(key_names(d, mapping)));
+    if (input->all_columns) {
+        return psprintf("SELECT cache_invalidate_on(%s, %s, key => %s)", name, relation, key);
+    }
+    return psprintf("SELECT cache_invalidate_on(%s, %s, key => %s, columns => %s)", name, relation,
+                    key, quote_literal_cstr(array_literal(input->columns)));
+}
+
+const char* proven_statements(const Definition* d, const LoaderAnalysis* analysis, Oid relation) {
+    ListCell *i, *m;
+    foreach (i, analysis != nullptr ? analysis->inputs : NIL) {
+        const auto* input = static_cast<LoaderInput*>(lfirst(i));
+        if (input->relation != relation || input->unproven != nullptr) continue;
+        StringInfoData all;
+        initStringInfo(&all);
+        foreach (m, input->mappings) {
+            appendStringInfo(&all, "%s%s", all.len > 0 ? "; " : "",
+                             statement_of(d->name, input, static_cast<RowMapping*>(lfirst(m))));
+        }
+        return all.data;
+    }
+    return psprintf("SELECT cache_invalidate_on(%s, %s, '{...}')", quote_literal_cstr(d->name),
+                    quote_literal_cstr(table_name(relation)));
+}
+
+}  // namespace cache_ext::pg

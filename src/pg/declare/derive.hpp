@@ -1,0 +1,21 @@
+// What a loader's text proves, as declarations.
+#pragma once
+
+#include "pg/load/loader_analysis.hpp"
+
+namespace cache_ext::pg {
+
+// Declares it for the cache, which the current user owns, in the place of what was derived before.
+// Tables on which somebody has declared something himself are left as they are, and so are those
+// that the current user may not declare anything on.
+const LoaderAnalysis* declare_derived(const char* cache);
+// Tells what that has come to: one NOTICE.
+void report_derived(const char* cache, const LoaderAnalysis* analysis);
+
+// SELECT cache_invalidate_on(...), or the sibling for a path.
+const char* statement_of(const char* cache, const LoaderInput* input, const RowMapping* mapping);
+// All of a table's, or one with dots where nothing is proven.
+const char* proven_statements(const Definition* definition, const LoaderAnalysis* analysis,
+                              Oid relation);
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,166 @@
+#include "pg/load/derived_checks.hpp"
+
+#include "pg/base/apart.hpp"
+#include "pg/base/memory.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "storage/sinval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+// What this session has found out.
+struct Check {
+    uint64 cache;
+    uint64 generation;  // definitions_generation() of then
+    uint64 messages;    // SharedInvalidMessageCounter of then
+    bool holds;
+};
+List* checks = NIL;
+
+constexpr int kMostTries = 3;  // while messages come in
+
+bool among(AttrNumber column, const AttrNumber* columns, int count) {
+    return std::find(columns, columns + count, column) != columns + count;
+}
+
+bool matters(const Dependency& dep, AttrNumber column) {
+    return among(column, dep.columns, dep.column_count) ||
+           among(column, dep.key, dep.definition->columns);
+}
+
+bool covers_columns(const Dependency& dep, const LoaderInput& input) {
+    if (dep.all_columns) return true;
+    if (input.all_columns) return false;
+    ListCell* cell;
+    foreach (cell, input.columns) {
+        if (!matters(dep, get_attnum(input.relation, static_cast<char*>(lfirst(cell))))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Does every row that matters by the mapping invalidate by the dependency what it has to? With
+// nullptr: everything.
+bool covers(const Dependency& dep, const LoaderInput& input, const RowMapping* mapping) {
+    switch (dep.kind) {
+        case DependencyKind::kVia:
+            return false;
+        case DependencyKind::kPath:
+            return mapping != nullptr && mapping->key_query != nullptr &&
+                   strcmp(mapping->key_query, dep.key_query) == 0;
+        case DependencyKind::kKey:
+            break;
+    }
+    for (int i = 0; i < dep.definition->columns; ++i) {
+        if (dep.key[i] == 0) continue;
+        const char* name = mapping != nullptr ? mapping->key[i] : nullptr;
+        if (name == nullptr || get_attnum(input.relation, name) != dep.key[i]) return false;
+    }
+    return covers_columns(dep, input);
+}
+
+bool any_covers(const Definition* d, const LoaderInput& input, const RowMapping* mapping) {
+    const RelationDependencies* r = dependencies_of(input.relation);
+    for (int i = 0; r != nullptr && i < r->count; ++i) {
+        if (r->dependencies[i].definition->id == d->id &&
+            covers(r->dependencies[i], input, mapping)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool has_derived(const Definition* d, Oid relation) {
+    const RelationDependencies* r = dependencies_of(relation);
+    for (int i = 0; r != nullptr && i < r->count; ++i) {
+        const Dependency& dep = r->dependencies[i];
+        if (dep.definition->id == d->id && dep.derived && dep.kind != DependencyKind::kVia) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What somebody has declared by hand is his word, and the rest is tracked.
+bool is_covered(const Definition* d, const LoaderInput& input) {
+    if (!has_derived(d, input.relation)) return true;
+    if (input.unproven != nullptr) return any_covers(d, input, nullptr);
+    ListCell* cell;
+    foreach (cell, input.mappings) {
+        if (!any_covers(d, input, static_cast<RowMapping*>(lfirst(cell)))) return false;
+    }
+    return true;
+}
+
+bool prove(const Definition* d) {
+    const LoaderAnalysis* analysis = analyse_loader(d, InvalidOid);
+    if (analysis->unseen != nullptr) return false;
+    ListCell* cell;
+    foreach (cell, analysis->inputs) {
+        if (!is_covered(d, *static_cast<LoaderInput*>(lfirst(cell)))) return false;
+    }
+    return true;
+}
+
+bool prove_apart(const Definition* d) {
+    MemoryContext work = AllocSetContextCreate(
+        CurrentMemoryContext, "cache_ext analysis of a loader", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext old = MemoryContextSwitchTo(work);
+    bool holds = false;
+    apart([&] { holds = prove(d); });
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(work);
+    return holds;
+}
+
+Check* check_of(uint64 cache) {
+    ListCell* cell;
+    foreach (cell, checks) {
+        auto* check = static_cast<Check*>(lfirst(cell));
+        if (check->cache == cache) return check;
+    }
+    MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+    auto* check = make<Check>();
+    check->cache = cache;
+    checks = lappend(checks, check);
+    MemoryContextSwitchTo(old);
+    return check;
+}
+
+bool is_current(const Check& check) {
+    return check.generation == definitions_generation() &&
+           check.messages == SharedInvalidMessageCounter;
+}
+
+}  // namespace
+
+bool derived_dependencies_hold(const Definition* d) {
+    if (!d->derives) return true;
+    const uint64 cache = d->id;
+    Check* check = check_of(cache);
+    for (int i = 0; i < kMostTries && !is_current(*check); ++i) {
+        if (IsInParallelMode()) return false;  // no subtransactions there
+        const uint64 generation = definitions_generation();
+        const uint64 messages = SharedInvalidMessageCounter;
+        const bool holds = prove_apart(d);
+        if (generation != definitions_generation()) return false;  // it is another definition now
+        *check = {cache, generation, messages, holds};
+    }
+    return is_current(*check) && check->holds;
+}
+
+LoaderAnalysis* analysis_of(const Definition* d, Oid declarer) {
+    LoaderAnalysis* analysis = nullptr;
+    const bool done = apart([&] { analysis = analyse_loader(d, declarer); });
+    return done ? analysis : nullptr;
+}
+
+}  // namespace cache_ext::pg

@@ -1,0 +1,16 @@
+// Dependencies that were derived from a loader's text: does its text still prove them?
+#pragma once
+
+#include "pg/catalog/definitions.hpp"
+#include "pg/load/loader_analysis.hpp"
+
+namespace cache_ext::pg {
+
+// By the analysis of now, which is made anew once this session has heard of any change. False also
+// if that cannot be found out. Only for who has received all messages.
+bool derived_dependencies_hold(const Definition* definition);
+
+// analyse_loader() that keeps no locks. nullptr: the loader's text is wrong now.
+LoaderAnalysis* analysis_of(const Definition* definition, Oid declarer);
+
+}  // namespace cache_ext::pg

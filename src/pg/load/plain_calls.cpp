@@ -1,0 +1,172 @@
+#include "pg/load/plain_calls.hpp"
+
+#include "pg/base/compat.hpp"
+#include "pg/base/extension.hpp"
+#include "pg/base/memory.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+}
+
+namespace cache_ext::pg {
+namespace {
+
+constexpr int kMostNested = 16;  // types in types
+
+bool contains(const char* text, const char* part) {
+    return strstr(text, part) != nullptr;
+}
+
+// Of the server's own, those that run a query or read tables that they are told of.
+bool runs_queries(const char* name) {
+    return contains(name, "_to_xml") || strcmp(name, "ts_stat") == 0 ||
+           strcmp(name, "ts_rewrite") == 0;
+}
+
+bool is_unseen(Oid function, void*) {
+    return !is_plain_function(function);
+}
+
+bool is_plain_at(Oid type, int depth);
+
+bool check_is_not_plain(Node* node, void*) {
+    if (node == nullptr) return false;
+    if (!is_plain_node(node) || IsA(node, SubLink)) return true;
+    return expression_tree_walker(node, tree_walker(check_is_not_plain), nullptr);
+}
+
+bool has_plain_checks(Oid domain) {
+    if (!DomainHasConstraints(domain)) return true;
+    // The context calls back when it goes, so this may not lie on the stack.
+    auto* ref = make<DomainConstraintRef>();
+    InitDomainConstraintRef(domain, ref, CurrentMemoryContext, false);
+    ListCell* cell;
+    foreach (cell, ref->constraints) {
+        auto* constraint = static_cast<DomainConstraintState*>(lfirst(cell));
+        if (check_is_not_plain(reinterpret_cast<Node*>(constraint->check_expr), nullptr)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool has_plain_columns(Oid row_type, int depth) {
+    TupleDesc row = lookup_rowtype_tupdesc_copy(row_type, -1);
+    for (int i = 0; i < row->natts; ++i) {
+        const FormData_pg_attribute* column = TupleDescAttr(row, i);
+        if (!column->attisdropped && !is_plain_at(column->atttypid, depth)) return false;
+    }
+    return true;
+}
+
+bool is_plain_at(Oid type, int depth) {
+    if (!OidIsValid(type) || depth > kMostNested) return false;
+    if (type < FirstNormalObjectId) return true;
+    switch (get_typtype(type)) {
+        case TYPTYPE_ENUM:
+            return true;
+        case TYPTYPE_DOMAIN:
+            return is_plain_at(getBaseType(type), depth + 1) && has_plain_checks(type);
+        case TYPTYPE_COMPOSITE:
+            return has_plain_columns(type, depth + 1);
+        case TYPTYPE_BASE: {
+            const Oid element = get_element_type(type);  // of an array
+            return OidIsValid(element) && is_plain_at(element, depth + 1);
+        }
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+bool is_plain_function(Oid function) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple)) return false;
+    const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const char* name = NameStr(form->proname);
+    bool plain = false;
+    if (function < FirstNormalObjectId) {
+        plain = !runs_queries(name);
+    } else if (form->prolang == ClanguageId && strcmp(name, "cache_fetch") == 0) {
+        // Nobody else can make anything there.
+        plain = form->pronamespace == get_namespace_oid(kInternalSchema, true);
+    }
+    ReleaseSysCache(tuple);
+    return plain;
+}
+
+bool is_plain_type(Oid type) {
+    return is_plain_at(type, 0);
+}
+
+bool is_plain_node(Node* node) {
+    switch (nodeTag(node)) {
+        // Have no type, or one that what is below them has, or one of the server's.
+        case T_List:
+        case T_TargetEntry:
+        case T_NamedArgExpr:
+        case T_BoolExpr:
+        case T_GroupingFunc:
+        case T_CaseWhen:
+        case T_NullTest:
+        case T_BooleanTest:
+        case T_CollateExpr:
+        case T_SubLink:
+            return true;
+        case T_Var:
+        case T_Const:
+        case T_Param:
+        case T_Aggref:
+        case T_WindowFunc:
+        case T_SubscriptingRef:
+        case T_FuncExpr:
+        case T_OpExpr:
+        case T_DistinctExpr:
+        case T_NullIfExpr:
+        case T_ScalarArrayOpExpr:
+        case T_FieldSelect:
+        case T_RelabelType:
+        case T_CoerceViaIO:
+        case T_ArrayCoerceExpr:
+        case T_CaseExpr:
+        case T_CaseTestExpr:
+        case T_ArrayExpr:
+        case T_CoalesceExpr:
+        case T_MinMaxExpr:
+        case T_SQLValueFunction:
+        case T_CoerceToDomain:
+        case T_CoerceToDomainValue:
+            break;
+        case T_SortGroupClause: {
+            const auto* clause = reinterpret_cast<SortGroupClause*>(node);
+            return clause->eqop < FirstNormalObjectId && clause->sortop < FirstNormalObjectId;
+        }
+        case T_RowExpr: {
+            const Oid type = reinterpret_cast<RowExpr*>(node)->row_typeid;
+            return type == RECORDOID || is_plain_type(type);
+        }
+        default:
+            return false;
+    }
+    return is_plain_type(exprType(node)) && !check_functions_in_node(node, is_unseen, nullptr);
+}
+
+bool are_plain_sort_clauses(List* clauses) {
+    ListCell* cell;
+    foreach (cell, clauses) {
+        if (!is_plain_node(static_cast<Node*>(lfirst(cell)))) return false;
+    }
+    return true;
+}
+
+}  // namespace cache_ext::pg
