@@ -138,6 +138,7 @@ const LoaderAnalysis* declare_derived(const char* cache) {
         analysis = make<LoaderAnalysis>();
         analysis->unseen = "its text cannot be analysed now";
     }
+    d = require_definition(cache);  // it may have been read again
     leave_to_hand(d, analysis);
     list_sort(analysis->inputs, compare_inputs);
     connect_spi();

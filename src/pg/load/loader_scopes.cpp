@@ -1,6 +1,8 @@
 #include "pg/load/loader_scopes.hpp"
 
 #include "pg/base/compat.hpp"
+#include "pg/base/extension.hpp"
+
 #include "pg/base/memory.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/catalog/virtual_columns.hpp"
@@ -11,8 +13,11 @@ extern "C" {
 #include "access/sysattr.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
+#include "funcapi.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 }
@@ -93,14 +98,63 @@ void note_var(Walk* w, const Var* var) {
     }
 }
 
+// What casts a value of one type to another where a function returns it.
+bool is_cast_plainly(Oid from, Oid to) {
+    if (!is_plain_type(from) || !is_plain_type(to)) return false;
+    if (from == to) return true;
+    Oid function = InvalidOid;
+    const CoercionPathType path = find_coercion_pathway(to, from, COERCION_PLPGSQL, &function);
+    if (path == COERCION_PATH_ARRAYCOERCE) return false;
+    return path != COERCION_PATH_FUNC || is_plain_function(function);
+}
+
+List* types_returned(const Query* query) {
+    List* types = NIL;
+    ListCell* cell;
+    foreach (cell, query->targetList) {
+        const auto* target = lfirst_node(TargetEntry, cell);
+        if (!target->resjunk) {
+            types = lappend_oid(types, exprType(reinterpret_cast<Node*>(target->expr)));
+        }
+    }
+    return types;
+}
+
+// The result of the last statement is made what the function is said to return.
+bool is_returned_plainly(Oid function, List* queries) {
+    Oid type;
+    TupleDesc row = nullptr;
+    get_func_result_type(function, &type, &row);
+    List* types = types_returned(llast_node(Query, queries));
+    if (type == VOIDOID) return true;
+    if (list_length(types) == 1 && (row == nullptr || linitial_oid(types) == type)) {
+        return is_cast_plainly(linitial_oid(types), type);
+    }
+    if (row == nullptr) return false;
+    int given = 0;
+    for (int i = 0; i < row->natts; ++i) {
+        const FormData_pg_attribute* column = TupleDescAttr(row, i);
+        if (column->attisdropped) continue;
+        if (given == list_length(types) ||
+            !is_cast_plainly(list_nth_oid(types, given), column->atttypid)) {
+            return false;
+        }
+        ++given;
+    }
+    return given == list_length(types);
+}
+
 // The body of a function is read as part of what calls it. False: it cannot be.
 bool walk_function(Walk* w, FuncExpr* call) {
     if (is_plain_function(call->funcid)) return true;
+
+    // Defaults, which may call anything, are filled in later.
+    if (list_length(call->args) < get_func_nargs(call->funcid)) return false;
     // With settings of its own the loader gives its search_path to what it calls, too.
     List* queries = w->tree->depth < kDeepest && !w->tree->has_settings
                         ? queries_of(call->funcid, reinterpret_cast<Node*>(call), nullptr)
                         : NIL;
-    if (queries == NIL || !is_plain_type(call->funcresulttype)) return false;
+    if (queries == NIL || !is_returned_plainly(call->funcid, queries)) return false;
     auto* frame = make<Frame>();
     *frame = {call->args, w->scope};
     ListCell* cell;
@@ -145,7 +199,8 @@ bool is_declarable(const RangeTblEntry* entry) {
         return false;
     }
     return get_rel_persistence(entry->relid) != RELPERSISTENCE_TEMP &&
-           !IsCatalogRelationOid(entry->relid) && !has_foreign_part(entry->relid);
+           !IsCatalogRelationOid(entry->relid) && !is_own_table(entry->relid) &&
+           !has_foreign_part(entry->relid);
 }
 
 void add_mention(LoaderTree* tree, Scope* scope, int i, const RangeTblEntry* entry) {
@@ -367,20 +422,6 @@ Scope* add_scope(LoaderTree* tree, Query* query, Scope* outer, Position position
     read_scope(tree, scope);
     --tree->depth;
     return scope;
-}
-
-// The result is made what the function is said to return.
-bool is_returned_plainly(Oid loader, List* queries) {
-    const Oid type = get_func_rettype(loader);
-    if (!is_plain_type(type)) return false;
-    ListCell* cell;
-    foreach (cell, llast_node(Query, queries)->targetList) {
-        const auto* target = lfirst_node(TargetEntry, cell);
-        if (!target->resjunk && !is_plain_type(exprType(reinterpret_cast<Node*>(target->expr)))) {
-            return false;
-        }
-    }
-    return true;
 }
 
 }  // namespace
