@@ -25,7 +25,7 @@ CREATE FUNCTION derived(statement text, arguments text DEFAULT 'int', kind text 
     RETURNS TABLE (input text, covered text, how text) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE FUNCTION tried(%s) RETURNS text %s AS %L', arguments, kind, statement);
-    PERFORM cache_create('tried', format('tried(%s)', arguments)::regprocedure);
+    PERFORM cache_create('tried', format('tried(%s)', arguments)::regprocedure, undeclared => 'ttl');
     RETURN QUERY SELECT d.input, d.covered, coalesce(regexp_replace(d.statement, '^SELECT cache_invalidate_on[a-z_]*\(''tried'', ''[a-z_.]+'', ', ''), d.reason)
                  FROM cache_declare('tried') AS d ORDER BY d.input, d.statement;
     PERFORM cache_drop('tried');

@@ -25,8 +25,8 @@ struct DependencyRow {
     bool derived;
 };
 
-// What cache_invalidate_on does for columns, as arrays of text or nullptr. `derived`: it follows from
-// the loader's text. SPI must be connected.
+// What cache_invalidate_on does for columns, as arrays of text or nullptr. `derived`: it follows
+// from the loader's text. SPI must be connected.
 void declare_key(const Definition* definition, Oid relation, ArrayType* key, ArrayType* columns,
                  bool derived);
 

@@ -23,6 +23,11 @@ void refuse_volatile(const char* cache, const TextInput* input) {
                  : errhint("Call it where the value is read. %s", ttl)));
 }
 
+// Its author has thought of it.
+bool is_answered(const Definition* d, const TextInput& input) {
+    return input.kind == InputKind::kTime ? d->calendar.unit != Unit::kNone : is_in_key(d, input);
+}
+
 }  // namespace
 
 void check_inputs(const Definition* d) {
@@ -35,7 +40,7 @@ void check_inputs(const Definition* d) {
         const auto* input = static_cast<const TextInput*>(lfirst(cell));
         if (input->kind == InputKind::kVolatileFunction) {
             if (must_be_stable) refuse_volatile(cache, input);
-        } else {
+        } else if (!is_answered(require_definition(cache), *input)) {
             appendStringInfo(&others, "%s%s (%s)", others.len > 0 ? ", " : "", input->name,
                              input_kind_name(input->kind));
         }

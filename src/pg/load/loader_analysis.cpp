@@ -161,6 +161,10 @@ LoaderAnalysis* analyse_loader(const Definition* d, Oid declarer) {
         analysis->unseen = "the cache has no loader";
         return analysis;
     }
+    if (d->as_reader) {
+        analysis->unseen = "it runs as its reader, and policies may read more for him";
+        return analysis;
+    }
     as_owner_of(d, [&] { analyse(analysis, d); });
     ListCell* cell;
     foreach (cell, analysis->inputs) {

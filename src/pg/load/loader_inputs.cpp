@@ -3,6 +3,7 @@
 #include "pg/base/compat.hpp"
 #include "pg/base/apart.hpp"
 #include "pg/base/memory.hpp"
+#include "pg/catalog/vary_by.hpp"
 #include "pg/load/environment.hpp"
 #include "pg/load/loader_queries.hpp"
 #include "pg/load/reads.hpp"
@@ -150,6 +151,20 @@ const char* input_kind_name(InputKind kind) {
             break;
     }
     return "function";
+}
+
+bool is_in_key(const Definition* d, const TextInput& input) {
+    if (input.kind == InputKind::kRole && d->as_reader) return true;
+    for (int i = 0; i < d->input_count; ++i) {
+        const SessionInput named = checked_input(d->inputs[i]);
+        const bool is =
+            input.kind == InputKind::kSetting
+                ? named.kind == SessionInput::Kind::kSetting &&
+                      pg_strcasecmp(named.setting, input.name) == 0
+                : input.kind == InputKind::kRole && named.kind == SessionInput::Kind::kUser;
+        if (is) return true;
+    }
+    return false;
 }
 
 List* inputs_by_text(const Definition* d) {

@@ -24,6 +24,9 @@ struct TextInput {
 // "time" and so on.
 const char* input_kind_name(InputKind kind);
 
+// Is it part of the key: a setting or role that the cache varies by?
+bool is_in_key(const Definition* definition, const TextInput& input);
+
 // Of TextInput*, each once: of the loader, load_many, load_all, and the functions in SQL and
 // PL/pgSQL that they call. As the cache's owner, in the cache's environment. What cannot be read,
 // or is wrong, has none.

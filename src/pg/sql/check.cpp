@@ -84,7 +84,6 @@ void put_tracked(const ReturnSetInfo* set, const Definition* d, const LoaderAnal
     const core::CacheIndex index = d->session->index;
     auto* all = make_array<core::RelationKey>(store().max_tracked());
     const uint32 count = store().tracked_relations(MyDatabaseId, all);
-    const LoaderAnalysis* proven = analysis_of(d, GetUserId());
     for (uint32 i = 0; i < count; ++i) {
         const auto relation = static_cast<Oid>(all[i]);
         // A partition is covered with what it is a part of. What was dropped keeps its place for a
@@ -98,18 +97,43 @@ void put_tracked(const ReturnSetInfo* set, const Definition* d, const LoaderAnal
     pfree(all);
 }
 
+const char* altered(const Definition* d, const char* options) {
+    return psprintf("SELECT cache_alter(%s, %s)", quote_literal_cstr(d->name),
+                    quote_literal_cstr(options));
+}
+
+// Settings of applications have a dot in their names.
+const char* named_setting(const Definition* d, const char* setting) {
+    if (strchr(setting, '.') == nullptr) return nullptr;
+    const char* call = psprintf("current_setting(%s, true)", quote_literal_cstr(setting));
+    return altered(d, psprintf("{\"vary_by\": [\"%s\"]}", call));
+}
+
 // What else its text says that values depend on.
 void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInput& input) {
     Input row = {input.name, input_kind_name(input.kind), "ttl", nullptr, nullptr};
+    const bool in_key = is_in_key(d, input);
+    if (in_key) {
+        row.covered = "key";
+        row.invalidates = "nothing: it is part of the key";
+    }
     switch (input.kind) {
         case InputKind::kTime:
-            row.invalidates = "nothing: a value goes by the time when it was loaded";
+            row.invalidates = d->calendar.unit != Unit::kNone
+                                  ? "all that were loaded before the end that expires says"
+                                  : "nothing: a value goes by the time when it was loaded";
+            if (d->calendar.unit == Unit::kNone)
+                row.more_precise = altered(d, "{\"expires\": \"day\"}");
             break;
         case InputKind::kSetting:
+            if (in_key) break;
             row.invalidates = "nothing: it is that of a new session of the owner, for all readers";
+            row.more_precise = named_setting(d, input.name);
             break;
         case InputKind::kRole:
+            if (in_key) break;
             row.invalidates = "nothing: it is the owner, for all readers";
+            row.more_precise = altered(d, "{\"run_as\": \"reader\"}");
             break;
         case InputKind::kVolatileFunction:
             if (d->tracks && !d->untracked_too) row.covered = "none";
