@@ -1,7 +1,7 @@
 -- run_as => 'reader': the loader has its reader's rights and row security, and the role is a part of the key.
 \set ECHO none
 SET client_min_messages = warning;
-DROP ROLE IF EXISTS regress_run_owner, regress_run_alice, regress_run_bob, regress_run_group, regress_run_stranger, regress_run_gone;
+DROP ROLE IF EXISTS regress_run_owner, regress_run_alice, regress_run_bob, regress_run_group, regress_run_stranger, regress_run_gone, regress_run_plain;
 \set database regress_run_as
 \i include/begin.sql
 CREATE ROLE regress_run_owner LOGIN;
@@ -10,6 +10,7 @@ CREATE ROLE regress_run_bob LOGIN;
 CREATE ROLE regress_run_group;
 CREATE ROLE regress_run_stranger LOGIN;
 CREATE ROLE regress_run_gone;
+CREATE ROLE regress_run_plain;
 GRANT regress_run_alice, regress_run_bob, regress_run_gone TO regress_run_owner;
 GRANT CREATE ON SCHEMA public TO regress_run_owner;
 -- What a cache gives the role, and where that comes from; ng: the loader would give him something else.
@@ -116,6 +117,32 @@ RESET ROLE;
 GRANT SELECT ON notes TO regress_run_stranger;
 SELECT cache, count(*) FROM cache_entries WHERE state = 'live' GROUP BY cache ORDER BY cache;
 
+-- A reader that owns nothing, of whom nobody is a member, and a superuser's cache.
+CREATE FUNCTION load_plain(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(note) FROM notes';
+SELECT cache_create('plain', 'load_plain(int)', run_as => 'reader');
+GRANT EXECUTE ON FUNCTION cache_get_plain(int) TO regress_run_plain;
+CREATE FUNCTION plain_twice() RETURNS text LANGUAGE sql AS
+    $$SELECT as_role('regress_run_plain', 'plain') || ', ' || as_role('regress_run_plain', 'plain')$$;
+SELECT plain_twice();
+GRANT SELECT ON notes TO regress_run_plain;
+SELECT plain_twice();
+GRANT regress_run_group TO regress_run_plain;
+SELECT plain_twice();
+ALTER ROLE regress_run_plain BYPASSRLS;
+SELECT plain_twice();
+ALTER ROLE regress_run_plain NOBYPASSRLS;
+SELECT plain_twice();
+REVOKE regress_run_group FROM regress_run_plain;
+SELECT plain_twice();
+BEGIN;
+GRANT regress_run_group TO regress_run_plain;
+SELECT plain_twice();
+ROLLBACK;
+SELECT plain_twice();
+REVOKE SELECT ON notes FROM regress_run_plain;
+SELECT plain_twice();
+SELECT cache_drop('plain');
+
 -- A role that ends, and one of its name.
 GRANT SELECT ON notes TO regress_run_gone;
 INSERT INTO notes VALUES ('regress_run_gone', false, 7);
@@ -214,6 +241,6 @@ SELECT error_of($$SELECT cache_alter('mine', '{"warm_keys": "SELECT 1"}')$$);
 
 \set ECHO none
 SET client_min_messages = warning;
-DROP OWNED BY regress_run_owner, regress_run_alice, regress_run_bob, regress_run_group, regress_run_stranger, regress_run_gone CASCADE;
+DROP OWNED BY regress_run_owner, regress_run_alice, regress_run_bob, regress_run_group, regress_run_stranger, regress_run_gone, regress_run_plain CASCADE;
 \i include/end.sql
-DROP ROLE regress_run_owner, regress_run_alice, regress_run_bob, regress_run_group, regress_run_stranger, regress_run_gone;
+DROP ROLE regress_run_owner, regress_run_alice, regress_run_bob, regress_run_group, regress_run_stranger, regress_run_gone, regress_run_plain;
