@@ -149,7 +149,15 @@ $node->safe_psql('restored', q{BEGIN; REVOKE staff FROM alice; ALTER ROLE alice 
 is($alice->query_safe($seen), '2|loader', 'while it is being taken back');
 $node->safe_psql('restored', q{COMMIT PREPARED 'p'});
 is($alice->query_safe($seen), '0|loader', 'after that');
+$node->safe_psql('restored', q{BEGIN; GRANT staff TO alice; PREPARE TRANSACTION 'p'});
 $alice->quit;
+
+# A transaction that lives on over a restart is one that nobody has seen register.
+$node->restart;
+my $as_alice = "SET ROLE alice; $seen";
+is($node->safe_psql('postgres', $as_alice), '0|loader', 'before it ends, after a restart') for 1 .. 2;
+$node->safe_psql('restored', q{COMMIT PREPARED 'p'});
+is($node->safe_psql('postgres', $as_alice), "1|$_", "after it has ended: $_") for ('loader', 'cache');
 
 $node->stop;
 done_testing();

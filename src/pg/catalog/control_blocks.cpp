@@ -48,8 +48,10 @@ bool register_survivors(uint64 id, core::CacheIndex index, core::Tag whole) {
     const Survivor* all;
     int count;
     bool complete = survivors(&all, &count);
+    const Definition* d = definitions_known() ? find_definition_by_id(id) : nullptr;
+    const bool as_reader = d == nullptr || d->as_reader;
     for (int i = 0; i < count; ++i) {
-        const bool hard = is_hard_survivor(all[i].xid, id);
+        const bool hard = is_hard_survivor(all[i].xid, id, as_reader);
         if (all[i].database != MyDatabaseId && !hard) continue;
         store().register_writer({whole, core::TagKind::kWhole, hard, index, true}, all[i].xid,
                                 core::Ended{});

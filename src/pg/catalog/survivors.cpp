@@ -92,7 +92,11 @@ void mark_hard_survivor(Oid database, uint64 cache) {
     LockAcquire(&tag, kHardMode, false, false);
 }
 
-bool is_hard_survivor(core::Xid xid, uint64 cache) {
+bool is_hard_survivor(core::Xid xid, uint64 cache, bool as_reader) {
+    if (as_reader && (is_locked(hard_tag(MyDatabaseId, xid, kReaderCaches)) ||
+                      is_locked(hard_tag(InvalidOid, xid, kReaderCaches)))) {
+        return true;
+    }
     return is_locked(hard_tag(MyDatabaseId, xid, cache)) ||
            is_locked(hard_tag(MyDatabaseId, xid, 0)) || is_locked(hard_tag(InvalidOid, xid, 0));
 }

@@ -203,11 +203,13 @@ void register_ddl(const core::Snapshot& now, bool preparing) {
     if (!ddl_to_register()) return;
     register_in_databases(effect, now);
     if (!preparing) return;
-    if (effect.everywhere || effect.all_readers) {
+    if (effect.all_readers) mark_hard_survivor(InvalidOid, kReaderCaches);
+    if (effect.readers) mark_hard_survivor(MyDatabaseId, kReaderCaches);
+    if (effect.everywhere) {
         mark_hard_survivor(InvalidOid, 0);
         return;
     }
-    if (effect.database || effect.readers) mark_hard_survivor(MyDatabaseId, 0);
+    if (effect.database) mark_hard_survivor(MyDatabaseId, 0);
     ListCell* cell;
     foreach (cell, effect.databases) mark_hard_survivor(lfirst_oid(cell), 0);
 }
