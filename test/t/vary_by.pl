@@ -132,7 +132,8 @@ ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
 CREATE POLICY of_staff ON orders TO staff USING (org = 'acme');
 GRANT SELECT ON orders TO alice;
 CREATE FUNCTION load_seen(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM orders';
-SELECT cache_create('seen', 'load_seen(int)', run_as => 'reader');
+SELECT cache_create('seen', 'load_seen(int)', run_as => 'reader', invalidate => 'declared');
+SELECT cache_invalidate_on('seen', 'orders');
 GRANT EXECUTE ON FUNCTION cache_get_seen(int) TO alice;
 END
 my $alice = $node->background_psql('postgres');
