@@ -28,7 +28,7 @@ my %columns = (
 	some_call => [qw(person_id n)],
 );
 my @tables = qw(person call lead note part parent);
-my @sources = (@tables, @tables, @tables, qw(part_1 child one_call busy_call sum_call last_call all_rows lead_or_not some_call));
+my @sources = (@tables, @tables, @tables, qw(part_1 child one_call busy_call sum_call last_call all_rows all_rows lead_or_not some_call));
 
 sub loader_schema
 {
@@ -126,7 +126,7 @@ sub condition
 	return restriction($sources) if $depth >= 2;
 	my $all = [ @$sources, @$outer ];
 	return pick('', '', 'NOT ') . 'EXISTS (' . select_from($depth + 1, $all, sub { pick('1', column(@{ $_[0] })) }) . ')' if $r < 0.90;
-	return link_column(@$sources) . pick(' IN (', ' IN (', ' NOT IN (') . select_from($depth + 1, $all, sub { link_column(@{ $_[0] }) }) . ')' if $r < 0.97;
+	return link_column(@$sources) . pick(' IN (', ' IN (', ' IN (', ' NOT IN (', ' = ALL (') . select_from($depth + 1, $all, sub { link_column(@{ $_[0] }) }) . ')' if $r < 0.97;
 	return '(' . select_from($depth + 1, $all, sub { 'count(*)' }, 1) . ') > 1';
 }
 
@@ -150,10 +150,17 @@ sub source
 		my $table = pick(@sources);
 		return (pick('', '', '', '', '', $table =~ /^(part|parent|call)$/ ? 'ONLY ' : '') . "$table AS $name", [ $name, $columns{$table} ]);
 	}
+	# All rows of the key, of a table: what they are joined to is restricted by them, or not.
+	if ($r < ($simple ? 0.97 : 0.82))
+	{
+		my $table = pick(@tables);
+		my $restriction = plain_restriction([ [ $table, $columns{$table} ] ], []);
+		return ("(SELECT * FROM $table WHERE $restriction) AS $name", [ $name, $columns{$table} ]);
+	}
 	my @names = map { "x$_" } 1 .. 3;
 	my $lateral = chance(0.3) && @$outer;
 	my $query = select_from($depth + 1, $lateral ? $outer : [], \&three_columns);
-	if ($r < 0.80 && !$lateral)
+	if ($r < 0.90 && !$lateral)
 	{
 		my $table = 'w' . ++$alias;
 		push @$with, "$table (x1, x2, x3) AS " . pick('', 'MATERIALIZED ', 'NOT MATERIALIZED ') . "($query)";
@@ -179,15 +186,24 @@ sub from
 	for (1 .. $n)
 	{
 		my ($more, $source) = source($depth, chance(0.3) ? [@sources] : $outer);
+		my @new = ($source);
+		if (chance(0.2) && $more !~ /^LATERAL/)
+		{
+			my ($third, $other) = source($depth, []);
+			push @new, $other;
+			my $inner = link_column($source) . ' = ' . link_column($other);
+			$inner .= ' AND ' . plain_restriction(\@new, []) if chance(0.5);
+			$more = "($more " . pick('JOIN', 'JOIN', 'LEFT JOIN') . " $third ON $inner)";
+		}
 		# Not everything can be seen from everywhere: what is LATERAL stands to the right of what it names.
 		my $join = $more =~ /^LATERAL/ ? pick('JOIN', 'LEFT JOIN') : pick('JOIN', 'JOIN', 'JOIN', 'LEFT JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN');
-		my $on = equality([ $sources[-1], $source ], []);
-		$on = link_column(@sources) . ' = ' . link_column($source) if chance(0.8) || $join eq 'FULL JOIN';
-		my $more_of_it = [ @sources, $source ];
+		my $on = equality([ $sources[-1], @new ], []);
+		$on = link_column(@sources) . ' = ' . link_column(@new) if chance(0.8) || $join eq 'FULL JOIN';
+		my $more_of_it = [ @sources, @new ];
 		$on .= ' AND ' . (chance(0.5) ? plain_restriction($more_of_it, $outer) : condition($depth, $more_of_it, $outer))
 		  if chance(0.45) && $join ne 'FULL JOIN';
 		$sql = "$sql $join $more ON $on";
-		push @sources, $source;
+		push @sources, @new;
 	}
 	if (chance(0.15))
 	{

@@ -15,7 +15,7 @@ use Test::More;
 my $count = $ENV{CACHE_EXT_LOADERS} // 1000;
 my $seed = $ENV{CACHE_EXT_SEED} // 1;
 my $together = 50;    # caches that live at the same time
-my $writes = 16;      # that they live through
+my $writes = 12;      # that they live through
 
 my $node = new_node('derived');
 preload($node);
