@@ -64,6 +64,8 @@ SELECT * FROM derived('SELECT name FROM account WHERE id IN ($1, 3)');
 SELECT * FROM derived('SELECT name FROM account WHERE id IS NOT DISTINCT FROM $1');
 SELECT * FROM derived('SELECT note FROM (SELECT * FROM call ORDER BY id LIMIT 10) AS c WHERE account_id = $1');
 SELECT * FROM derived('SELECT account_id::text FROM call GROUP BY account_id HAVING max(account_id) = $1');
+SELECT * FROM derived('SELECT count(*) || (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2', 'int, int');
+SELECT * FROM derived('SELECT (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2 GROUP BY id', 'int, int');
 SELECT * FROM derived('SELECT note FROM call WHERE account_id = $1 AND id = (SELECT max(id) FROM call)');
 SELECT * FROM derived('SELECT note FROM call WHERE account_id = $1 AND ctid IS NOT NULL');
 SELECT * FROM derived('SELECT note FROM call TABLESAMPLE system (50) REPEATABLE (1) WHERE account_id = $1');

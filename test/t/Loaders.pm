@@ -9,7 +9,7 @@ use Exporter 'import';
 
 our @EXPORT = qw(loader_schema random_loader random_write);
 
-# Few values, so that most conditions are met by some rows and not by others.
+# Few values, so that most conditions are met by some rows and not by others; and no two tables have the same rows.
 my %columns = (
 	person => [qw(id team boss n)],
 	call => [qw(id person_id team n)],
@@ -53,13 +53,13 @@ CREATE FUNCTION calls_of(who int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 
 CREATE FUNCTION all_notes(who int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) + who FROM note';
 CREATE FUNCTION leads_unseen(who int) RETURNS bigint LANGUAGE plpgsql STABLE AS 'DECLARE a bigint; BEGIN SELECT count(*) INTO a FROM lead WHERE n > who; RETURN a; END';
 CREATE FUNCTION parents_of(who int) RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT count(*) FROM parent WHERE person_id = who); END';
-INSERT INTO person SELECT g, g % 3, g % 4, g % 5 FROM generate_series(0, 5) AS g;
-INSERT INTO call SELECT g, g % 6, g % 3, g % 5 FROM generate_series(0, 7) AS g;
-INSERT INTO lead SELECT g, g % 7, g % 5, g % 4 FROM generate_series(0, 7) AS g;
-INSERT INTO note SELECT g, g % 6, g % 4, g % 3 FROM generate_series(0, 7) AS g;
-INSERT INTO part SELECT g, g % 5, g % 3, g % 4 FROM generate_series(0, 7) AS g;
-INSERT INTO parent SELECT g, g % 5, g % 4 FROM generate_series(0, 4) AS g;
-INSERT INTO child SELECT g, g % 5, g % 4, g % 3 FROM generate_series(0, 4) AS g;
+INSERT INTO person SELECT g, (g + 1) % 3, (2 * g + 1) % 5, g % 5 FROM generate_series(0, 5) AS g;
+INSERT INTO call SELECT g, (g + 2) % 6, g % 3, g % 5 FROM generate_series(0, 7) AS g;
+INSERT INTO lead SELECT g, (3 * g + 1) % 7, (2 * g + 3) % 5, g % 4 FROM generate_series(0, 7) AS g;
+INSERT INTO note SELECT g, (5 * g + 2) % 6, (g + 3) % 4, g % 3 FROM generate_series(0, 7) AS g;
+INSERT INTO part SELECT g, (3 * g + 4) % 5, g % 3, g % 4 FROM generate_series(0, 7) AS g;
+INSERT INTO parent SELECT g, (g + 4) % 5, g % 4 FROM generate_series(0, 4) AS g;
+INSERT INTO child SELECT g, (2 * g + 1) % 5, g % 4, g % 3 FROM generate_series(0, 4) AS g;
 END
 }
 
@@ -67,7 +67,9 @@ sub pick { return $_[ int(rand(@_)) ]; }
 sub chance { return rand() < $_[0]; }
 
 # Of the loader at hand.
-my ($alias, @arguments, $with, $simple);
+my ($alias, @arguments, $with, $simple, $last);
+# What shares rows: a declaration on one may cover the other.
+my %relative = (part => 'part_1', part_1 => 'part', parent => 'child', child => 'parent');
 
 # A column of these sources, which are pairs of an alias and its columns.
 sub column
@@ -148,6 +150,8 @@ sub source
 	if ($r < ($simple ? 0.9 : 0.72) || $depth >= 2)
 	{
 		my $table = pick(@sources);
+		$table = $relative{$last} if exists $relative{$last} && chance(0.3);
+		$last = $table;
 		return (pick('', '', '', '', '', $table =~ /^(part|parent|call)$/ ? 'ONLY ' : '') . "$table AS $name", [ $name, $columns{$table} ]);
 	}
 	# All rows of the key, of a table: what they are joined to is restricted by them, or not.
@@ -249,7 +253,7 @@ sub value
 sub random_loader
 {
 	# Half of them are so simple that most of what they read can be proven.
-	($alias, $with, $simple) = (0, [], chance(0.5));
+	($alias, $with, $simple, $last) = (0, [], chance(0.5), '');
 	my @types = pick([qw(int)], [qw(int)], [qw(int)], [qw(bigint)], [qw(int int)]);
 	@types = @{ $types[0] };
 	@arguments = map { "\$$_" } 1 .. @types;

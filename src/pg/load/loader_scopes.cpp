@@ -164,6 +164,20 @@ bool walk_function(Walk* w, FuncExpr* call) {
     return true;
 }
 
+// What an aggregate of this query adds up is computed for every combination, wherever it stands.
+void walk_aggregate(Walk* w, Aggref* aggregate) {
+    if (aggregate->agglevelsup > 0) {
+        give_up(w->tree, "it has an aggregate of a query around");
+        return;
+    }
+    const Position everywhere = {w->scope, nullptr, 0};
+    walk_at(w->tree, w->scope, w->position, aggregate->aggdirectargs);
+    walk_at(w->tree, w->scope, everywhere, aggregate->args);
+    walk_at(w->tree, w->scope, everywhere, aggregate->aggorder);
+    walk_at(w->tree, w->scope, everywhere, aggregate->aggdistinct);
+    walk_at(w->tree, w->scope, everywhere, aggregate->aggfilter);
+}
+
 bool walk(Node* node, void* context) {
     auto* w = static_cast<Walk*>(context);
     if (node == nullptr || w->tree->unseen != nullptr) return false;
@@ -180,6 +194,10 @@ bool walk(Node* node, void* context) {
     }
     if (IsA(node, Var)) {
         note_var(w, reinterpret_cast<Var*>(node));
+        return false;
+    }
+    if (IsA(node, Aggref)) {
+        walk_aggregate(w, reinterpret_cast<Aggref*>(node));
         return false;
     }
     if (IsA(node, SubLink)) {
@@ -372,6 +390,12 @@ bool is_plain_select(const Query* q) {
            are_plain_sort_clauses(q->distinctClause) && are_plain_set_operations(q->setOperations);
 }
 
+// Aggregates without groups give a row where no combination is.
+bool gives_row_anyway(const Query* q) {
+    return q->groupingSets != NIL ||
+           (q->groupClause == NIL && (q->hasAggs || q->havingQual != nullptr));
+}
+
 void read_scope(LoaderTree* tree, Scope* scope) {
     Query* q = scope->query;
     const Position everywhere = {scope, nullptr, 0};
@@ -393,8 +417,9 @@ void read_scope(LoaderTree* tree, Scope* scope) {
     scope->quals = q->jointree->quals;
     read_joins(tree, scope, reinterpret_cast<Node*>(q->jointree), true);
     walk_at(tree, scope, everywhere, scope->quals);
-    walk_at(tree, scope, everywhere, q->targetList);
-    walk_at(tree, scope, everywhere, q->havingQual);
+    const Position result = gives_row_anyway(q) ? scope->position : everywhere;
+    walk_at(tree, scope, result, q->targetList);
+    walk_at(tree, scope, result, q->havingQual);
     walk_at(tree, scope, nowhere, q->limitOffset);
     walk_at(tree, scope, nowhere, q->limitCount);
     foreach (cell, q->windowClause) {
