@@ -63,6 +63,7 @@ SELECT * FROM derived('SELECT name FROM account WHERE id >= $1 AND NOT owner = $
 SELECT * FROM derived('SELECT name FROM account WHERE id IN ($1, 3)');
 SELECT * FROM derived('SELECT name FROM account WHERE id IS NOT DISTINCT FROM $1');
 SELECT * FROM derived('SELECT note FROM (SELECT * FROM call ORDER BY id LIMIT 10) AS c WHERE account_id = $1');
+SELECT * FROM derived('SELECT count(*)::text FROM account AS a JOIN (SELECT id, account_id FROM call UNION ALL SELECT id, call_id FROM lead) AS u ON u.account_id = a.id WHERE u.id = $1');
 SELECT * FROM derived('SELECT account_id::text FROM call GROUP BY account_id HAVING max(account_id) = $1');
 SELECT * FROM derived('SELECT count(*) || (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2', 'int, int');
 SELECT * FROM derived('SELECT (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2 GROUP BY id', 'int, int');
@@ -143,6 +144,10 @@ CREATE FUNCTION load_secret(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT c
 SELECT cache_create('secret', 'load_secret(int)', invalidate => 'auto');
 SELECT cache_drop('secret');
 RESET ROLE;
+-- No path leads through a table with policies: who looks a key up may see less than a view does.
+CREATE TABLE detail (secret_id int, n int);
+CREATE VIEW open_secret AS SELECT * FROM secret;
+SELECT * FROM derived('SELECT sum(n)::text FROM detail AS d JOIN open_secret AS s ON s.id = d.secret_id WHERE s.account_id = $1');
 -- Tables of others stay tracked.
 ALTER TABLE call OWNER TO regress_derived_other;
 GRANT SELECT ON call, lead TO regress_derived_owner;

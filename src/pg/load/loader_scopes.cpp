@@ -228,7 +228,6 @@ void add_mention(LoaderTree* tree, Scope* scope, int i, const RangeTblEntry* ent
     m->entry = i;
     m->relation = entry->relid;
     m->opaque = !is_declarable(entry) || entry->tablesample != nullptr;
-    m->secured = entry->securityQuals != NIL;
     m->repeated = tree->copies > 0;
     tree->mentions = lappend(tree->mentions, m);
 }

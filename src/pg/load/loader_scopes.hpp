@@ -65,7 +65,6 @@ struct Mention {
     Bitmapset* columns;  // that are read, by number
     bool all_columns;
     bool opaque;    // it cannot be told which rows count: sampled, by place, a kind apart
-    bool secured;   // by policies
     bool repeated;  // in a copy of a WITH, where that is read: the original counts
 };
 

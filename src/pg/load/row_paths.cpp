@@ -5,10 +5,13 @@
 #include "pg/catalog/virtual_columns.hpp"
 
 extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
@@ -73,8 +76,18 @@ bool map_by_columns(const Equalities* e, const Definition* d, const Mention* men
     return any;
 }
 
+// The query that finds keys runs as the cache's owner, who may see less of it than a view of
+// somebody else's does.
+bool has_policies(Oid relation) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple)) return true;
+    const bool has = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relrowsecurity;
+    ReleaseSysCache(tuple);
+    return has;
+}
+
 bool may_lead(const Mention* mention) {
-    return mention->scope->active && !mention->opaque && !mention->secured &&
+    return mention->scope->active && !mention->opaque && !has_policies(mention->relation) &&
            bms_is_member(mention->entry, mention->scope->present);
 }
 
