@@ -64,6 +64,7 @@ SELECT * FROM derived('SELECT name FROM account WHERE id IN ($1, 3)');
 SELECT * FROM derived('SELECT name FROM account WHERE id IS NOT DISTINCT FROM $1');
 SELECT * FROM derived('SELECT note FROM (SELECT * FROM call ORDER BY id LIMIT 10) AS c WHERE account_id = $1');
 SELECT * FROM derived('SELECT count(*)::text FROM account AS a JOIN (SELECT id, account_id FROM call UNION ALL SELECT id, call_id FROM lead) AS u ON u.account_id = a.id WHERE u.id = $1');
+SELECT * FROM derived('SELECT count(*)::text FROM account AS a WHERE a.id = ALL (SELECT c.id FROM call AS c WHERE c.account_id = $1 AND c.seconds = a.owner)');
 SELECT * FROM derived('SELECT account_id::text FROM call GROUP BY account_id HAVING max(account_id) = $1');
 SELECT * FROM derived('SELECT count(*) || (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2', 'int, int');
 SELECT * FROM derived('SELECT (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2 GROUP BY id', 'int, int');
