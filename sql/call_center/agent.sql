@@ -21,7 +21,7 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_agent(uuid) FROM PUBLIC $sql$,
 
     PERFORM cache_ext_internal.cache_create(
         'agent', format('%I.cache_load_agent(uuid)', app)::regprocedure,
-        ttl => '15 min', refresh_at => 0.7, max_entries => 1000, max_memory => '30MB');
+        ttl => '15 min', refresh_at => 0.7, max_entries => 1000, max_memory => '30MB', expires => 'day');
     PERFORM cache_ext_internal.cache_invalidate_on('agent', agents, '{id}', agent_columns);
     PERFORM cache_ext_internal.cache_invalidate_on(
         'agent', calls, '{agent_id}',

@@ -74,7 +74,7 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_agent_performance(uuid) FROM PUBLIC $sql$
 
     PERFORM cache_ext_internal.cache_create(
         'agent_performance', format('%I.cache_load_agent_performance(uuid)', app)::regprocedure,
-        ttl => '5 min', refresh_at => 0.8, max_entries => 200, max_memory => '20MB');
+        ttl => '5 min', refresh_at => 0.8, max_entries => 200, max_memory => '20MB', expires => 'day');
     PERFORM cache_ext_internal.cache_invalidate_on('agent_performance', agents, '{id}', '{id,name}');
     PERFORM cache_ext_internal.cache_invalidate_on(
         'agent_performance', calls, '{agent_id}',

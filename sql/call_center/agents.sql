@@ -28,7 +28,7 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_agents(uuid) FROM PUBLIC $sql$,
 
     PERFORM cache_ext_internal.cache_create(
         'agents', format('%I.cache_load_agents(uuid)', app)::regprocedure,
-        ttl => '15 min', refresh_at => 0.7, budget => 'agent');
+        ttl => '15 min', refresh_at => 0.7, budget => 'agent', expires => 'day');
     PERFORM cache_ext_internal.cache_invalidate_on('agents', users, '{id}', '{id}');
     PERFORM cache_ext_internal.cache_invalidate_on('agents', agents, '{user_id}', agent_columns);
     PERFORM cache_ext_internal.cache_invalidate_on(

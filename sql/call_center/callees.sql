@@ -5,11 +5,11 @@ CREATE FUNCTION cache_ext_internal.cache_create(
     name text, loader regprocedure DEFAULT NULL, ttl interval DEFAULT '5 min', refresh_at float8 DEFAULT 0.8,
     max_entries int DEFAULT NULL, max_memory text DEFAULT NULL, budget text DEFAULT NULL,
     load_all regprocedure DEFAULT NULL, sync_every interval DEFAULT NULL,
-    key_types regtype[] DEFAULT NULL, value_type regtype DEFAULT NULL
+    key_types regtype[] DEFAULT NULL, value_type regtype DEFAULT NULL, expires text DEFAULT NULL
 ) RETURNS void LANGUAGE sql VOLATILE
 RETURN @extschema@.cache_create(
     name => $1, loader => $2, ttl => $3, refresh_at => $4, max_entries => $5, max_memory => $6, budget => $7,
-    load_all => $8, sync_every => $9, key_types => $10, value_type => $11);
+    load_all => $8, sync_every => $9, key_types => $10, value_type => $11, expires => $12);
 
 CREATE FUNCTION cache_ext_internal.cache_invalidate_on(
     name text, relation regclass, key text[], columns text[]

@@ -86,7 +86,8 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_dashboard(uuid) FROM PUBLIC $sql$,
 
     PERFORM cache_ext_internal.cache_create(
         'dashboard', format('%I.cache_load_dashboard(uuid)', app)::regprocedure,
-        ttl => '10 min', refresh_at => 0.8, max_entries => 500, max_memory => '50MB');
+        ttl => '10 min', refresh_at => 0.8, max_entries => 500, max_memory => '50MB',
+        expires => 'day');
     PERFORM cache_ext_internal.cache_invalidate_on('dashboard', users, '{id}', '{id,credits}');
     PERFORM cache_ext_internal.cache_invalidate_on('dashboard', agents, '{user_id}',
                                             '{id,user_id,name,is_active}');

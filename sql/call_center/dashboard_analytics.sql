@@ -131,7 +131,7 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_dashboard_analytics(uuid, jsonb) FROM PUB
     PERFORM cache_ext_internal.cache_create(
         'dashboard_analytics',
         format('%I.cache_load_dashboard_analytics(uuid, jsonb)', app)::regprocedure,
-        ttl => '15 min', refresh_at => 0.8, budget => 'dashboard');
+        ttl => '15 min', refresh_at => 0.8, budget => 'dashboard', expires => 'day');
     PERFORM cache_ext_internal.cache_invalidate_on('dashboard_analytics', users, ARRAY['id', NULL],
                                             '{id}');
     PERFORM cache_ext_internal.cache_invalidate_on('dashboard_analytics', agents, ARRAY['user_id', NULL],

@@ -7,7 +7,7 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT = qw(loader_schema random_loader random_write);
+our @EXPORT = qw(loader_schema random_loader random_body random_write);
 
 # Few values, so that most conditions are met by some rows and not by others; and no two tables have the same rows.
 my %columns = (
@@ -61,6 +61,27 @@ INSERT INTO part SELECT g, (3 * g + 4) % 5, g % 3, g % 4 FROM generate_series(0,
 INSERT INTO parent SELECT g, (g + 4) % 5, g % 4 FROM generate_series(0, 4) AS g;
 INSERT INTO child SELECT g, (2 * g + 1) % 5, g % 4, g % 3 FROM generate_series(0, 4) AS g;
 END
+}
+
+# The query as the body of a function: as it is, or in one of the ways in which PL/pgSQL comes to a value.
+sub random_body
+{
+	my ($query) = @_;
+	return "LANGUAGE sql AS \$loader\$ $query \$loader\$" if chance(0.5);
+	# A function in SQL gives the first row.
+	my $first = "SELECT q.* FROM ($query) AS q LIMIT 1";
+	my $body = pick(
+		"BEGIN RETURN ($first); END",
+		"DECLARE found text; BEGIN SELECT ($first) INTO found; RETURN found; END",
+		"DECLARE row record; BEGIN FOR row IN SELECT ($first) AS found LOOP RETURN row.found; END LOOP; END",
+		"DECLARE found text := ($first); BEGIN IF found IS NULL THEN RETURN 'none'; END IF; RETURN found; END",
+		"DECLARE c CURSOR FOR SELECT ($first) AS found; BEGIN FOR row IN c LOOP RETURN row.found; END LOOP; END",
+		"DECLARE found text; key ALIAS FOR \$1; BEGIN BEGIN found := ($first); EXCEPTION WHEN division_by_zero THEN found := key; END; RETURN found; END",
+		# What stands for the argument is another value by then.
+		"BEGIN \$1 := (\$1 + 1) % 4; RETURN ($first); END",
+		"BEGIN SELECT \$1 + 1 INTO \$1; RETURN ($first); END",
+		"DECLARE other int := (SELECT min(id) FROM person WHERE team = \$1); BEGIN RETURN ($first) || (SELECT count(*) FROM call AS a WHERE a.person_id = other); END");
+	return "LANGUAGE plpgsql AS \$loader\$ #variable_conflict use_column\n$body \$loader\$";
 }
 
 sub pick { return $_[ int(rand(@_)) ]; }

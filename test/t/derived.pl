@@ -51,7 +51,8 @@ sub declare
 		my $two = $types =~ /,/;
 		my $arguments = join(', ', map { my $n = $_; ($types =~ /bigint/ ? "k$n\::bigint" : "k$n") } 1 .. ($two ? 2 : 1));
 		my $keys = $two ? '(0, 1), (1, 2), (2, 0), (1, 1)' : '(0, 0), (1, 0), (2, 0), (3, 0), (NULL::int, 0)';
-		$sql .= "CREATE FUNCTION load_c$i($types) RETURNS text LANGUAGE sql STABLE AS \$loader\$ $query \$loader\$;\n"
+		my $body = random_body($query);
+		$sql .= "CREATE FUNCTION load_c$i($types) RETURNS text STABLE $body;\n"
 		  . "SELECT cache_create('c$i', 'load_c$i($types)', ttl => NULL" . ($i % 5 ? '' : q(, invalidate => 'auto')) . ");\n"
 		  . "INSERT INTO probe VALUES ('c$i', '$arguments', '$keys', \$loader\$$query\$loader\$);\n";
 	}

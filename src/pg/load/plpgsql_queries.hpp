@@ -19,7 +19,7 @@ namespace cache_ext::pg {
 // returned: for dynamic SQL, procedures, and records whose columns are not known before they run.
 // Errors as for running the function: names that mean nothing, a body that cannot be read. Locks
 // what it reads, as running it would.
-bool plpgsql_queries(Oid function, List** queries);
+bool plpgsql_queries(Oid oid, List** queries);
 
 // Is the function, a row of pg_proc, in the server's own PL/pgSQL?
 bool is_plpgsql(HeapTuple function);

@@ -8,9 +8,7 @@
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/standing.hpp"
-#include "pg/declare/derive.hpp"
 #include "pg/load/coverage.hpp"
-#include "pg/load/derived_checks.hpp"
 #include "pg/load/loader_inputs.hpp"
 #include "pg/write/relation_changes.hpp"
 
