@@ -120,23 +120,6 @@ bool check_parsed(Node* node, void* context) {
     return raw_expression_tree_walker(node, tree_walker(check_parsed), context);
 }
 
-// A custom setting: what the server and libraries mean by theirs is not the application's business.
-bool custom_setting(const char* name) {
-    bool dots = false, begins = true;
-    for (const char* c = name; *c != '\0'; ++c) {
-        const bool letter = isalpha(static_cast<unsigned char>(*c)) != 0 || *c == '_';
-        const bool inner = isdigit(static_cast<unsigned char>(*c)) != 0 || *c == '$';
-        if (*c == '.') {
-            if (begins) return false;
-            dots = begins = true;
-        } else {
-            if (!letter && (begins || !inner)) return false;
-            begins = false;
-        }
-    }
-    return dots && !begins && pg_strncasecmp(name, "cache_ext.", strlen("cache_ext.")) != 0;
-}
-
 // The name of the setting that a call asks for.
 const char* asked_setting(const FuncExpr* f, bool* missing_ok) {
     auto* name = static_cast<Node*>(linitial(f->args));
@@ -148,7 +131,7 @@ const char* asked_setting(const FuncExpr* f, bool* missing_ok) {
         refuse("settings whose names are not constants");
     }
     char* asked = TextDatumGetCString(reinterpret_cast<Const*>(name)->constvalue);
-    if (!custom_setting(asked)) refuse("other settings than custom ones, as in app.name");
+    if (!is_custom_setting(asked)) refuse("other settings than custom ones, as in app.name");
     *missing_ok = missing != nullptr && DatumGetBool(reinterpret_cast<Const*>(missing)->constvalue);
     return asked;
 }
@@ -292,6 +275,22 @@ SessionInput analysed(const char* text) {
 }
 
 }  // namespace
+
+bool is_custom_setting(const char* name) {
+    bool dots = false, begins = true;
+    for (const char* c = name; *c != '\0'; ++c) {
+        const bool letter = isalpha(static_cast<unsigned char>(*c)) != 0 || *c == '_';
+        const bool inner = isdigit(static_cast<unsigned char>(*c)) != 0 || *c == '$';
+        if (*c == '.') {
+            if (begins) return false;
+            dots = begins = true;
+        } else {
+            if (!letter && (begins || !inner)) return false;
+            begins = false;
+        }
+    }
+    return dots && !begins && pg_strncasecmp(name, "cache_ext.", strlen("cache_ext.")) != 0;
+}
 
 SessionInput checked_input(const char* text) {
     ErrorContextCallback context = {error_context_stack, say_where, const_cast<char*>(text)};

@@ -29,6 +29,10 @@ struct SessionInput {
     Expr* expression;     // gives text
 };
 
+// Can values vary by a setting of this name? What the server and libraries mean by theirs is not
+// the application's business.
+bool is_custom_setting(const char* name);
+
 // In the current memory context. ERROR 22023, or the parser's own, unless the text is such an
 // expression. The same whatever the session has set.
 SessionInput checked_input(const char* text);

@@ -386,7 +386,12 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     appendStringInfoString(&sql, " WHERE name OPERATOR(pg_catalog.=) $1");
     run_as_owner(definition_table(), sql.data, 1 + kOptions, parameters);
     SPI_finish();
-    if (given[static_cast<int>(Option::kInvalidate)]) derive_if_asked(name, options);
+    CommandCounterIncrement();
+    const bool declared = strcmp(options[Option::kInvalidate], "declared") == 0;
+    if (other_runner || declared) give_up_derived(name, other_runner);
+    if (other_runner || given[static_cast<int>(Option::kInvalidate)]) {
+        derive_if_asked(name, options);
+    }
     PG_RETURN_VOID();
 }
 

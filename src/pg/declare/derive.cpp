@@ -123,6 +123,22 @@ void leave_to_hand(const Definition* d, LoaderAnalysis* analysis) {
 
 }  // namespace
 
+void give_up_derived(const char* cache, bool forget) {
+    connect_spi();
+    const Definition* d = lock_own_definition(require_definition(cache));
+    if (forget) {
+        forget_derived(d);
+    } else {
+        const char* name = d->name;
+        run_as_owner(dependency_table(),
+                     psprintf("UPDATE %s SET derived = false WHERE cache OPERATOR(pg_catalog.=) $1 "
+                              "AND derived",
+                              in_internals("cache_dependency")),
+                     1, &name);
+    }
+    SPI_finish();
+}
+
 const LoaderAnalysis* declare_derived(const char* cache) {
     const Definition* d = require_definition(cache);
     require_owner(d);

@@ -9,6 +9,9 @@ namespace cache_ext::pg {
 // Tables on which somebody has declared something himself are left as they are, and so are those
 // that the current user may not declare anything on.
 const LoaderAnalysis* declare_derived(const char* cache);
+// The cache is to run, or to be invalidated, in another way. What was derived becomes its owner's
+// word, or (forget) goes, so that these tables are tracked.
+void give_up_derived(const char* cache, bool forget);
 // Tells what that has come to: one NOTICE.
 void report_derived(const char* cache, const LoaderAnalysis* analysis);
 

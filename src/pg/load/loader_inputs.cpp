@@ -56,16 +56,14 @@ bool tells_time(Oid function) {
     }
 }
 
-bool tells_role(Oid function) {
-    return function == F_CURRENT_USER || function == F_SESSION_USER;
-}
-
 bool note_function(Oid function, void* argument) {
     auto* search = static_cast<Search*>(argument);
     if (tells_time(function)) {
         add(search, InputKind::kTime, format_procedure(function));
-    } else if (tells_role(function)) {
+    } else if (function == F_CURRENT_USER) {
         add(search, InputKind::kRole, format_procedure(function));
+    } else if (function == F_SESSION_USER) {
+        add(search, InputKind::kSessionRole, format_procedure(function));
     } else if (harm_of(function) == core::Bypass::kVolatileFunction) {
         add(search, InputKind::kVolatileFunction, format_procedure(function), function);
     }
@@ -102,7 +100,7 @@ void note_value_function(Search* search, const SQLValueFunction* function) {
             add(search, InputKind::kRole, "CURRENT_USER");
             break;
         case SVFOP_SESSION_USER:
-            add(search, InputKind::kRole, "SESSION_USER");
+            add(search, InputKind::kSessionRole, "SESSION_USER");
             break;
         case SVFOP_CURRENT_CATALOG:
         case SVFOP_CURRENT_SCHEMA:
@@ -146,6 +144,7 @@ const char* input_kind_name(InputKind kind) {
         case InputKind::kSetting:
             return "setting";
         case InputKind::kRole:
+        case InputKind::kSessionRole:
             return "role";
         case InputKind::kVolatileFunction:
             break;
@@ -154,15 +153,14 @@ const char* input_kind_name(InputKind kind) {
 }
 
 bool is_in_key(const Definition* d, const TextInput& input) {
-    if (input.kind == InputKind::kRole && d->as_reader) return true;
+    if (input.kind == InputKind::kRole) return d->as_reader;
     for (int i = 0; i < d->input_count; ++i) {
         const SessionInput named = checked_input(d->inputs[i]);
-        const bool is =
-            input.kind == InputKind::kSetting
-                ? named.kind == SessionInput::Kind::kSetting &&
-                      pg_strcasecmp(named.setting, input.name) == 0
-                : input.kind == InputKind::kRole && named.kind == SessionInput::Kind::kUser;
-        if (is) return true;
+        if (input.kind == InputKind::kSessionRole && named.tells_session) return true;
+        if (input.kind == InputKind::kSetting && named.kind == SessionInput::Kind::kSetting &&
+            pg_strcasecmp(named.setting, input.name) == 0) {
+            return true;
+        }
     }
     return false;
 }

@@ -13,7 +13,8 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-enum class InputKind : uint8 { kTime, kSetting, kRole, kVolatileFunction };
+// kRole: as whom the loader runs; kSessionRole: who has connected.
+enum class InputKind : uint8 { kTime, kSetting, kRole, kSessionRole, kVolatileFunction };
 
 struct TextInput {
     InputKind kind;
@@ -24,7 +25,7 @@ struct TextInput {
 // "time" and so on.
 const char* input_kind_name(InputKind kind);
 
-// Is it part of the key: a setting or role that the cache varies by?
+// Is it part of the key, as the loader sees it: a setting that the cache varies by, its reader?
 bool is_in_key(const Definition* definition, const TextInput& input);
 
 // Of TextInput*, each once: of the loader, load_many, load_all, and the functions in SQL and

@@ -1,14 +1,15 @@
 #include "pg/load/loader_queries.hpp"
 
+#include "pg/load/plain_casts.hpp"
 #include "pg/load/plpgsql_queries.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
-#include "commands/proclang.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/functions.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "tcop/tcopprot.h"
@@ -107,6 +108,30 @@ bool only_selects(List* queries) {
     return true;
 }
 
+// The result of the last statement is made what the function is said to return.
+bool is_returned_plainly(Oid function, List* queries) {
+    Oid type;
+    TupleDesc row = nullptr;
+    get_func_result_type(function, &type, &row);
+    List* types = types_returned(llast_node(Query, queries));
+    if (type == VOIDOID) return true;
+    if (list_length(types) == 1 && (row == nullptr || linitial_oid(types) == type)) {
+        return is_cast_plainly(linitial_oid(types), type);
+    }
+    if (row == nullptr) return false;
+    int given = 0;
+    for (int i = 0; i < row->natts; ++i) {
+        const FormData_pg_attribute* column = TupleDescAttr(row, i);
+        if (column->attisdropped) continue;
+        if (given == list_length(types) ||
+            !is_cast_plainly(list_nth_oid(types, given), column->atttypid)) {
+            return false;
+        }
+        ++given;
+    }
+    return given == list_length(types);
+}
+
 // *complete: that is all that it does.
 List* read_body(HeapTuple tuple, Node* call, bool* complete) {
     const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
@@ -114,7 +139,7 @@ List* read_body(HeapTuple tuple, Node* call, bool* complete) {
     *complete = false;
     if (form->prolang == SQLlanguageId) {
         all = read_sql(tuple, call);
-        *complete = only_selects(all);
+        *complete = only_selects(all) && all != NIL && is_returned_plainly(form->oid, all);
     } else if (is_plpgsql(tuple)) {
         *complete = plpgsql_queries(form->oid, &all) && only_selects(all);
     }

@@ -98,52 +98,6 @@ void note_var(Walk* w, const Var* var) {
     }
 }
 
-// What casts a value of one type to another where a function returns it.
-bool is_cast_plainly(Oid from, Oid to) {
-    if (!is_plain_type(from) || !is_plain_type(to)) return false;
-    if (from == to) return true;
-    Oid function = InvalidOid;
-    const CoercionPathType path = find_coercion_pathway(to, from, COERCION_PLPGSQL, &function);
-    if (path == COERCION_PATH_ARRAYCOERCE) return false;
-    return path != COERCION_PATH_FUNC || is_plain_function(function);
-}
-
-List* types_returned(const Query* query) {
-    List* types = NIL;
-    ListCell* cell;
-    foreach (cell, query->targetList) {
-        const auto* target = lfirst_node(TargetEntry, cell);
-        if (!target->resjunk) {
-            types = lappend_oid(types, exprType(reinterpret_cast<Node*>(target->expr)));
-        }
-    }
-    return types;
-}
-
-// The result of the last statement is made what the function is said to return.
-bool is_returned_plainly(Oid function, List* queries) {
-    Oid type;
-    TupleDesc row = nullptr;
-    get_func_result_type(function, &type, &row);
-    List* types = types_returned(llast_node(Query, queries));
-    if (type == VOIDOID) return true;
-    if (list_length(types) == 1 && (row == nullptr || linitial_oid(types) == type)) {
-        return is_cast_plainly(linitial_oid(types), type);
-    }
-    if (row == nullptr) return false;
-    int given = 0;
-    for (int i = 0; i < row->natts; ++i) {
-        const FormData_pg_attribute* column = TupleDescAttr(row, i);
-        if (column->attisdropped) continue;
-        if (given == list_length(types) ||
-            !is_cast_plainly(list_nth_oid(types, given), column->atttypid)) {
-            return false;
-        }
-        ++given;
-    }
-    return given == list_length(types);
-}
-
 // The body of a function is read as part of what calls it. False: it cannot be.
 bool walk_function(Walk* w, FuncExpr* call) {
     if (is_plain_function(call->funcid)) return true;
@@ -154,7 +108,7 @@ bool walk_function(Walk* w, FuncExpr* call) {
     List* queries = w->tree->depth < kDeepest && !w->tree->has_settings
                         ? queries_of(call->funcid, reinterpret_cast<Node*>(call), nullptr)
                         : NIL;
-    if (queries == NIL || !is_returned_plainly(call->funcid, queries)) return false;
+    if (queries == NIL) return false;
     auto* frame = make<Frame>();
     *frame = {call->args, w->scope};
     ListCell* cell;
@@ -455,11 +409,10 @@ LoaderTree* read_loader_tree(Oid loader) {
     List* queries = queries_of(loader, nullptr, &tree->has_settings);
     if (queries == NIL) {
         give_up(tree,
-                "it is not a function in SQL that only selects, nor returns one expression in "
-                "PL/pgSQL");
+                "it is no function in SQL or PL/pgSQL that only selects, by statements that can be "
+                "read beforehand");
         return tree;
     }
-    if (!is_returned_plainly(loader, queries)) give_up(tree, "its type may run functions");
     const auto* frame = make<Frame>();
     ListCell* cell;
     foreach (cell, queries) {

@@ -2,6 +2,8 @@
 
 #include "pg/base/compat.hpp"
 #include "pg/base/memory.hpp"
+#include "pg/load/plain_calls.hpp"
+#include "pg/load/plain_casts.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -11,12 +13,14 @@ extern "C" {
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
+#include "catalog/pg_type.h"
 #include "parser/parser.h"
 #include "plpgsql.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/expandedrecord.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 #include "utils/syscache.h"
 }
 
@@ -63,18 +67,64 @@ void assign(Body* b, int number) {
     }
 }
 
+// InvalidOid: it is known only when it runs.
+Oid type_of(const Body* b, int number) {
+    const PLpgSQL_datum* datum = b->state->datums[number];
+    switch (datum->dtype) {
+        case PLPGSQL_DTYPE_VAR:
+        case PLPGSQL_DTYPE_PROMISE:
+            return reinterpret_cast<const PLpgSQL_var*>(datum)->datatype->typoid;
+        case PLPGSQL_DTYPE_REC:
+            return reinterpret_cast<const PLpgSQL_rec*>(datum)->rectypeid;
+        default:
+            return InvalidOid;
+    }
+}
+
+void cast(Body* b, Oid from, Oid to) {
+    if (!OidIsValid(from) || !OidIsValid(to) || !is_cast_plainly(from, to)) b->complete = false;
+}
+
+// A row of these columns goes into that variable.
+void cast_row(Body* b, List* columns, int number) {
+    const PLpgSQL_datum* datum = b->state->datums[number];
+    if (datum->dtype == PLPGSQL_DTYPE_ROW) {
+        const auto* row = reinterpret_cast<const PLpgSQL_row*>(datum);
+        // One that has more, or fewer, is filled up, or cut.
+        for (int i = 0; i < std::min(row->nfields, list_length(columns)); ++i) {
+            cast(b, list_nth_oid(columns, i), type_of(b, row->varnos[i]));
+        }
+        return;
+    }
+    const Oid type = type_of(b, number);
+    if (type == RECORDOID) return;
+    if (list_length(columns) == 1 && linitial_oid(columns) == type) return;
+    if (datum->dtype != PLPGSQL_DTYPE_REC) {
+        if (columns == NIL) return;
+        cast(b, linitial_oid(columns), type);
+        return;
+    }
+    TupleDesc wanted = lookup_rowtype_tupdesc_copy(type, -1);
+    int given = 0;
+    for (int i = 0; i < wanted->natts && given < list_length(columns); ++i) {
+        const FormData_pg_attribute* column = TupleDescAttr(wanted, i);
+        if (!column->attisdropped) cast(b, list_nth_oid(columns, given++), column->atttypid);
+    }
+}
+
 // `rows`: the queries whose rows it gets; NIL: not known.
 void assign(Body* b, PLpgSQL_variable* target, List* rows) {
     if (target == nullptr) return;
     assign(b, target->dno);
-    if (target->dtype != PLPGSQL_DTYPE_REC) return;
-    auto* record = reinterpret_cast<PLpgSQL_rec*>(b->state->datums[target->dno]);
-    if (record->rectypeid != RECORDOID || record->erh != nullptr) return;
     if (list_length(rows) != 1) {
         b->complete = false;
         return;
     }
     const Query* query = linitial_node(Query, rows);
+    cast_row(b, types_returned(query), target->dno);
+    if (target->dtype != PLPGSQL_DTYPE_REC) return;
+    auto* record = reinterpret_cast<PLpgSQL_rec*>(b->state->datums[target->dno]);
+    if (record->rectypeid != RECORDOID || record->erh != nullptr) return;
     const TupleDesc columns = ExecTypeFromTL(query->targetList);
     record->erh = make_expanded_record_from_tupdesc(columns, CurrentMemoryContext);
 }
@@ -99,6 +149,14 @@ List* visit(Body* b, PLpgSQL_expr* expression) {
     return found;
 }
 
+// An expression whose value is made one of that type.
+void visit(Body* b, PLpgSQL_expr* expression, Oid wanted) {
+    if (expression == nullptr) return;
+    List* found = visit(b, expression);
+    List* types = list_length(found) == 1 ? types_returned(linitial_node(Query, found)) : NIL;
+    cast(b, list_length(types) == 1 ? linitial_oid(types) : InvalidOid, wanted);
+}
+
 void visit(Body* b, List* statements);
 
 void visit_dynamic(Body* b) {
@@ -109,7 +167,8 @@ void visit_block(Body* b, const PLpgSQL_stmt_block* block) {
     for (int i = 0; i < block->n_initvars; ++i) {
         PLpgSQL_datum* datum = b->state->datums[block->initvarnos[i]];
         if (datum->dtype == PLPGSQL_DTYPE_VAR || datum->dtype == PLPGSQL_DTYPE_REC) {
-            visit(b, reinterpret_cast<PLpgSQL_variable*>(datum)->default_val);
+            const auto* variable = reinterpret_cast<PLpgSQL_variable*>(datum);
+            visit(b, variable->default_val, type_of(b, variable->dno));
         }
         if (datum->dtype == PLPGSQL_DTYPE_VAR) {
             visit(b, reinterpret_cast<PLpgSQL_var*>(datum)->cursor_explicit_expr);
@@ -124,11 +183,11 @@ void visit_block(Body* b, const PLpgSQL_stmt_block* block) {
 }
 
 void visit_if(Body* b, const PLpgSQL_stmt_if* s) {
-    visit(b, s->cond);
+    visit(b, s->cond, BOOLOID);
     visit(b, s->then_body);
     ListCell* cell;
     foreach (cell, s->elsif_list) {
-        visit(b, as<PLpgSQL_if_elsif>(lfirst(cell))->cond);
+        visit(b, as<PLpgSQL_if_elsif>(lfirst(cell))->cond, BOOLOID);
         visit(b, as<PLpgSQL_if_elsif>(lfirst(cell))->stmts);
     }
     visit(b, s->else_body);
@@ -139,7 +198,7 @@ void visit_case(Body* b, const PLpgSQL_stmt_case* s) {
     if (s->t_expr != nullptr) visit_dynamic(b);
     ListCell* cell;
     foreach (cell, s->case_when_list) {
-        visit(b, as<PLpgSQL_case_when>(lfirst(cell))->expr);
+        visit(b, as<PLpgSQL_case_when>(lfirst(cell))->expr, BOOLOID);
         visit(b, as<PLpgSQL_case_when>(lfirst(cell))->stmts);
     }
     visit(b, s->else_stmts);
@@ -151,9 +210,21 @@ void visit_raise(Body* b, const PLpgSQL_stmt_raise* s) {
     foreach (cell, s->options) visit(b, as<PLpgSQL_raise_option>(lfirst(cell))->expr);
 }
 
+void visit_cursor_arguments(Body* b, int curvar, PLpgSQL_expr* arguments) {
+    if (arguments == nullptr) return;
+    const auto* cursor = reinterpret_cast<const PLpgSQL_var*>(b->state->datums[curvar]);
+    List* found = visit(b, arguments);
+    if (cursor->cursor_explicit_argrow < 0 || list_length(found) != 1) {
+        b->complete = false;
+        return;
+    }
+    assign(b, cursor->cursor_explicit_argrow);
+    cast_row(b, types_returned(linitial_node(Query, found)), cursor->cursor_explicit_argrow);
+}
+
 // Rows of a cursor: of one whose query is part of its declaration, or else of any.
 void visit_for_cursor(Body* b, const PLpgSQL_stmt_forc* s) {
-    visit(b, s->argquery);
+    visit_cursor_arguments(b, s->curvar, s->argquery);
     const auto* cursor = reinterpret_cast<const PLpgSQL_var*>(b->state->datums[s->curvar]);
     List* rows = NIL;
     if (cursor->cursor_explicit_expr != nullptr) rows = visit(b, cursor->cursor_explicit_expr);
@@ -164,8 +235,27 @@ void visit_for_cursor(Body* b, const PLpgSQL_stmt_forc* s) {
 void visit_open(Body* b, const PLpgSQL_stmt_open* s) {
     if (s->dynquery != nullptr) visit_dynamic(b);
     assign(b, s->curvar);
-    visit(b, s->argquery);
+    visit_cursor_arguments(b, s->curvar, s->argquery);
     visit(b, s->query);
+}
+
+void visit_foreach(Body* b, const PLpgSQL_stmt_foreach_a* s) {
+    List* found = visit(b, s->expr);
+    List* types = list_length(found) == 1 ? types_returned(linitial_node(Query, found)) : NIL;
+    const Oid array = list_length(types) == 1 ? linitial_oid(types) : InvalidOid;
+    cast(b, s->slice > 0 ? array : get_element_type(array), type_of(b, s->varno));
+    assign(b, s->varno);
+    visit(b, s->body);
+}
+
+// What a variable or an expression is returned as. OUT parameters make up the result.
+void visit_return(Body* b, PLpgSQL_expr* expression, int variable) {
+    const PLpgSQL_function* f = b->function;
+    if (expression != nullptr) {
+        visit(b, expression, f->fn_rettype);
+    } else if (variable >= 0 && variable != f->out_param_varno) {
+        cast(b, type_of(b, variable), f->fn_rettype);
+    }
 }
 
 void visit(Body* b, PLpgSQL_stmt* statement) {
@@ -190,14 +280,12 @@ void visit(Body* b, PLpgSQL_stmt* statement) {
             visit(b, as<PLpgSQL_stmt_loop>(statement)->body);
             break;
         case PLPGSQL_STMT_WHILE:
-            visit(b, as<PLpgSQL_stmt_while>(statement)->cond);
+            visit(b, as<PLpgSQL_stmt_while>(statement)->cond, BOOLOID);
             visit(b, as<PLpgSQL_stmt_while>(statement)->body);
             break;
         case PLPGSQL_STMT_FORI: {
             auto* s = as<PLpgSQL_stmt_fori>(statement);
-            visit(b, s->lower);
-            visit(b, s->upper);
-            visit(b, s->step);
+            for (PLpgSQL_expr* bound : {s->lower, s->upper, s->step}) visit(b, bound, INT4OID);
             assign(b, s->var->dno);
             visit(b, s->body);
             break;
@@ -211,21 +299,19 @@ void visit(Body* b, PLpgSQL_stmt* statement) {
         case PLPGSQL_STMT_FORC:
             visit_for_cursor(b, as<PLpgSQL_stmt_forc>(statement));
             break;
-        case PLPGSQL_STMT_FOREACH_A: {
-            auto* s = as<PLpgSQL_stmt_foreach_a>(statement);
-            visit(b, s->expr);
-            assign(b, s->varno);
-            visit(b, s->body);
+        case PLPGSQL_STMT_FOREACH_A:
+            visit_foreach(b, as<PLpgSQL_stmt_foreach_a>(statement));
             break;
-        }
         case PLPGSQL_STMT_EXIT:
-            visit(b, as<PLpgSQL_stmt_exit>(statement)->cond);
+            visit(b, as<PLpgSQL_stmt_exit>(statement)->cond, BOOLOID);
             break;
         case PLPGSQL_STMT_RETURN:
-            visit(b, as<PLpgSQL_stmt_return>(statement)->expr);
+            visit_return(b, as<PLpgSQL_stmt_return>(statement)->expr,
+                         as<PLpgSQL_stmt_return>(statement)->retvarno);
             break;
         case PLPGSQL_STMT_RETURN_NEXT:
-            visit(b, as<PLpgSQL_stmt_return_next>(statement)->expr);
+            visit_return(b, as<PLpgSQL_stmt_return_next>(statement)->expr,
+                         as<PLpgSQL_stmt_return_next>(statement)->retvarno);
             break;
         case PLPGSQL_STMT_RETURN_QUERY: {
             auto* s = as<PLpgSQL_stmt_return_query>(statement);
@@ -237,7 +323,7 @@ void visit(Body* b, PLpgSQL_stmt* statement) {
             visit_raise(b, as<PLpgSQL_stmt_raise>(statement));
             break;
         case PLPGSQL_STMT_ASSERT:
-            visit(b, as<PLpgSQL_stmt_assert>(statement)->cond);
+            visit(b, as<PLpgSQL_stmt_assert>(statement)->cond, BOOLOID);
             visit(b, as<PLpgSQL_stmt_assert>(statement)->message);
             break;
         case PLPGSQL_STMT_EXECSQL: {
@@ -253,17 +339,12 @@ void visit(Body* b, PLpgSQL_stmt* statement) {
         case PLPGSQL_STMT_OPEN:
             visit_open(b, as<PLpgSQL_stmt_open>(statement));
             break;
-        case PLPGSQL_STMT_FETCH: {
-            auto* s = as<PLpgSQL_stmt_fetch>(statement);
-            visit(b, s->expr);
-            assign(b, s->target, NIL);
-            break;
-        }
         case PLPGSQL_STMT_CLOSE:
             break;
         case PLPGSQL_STMT_PERFORM:
             visit(b, as<PLpgSQL_stmt_perform>(statement)->expr);
             break;
+        case PLPGSQL_STMT_FETCH:
         case PLPGSQL_STMT_DYNEXECUTE:
         case PLPGSQL_STMT_DYNFORS:
         case PLPGSQL_STMT_CALL:
@@ -332,6 +413,47 @@ PLpgSQL_function* compile(Oid function) {
     return compile(call, true);
 }
 
+// What it means depends on who calls it.
+bool is_polymorphic(Oid function) {
+    Oid* types;
+    int count;
+    bool is = IsPolymorphicType(get_func_signature(function, &types, &count));
+    for (int i = 0; i < count; ++i) is = is || IsPolymorphicType(types[i]);
+    return is;
+}
+
+// A variable may be checked, or converted, whenever it gets a value.
+bool has_plain_variables(const Body* b) {
+    for (int i = 0; i < b->function->ndatums; ++i) {
+        const Oid type = type_of(b, i);
+        if (OidIsValid(type) && type != RECORDOID && !is_plain_type(type)) return false;
+    }
+    return true;
+}
+
+// In C, and in PL/pgSQL's library.
+bool is_of_library(Oid function) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple)) return false;
+    bool none;
+    const Datum library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &none);
+    const bool in_c = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang == ClanguageId;
+    const bool is = in_c && !none && strcmp(TextDatumGetCString(library), kLibrary) == 0;
+    ReleaseSysCache(tuple);
+    return is;
+}
+
+// In a function of its own, since it sets a long jump: what lives across that is in the body.
+pg_noinline void visit_all(Body* body) {
+    PLpgSQL_execstate* running = body->function->cur_estate;
+    body->function->cur_estate = body->state;
+    PG_TRY();
+    { visit(body, reinterpret_cast<PLpgSQL_stmt*>(body->function->action)); }
+    PG_FINALLY();
+    { body->function->cur_estate = running; }
+    PG_END_TRY();
+}
+
 }  // namespace
 
 bool is_plpgsql(HeapTuple function) {
@@ -340,18 +462,12 @@ bool is_plpgsql(HeapTuple function) {
     if (!HeapTupleIsValid(tuple)) return false;
     const Oid handler = reinterpret_cast<Form_pg_language>(GETSTRUCT(tuple))->lanplcallfoid;
     ReleaseSysCache(tuple);
-    tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(handler));
-    if (!HeapTupleIsValid(tuple)) return false;
-    bool null;
-    const Datum library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &null);
-    const bool is = !null &&
-                    reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang == ClanguageId &&
-                    strcmp(TextDatumGetCString(library), kLibrary) == 0;
-    ReleaseSysCache(tuple);
-    return is;
+    return is_of_library(handler);
 }
 
 bool plpgsql_queries(Oid oid, List** queries) {
+    *queries = NIL;
+    if (is_polymorphic(oid)) return false;
     PLpgSQL_function* function = compile(oid);
     PLpgSQL_execstate state = {};
     state.func = function;
@@ -364,17 +480,11 @@ bool plpgsql_queries(Oid oid, List** queries) {
                  make_array<bool>(static_cast<size_t>(function->ndatums)),
                  NIL,
                  true};
-    PLpgSQL_execstate* running = function->cur_estate;
-    function->cur_estate = &state;
-    PG_TRY();
-    { visit(&body, reinterpret_cast<PLpgSQL_stmt*>(function->action)); }
-    PG_FINALLY();
-    { function->cur_estate = running; }
-    PG_END_TRY();
+    visit_all(&body);
     ListCell* cell;
     foreach (cell, body.queries) renumber(static_cast<Node*>(lfirst(cell)), &body);
     *queries = body.queries;
-    return body.complete;
+    return body.complete && has_plain_variables(&body);
 }
 
 }  // namespace cache_ext::pg

@@ -8,6 +8,7 @@
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/standing.hpp"
+#include "pg/catalog/vary_by.hpp"
 #include "pg/load/coverage.hpp"
 #include "pg/load/loader_inputs.hpp"
 #include "pg/write/relation_changes.hpp"
@@ -15,8 +16,10 @@
 extern "C" {
 #include "catalog/pg_class.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 }
@@ -100,11 +103,25 @@ const char* altered(const Definition* d, const char* options) {
                     quote_literal_cstr(options));
 }
 
-// Settings of applications have a dot in their names.
+// The option, with one expression more than there are.
+const char* varied_by(const Definition* d, const char* expression) {
+    StringInfoData json;
+    initStringInfo(&json);
+    appendStringInfoString(&json, "{\"vary_by\": [");
+    for (int i = 0; i < d->input_count; ++i) {
+        escape_json(&json, d->inputs[i]);
+        appendStringInfoString(&json, ", ");
+    }
+    escape_json(&json, expression);
+    appendStringInfoString(&json, "]}");
+    return json.data;
+}
+
+// nullptr: nobody can vary by it.
 const char* named_setting(const Definition* d, const char* setting) {
-    if (strchr(setting, '.') == nullptr) return nullptr;
-    const char* call = psprintf("current_setting(%s, true)", quote_literal_cstr(setting));
-    return altered(d, psprintf("{\"vary_by\": [\"%s\"]}", call));
+    if (!is_custom_setting(setting)) return nullptr;
+    return altered(
+        d, varied_by(d, psprintf("current_setting(%s, true)", quote_literal_cstr(setting))));
 }
 
 // What else its text says that values depend on.
@@ -132,6 +149,11 @@ void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInp
             if (in_key) break;
             row.invalidates = "nothing: it is the owner, for all readers";
             row.more_precise = altered(d, "{\"run_as\": \"reader\"}");
+            break;
+        case InputKind::kSessionRole:
+            if (in_key) break;
+            row.invalidates = "nothing: it is that of the session that has loaded the value";
+            row.more_precise = altered(d, varied_by(d, "session_user"));
             break;
         case InputKind::kVolatileFunction:
             if (d->tracks && !d->untracked_too) row.covered = "none";
