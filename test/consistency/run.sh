@@ -4,7 +4,7 @@
 # folder), PGPORT, PGUSER, PGDATABASE. SECONDS_TO_RUN (60) are divided between everything at once, the
 # lookups of path dependencies by themselves (in the full mix, whatever widens to the whole cache hides
 # mistakes there), DDL by itself (in the full mix there is little of it, or there would be no hits), and everything with
-# nothing declared. SEED (1) chooses the plans. RESTART is a command that lets the server crash and
+# nothing declared, or what the loaders' texts prove. SEED (1) chooses the plans. RESTART is a command that lets the server crash and
 # starts it again, for the first part; without it there is no crash. Options go to the checker.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -19,8 +19,9 @@ check() {
         --user "${PGUSER:-postgres}" --db "${PGDATABASE:-postgres}" --seed "${SEED:-1}" "$@"
 }
 
-part=$((seconds / 5))
-check --seconds "$((seconds - 3 * part))" --restart "${RESTART:-}" "$@"
+part=$((seconds / 6))
+check --seconds "$((seconds - 4 * part))" --restart "${RESTART:-}" "$@"
 check --seconds "$part" --only "$paths" "$@"
 check --seconds "$part" --only "$catalogs" "$@"
 check --seconds "$part" --declared none "$@"
+check --seconds "$part" --declared auto "$@"
