@@ -63,6 +63,8 @@ SELECT * FROM covered('DECLARE n bigint = (SELECT sum(seconds) FROM call WHERE a
 SELECT * FROM covered('DECLARE m mood; BEGIN FOREACH m IN ARRAY ARRAY[true] LOOP RETURN m || (SELECT sum(seconds) FROM call WHERE account_id = k)::text; END LOOP; END');
 SELECT * FROM covered('DECLARE d small; BEGIN SELECT 5 INTO d; RETURN (SELECT sum(seconds) + d FROM call WHERE account_id = k); END');
 SELECT * FROM covered('BEGIN RETURN (SELECT sum(seconds) FROM call WHERE account_id = k) || any_of(''x''::text); END');
+-- Rows that do not matter can raise errors, which a handler tells from values.
+SELECT * FROM covered('BEGIN RETURN (SELECT sum(100 / seconds) FROM call WHERE account_id = k); EXCEPTION WHEN division_by_zero THEN RETURN -1; END');
 -- What nobody knows before it runs.
 SELECT * FROM covered('DECLARE n bigint; BEGIN EXECUTE ''SELECT count(*) FROM call'' INTO n; RETURN n + (SELECT sum(seconds) FROM call WHERE account_id = k); END');
 SELECT * FROM covered('DECLARE c refcursor; r record; BEGIN OPEN c FOR SELECT * FROM call WHERE account_id = k; FETCH c INTO r; CLOSE c; RETURN r.seconds; END');

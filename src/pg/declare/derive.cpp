@@ -12,6 +12,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 }
@@ -70,6 +71,24 @@ ArrayType* text_array(List* names) {
     return construct_md_array(values, nulls, 1, &size, &first, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
+// Whoever is writing to them has gone by what is derived, and may not have registered for more.
+void lock_derived(const Definition* d) {
+    const uint64 cache = d->id;
+    List* all = NIL;
+    for (int i = 0; i < dependency_relation_count(); ++i) {
+        const RelationDependencies& r = dependency_relation_at(i);
+        for (int k = 0; k < r.count; ++k) {
+            const Dependency& dep = r.dependencies[k];
+            if (dep.definition->id == cache && dep.derived) {
+                all = list_append_unique_oid(all, r.relation);
+            }
+        }
+    }
+    list_sort(all, list_oid_cmp);
+    ListCell* cell;
+    foreach (cell, all) LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
+}
+
 // All that will be locked, in one order for everybody, before anything is written.
 void lock_tables(const LoaderAnalysis* analysis) {
     ListCell *i, *m, *t;
@@ -125,6 +144,7 @@ void leave_to_hand(const Definition* d, LoaderAnalysis* analysis) {
 
 void give_up_derived(const char* cache, bool forget) {
     connect_spi();
+    if (forget) lock_derived(require_definition(cache));
     const Definition* d = lock_own_definition(require_definition(cache));
     if (forget) {
         forget_derived(d);
@@ -158,6 +178,7 @@ const LoaderAnalysis* declare_derived(const char* cache) {
     leave_to_hand(d, analysis);
     list_sort(analysis->inputs, compare_inputs);
     connect_spi();
+    lock_derived(require_definition(cache));
     lock_tables(analysis);
     forget_derived(lock_own_definition(require_definition(cache)));
     CommandCounterIncrement();

@@ -81,12 +81,18 @@ int number_of(Equalities* e, const Column& column) {
 
 int resolve(Equalities* e, Scope* scope, Node* node, int depth);
 
+bool is_equality(Oid operation, Oid collation) {
+    return operation < FirstNormalObjectId && get_mergejoin_opfamilies(operation) != NIL &&
+           (!OidIsValid(collation) || get_collation_isdeterministic(collation));
+}
+
+// Of rows that agree in it, if equal is the same.
 bool is_grouped_by(const Query* query, const TargetEntry* target) {
     ListCell* cell;
     foreach (cell, query->groupClause) {
-        if (lfirst_node(SortGroupClause, cell)->tleSortGroupRef == target->ressortgroupref) {
-            return true;
-        }
+        const auto* clause = lfirst_node(SortGroupClause, cell);
+        if (clause->tleSortGroupRef != target->ressortgroupref) continue;
+        return is_equality(clause->eqop, exprCollation(reinterpret_cast<Node*>(target->expr)));
     }
     return false;
 }
@@ -146,11 +152,6 @@ int resolve(Equalities* e, Scope* scope, Node* node, int depth) {
     if (IsA(node, Var)) return resolve_var(e, scope, reinterpret_cast<Var*>(node), depth);
     if (IsA(node, Param)) return resolve_param(e, scope, reinterpret_cast<Param*>(node), depth);
     return -1;
-}
-
-bool is_equality(Oid operation, Oid collation) {
-    return operation < FirstNormalObjectId && get_mergejoin_opfamilies(operation) != NIL &&
-           (!OidIsValid(collation) || get_collation_isdeterministic(collation));
 }
 
 // Of two collations a query would have to be told which one counts.

@@ -14,10 +14,10 @@ extern "C" {
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "funcapi.h"
 #include "nodes/nodeFuncs.h"
-#include "parser/parse_coerce.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 }
@@ -102,6 +102,10 @@ void note_var(Walk* w, const Var* var) {
 bool walk_function(Walk* w, FuncExpr* call) {
     if (is_plain_function(call->funcid)) return true;
 
+    // Its body is read as under the default collation: where equal is the same.
+    if (OidIsValid(call->inputcollid) && !get_collation_isdeterministic(call->inputcollid)) {
+        return false;
+    }
     // Defaults, which may call anything, are filled in later.
     if (list_length(call->args) < get_func_nargs(call->funcid)) return false;
     // With settings of its own the loader gives its search_path to what it calls, too.
@@ -134,6 +138,7 @@ void walk_aggregate(Walk* w, Aggref* aggregate) {
 
 bool walk(Node* node, void* context) {
     auto* w = static_cast<Walk*>(context);
+    CHECK_FOR_INTERRUPTS();
     if (node == nullptr || w->tree->unseen != nullptr) return false;
     if (IsA(node, FuncExpr)) {
         if (!walk_function(w, reinterpret_cast<FuncExpr*>(node))) {
@@ -310,12 +315,24 @@ Bitmapset* read_joins(LoaderTree* tree, Scope* scope, Node* node, bool kept) {
 }
 
 // May what is asked of a row of it be asked of the rows that it is made of?
+// DISTINCT keeps one row of those that are equal. Are they the same?
+bool are_same_if_equal(const Query* q) {
+    ListCell* cell;
+    foreach (cell, q->distinctClause) {
+        const auto* target =
+            get_sortgroupclause_tle(lfirst_node(SortGroupClause, cell), q->targetList);
+        const Oid collation = exprCollation(reinterpret_cast<Node*>(target->expr));
+        if (OidIsValid(collation) && !get_collation_isdeterministic(collation)) return false;
+    }
+    return true;
+}
+
 void find_transparency(Scope* scope) {
     const Query* q = scope->query;
     scope->grouped = q->groupClause != NIL;
     scope->transparent = q->setOperations == nullptr && !q->hasWindowFuncs && !q->hasTargetSRFs &&
-                         !q->hasDistinctOn && q->groupingSets == NIL && q->limitCount == nullptr &&
-                         q->limitOffset == nullptr &&
+                         !q->hasDistinctOn && are_same_if_equal(q) && q->groupingSets == NIL &&
+                         q->limitCount == nullptr && q->limitOffset == nullptr &&
                          (scope->grouped || (!q->hasAggs && q->havingQual == nullptr));
 }
 

@@ -176,6 +176,8 @@ void visit_block(Body* b, const PLpgSQL_stmt_block* block) {
     }
     visit(b, block->body);
     if (block->exceptions == nullptr) return;
+    // Rows that otherwise do not matter can raise an error, and so be told from others.
+    b->complete = false;
     ListCell* cell;
     foreach (cell, block->exceptions->exc_list) {
         visit(b, as<PLpgSQL_exception>(lfirst(cell))->action);
