@@ -68,6 +68,11 @@ SELECT * FROM derived('SELECT count(*)::text FROM account AS a WHERE a.id = ALL 
 SELECT * FROM derived('SELECT account_id::text FROM call GROUP BY account_id HAVING max(account_id) = $1');
 SELECT * FROM derived('SELECT count(*) || (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2', 'int, int');
 SELECT * FROM derived('SELECT (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2 GROUP BY id', 'int, int');
+SELECT * FROM derived('SELECT count(*)::text FROM call WHERE account_id = $1 AND account_id = $2 HAVING (SELECT count(*) FROM lead WHERE call_id = $2) > 1', 'int, int');
+SELECT * FROM derived('SELECT (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2 GROUP BY ()', 'int, int');
+SELECT * FROM derived('SELECT (SELECT max(stage) FROM lead WHERE call_id = $2) FROM call WHERE account_id = $1 AND account_id = $2 HAVING true', 'int, int');
+SELECT * FROM derived('SELECT max(note) || name_of($2) FROM call WHERE account_id = $1 AND account_id = $2', 'int, int');
+SELECT * FROM derived('SELECT max(name_of($2)) FROM call WHERE account_id = $1 AND account_id = $2', 'int, int');
 SELECT * FROM derived('SELECT note FROM call WHERE account_id = $1 AND id = (SELECT max(id) FROM call)');
 SELECT * FROM derived('SELECT note FROM call WHERE account_id = $1 AND ctid IS NOT NULL');
 SELECT * FROM derived('SELECT note FROM call TABLESAMPLE system (50) REPEATABLE (1) WHERE account_id = $1');

@@ -267,7 +267,24 @@ sub value
 	return "string_agg($c\::text, ',' ORDER BY $c)$filter" if $r < 0.7;
 	return "(" . select_from(1, [], sub { 'sum(' . column(@{ $_[0] }) . ')' }, 1) . ")" if $r < 0.8;
 	return 'sum((' . select_from(1, $sources, sub { 'count(*)' }, 1) . "))$filter" if $r < 0.95;
-	return pick('calls_of', 'parents_of', 'all_notes', 'leads_unseen') . "($arguments[0]\::int)";
+	my $call = pick('calls_of', 'calls_of', 'parents_of', 'all_notes', 'leads_unseen') . '(' . pick(@arguments) . '::int)';
+	return chance(0.3) ? "max($call)$filter" : $call;
+}
+
+# One column is both arguments: where it is, they are equal, and nowhere else.
+sub equal_arguments
+{
+	my $column = link_column(@_);
+	return join(' AND ', map { "$column = $_" } @arguments);
+}
+
+# It gives a row where no combination is, by what it asks then.
+sub row_anyway
+{
+	my $r = rand();
+	return '' if $r < 0.8;
+	return ' GROUP BY ()' if $r < 0.85;
+	return ' HAVING (' . select_from(1, [], sub { 'count(*)' }, 1) . ') ' . pick('> 0', '< 2');
 }
 
 # The arguments, and the statement. Same seed, same loaders.
@@ -275,12 +292,14 @@ sub random_loader
 {
 	# Half of them are so simple that most of what they read can be proven.
 	($alias, $with, $simple, $last) = (0, [], chance(0.5), '');
-	my @types = pick([qw(int)], [qw(int)], [qw(int)], [qw(bigint)], [qw(int int)]);
+	my @types = pick([qw(int)], [qw(int)], [qw(int)], [qw(bigint)], [qw(int int)], [qw(int int)]);
 	@types = @{ $types[0] };
 	@arguments = map { "\$$_" } 1 .. @types;
 	my ($from, $sources) = from(0, []);
 	my @values = map { value(0, $sources) } 1 .. pick(1, 2, 3);
 	my $where = chance(0.95) ? ' WHERE ' . conditions(0, $sources, [], pick(1, 1, 2, 2, 3)) : '';
+	$where .= ($where ? ' AND ' : ' WHERE ') . equal_arguments(@$sources) if @arguments > 1 && chance(0.4);
+	$where .= row_anyway();
 	my $sql = "SELECT concat_ws('|', " . join(', ', map { "coalesce(($_)::text, '-')" } @values) . ") FROM $from$where";
 	$sql = 'WITH ' . join(', ', @$with) . " $sql" if @$with;
 	return (join(', ', @types), $sql);
