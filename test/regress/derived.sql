@@ -96,6 +96,30 @@ CREATE FUNCTION cast_to_mood(int) RETURNS mood LANGUAGE sql STABLE AS 'SELECT $1
 SELECT * FROM derived('SELECT name || cast_to_mood(id) FROM account WHERE id = $1');
 CREATE FUNCTION given_mood(int) RETURNS mood LANGUAGE sql STABLE AS $$SELECT mood 'bad'$$;
 SELECT * FROM derived('SELECT name || given_mood(id) FROM account WHERE id = $1');
+-- What the server's own functions call by a type.
+CREATE TYPE season AS ENUM ('dry', 'wet');
+CREATE TABLE weather (season season, n int);
+SELECT * FROM derived('SELECT name || to_json(season ''dry'')::text FROM account WHERE id = $1');
+CREATE FUNCTION season_json(season) RETURNS json LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT to_json(count(*)) FROM account); END';
+CREATE CAST (season AS json) WITH FUNCTION season_json(season);
+SELECT * FROM derived('SELECT name || to_json(season ''dry'')::text FROM account WHERE id = $1');
+SELECT * FROM derived('SELECT jsonb_agg(w)::text FROM weather AS w WHERE n = $1');
+SELECT * FROM derived('SELECT json_build_object(name, ARRAY[season ''wet''])::text FROM account WHERE id = $1');
+CREATE TYPE grade AS ENUM ('low', 'high');
+SELECT * FROM derived('SELECT name || (ARRAY[grade ''low''] < ARRAY[grade ''high'']) FROM account WHERE id = $1');
+CREATE FUNCTION compare_grades(grade, grade) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT count(*) FROM account); END';
+CREATE OPERATOR CLASS grades DEFAULT FOR TYPE grade USING btree AS
+    OPERATOR 1 < (anyenum, anyenum), OPERATOR 2 <= (anyenum, anyenum), OPERATOR 3 = (anyenum, anyenum),
+    OPERATOR 4 >= (anyenum, anyenum), OPERATOR 5 > (anyenum, anyenum), FUNCTION 1 compare_grades(grade, grade);
+SELECT * FROM derived('SELECT name || (ARRAY[grade ''low''] < ARRAY[grade ''high'']) FROM account WHERE id = $1');
+SELECT * FROM derived('SELECT name || array_in(''{3}'', ''checked''::regtype, -1)::text FROM account WHERE id = $1');
+SELECT * FROM derived('SELECT name || ((''{3}''::text)::int[])::text FROM account WHERE id = $1');
+SELECT d.* FROM pg_settings AS s,
+    derived('SELECT name || ' || CASE WHEN s.setting::int >= 160000 THEN 'pg_input_is_valid(''3'', ''checked'')' ELSE 'array_in(''{3}'', ''checked''::regtype, -1)' END
+            || '::text FROM account WHERE id = $1') AS d
+    WHERE s.name = 'server_version_num';
+-- It says until when, and reads nothing.
+SELECT * FROM derived('SELECT name || cache_valid_until(''2100-01-01'') FROM account WHERE id = $1');
 CREATE FUNCTION talks(who int) RETURNS TABLE (total bigint, longest int) LANGUAGE sql STABLE AS 'SELECT total, longest FROM talk_total WHERE account_id = who';
 SELECT * FROM derived('SELECT name || t.total FROM account, talks($1) AS t WHERE id = $1');
 SELECT * FROM derived('SELECT count(*)::text FROM cache_ext_internal.cache_definition WHERE name = $1', 'text');

@@ -100,6 +100,7 @@ void note_var(Walk* w, const Var* var) {
 
 // The body of a function is read as part of what calls it. False: it cannot be.
 bool walk_function(Walk* w, FuncExpr* call) {
+    if (!is_plain_type(call->funcresulttype)) return false;
     if (is_plain_function(call->funcid)) return true;
 
     // Its body is read as under the default collation: where equal is the same.

@@ -3,6 +3,7 @@
 #include "pg/base/compat.hpp"
 #include "pg/base/extension.hpp"
 #include "pg/base/memory.hpp"
+#include "pg/load/reads.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -12,6 +13,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "nodes/execnodes.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
@@ -26,10 +28,18 @@ bool contains(const char* text, const char* part) {
     return strstr(text, part) != nullptr;
 }
 
-// Of the server's own, those that run a query or read tables that they are told of.
-bool runs_queries(const char* name) {
-    return contains(name, "_to_xml") || strcmp(name, "ts_stat") == 0 ||
-           strcmp(name, "ts_rewrite") == 0;
+// Of the server's own, those that run a query, or functions of a type or table that they are told
+// of by name or number: nobody sees that type.
+bool runs_others(const char* name) {
+    static constexpr const char* kNames[] = {"ts_stat",           "ts_rewrite",
+                                             "pg_input_is_valid", "pg_input_error_info",
+                                             "array_in",          "domain_in",
+                                             "record_in",         "range_in",
+                                             "multirange_in",     "satisfies_hash_partition"};
+    for (const char* other : kNames) {
+        if (strcmp(name, other) == 0) return true;
+    }
+    return contains(name, "_to_xml");
 }
 
 bool is_unseen(Oid function, void*) {
@@ -68,10 +78,37 @@ bool has_plain_columns(Oid row_type, int depth) {
     return true;
 }
 
+// Arrays, rows and GREATEST compare and hash by what the type's default operator classes name.
+bool is_compared_plainly(Oid type) {
+    const TypeCacheEntry* t = lookup_type_cache(
+        type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_GT_OPR | TYPECACHE_CMP_PROC |
+                  TYPECACHE_HASH_PROC | TYPECACHE_HASH_EXTENDED_PROC);
+    for (const Oid used :
+         {t->eq_opr, t->lt_opr, t->gt_opr, t->cmp_proc, t->hash_proc, t->hash_extended_proc}) {
+        if (used >= FirstNormalObjectId) return false;
+    }
+    return true;
+}
+
+// to_json() and its like cast what is not the server's own.
+bool is_made_json_plainly(Oid type) {
+    if (type < FirstNormalObjectId) return true;
+    for (const Oid json : {JSONOID, JSONBOID}) {
+        Oid function = InvalidOid;
+        if (find_coercion_pathway(json, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC &&
+            !is_plain_function(function)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool is_plain_at(Oid type, int depth) {
     if (!OidIsValid(type) || depth > kMostNested) return false;
-    if (type < FirstNormalObjectId) return true;
-    switch (get_typtype(type)) {
+    const char kind = get_typtype(type);
+    if (kind == TYPTYPE_PSEUDO) return type < FirstNormalObjectId;
+    if (!is_compared_plainly(type) || !is_made_json_plainly(type)) return false;
+    switch (kind) {
         case TYPTYPE_ENUM:
             return true;
         case TYPTYPE_DOMAIN:
@@ -80,10 +117,11 @@ bool is_plain_at(Oid type, int depth) {
             return has_plain_columns(type, depth + 1);
         case TYPTYPE_BASE: {
             const Oid element = get_element_type(type);  // of an array
-            return OidIsValid(element) && is_plain_at(element, depth + 1);
+            return OidIsValid(element) ? is_plain_at(element, depth + 1)
+                                       : type < FirstNormalObjectId;
         }
         default:
-            return false;
+            return type < FirstNormalObjectId;
     }
 }
 
@@ -96,10 +134,12 @@ bool is_plain_function(Oid function) {
     const char* name = NameStr(form->proname);
     bool plain = false;
     if (function < FirstNormalObjectId) {
-        plain = !runs_queries(name);
+        plain = !runs_others(name);
     } else if (form->prolang == ClanguageId && strcmp(name, "cache_fetch") == 0) {
         // Nobody else can make anything there.
         plain = form->pronamespace == get_namespace_oid(kInternalSchema, true);
+    } else {
+        plain = is_valid_until(tuple);
     }
     ReleaseSysCache(tuple);
     return plain;
@@ -136,7 +176,6 @@ bool is_plain_node(Node* node) {
         case T_ScalarArrayOpExpr:
         case T_FieldSelect:
         case T_RelabelType:
-        case T_CoerceViaIO:
         case T_ArrayCoerceExpr:
         case T_CaseExpr:
         case T_CaseTestExpr:
@@ -147,6 +186,9 @@ bool is_plain_node(Node* node) {
         case T_CoerceToDomain:
         case T_CoerceToDomainValue:
             break;
+        case T_CoerceViaIO:  // calls what its type and that of what is below it are read and shown
+                             // by
+            return is_plain_type(exprType(node));
         case T_SortGroupClause: {
             const auto* clause = reinterpret_cast<SortGroupClause*>(node);
             return clause->eqop < FirstNormalObjectId && clause->sortop < FirstNormalObjectId;

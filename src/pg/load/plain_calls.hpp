@@ -14,10 +14,11 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-// The server's own, but for those that run a query which they are given or make; and what accessors
-// are made of: what other caches depend on reaches the value by their tags.
+// The server's own, but for those that run a query which they are given or make, or functions of a
+// type that they are told of by name; cache_valid_until(); and what accessors are made of: what
+// other caches depend on reaches the value by their tags.
 bool is_plain_function(Oid function);
-// A type whose input, output, comparison and checks run no functions but plain ones.
+// A type whose input, output, comparison, cast to JSON and checks run no functions but plain ones.
 bool is_plain_type(Oid type);
 // The node itself, without what is below it. A function in SQL whose body will be looked at is the
 // caller's business.

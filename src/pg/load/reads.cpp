@@ -109,19 +109,6 @@ bool is_mute(const FormData_pg_proc* function) {
     return function->prorettype == VOIDOID && function->oid < FirstGenbkiObjectId;
 }
 
-// cache_valid_until() is VOLATILE so that no planner leaves a call out, or makes one that the
-// loader would not make. It returns what it was given. (Who can make functions in C is trusted.)
-bool is_valid_until(HeapTuple tuple) {
-    if (reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang != ClanguageId) return false;
-    bool is_null;
-    const Datum symbol = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
-    if (is_null) return false;
-    char* name = TextDatumGetCString(symbol);
-    const bool same = strcmp(name, "cache_valid_until_1_0") == 0;
-    pfree(name);
-    return same;
-}
-
 Bypass harm_of(HeapTuple tuple) {
     const auto* function = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     if (function->provolatile == PROVOLATILE_VOLATILE) {
@@ -160,6 +147,17 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
 }
 
 }  // namespace
+
+bool is_valid_until(HeapTuple tuple) {
+    if (reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang != ClanguageId) return false;
+    bool is_null;
+    const Datum symbol = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
+    if (is_null) return false;
+    char* name = TextDatumGetCString(symbol);
+    const bool same = strcmp(name, "cache_valid_until_1_0") == 0;
+    pfree(name);
+    return same;
+}
 
 Bypass harm_of(Oid function) {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));

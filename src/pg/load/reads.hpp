@@ -24,6 +24,11 @@ void for_each_read(const Load& load, Visit visit) {
 // kVolatileFunction, or kUntracked.
 core::Bypass harm_of(Oid function);
 
+// cache_valid_until(), by its row of pg_proc. It is VOLATILE so that no planner leaves a call out,
+// or makes one that the loader would not make. It returns what it was given, and reads nothing.
+// (Who can make functions in C is trusted.)
+bool is_valid_until(HeapTuple tuple);
+
 // Once, in _PG_init.
 void install_read_hooks();
 
