@@ -226,6 +226,38 @@ CREATE OR REPLACE VIEW accounts AS SELECT a.* FROM account AS a, (SELECT max(own
 SELECT cache_get('count', 1);
 SELECT * FROM seen;
 SELECT input, covered, statement FROM cache_declare('count');
+-- What was read by key is read as a part of something else, or the other way round.
+CREATE TABLE animal (id int, owner int);
+CREATE TABLE dog (tail int) INHERITS (animal);
+CREATE OR REPLACE FUNCTION load_count(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM dog WHERE owner = $1';
+SELECT input, covered, statement FROM cache_declare('count');
+SELECT cache_get('count', 1);
+CREATE OR REPLACE FUNCTION load_count(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM animal WHERE owner = $1';
+SELECT cache_get('count', 1) FROM generate_series(1, 3);
+SELECT * FROM seen;
+INSERT INTO dog VALUES (1, 2, 3);
+SELECT * FROM seen;
+INSERT INTO animal VALUES (1, 1);
+SELECT * FROM seen;
+CREATE OR REPLACE FUNCTION load_count(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM animal';
+SELECT cache_get('count', 1) FROM generate_series(1, 3);
+SELECT * FROM seen;
+INSERT INTO dog VALUES (2, 2, 3);
+SELECT * FROM seen;
+CREATE OR REPLACE FUNCTION load_count(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM animal WHERE owner = $1';
+SELECT input, covered, statement FROM cache_declare('count');
+CREATE OR REPLACE FUNCTION load_count(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM dog';
+SELECT cache_get('count', 1) FROM generate_series(1, 3);
+SELECT * FROM seen;
+INSERT INTO dog VALUES (3, 2, 3);
+SELECT * FROM seen;
+CREATE OR REPLACE VIEW accounts AS SELECT 0 AS id, account_id AS owner, '' AS name FROM event_1;
+CREATE OR REPLACE FUNCTION load_count(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM accounts WHERE owner = $1';
+SELECT input, covered, statement FROM cache_declare('count');
+SELECT cache_get('count', 1) FROM generate_series(1, 2);
+CREATE OR REPLACE VIEW accounts AS SELECT 0 AS id, e.account_id AS owner, '' AS name FROM event AS e, (SELECT count(*) FROM event) AS n;
+SELECT cache_get('count', 1) FROM generate_series(1, 3);
+SELECT * FROM seen;
 SELECT cache_drop('count');
 
 -- What somebody has declared himself stays as it is.

@@ -6,6 +6,8 @@
 extern "C" {
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "storage/sinval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -31,16 +33,16 @@ bool among(AttrNumber column, const AttrNumber* columns, int count) {
 }
 
 bool matters(const Dependency& dep, AttrNumber column) {
-    return among(column, dep.columns, dep.column_count) ||
-           among(column, dep.key, dep.definition->columns);
+    return column != InvalidAttrNumber && (among(column, dep.columns, dep.column_count) ||
+                                           among(column, dep.key, dep.definition->columns));
 }
 
-bool covers_columns(const Dependency& dep, const LoaderInput& input) {
+bool covers_columns(const Dependency& dep, Oid relation, const LoaderInput& input) {
     if (dep.all_columns) return true;
     if (input.all_columns) return false;
     ListCell* cell;
     foreach (cell, input.columns) {
-        if (!matters(dep, get_attnum(input.relation, static_cast<char*>(lfirst(cell))))) {
+        if (!matters(dep, get_attnum(relation, static_cast<char*>(lfirst(cell))))) {
             return false;
         }
     }
@@ -49,7 +51,8 @@ bool covers_columns(const Dependency& dep, const LoaderInput& input) {
 
 // Does every row that matters by the mapping invalidate by the dependency what it has to? With
 // nullptr: everything.
-bool covers(const Dependency& dep, const LoaderInput& input, const RowMapping* mapping) {
+bool covers(const Dependency& dep, Oid relation, const LoaderInput& input,
+            const RowMapping* mapping) {
     switch (dep.kind) {
         case DependencyKind::kVia:
             return false;
@@ -62,16 +65,17 @@ bool covers(const Dependency& dep, const LoaderInput& input, const RowMapping* m
     for (int i = 0; i < dep.definition->columns; ++i) {
         if (dep.key[i] == 0) continue;
         const char* name = mapping != nullptr ? mapping->key[i] : nullptr;
-        if (name == nullptr || get_attnum(input.relation, name) != dep.key[i]) return false;
+        if (name == nullptr || get_attnum(relation, name) != dep.key[i]) return false;
     }
-    return covers_columns(dep, input);
+    return covers_columns(dep, relation, input);
 }
 
-bool any_covers(const Definition* d, const LoaderInput& input, const RowMapping* mapping) {
-    const RelationDependencies* r = dependencies_of(input.relation);
+bool any_covers(const Definition* d, Oid relation, const LoaderInput& input,
+                const RowMapping* mapping) {
+    const RelationDependencies* r = dependencies_of(relation);
     for (int i = 0; r != nullptr && i < r->count; ++i) {
         if (r->dependencies[i].definition->id == d->id &&
-            covers(r->dependencies[i], input, mapping)) {
+            covers(r->dependencies[i], relation, input, mapping)) {
             return true;
         }
     }
@@ -90,12 +94,22 @@ bool has_derived(const Definition* d, Oid relation) {
 }
 
 // What somebody has declared by hand is his word, and the rest is tracked.
-bool is_covered(const Definition* d, const LoaderInput& input) {
-    if (!has_derived(d, input.relation)) return true;
-    if (input.unproven != nullptr) return any_covers(d, input, nullptr);
+bool is_covered_on(const Definition* d, Oid relation, const LoaderInput& input) {
+    if (!has_derived(d, relation)) return true;
+    if (input.unproven != nullptr) return any_covers(d, relation, input, nullptr);
     ListCell* cell;
     foreach (cell, input.mappings) {
-        if (!any_covers(d, input, static_cast<RowMapping*>(lfirst(cell)))) return false;
+        if (!any_covers(d, relation, input, static_cast<RowMapping*>(lfirst(cell)))) return false;
+    }
+    return true;
+}
+
+// Partitions and children are read with it, and those that have declarations of their own are not
+// tracked with it. (What is declared on something above is one of them by now.)
+bool is_covered(const Definition* d, const LoaderInput& input) {
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(input.relation, NoLock, nullptr)) {
+        if (!is_covered_on(d, lfirst_oid(cell), input)) return false;
     }
     return true;
 }
