@@ -11,6 +11,7 @@ use Loaders;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes;
 
 my $count = $ENV{CACHE_EXT_LOADERS} // 1000;
 my $seed = $ENV{CACHE_EXT_SEED} // 1;
@@ -130,5 +131,32 @@ is($mismatches, 0, "$count random loaders with seed $seed: what accessors give i
 is($failed, 0, 'without an error');
 cmp_ok($level{$_} // 0, '>', 0, "some tables are covered by $_") for qw(key path table);
 cmp_ok($hits, '>', $reads / 20, 'and many reads are hits');
+
+# An analysis that met an error is made again, although nobody has changed anything.
+$node->safe_psql('postgres', <<'END');
+ALTER SYSTEM SET autovacuum = off;
+SELECT pg_reload_conf();
+CREATE FUNCTION load_either(k int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF k > 0 THEN RETURN (SELECT count(*) FROM call WHERE person_id = k); END IF;
+    RETURN (SELECT count(*) FROM lead WHERE person_id = k);
+END $$;
+SELECT cache_create('either', 'load_either(int)', invalidate => 'auto');
+END
+my ($holder, $reader) = map { $node->background_psql('postgres') } 1, 2;
+my $source = "SELECT source FROM cache_get_entry('either', 1)";
+$reader->query_safe("SET lock_timeout = '10ms'");
+$holder->query_safe('BEGIN; LOCK TABLE lead IN ACCESS EXCLUSIVE MODE');
+is($reader->query_safe("$source; $source"), "loader\nloader", 'a table that the loader might read is locked: no hit');
+$holder->query_safe('ROLLBACK');
+my $seen = '';
+for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	$seen = $reader->query_safe($source);
+	last if $seen eq 'cache';
+	Time::HiRes::usleep(100_000);
+}
+is($seen, 'cache', 'it is not any more: a hit');
+$_->quit for $holder, $reader;
 
 done_testing();

@@ -12,21 +12,26 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/timestamp.h"
 }
 
 namespace cache_ext::pg {
 namespace {
+
+enum class Proof : uint8 { kHolds, kFails, kNotFound };  // the last: an error came in between
 
 // What this session has found out.
 struct Check {
     uint64 cache;
     uint64 generation;  // definitions_generation() of then
     uint64 messages;    // SharedInvalidMessageCounter of then
-    bool holds;
+    Proof proof;
+    TimestampTz at;
 };
 List* checks = NIL;
 
-constexpr int kMostTries = 3;  // while messages come in
+constexpr int kMostTries = 3;   // while messages come in
+constexpr int kRetryMs = 1000;  // after an error
 
 bool among(AttrNumber column, const AttrNumber* columns, int count) {
     return std::find(columns, columns + count, column) != columns + count;
@@ -124,15 +129,41 @@ bool prove(const Definition* d) {
     return true;
 }
 
-bool prove_apart(const Definition* d) {
+Proof prove_apart(const Definition* d) {
     MemoryContext work = AllocSetContextCreate(
         CurrentMemoryContext, "cache_ext analysis of a loader", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(work);
     bool holds = false;
-    apart([&] { holds = prove(d); });
+    const bool done = apart([&] { holds = prove(d); });
     MemoryContextSwitchTo(old);
     MemoryContextDelete(work);
-    return holds;
+    if (!done) return Proof::kNotFound;
+    return holds ? Proof::kHolds : Proof::kFails;
+}
+
+// An error may be of that moment: somebody held a lock for too long. Not to be met twice in one
+// statement, which may fill many entries.
+bool is_current(const Check& check) {
+    if (check.generation != definitions_generation() ||
+        check.messages != SharedInvalidMessageCounter) {
+        return false;
+    }
+    if (check.proof != Proof::kNotFound) return true;
+    // Workers have no statements.
+    const TimestampTz now =
+        MyBackendType == B_BG_WORKER ? GetCurrentTimestamp() : GetCurrentStatementStartTimestamp();
+    return !TimestampDifferenceExceeds(check.at, now, kRetryMs);
+}
+
+// Those of other generations would be made anew anyway, if their caches are still there.
+void forget_old_checks() {
+    ListCell* cell;
+    foreach (cell, checks) {
+        auto* check = static_cast<Check*>(lfirst(cell));
+        if (check->generation == definitions_generation()) continue;
+        pfree(check);
+        checks = foreach_delete_current(checks, cell);
+    }
 }
 
 Check* check_of(uint64 cache) {
@@ -141,17 +172,13 @@ Check* check_of(uint64 cache) {
         auto* check = static_cast<Check*>(lfirst(cell));
         if (check->cache == cache) return check;
     }
+    forget_old_checks();
     MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
     auto* check = make<Check>();
     check->cache = cache;
     checks = lappend(checks, check);
     MemoryContextSwitchTo(old);
     return check;
-}
-
-bool is_current(const Check& check) {
-    return check.generation == definitions_generation() &&
-           check.messages == SharedInvalidMessageCounter;
 }
 
 }  // namespace
@@ -164,11 +191,11 @@ bool derived_dependencies_hold(const Definition* d) {
         if (IsInParallelMode()) return false;  // no subtransactions there
         const uint64 generation = definitions_generation();
         const uint64 messages = SharedInvalidMessageCounter;
-        const bool holds = prove_apart(d);
+        const Proof proof = prove_apart(d);
         if (generation != definitions_generation()) return false;  // it is another definition now
-        *check = {cache, generation, messages, holds};
+        *check = {cache, generation, messages, proof, GetCurrentTimestamp()};
     }
-    return is_current(*check) && check->holds;
+    return is_current(*check) && check->proof == Proof::kHolds;
 }
 
 LoaderAnalysis* analysis_of(const Definition* d, Oid declarer) {
