@@ -19,6 +19,7 @@ CREATE CAST (answer AS bool) WITH FUNCTION to_bool(answer) AS ASSIGNMENT;
 CREATE FUNCTION to_int(answer) RETURNS int LANGUAGE sql STABLE AS 'SELECT total()::int % 3';
 CREATE CAST (answer AS int) WITH FUNCTION to_int(answer) AS ASSIGNMENT;
 CREATE FUNCTION is_small(int) RETURNS bool LANGUAGE sql STABLE AS 'SELECT $1 < total()';
+CREATE FUNCTION to_text(answer) RETURNS text LANGUAGE sql STABLE AS 'SELECT total()::text';
 CREATE DOMAIN small AS int CHECK (is_small(VALUE));
 CREATE FUNCTION narrowed(x int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'none' $$;
 CREATE FUNCTION narrowed(x text) RETURNS text LANGUAGE sql STABLE AS 'SELECT total()::text';
@@ -65,6 +66,17 @@ SELECT * FROM covered('DECLARE d small; BEGIN SELECT 5 INTO d; RETURN (SELECT su
 SELECT * FROM covered('BEGIN RETURN (SELECT sum(seconds) FROM call WHERE account_id = k) || any_of(''x''::text); END');
 -- Rows that do not matter can raise errors, which a handler tells from values.
 SELECT * FROM covered('BEGIN RETURN (SELECT sum(100 / seconds) FROM call WHERE account_id = k); EXCEPTION WHEN division_by_zero THEN RETURN -1; END');
+CREATE CAST (answer AS text) WITH FUNCTION to_text(answer);
+SELECT * FROM covered('BEGIN RETURN (SELECT sum(seconds) FROM call WHERE account_id = k) || quote_literal(''yes''::answer); END');
+-- Names mean something else from here on.
+SELECT * FROM covered('BEGIN PERFORM set_config(''search_path'', ''elsewhere'', true); RETURN (SELECT sum(seconds) FROM call WHERE account_id = k); END');
+-- Equal is not the same.
+CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE called (name text, seconds int);
+CREATE TABLE names (id int, name text);
+CREATE FUNCTION named(a text, b text) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(n.seconds) FROM called AS n WHERE n.name = a';
+SELECT * FROM covered('BEGIN RETURN named(k::text, '''' COLLATE loose); END');
+SELECT * FROM covered('BEGIN RETURN (SELECT x.s FROM (SELECT name COLLATE loose AS name, sum(seconds) AS s FROM called GROUP BY 1) AS x JOIN names AS n ON n.name = x.name COLLATE "C" WHERE n.id = k); END');
 -- What nobody knows before it runs.
 SELECT * FROM covered('DECLARE n bigint; BEGIN EXECUTE ''SELECT count(*) FROM call'' INTO n; RETURN n + (SELECT sum(seconds) FROM call WHERE account_id = k); END');
 SELECT * FROM covered('DECLARE c refcursor; r record; BEGIN OPEN c FOR SELECT * FROM call WHERE account_id = k; FETCH c INTO r; CLOSE c; RETURN r.seconds; END');

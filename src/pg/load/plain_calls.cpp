@@ -11,6 +11,7 @@ extern "C" {
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
@@ -29,13 +30,14 @@ bool contains(const char* text, const char* part) {
 }
 
 // Of the server's own, those that run a query, or functions of a type or table that they are told
-// of by name or number: nobody sees that type.
+// of by name or number: nobody sees that type. And what gives the names behind it another meaning.
 bool runs_others(const char* name) {
     static constexpr const char* kNames[] = {"ts_stat",           "ts_rewrite",
                                              "pg_input_is_valid", "pg_input_error_info",
                                              "array_in",          "domain_in",
                                              "record_in",         "range_in",
-                                             "multirange_in",     "satisfies_hash_partition"};
+                                             "multirange_in",     "satisfies_hash_partition",
+                                             "set_config"};
     for (const char* other : kNames) {
         if (strcmp(name, other) == 0) return true;
     }
@@ -90,12 +92,12 @@ bool is_compared_plainly(Oid type) {
     return true;
 }
 
-// to_json() and its like cast what is not the server's own.
-bool is_made_json_plainly(Oid type) {
+// to_json() and its like cast what is not the server's own, and so does quote_literal().
+bool is_written_plainly(Oid type) {
     if (type < FirstNormalObjectId) return true;
-    for (const Oid json : {JSONOID, JSONBOID}) {
+    for (const Oid to : {JSONOID, JSONBOID, TEXTOID}) {
         Oid function = InvalidOid;
-        if (find_coercion_pathway(json, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC &&
+        if (find_coercion_pathway(to, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC &&
             !is_plain_function(function)) {
             return false;
         }
@@ -104,10 +106,11 @@ bool is_made_json_plainly(Oid type) {
 }
 
 bool is_plain_at(Oid type, int depth) {
+    CHECK_FOR_INTERRUPTS();
     if (!OidIsValid(type) || depth > kMostNested) return false;
     const char kind = get_typtype(type);
     if (kind == TYPTYPE_PSEUDO) return type < FirstNormalObjectId;
-    if (!is_compared_plainly(type) || !is_made_json_plainly(type)) return false;
+    if (!is_compared_plainly(type) || !is_written_plainly(type)) return false;
     switch (kind) {
         case TYPTYPE_ENUM:
             return true;

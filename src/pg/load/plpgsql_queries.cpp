@@ -12,6 +12,7 @@ extern "C" {
 #include "commands/proclang.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "catalog/pg_type.h"
 #include "parser/parser.h"
@@ -261,6 +262,7 @@ void visit_return(Body* b, PLpgSQL_expr* expression, int variable) {
 }
 
 void visit(Body* b, PLpgSQL_stmt* statement) {
+    CHECK_FOR_INTERRUPTS();
     ListCell* cell;
     switch (statement->cmd_type) {
         case PLPGSQL_STMT_BLOCK:
