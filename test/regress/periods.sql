@@ -104,7 +104,10 @@ SET TimeZone = 'UTC';
 -- expires: what is refused.
 CREATE FUNCTION with_expires(expires text) RETURNS SETOF text LANGUAGE sql
     AS $$SELECT error_of(format('SELECT cache_create(''x'', ''unused(int)'', expires => %L)', expires))$$;
-SELECT e, with_expires(e) FROM unnest('{"",day UTC extra,days,second,decade,day Europe/Nowhere,day CEST,day CET," day"}'::text[]) AS e;
+SELECT e, with_expires(e) FROM unnest('{"",day UTC extra,days,second,decade,day Europe/Nowhere,day CEST," day"}'::text[]) AS e;
+-- (Not every server has it.)
+SELECT with_expires('day CET') ~ CASE WHEN EXISTS (SELECT FROM pg_timezone_names WHERE name = 'CET') THEN 'takes this for an abbreviation'
+                                      ELSE 'does not know the time zone' END AS refused;
 SELECT error_of($$SELECT cache_alter('later', '{"expires": "noon"}')$$);
 -- What is taken, in any case.
 CREATE FUNCTION taken(expires text) RETURNS text LANGUAGE plpgsql AS $$
@@ -137,8 +140,8 @@ SELECT e, period(e, at) FROM (VALUES
     ('day Europe/Berlin', '2027-03-28 12:00'), ('day Europe/Berlin', '2027-03-27 22:59:59.999999'), ('day Europe/Berlin', '2027-10-31 00:30'),
     ('hour Europe/Berlin', '2026-10-25 00:30'), ('hour Europe/Berlin', '2026-10-25 01:30'), ('hour Asia/Kathmandu', '2026-10-25 01:20'),
     -- No midnight; two midnights; the day before once more.
-    ('day Asia/Beirut', '2026-03-29 10:00'), ('day Asia/Beirut', '2026-03-28 21:59:59'),
-    ('day America/Havana', '2026-11-01 04:30'), ('day America/Havana', '2026-11-01 05:30'),
+    ('day Asia/Beirut', '2021-03-28 10:00'), ('day Asia/Beirut', '2021-03-27 21:59:59'),
+    ('day America/Havana', '2020-11-01 04:30'), ('day America/Havana', '2020-11-01 05:30'),
     ('day America/St_Johns', '2007-11-04 02:29:30'), ('day America/St_Johns', '2007-11-04 02:30:30'), ('day America/St_Johns', '2007-11-04 02:31:30'),
     -- A day that was left out.
     ('day Pacific/Apia', '2011-12-30 09:59:59'), ('day Pacific/Apia', '2011-12-30 10:00'),

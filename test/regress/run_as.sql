@@ -90,9 +90,16 @@ REVOKE SELECT ON notes FROM PUBLIC;
 GRANT SELECT ON notes TO regress_run_group;
 GRANT regress_run_group TO regress_run_alice;
 CALL alice_and_bob();
-ALTER ROLE regress_run_alice NOINHERIT;
+-- From 16 on it is the membership that says so.
+CREATE PROCEDURE let_inherit(it bool) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE CASE WHEN current_setting('server_version_num')::int >= 160000
+                 THEN format('GRANT regress_run_group TO regress_run_alice WITH INHERIT %s', it)
+                 ELSE 'ALTER ROLE regress_run_alice ' || CASE WHEN it THEN 'INHERIT' ELSE 'NOINHERIT' END END;
+END $$;
+CALL let_inherit(false);
 CALL alice_and_bob();
-ALTER ROLE regress_run_alice INHERIT;
+CALL let_inherit(true);
 ALTER TABLE notes DISABLE ROW LEVEL SECURITY;
 CALL alice_and_bob();
 ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
