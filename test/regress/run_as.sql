@@ -94,7 +94,7 @@ CALL alice_and_bob();
 CREATE PROCEDURE let_inherit(it bool) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE CASE WHEN current_setting('server_version_num')::int >= 160000
-                 THEN format('GRANT regress_run_group TO regress_run_alice WITH INHERIT %s', it)
+                 THEN format('GRANT regress_run_group TO regress_run_alice WITH INHERIT %s', it::text)
                  ELSE 'ALTER ROLE regress_run_alice ' || CASE WHEN it THEN 'INHERIT' ELSE 'NOINHERIT' END END;
 END $$;
 CALL let_inherit(false);
