@@ -3,6 +3,7 @@
 
 #include "pg/read/read.hpp"
 #include "pg/base/store_handle.hpp"
+#include "pg/catalog/key_text.hpp"
 
 extern "C" {
 #include "pgstat.h"

@@ -9,6 +9,7 @@
 #include "pg/load/run_rows.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
+#include "pg/catalog/key_text.hpp"
 
 extern "C" {
 #include "utils/hsearch.h"

@@ -7,6 +7,7 @@
 #include "pg/catalog/pinned_settings.hpp"
 #include "pg/catalog/row_shape.hpp"
 #include "pg/catalog/vary_by.hpp"
+#include "pg/catalog/key_types.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

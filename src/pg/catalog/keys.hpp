@@ -15,13 +15,6 @@ constexpr int kMaxKeyColumns = 16;
 // A set of key columns, as bits.
 using ColumnMask = uint32;
 
-// Is this a type whose values are bytes, and whose equality is known here?
-bool key_type_supported(Oid type);
-// What to use instead of one that is not.
-const char* key_type_hint(Oid type);
-// Does a value of this base type have the tag of the key of `key_type` that it is equal to?
-bool equal_as_keys(Oid type, Oid key_type);
-
 struct Key {
     core::KeyView view;  // bytes point into `buffer` or into palloc'ed memory
     uint64 column_hash[kMaxKeyColumns];
@@ -49,13 +42,6 @@ void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values
 
 // The end of an encoded key that begins at `bytes`; nullptr if it is not one, or goes beyond `end`.
 const uint8* skip_key(const uint8* bytes, const uint8* end, int columns, const Oid* types);
-
-// Text for cache_entries, different for different keys: one column as its type prints it, nullptr
-// for NULL; several as a row of them prints, "(a,b)", with nothing for NULL and quotes where need
-// be.
-char* key_text(const uint8* bytes, int columns, const Oid* types);
-// For messages: never nullptr.
-char* shown_key(const uint8* bytes, int columns, const Oid* types);
 
 uint64 hash_column(Oid type, Datum value, bool null);
 

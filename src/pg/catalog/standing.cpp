@@ -1,6 +1,7 @@
 #include "pg/catalog/standing.hpp"
 
 #include "pg/base/compat.hpp"
+#include "pg/catalog/key_types.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -115,6 +116,11 @@ char* name_as_sql(ArrayType* name) {
     deconstruct_array(name, TEXTOID, -1, false, TYPALIGN_INT, &parts, &nulls, &n);
     if (n != 2 || nulls[0] || nulls[1]) return pstrdup("?");
     return quote_qualified_identifier(TextDatumGetCString(parts[0]), TextDatumGetCString(parts[1]));
+}
+
+const char* relation_as_sql(Oid relation) {
+    ArrayType* name = qualified_name(relation);
+    return name != nullptr ? name_as_sql(name) : "?";
 }
 
 HeapTuple remember_meaning(Relation table, HeapTuple row, const Definition* d) {

@@ -23,6 +23,8 @@ HeapTuple remember_meaning(Relation table, HeapTuple row, const Definition* d);
 ArrayType* qualified_name(Oid relation);
 // The same as SQL.
 char* name_as_sql(ArrayType* qualified_name);
+// Of the relation as it is called now; "?": there is none.
+const char* relation_as_sql(Oid relation);
 
 // What the relation's name alone means for the loader; InvalidOid: nothing.
 Oid meant_by_name(const Definition* definition, Oid relation);

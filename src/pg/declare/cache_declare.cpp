@@ -1,6 +1,7 @@
 // cache_declare.
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/arguments.hpp"
+#include "pg/catalog/standing.hpp"
 #include "pg/declare/derive.hpp"
 
 extern "C" {
@@ -25,8 +26,7 @@ void put(const ReturnSetInfo* set, const char* input, const char* covered, const
 }
 
 void put_input(const ReturnSetInfo* set, const char* cache, const LoaderInput* input) {
-    const char* name = quote_qualified_identifier(
-        get_namespace_name(get_rel_namespace(input->relation)), get_rel_name(input->relation));
+    const char* name = relation_as_sql(input->relation);
     if (input->unproven != nullptr) {
         put(set, name, input->by_hand ? "declared" : "table", nullptr, input->unproven);
         return;

@@ -2,6 +2,7 @@
 
 #include "pg/base/compat.hpp"
 #include "pg/catalog/definition_row.hpp"
+#include "pg/catalog/key_types.hpp"
 
 extern "C" {
 #include "access/htup_details.h"

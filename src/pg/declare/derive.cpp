@@ -3,6 +3,7 @@
 #include "pg/base/memory.hpp"
 #include "pg/base/spi.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/standing.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/dependencies.hpp"
 #include "pg/declare/dependency_triggers.hpp"
@@ -19,13 +20,6 @@ extern "C" {
 
 namespace cache_ext::pg {
 namespace {
-
-const char* table_name(Oid relation) {
-    const char* name = get_rel_name(relation);
-    const char* schema =
-        name != nullptr ? get_namespace_name(get_rel_namespace(relation)) : nullptr;
-    return schema != nullptr ? quote_qualified_identifier(schema, name) : "?";
-}
 
 bool by_relation(const LoaderInput* a, const LoaderInput* b) {
     return a->relation < b->relation;
@@ -199,7 +193,7 @@ void report_derived(const char* cache, const LoaderAnalysis* analysis) {
     foreach (cell, analysis->inputs) {
         const auto* input = static_cast<LoaderInput*>(lfirst(cell));
         if (input->by_hand) continue;
-        const char* name = table_name(input->relation);
+        const char* name = relation_as_sql(input->relation);
         if (input->unproven != nullptr) {
             appendStringInfo(&tracked, "%s%s (%s)", tracked.len > 0 ? ", " : "", name,
                              input->unproven);
@@ -221,7 +215,7 @@ void report_derived(const char* cache, const LoaderAnalysis* analysis) {
 
 const char* statement_of(const char* cache, const LoaderInput* input, const RowMapping* mapping) {
     const char* name = quote_literal_cstr(cache);
-    const char* relation = quote_literal_cstr(table_name(input->relation));
+    const char* relation = quote_literal_cstr(relation_as_sql(input->relation));
     if (mapping->key_query != nullptr) {
         return psprintf("SELECT cache_invalidate_on_path(%s, %s, %s)", name, relation,
                         quote_literal_cstr(mapping->key_query));
@@ -249,7 +243,7 @@ const char* proven_statements(const Definition* d, const LoaderAnalysis* analysi
         return all.data;
     }
     return psprintf("SELECT cache_invalidate_on(%s, %s, '{...}')", quote_literal_cstr(d->name),
-                    quote_literal_cstr(table_name(relation)));
+                    quote_literal_cstr(relation_as_sql(relation)));
 }
 
 }  // namespace cache_ext::pg

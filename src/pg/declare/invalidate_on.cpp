@@ -8,6 +8,7 @@
 #include "pg/declare/named_columns.hpp"
 #include "pg/declare/path_dependency.hpp"
 #include "pg/base/spi.hpp"
+#include "pg/catalog/key_types.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"

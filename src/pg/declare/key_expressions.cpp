@@ -2,6 +2,7 @@
 
 #include "pg/declare/named_columns.hpp"
 #include "pg/load/environment.hpp"
+#include "pg/catalog/key_types.hpp"
 
 extern "C" {
 #include "access/sysattr.h"

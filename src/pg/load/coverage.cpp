@@ -39,18 +39,6 @@ struct Coverage {
 };
 
 // What keeps a value from being published at all counts for more than what bounds it to its ttl.
-bool bounds_only(Bypass reason) {
-    switch (reason) {
-        case Bypass::kUntracked:
-        case Bypass::kVolatileFunction:
-        case Bypass::kTrackCounts:
-        case Bypass::kNoTrackingRoom:
-            return true;
-        default:
-            return false;
-    }
-}
-
 void note(Coverage* c, const Refusal& refusal) {
     const Bypass before = c->refusal.reason;
     if (before != Bypass::kNone && (!bounds_only(before) || bounds_only(refusal.reason))) return;
@@ -278,6 +266,18 @@ void note_undeclared(const Definition* d, const Load& load) {
 }
 
 }  // namespace
+
+bool bounds_only(Bypass reason) {
+    switch (reason) {
+        case Bypass::kUntracked:
+        case Bypass::kVolatileFunction:
+        case Bypass::kTrackCounts:
+        case Bypass::kNoTrackingRoom:
+            return true;
+        default:
+            return false;
+    }
+}
 
 Refusal last_refusal(const Definition* d) {
     const uint64 last = core::load_relaxed(store().control(d->session->index)->refused);

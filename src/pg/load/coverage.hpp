@@ -26,6 +26,9 @@ struct Refusal {
 // Of the last load of this cache that was judged by what it read; kNone: it was covered. Where only
 // what is declared counts, of any load. Of a cache that has a control block.
 Refusal last_refusal(const Definition* definition);
+// Is it about what cannot be tracked, so that it stays so, and a cache may accept values that live
+// until their ttl?
+bool bounds_only(core::Bypass reason);
 const char* refusal_reason(const Refusal& refusal);
 // As SQL; nullptr: there is none to be named, or it is gone.
 const char* refused_object(const Refusal& refusal);

@@ -3,6 +3,7 @@
 #include "pg/base/compat.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/catalog/keys.hpp"
+#include "pg/catalog/key_types.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

@@ -149,11 +149,6 @@ const char* row_name(const Step* step) {
     return step->before == nullptr ? "$1" : psprintf("t%d", step->name);
 }
 
-char* table_name(Oid relation) {
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-                                      get_rel_name(relation));
-}
-
 void write_step(Writing* w, Step* step) {
     if (step->before == nullptr || step->name != 0) return;
     auto* before = const_cast<Step*>(step->before);
@@ -162,7 +157,7 @@ void write_step(Writing* w, Step* step) {
     const Oid relation = step->mention->relation;
     w->mapping->through = list_append_unique_oid(w->mapping->through, relation);
     appendStringInfo(&w->from, "%s%s AS %s", step->name == 1 ? " FROM " : ", ",
-                     table_name(relation), row_name(step));
+                     relation_as_sql(relation), row_name(step));
     appendStringInfo(&w->where, "%s%s.%s OPERATOR(pg_catalog.=) %s.%s",
                      step->name == 1 ? " WHERE " : " AND ", row_name(step),
                      quote_identifier(step->column), row_name(before),

@@ -6,6 +6,7 @@
 #include "pg/load/run_rows.hpp"
 #include "pg/load/session_inputs.hpp"
 #include "pg/load/values.hpp"
+#include "pg/catalog/key_text.hpp"
 
 extern "C" {
 #include "lib/stringinfo.h"

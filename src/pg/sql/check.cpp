@@ -47,13 +47,8 @@ void put(const ReturnSetInfo* set, const Input& input) {
     tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
 }
 
-const char* table_name(Oid relation) {
-    ArrayType* name = qualified_name(relation);
-    return name != nullptr ? name_as_sql(name) : "?";
-}
-
 Input declared(const Dependency& dep) {
-    const char* name = table_name(dep.declared);
+    const char* name = relation_as_sql(dep.declared);
     switch (dep.kind) {
         case DependencyKind::kPath:
             return {name, "table", "path", "the keys that its query finds", nullptr};
@@ -91,9 +86,9 @@ void put_tracked(const ReturnSetInfo* set, const Definition* d, const LoaderAnal
         // while.
         if (get_rel_name(relation) == nullptr || get_rel_relispartition(relation)) continue;
         if (!is_tracked_for(relation, index) || is_declared_for(d->id, relation)) continue;
-        put(set,
-            {table_name(relation), "table", store().is_tracked(all[i], index) ? "table" : "none",
-             "the whole cache", proven_statements(d, proven, relation)});
+        put(set, {relation_as_sql(relation), "table",
+                  store().is_tracked(all[i], index) ? "table" : "none", "the whole cache",
+                  proven_statements(d, proven, relation)});
     }
     pfree(all);
 }

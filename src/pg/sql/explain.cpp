@@ -11,6 +11,7 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/load/coverage.hpp"
 #include "pg/base/store_handle.hpp"
+#include "pg/catalog/key_text.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

@@ -188,19 +188,6 @@ HealthCheck check_declarations(const Caches& caches, List* left) {
     return check;
 }
 
-// Does it have to do with what loaders read, and will it stay so?
-bool is_lasting(const Refusal& refusal) {
-    switch (refusal.reason) {
-        case Bypass::kUntracked:
-        case Bypass::kVolatileFunction:
-        case Bypass::kTrackCounts:
-        case Bypass::kNoTrackingRoom:
-            return true;
-        default:
-            return false;
-    }
-}
-
 HealthCheck check_inputs(const Caches& caches) {
     HealthCheck check = {"inputs"};
     Names names;
@@ -208,7 +195,7 @@ HealthCheck check_inputs(const Caches& caches) {
         const Definition* d = caches.all[i].definition;
         if (d->session->index == core::kNoCache) continue;
         const Refusal last = last_refusal(d);
-        const char* object = is_lasting(last) ? refused_object(last) : nullptr;
+        const char* object = bounds_only(last.reason) ? refused_object(last) : nullptr;
         if (object == nullptr) continue;
         names.add(d, psprintf("%s (%s), %s", object, refusal_reason(last),
                               d->untracked_too || !d->tracks

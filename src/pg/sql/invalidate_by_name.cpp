@@ -9,6 +9,7 @@
 #include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
 #include "pg/load/run.hpp"
+#include "pg/catalog/key_text.hpp"
 
 extern "C" {
 #include "utils/snapmgr.h"

@@ -2,6 +2,7 @@
 #include "pg/pool/pool_state.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/key_text.hpp"
 
 extern "C" {
 #include "funcapi.h"

@@ -8,6 +8,7 @@
 #include "pg/load/session_inputs.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
+#include "pg/catalog/key_text.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"

@@ -1,14 +1,13 @@
 #include "pg/write/path_checks.hpp"
 
+#include "pg/base/apart.hpp"
 #include "pg/write/paths.hpp"
 #include "pg/base/spi.hpp"
 
 extern "C" {
 #include "access/parallel.h"
-#include "access/xact.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 }
 
@@ -86,53 +85,40 @@ bool covers(const Dependency& path, const PathShape& shape) {
 }
 
 struct Analysis {
-    const Dependency* path;
-    SPIPlanPtr plan;
+    SPIPlanPtr plan;  // nullptr: the query fails
     bool holds;
 };
 
-void analyse(Analysis* a) {
-    const Dependency& path = *a->path;
+// The plan of an analysis that has not come to its end: an error, or a cancel, may have left it.
+SPIPlanPtr unfinished = nullptr;
+
+void drop_unfinished() {
+    if (unfinished != nullptr) SPI_freeplan(unfinished);
+    unfinished = nullptr;
+}
+
+void analyse(const Dependency& path, Analysis* a) {
     connect_spi();
-    a->plan = prepare_key_query(path.definition, path.declared, path.key_query);
+    SPIPlanPtr plan = prepare_key_query(path.definition, path.declared, path.key_query);
     // At once: only a plan that is kept hears of changes.
-    SPI_keepplan(a->plan);
-    const PathShape shape = path_shape(path.definition, path.declared, a->plan);
-    a->holds = covers(path, shape);
+    SPI_keepplan(plan);
+    unfinished = plan;
+    const PathShape shape = path_shape(path.definition, path.declared, plan);
+    *a = {plan, covers(path, shape)};
+    unfinished = nullptr;
     SPI_finish();
 }
 
-// A query that fails is no reason for the read to fail; a cancel is. Rolled back either way, which
-// gives back the locks on what the query reads: a plan that is kept outlives that, and the tables
-// are none of this transaction's business until its loader reads them.
-pg_noinline void analyse_apart(Analysis* a) {
-    MemoryContext context = CurrentMemoryContext;
-    ResourceOwner owner = CurrentResourceOwner;
-    auto* volatile out = a;
-    BeginInternalSubTransaction(nullptr);
-    MemoryContextSwitchTo(context);
-    PG_TRY();
-    {
-        analyse(out);
-        RollbackAndReleaseCurrentSubTransaction();
+// Apart, which gives back the locks on what the query reads: a plan that is kept outlives that, and
+// the tables are none of this transaction's business until its loader reads them.
+Analysis analysis_of(const Dependency& path) {
+    Analysis a = {nullptr, false};
+    drop_unfinished();
+    if (!apart([&] { analyse(path, &a); })) {
+        a = {nullptr, false};
+        drop_unfinished();
     }
-    PG_CATCH();
-    {
-        MemoryContextSwitchTo(context);
-        ErrorData* error = CopyErrorData();
-        FlushErrorState();
-        RollbackAndReleaseCurrentSubTransaction();
-        MemoryContextSwitchTo(context);
-        CurrentResourceOwner = owner;
-        if (out->plan != nullptr) SPI_freeplan(out->plan);
-        out->plan = nullptr;
-        out->holds = false;
-        if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
-        FreeErrorData(error);
-    }
-    PG_END_TRY();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
+    return a;
 }
 
 Check* find_check(int64 path) {
@@ -170,8 +156,7 @@ bool key_query_holds(const Dependency& path) {
     if (IsInParallelMode()) return false;  // no subtransactions there
     forget_old_checks();
     const uint64 generation = definitions_generation();
-    Analysis a = {&path, nullptr, false};
-    analyse_apart(&a);
+    const Analysis a = analysis_of(path);
     MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
     auto* check = static_cast<Check*>(palloc(sizeof(Check)));
     *check = {path.path, generation, a.plan, GetCurrentTimestamp(), a.holds};

@@ -6,6 +6,7 @@
 #include "pg/load/environment.hpp"
 #include "pg/write/paths.hpp"
 #include "pg/base/spi.hpp"
+#include "pg/catalog/key_types.hpp"
 
 extern "C" {
 #include "access/genam.h"
