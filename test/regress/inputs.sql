@@ -28,7 +28,7 @@ DECLARE
 BEGIN
     IF org() IS NOT NULL THEN
         total := total + 1;
-    ELSIF session_user = 'nobody' THEN
+    ELSIF current_role = 'nobody' THEN
         total := -1;
     END IF;
     FOR row IN SELECT * FROM call WHERE account_id = k LOOP
@@ -56,12 +56,34 @@ SELECT cache_create('kinds', 'load_all_kinds(int)');
 SELECT input, kind, covered FROM cache_check('kinds');
 SELECT cache_get_kinds(1) = load_all_kinds(1) AS is_right;
 
+-- Who has connected is another one in each session.
+CREATE FUNCTION who() RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN session_user; END';
+CREATE FUNCTION load_greeting(k int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'for ' || who() $$;
+SELECT error_of($$SELECT cache_create('greeting', 'load_greeting(int)', undeclared => 'ttl')$$);
+SELECT error_of($$SELECT cache_create('greeting', 'load_greeting(int)', vary_by => ARRAY['current_user', 'left(session_user::text, 1)'])$$);
+SELECT cache_create('greeting', 'load_greeting(int)', vary_by => '{session_user}');
+SELECT cache_get_greeting(1) = load_greeting(1) AS is_right;
+SELECT input, kind, covered FROM cache_check('greeting');
+SELECT error_of($$SELECT cache_alter('greeting', '{"vary_by": null}')$$);
+CREATE ROLE regress_inputs_guest;
+GRANT EXECUTE ON FUNCTION cache_get_greeting(int) TO regress_inputs_guest;
+SET SESSION AUTHORIZATION regress_inputs_guest;
+SELECT cache_get_greeting(1);
+RESET SESSION AUTHORIZATION;
+SELECT cache_get_greeting(1) = load_greeting(1) AS is_right;
+DROP OWNED BY regress_inputs_guest;
+DROP ROLE regress_inputs_guest;
+-- What has come into the text later is told.
+CREATE OR REPLACE FUNCTION named() RETURNS text LANGUAGE sql STABLE AS 'SELECT session_user::text';
+SELECT input, invalidates, more_precise FROM cache_check('kinds') WHERE input = 'SESSION_USER';
+
 -- VOLATILE functions.
 CREATE FUNCTION helper(k int) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT sum(seconds) FROM call WHERE account_id = k); END';
 CREATE FUNCTION load_helped(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT helper($1)';
 SELECT error_of($$SELECT cache_create('helped', 'load_helped(int)')$$);
 SELECT count(*) FROM cache_stat WHERE cache = 'helped';
 SELECT cache_create('bounded', 'load_helped(int)', undeclared => 'ttl'), cache_create('by_hand', 'load_helped(int)', invalidate => 'declared');
+SELECT error_of($$SELECT cache_alter('bounded', '{"undeclared": null}')$$), error_of($$SELECT cache_alter('by_hand', '{"invalidate": "track"}')$$);
 SELECT input, kind, covered, invalidates, more_precise FROM cache_check('bounded');
 SELECT cache_get_bounded(1), cache_get_by_hand(1);
 SELECT input, kind, covered FROM cache_check('bounded');

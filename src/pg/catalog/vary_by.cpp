@@ -255,10 +255,11 @@ SessionInput analysed(const char* text) {
     check_parsed(raw, nullptr);
     ParseState* state = make_parsestate(nullptr);
     Node* expression = transformExpr(state, raw, EXPR_KIND_FUNCTION_DEFAULT);
-    SessionInput input = {SessionInput::Kind::kExpression, nullptr, false, false, nullptr};
-    if (IsA(expression, SQLValueFunction) &&
-        reinterpret_cast<SQLValueFunction*>(expression)->op != SVFOP_SESSION_USER) {
-        input.kind = SessionInput::Kind::kUser;
+    SessionInput input = {SessionInput::Kind::kExpression, nullptr, false, false, false, nullptr};
+    if (IsA(expression, SQLValueFunction)) {
+        input.session_user =
+            reinterpret_cast<SQLValueFunction*>(expression)->op == SVFOP_SESSION_USER;
+        if (!input.session_user) input.kind = SessionInput::Kind::kUser;
     }
     Node* as_text = coerce_to_target_type(state, expression, exprType(expression), TEXTOID, -1,
                                           COERCION_EXPLICIT, COERCE_IMPLICIT_CAST, -1);

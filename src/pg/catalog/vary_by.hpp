@@ -25,7 +25,8 @@ struct SessionInput {
     Kind kind;
     const char* setting;  // kSetting
     bool missing_ok;      // kSetting: unknown ones are NULL
-    bool tells_session;   // it has session_user in it, which is the same in no two sessions
+    bool tells_session;   // it has session_user in it, which no outer cache's key tells
+    bool session_user;    // and is nothing else
     Expr* expression;     // gives text
 };
 

@@ -212,9 +212,12 @@ void lock_budget(const Options& options) {
     }
 }
 
+bool invalidates(const Options& options, const char* how) {
+    return strcmp(options[Option::kInvalidate], how) == 0;
+}
+
 // With invalidate => 'auto'. What is put has no text to derive anything from.
-void derive_if_asked(const char* cache, const Options& options) {
-    if (strcmp(options[Option::kInvalidate], "auto") != 0) return;
+void derive(const char* cache) {
     CommandCounterIncrement();
     if (require_definition(cache)->loader_name == nullptr) return;
     report_derived(cache, declare_derived(cache));
@@ -310,7 +313,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
         CommandCounterIncrement();
         check_inputs(require_definition(d.name));
     }
-    derive_if_asked(d.name, options);
+    if (invalidates(options, "auto")) derive(d.name);
     PG_RETURN_VOID();
 }
 
@@ -385,13 +388,18 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     }
     appendStringInfoString(&sql, " WHERE name OPERATOR(pg_catalog.=) $1");
     run_as_owner(definition_table(), sql.data, 1 + kOptions, parameters);
+    // The options are gone with SPI.
+    const bool declared = invalidates(options, "declared");
+    const bool automatic = invalidates(options, "auto");
     SPI_finish();
     CommandCounterIncrement();
-    const bool declared = strcmp(options[Option::kInvalidate], "declared") == 0;
-    if (other_runner || declared) give_up_derived(name, other_runner);
-    if (other_runner || given[static_cast<int>(Option::kInvalidate)]) {
-        derive_if_asked(name, options);
+    const auto is_given = [&](Option o) { return given[static_cast<int>(o)]; };
+    if (is_given(Option::kInvalidate) || is_given(Option::kUndeclared) ||
+        is_given(Option::kVaryBy) || is_given(Option::kRunAs)) {
+        check_inputs(require_definition(name));
     }
+    if (other_runner || declared) give_up_derived(name, other_runner);
+    if (automatic && (other_runner || is_given(Option::kInvalidate))) derive(name);
     PG_RETURN_VOID();
 }
 

@@ -23,6 +23,16 @@ void refuse_volatile(const char* cache, const TextInput* input) {
                  : errhint("Call it where the value is read. %s", ttl)));
 }
 
+// Nothing of the cache's is the same in all sessions then.
+void refuse_session_user(const char* cache, const TextInput* input) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+             errmsg("values of cache \"%s\" would be other sessions': its loader asks for %s",
+                    cache, input->name),
+             errhint("Make it part of the key: vary_by => '{session_user}'. current_user is the "
+                     "cache's owner, for all readers.")));
+}
+
 // Its author has thought of it.
 bool is_answered(const Definition* d, const TextInput& input) {
     return input.kind == InputKind::kTime ? d->calendar.unit != Unit::kNone : is_in_key(d, input);
@@ -41,6 +51,7 @@ void check_inputs(const Definition* d) {
         if (input->kind == InputKind::kVolatileFunction) {
             if (must_be_stable) refuse_volatile(cache, input);
         } else if (!is_answered(require_definition(cache), *input)) {
+            if (input->kind == InputKind::kSessionRole) refuse_session_user(cache, input);
             appendStringInfo(&others, "%s%s (%s)", others.len > 0 ? ", " : "", input->name,
                              input_kind_name(input->kind));
         }

@@ -6,7 +6,8 @@
 namespace cache_ext::pg {
 
 // By the texts of its functions. ERROR 42P13 where one of them calls a VOLATILE function, so that
-// no value would ever be cached; a NOTICE names the time, settings and the role.
+// no value would ever be cached, or asks for SESSION_USER, which the key does not tell; a NOTICE
+// names the time, settings and the role.
 void check_inputs(const Definition* definition);
 
 }  // namespace cache_ext::pg

@@ -156,7 +156,7 @@ bool is_in_key(const Definition* d, const TextInput& input) {
     if (input.kind == InputKind::kRole) return d->as_reader;
     for (int i = 0; i < d->input_count; ++i) {
         const SessionInput named = checked_input(d->inputs[i]);
-        if (input.kind == InputKind::kSessionRole && named.tells_session) return true;
+        if (input.kind == InputKind::kSessionRole && named.session_user) return true;
         if (input.kind == InputKind::kSetting && named.kind == SessionInput::Kind::kSetting &&
             pg_strcasecmp(named.setting, input.name) == 0) {
             return true;
