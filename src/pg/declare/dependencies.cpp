@@ -63,6 +63,24 @@ void count_dependencies(const char* cache, int more) {
                  lengthof(parameters), parameters);
 }
 
+const Definition* take_place_of_derived(const Definition* d, Oid relation) {
+    const char* name = pstrdup(d->name);
+    const char* parameters[] = {name, psprintf("%u", relation)};
+    const char* table = in_internals("cache_dependency");
+    const uint64 rows = run_as_owner(
+        dependency_table(),
+        psprintf("DELETE FROM %s AS x WHERE x.cache OPERATOR(pg_catalog.=) $1 AND x.derived AND "
+                 "coalesce(x.path, x.id) OPERATOR(pg_catalog.=) ANY (SELECT y.id FROM "
+                 "%s AS y WHERE y.cache OPERATOR(pg_catalog.=) $1 AND y.derived AND y.path IS NULL "
+                 "AND y.relation OPERATOR(pg_catalog.=) $2::oid)",
+                 table, table),
+        lengthof(parameters), parameters);
+    if (rows == 0) return d;
+    count_dependencies(name, -static_cast<int>(rows));
+    CommandCounterIncrement();
+    return require_definition(name);
+}
+
 const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
     notice_changed_names();  // what does not stand any more has to be known
     require_extension();

@@ -40,6 +40,9 @@ const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what);
 void check_mask_room(const Definition* definition, ColumnMask mask);
 // Returns the new row's id, as text. SPI must be connected.
 const char* insert_dependency(const DependencyRow& row);
+// Somebody is about to say himself what the cache depends on in that table, which is locked: what
+// was derived for it goes. The definition as it is then. SPI must be connected.
+const Definition* take_place_of_derived(const Definition* definition, Oid relation);
 // Rows that a restore loses will be missed. SPI must be connected.
 void count_dependencies(const char* cache, int more);
 

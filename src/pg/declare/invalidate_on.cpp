@@ -97,6 +97,7 @@ void declare_key(const Definition* d, Oid relation, ArrayType* key, ArrayType* c
                  bool derived) {
     ensure_triggers(relation);
     d = lock_own_definition(d);
+    if (!derived) d = take_place_of_derived(d, relation);
     DependencyRow row = {};
     row.cache = d->name;
     row.relation = relation;
