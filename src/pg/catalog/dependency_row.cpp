@@ -225,11 +225,16 @@ const char* dependency_fault(const Row& row, const Definition* d) {
 bool note_lapses(const Row& row, Definition* d) {
     const Oid declared = DatumGetObjectId(row.values[kDepRelation]);
     const Lapse lapse = lapse_of(declared, array_at(row, kDepDeclaredAs));
-    if (lapse != Lapse::kNone) note_lapse(d, row, lapse);
+    // What is derived by key is nobody's word on a name: the table that the loader reads instead is
+    // tracked, and whether what is left of it is proven is asked before each fill. A path's query
+    // has names of its own.
+    const bool word =
+        !DatumGetBool(row.values[kDepDerived]) || !row.nulls[kDepPath] || !row.nulls[kDepKeyQuery];
+    if (lapse != Lapse::kNone && word) note_lapse(d, row, lapse);
     if (lapse == Lapse::kDropped) return false;
     const Oid by_name =
         DatumGetBool(row.values[kDepByName]) ? meant_by_name(d, declared) : declared;
-    if (OidIsValid(by_name) && by_name != declared) note_lapse(d, row, Lapse::kHidden);
+    if (OidIsValid(by_name) && by_name != declared && word) note_lapse(d, row, Lapse::kHidden);
     if (has_foreign_part(declared)) note_lapse(d, row, Lapse::kForeign);
     return true;
 }
