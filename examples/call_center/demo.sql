@@ -1,5 +1,5 @@
 -- A tour of the caches over made-up data: schema.sql, generate.sql, CREATE EXTENSION cache_ext and
--- SELECT cache_install_call_center() come first. It adds one call.
+-- SELECT cache_install_call_center() come first. It adds two calls.
 
 \set ON_ERROR_STOP on
 \set tour_was_quiet :QUIET
@@ -142,7 +142,37 @@ SELECT * FROM cache_explain('dashboard', :'busy'::uuid);
 \pset expanded off
 
 \echo
-\echo '6. The statistics'
+\echo '6. One of your own'
+\echo '   Nothing is declared: what the function reads is found out, and which rows concern whom.'
+\echo
+\echo '   CREATE FUNCTION scores(user_id uuid) RETURNS jsonb LANGUAGE sql STABLE ...'
+\echo '   SELECT cache_create(''scores'', loader => ''scores(uuid)'');'
+\echo
+
+CREATE FUNCTION scores(user_id uuid) RETURNS jsonb LANGUAGE sql STABLE
+    RETURN (SELECT jsonb_build_object('calls', count(DISTINCT c.id), 'best', max(l.total_score))
+            FROM calls AS c LEFT JOIN lead_analytics AS l ON l.call_id = c.id
+            WHERE c.user_id = $1);
+SELECT id AS other FROM users WHERE id <> :'busy' LIMIT 1
+\gset
+SELECT cache_create('scores', loader => 'scores(uuid)')
+\g /dev/null
+SELECT input, covered, invalidates FROM cache_check('scores');
+SELECT cache_get_scores(:'busy'), cache_get_scores(:'other')
+\g /dev/null
+\echo '   INSERT INTO calls (agent_id, user_id) VALUES (:agent_id, :user_id);'
+\echo
+INSERT INTO calls (agent_id, user_id) VALUES (:'agent', :'busy');
+SELECT v.who AS "scores", e.value ->> 'calls' AS calls, e.source
+FROM (VALUES (1, 'of that user', :'busy'::uuid), (2, 'of another one', :'other'::uuid)) AS v (position, who, id),
+     cache_get_entry('scores', v.id) AS e
+ORDER BY v.position;
+SELECT cache_drop('scores')
+\g /dev/null
+DROP FUNCTION scores;
+
+\echo
+\echo '7. The statistics'
 \echo
 \echo '   SELECT * FROM cache_stat;'
 \echo

@@ -9,7 +9,8 @@ CREATE FUNCTION cache_ext_internal.cache_create(
 ) RETURNS void LANGUAGE sql VOLATILE
 RETURN @extschema@.cache_create(
     name => $1, loader => $2, ttl => $3, refresh_at => $4, max_entries => $5, max_memory => $6, budget => $7,
-    load_all => $8, sync_every => $9, key_types => $10, value_type => $11, expires => $12);
+    load_all => $8, sync_every => $9, key_types => $10, value_type => $11, expires => $12,
+    invalidate => 'track');  -- all that is read is declared below
 
 CREATE FUNCTION cache_ext_internal.cache_invalidate_on(
     name text, relation regclass, key text[], columns text[]

@@ -24,7 +24,7 @@ CREATE FUNCTION @extschema@.cache_create(
     ttl_max             interval DEFAULT NULL,
     load_timeout        interval DEFAULT NULL,
     warm_when_idle      bool DEFAULT false,
-    invalidate          text DEFAULT 'track',
+    invalidate          text DEFAULT 'auto',
     undeclared          text DEFAULT 'bypass',
     expires             text DEFAULT NULL,
     vary_by             text[] DEFAULT NULL,

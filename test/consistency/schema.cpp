@@ -201,16 +201,16 @@ std::string as_declared(const std::string& sql) {
         "SELECT cache_invalidate_on(_path)?\\('(lead|quote|right|digest|version)', "
         "'(agent|call|rate|stone|digest|counter)'[^;]*\\)(;|$)");
     static const std::regex kLoaded("(SELECT cache_create\\('\\w+', '\\w+\\([^']*\\)')");
+    const std::string tracked = std::regex_replace(sql, kLoaded, "$1, invalidate => 'track'");
     switch (declared) {
         case Declared::kAll:
-            return sql;
+            return tracked;
         case Declared::kSome:
-            return std::regex_replace(sql, kSome, "SELECT 1;");
+            return std::regex_replace(tracked, kSome, "SELECT 1;");
         case Declared::kNone:
-            return std::regex_replace(sql, kAny, "SELECT 1;");
+            return std::regex_replace(tracked, kAny, "SELECT 1;");
         case Declared::kDerived:
-            return std::regex_replace(std::regex_replace(sql, kAny, "SELECT 1;"), kLoaded,
-                                      "$1, invalidate => 'auto'");
+            return std::regex_replace(sql, kAny, "SELECT 1;");
     }
     return sql;
 }

@@ -35,7 +35,7 @@ BEGIN
   IF k = 1 THEN PERFORM pg_advisory_xact_lock_shared(7); END IF;
   RETURN total;
 END $$;
-SELECT cache_create('total', 'load_total(int)');
+SELECT cache_create('total', 'load_total(int)', invalidate => 'track');
 END
 
 # The lock function is VOLATILE, and so is what waits; the cache does not mind within this test.

@@ -13,7 +13,7 @@ CREATE FUNCTION score(owner int) RETURNS bigint LANGUAGE sql STABLE
 -- Plans of key queries go with their declarations.
 CREATE PROCEDURE declare_use_and_drop() LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM cache_create('score', 'score(int)');
+    PERFORM cache_create('score', 'score(int)', invalidate => 'track');
     PERFORM cache_invalidate_on_path('score', 'lead',
                                      'SELECT c.owner FROM call AS c WHERE c.id = $1.call_id');
     COMMIT;

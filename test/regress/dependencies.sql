@@ -10,8 +10,8 @@ INSERT INTO item VALUES (1, 1, 'a', 'x', 10, '2020-01-01'), (2, 1, 'b', 'y', 5, 
 CREATE FUNCTION item_total(tenant text, owner int) RETURNS numeric LANGUAGE sql STABLE
     AS 'SELECT sum(i.amount) FROM item AS i WHERE i.tenant = $1 AND i.owner = $2';
 CREATE FUNCTION everything() RETURNS numeric LANGUAGE sql STABLE AS 'SELECT sum(amount) FROM item';
-SELECT cache_create('total', 'item_total(text,int)');
-SELECT cache_create('sum', 'everything()');
+SELECT cache_create('total', 'item_total(text,int)', invalidate => 'track');
+SELECT cache_create('sum', 'everything()', invalidate => 'track');
 
 -- One pair of triggers per table, for all caches and dependencies.
 SELECT cache_invalidate_on('total', 'item', '{tenant,owner}');
@@ -41,7 +41,7 @@ SELECT cache_drop('sum');
 SELECT * FROM made_by_cache_ext;
 
 -- The cache and the relation.
-SELECT cache_create('total', 'item_total(text,int)');
+SELECT cache_create('total', 'item_total(text,int)', invalidate => 'track');
 SELECT error_of($$SELECT cache_invalidate_on('no_such_cache', 'item')$$);
 SELECT error_of($$SELECT cache_invalidate_on(NULL, 'item')$$);
 SELECT error_of($$SELECT cache_invalidate_on('total', NULL)$$);
@@ -111,7 +111,7 @@ SELECT * FROM made_by_cache_ext WHERE object_kind IN ('trigger', 'dependency');
 CREATE TABLE wide (a int, b int, c int, d int, e int);
 CREATE FUNCTION wide_sum(a int, b int, c int, d int, e int) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT count(*) FROM wide';
-SELECT cache_create('wide', 'wide_sum(int,int,int,int,int)');
+SELECT cache_create('wide', 'wide_sum(int,int,int,int,int)', invalidate => 'track');
 CREATE FUNCTION depend(bits int) RETURNS text LANGUAGE sql AS $$
     SELECT error_of(format('SELECT cache_invalidate_on(''wide'', ''wide'', %L)',
                            (SELECT array_agg(CASE WHEN bits & (1 << i) <> 0 THEN chr(97 + i) END
@@ -151,7 +151,7 @@ SELECT cache_invalidate_on('total', 'parent', '{tenant,owner}');
 CREATE TABLE part3 PARTITION OF part FOR VALUES IN (3);
 SELECT * FROM made_by_cache_ext WHERE object ~ 'part|parent|child';
 -- One partition alone. A table with triggers of its own can still be attached.
-SELECT cache_create('total2', 'item_total(text,int)');
+SELECT cache_create('total2', 'item_total(text,int)', invalidate => 'track');
 SELECT cache_invalidate_on('total2', 'part2a', '{tenant,owner}');
 CREATE TABLE part4 (owner int, tenant text);
 SELECT cache_invalidate_on('total2', 'part4', '{tenant,owner}');

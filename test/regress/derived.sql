@@ -25,7 +25,7 @@ CREATE FUNCTION derived(statement text, arguments text DEFAULT 'int', kind text 
     RETURNS TABLE (input text, covered text, how text) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE FUNCTION tried(%s) RETURNS text %s AS %L', arguments, kind, statement);
-    PERFORM cache_create('tried', format('tried(%s)', arguments)::regprocedure, undeclared => 'ttl');
+    PERFORM cache_create('tried', format('tried(%s)', arguments)::regprocedure, undeclared => 'ttl', invalidate => 'track');
     RETURN QUERY SELECT d.input, d.covered, coalesce(regexp_replace(d.statement, '^SELECT cache_invalidate_on[a-z_]*\(''tried'', ''[a-z_.]+'', ', ''), d.reason)
                  FROM cache_declare('tried') AS d ORDER BY d.input, d.statement;
     PERFORM cache_drop('tried');
@@ -260,7 +260,7 @@ SELECT cache_get('count', 1) FROM generate_series(1, 3);
 SELECT * FROM seen;
 SELECT cache_drop('count');
 
--- What somebody has declared himself stays as it is.
+-- What somebody declares himself takes the place of what was derived for that table, and stays as it is.
 CREATE OR REPLACE FUNCTION load_name(account int) RETURNS text LANGUAGE sql STABLE
     AS 'SELECT name || (SELECT count(*) FROM step WHERE lead_id = account.id) FROM account WHERE id = $1';
 SELECT cache_create('name', 'load_name(int)');
@@ -274,7 +274,7 @@ SELECT dependencies FROM cache_ext_internal.cache_definition;
 SELECT cache_drop('name');
 -- cache_check says what would be more precise.
 CREATE OR REPLACE FUNCTION load_name(account int) RETURNS text LANGUAGE sql STABLE AS 'SELECT name FROM account WHERE id = $1';
-SELECT cache_create('name', 'load_name(int)');
+SELECT cache_create('name', 'load_name(int)', invalidate => 'track');
 SELECT cache_get('name', 1);
 SELECT input, covered, more_precise FROM cache_check('name');
 -- An option like others.

@@ -13,7 +13,7 @@ CREATE FUNCTION analysed(query text)
     RETURNS TABLE (relation regclass, key text[], columns text[], inserts bool)
     LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM cache_create('probe', 'score(int)');
+    PERFORM cache_create('probe', 'score(int)', invalidate => 'track');
     PERFORM cache_invalidate_on_path('probe', 'lead', query);
     RETURN QUERY SELECT d.relation, d.key, d.columns, d.inserts
                  FROM cache_ext_internal.cache_dependency AS d WHERE d.cache = 'probe' ORDER BY d.id;
@@ -39,7 +39,7 @@ BEGIN
 END $$;
 INSERT INTO call VALUES (1, 1), (2, 2);
 INSERT INTO lead VALUES (1, 1, 'a', 10), (2, 2, 'b', 20);
-SELECT cache_create('score', 'score(int)');
+SELECT cache_create('score', 'score(int)', invalidate => 'track');
 
 -- One row: by the primary key.
 SELECT * FROM analysed('SELECT owner FROM call WHERE id = $1.call_id');
@@ -121,7 +121,7 @@ CREATE FUNCTION score(owner int) RETURNS bigint LANGUAGE plpgsql STABLE
 ALTER TABLE call ENABLE ROW LEVEL SECURITY;
 ALTER TABLE call FORCE ROW LEVEL SECURITY;
 CREATE POLICY shown ON call USING (NOT hidden);
-SELECT cache_create('score', 'score(int)');
+SELECT cache_create('score', 'score(int)', invalidate => 'track');
 RESET ROLE;
 SELECT cache_invalidate_on_path('score', 'lead', 'SELECT owner FROM call WHERE id = $1.call_id');
 SELECT relation, key, columns, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;
@@ -136,7 +136,7 @@ RESET ROLE;
 -- One that reads another table.
 SET ROLE regress_path_owner;
 ALTER POLICY shown ON call USING (EXISTS (SELECT 1 FROM team AS t WHERE t.call_id = call.id));
-SELECT cache_create('score', 'score(int)');
+SELECT cache_create('score', 'score(int)', invalidate => 'track');
 RESET ROLE;
 SELECT cache_invalidate_on_path('score', 'lead', 'SELECT owner FROM call WHERE id = $1.call_id');
 SELECT relation, key, columns, inserts FROM cache_ext_internal.cache_dependency ORDER BY id;

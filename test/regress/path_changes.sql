@@ -20,7 +20,7 @@ BEGIN
     INSERT INTO call VALUES (1, 1), (2, 2);
     INSERT INTO lead VALUES (1, 1, 10), (2, 2, 20);
     INSERT INTO team VALUES (1, 3), (2, 4);
-    PERFORM cache_create('score', 'score(int)');
+    PERFORM cache_create('score', 'score(int)', invalidate => 'track');
     IF with_key THEN PERFORM cache_invalidate_on('score', 'call'::text::regclass, '{owner}', '{id,owner}'); END IF;
     PERFORM cache_invalidate_on_path('score', 'lead'::text::regclass, key_query);
 END $$;
@@ -139,7 +139,7 @@ SELECT cache_drop('score');
 GRANT SELECT ON calls, call, lead, team TO regress_path_reader;
 GRANT CREATE ON SCHEMA public TO regress_path_reader;
 SET ROLE regress_path_reader;
-SELECT cache_create('score', 'score(int)');
+SELECT cache_create('score', 'score(int)', invalidate => 'track');
 RESET ROLE;
 ALTER VIEW calls OWNER TO regress_path_reader;
 SELECT cache_invalidate_on_path('score', 'lead', :by_table);

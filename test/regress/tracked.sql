@@ -25,7 +25,7 @@ CREATE FUNCTION won_text(account int) RETURNS text LANGUAGE sql STABLE AS 'SELEC
 CREATE FUNCTION load_dashboard(account int) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT a.name || ' ' || coalesce((SELECT total FROM talk_total AS t WHERE t.account_id = a.id), 0) || ' ' || won_text(a.id)
     FROM account AS a WHERE a.id = $1 $$;
-SELECT cache_create('dashboard', 'load_dashboard(int)');
+SELECT cache_create('dashboard', 'load_dashboard(int)', invalidate => 'track');
 
 -- What a read of a key gives, where it comes from, and whether that is what the loader says. (Until a value is published,
 -- which a transaction of somebody else may put off, reads load.)
@@ -158,7 +158,7 @@ BEGIN
     RETURN coalesce((SELECT sum(n) FROM event WHERE account_id = account AND month < 9), 0)
            + coalesce((SELECT sum(n) FROM parent WHERE account_id = account), 0);
 END $$;
-SELECT cache_create('events', 'load_events(int)');
+SELECT cache_create('events', 'load_events(int)', invalidate => 'track');
 CREATE VIEW events AS SELECT s.* FROM seen('events', 'load_events', 1) AS s;
 SELECT again, value, is_right FROM events;
 INSERT INTO event_2_1 VALUES (1, 2, 20);
@@ -212,7 +212,7 @@ SELECT again, is_right FROM events;
 CREATE MATERIALIZED VIEW summary AS SELECT account_id, sum(n) AS n FROM event GROUP BY account_id;
 CREATE UNIQUE INDEX ON summary (account_id);
 CREATE FUNCTION load_summary(account int) RETURNS numeric LANGUAGE sql STABLE AS 'SELECT n FROM summary WHERE account_id = $1';
-SELECT cache_create('summary', 'load_summary(int)');
+SELECT cache_create('summary', 'load_summary(int)', invalidate => 'track');
 CREATE VIEW summarized AS SELECT s.* FROM seen('summary', 'load_summary', 1) AS s;
 SELECT again, value, is_right FROM summarized;
 INSERT INTO event VALUES (1, 1, 1);
@@ -225,7 +225,7 @@ SELECT * FROM summarized;
 
 -- A cache in a cache, also where the outer one reads nothing else; load_many and load_all.
 CREATE FUNCTION load_outer(account int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'outer ' || cache_get_dashboard($1) $$;
-SELECT cache_create('outer', 'load_outer(int)');
+SELECT cache_create('outer', 'load_outer(int)', invalidate => 'track');
 CREATE VIEW outers AS SELECT s.* FROM seen('outer', 'load_outer', 1) AS s;
 SELECT again, value, is_right FROM outers;
 UPDATE call SET seconds = 11;
@@ -235,7 +235,7 @@ CREATE FUNCTION many_names(ids int[]) RETURNS TABLE (id int, name text) LANGUAGE
     'SELECT a.id, a.name FROM account AS a WHERE a.id = ANY ($1)';
 CREATE FUNCTION all_names() RETURNS TABLE (id int, name text) LANGUAGE sql STABLE AS 'SELECT a.id, a.name FROM account AS a';
 INSERT INTO account VALUES (2, 'two');
-SELECT cache_create('names', 'one_name(int)', load_many => 'many_names(int[])', load_all => 'all_names()');
+SELECT cache_create('names', 'one_name(int)', load_many => 'many_names(int[])', load_all => 'all_names()', invalidate => 'track');
 SELECT count(*) FROM cache_get_many_names(ARRAY[1, 2]);
 SELECT read_until_cached('names', 1), read_until_cached('names', 2);
 UPDATE account SET name = 'dos' WHERE id = 2;
@@ -257,7 +257,7 @@ BEGIN
     EXECUTE query INTO result;
     RETURN result IS NOT NULL;
 END $$;
-SELECT cache_create('any', 'load_any(text)'), cache_create('bounded', 'load_any(text)', undeclared => 'ttl'),
+SELECT cache_create('any', 'load_any(text)', invalidate => 'track'), cache_create('bounded', 'load_any(text)', undeclared => 'ttl', invalidate => 'track'),
        cache_create('old', 'load_any(text)', invalidate => 'declared');
 CREATE TABLE try (n serial, query text);
 INSERT INTO try (query) VALUES
@@ -366,7 +366,7 @@ SELECT value FROM inputs;
 SELECT cache_stat_reset('forgotten');
 SELECT * FROM inputs;
 -- Where all is tracked: values are not kept, or not beyond their ttl.
-SELECT cache_create('any', 'load_any(text)'), cache_create('bounded', 'load_any(text)', undeclared => 'ttl');
+SELECT cache_create('any', 'load_any(text)', invalidate => 'track'), cache_create('bounded', 'load_any(text)', undeclared => 'ttl', invalidate => 'track');
 SELECT cache_get('any', 'SELECT count(*) FROM pg_class'), cache_get('bounded', 'SELECT random()');
 SELECT * FROM inputs;
 SELECT cache_get('any', 'SELECT 1'), cache_get('bounded', 'SELECT 1');
@@ -375,7 +375,7 @@ SELECT error_of($$SELECT * FROM cache_check('none')$$);
 -- PL/pgSQL keeps an expression for the transaction; who calls it first may be no load.
 CREATE FUNCTION kept() RETURNS bool LANGUAGE plpgsql STABLE AS 'BEGIN RETURN true; END';
 CREATE FUNCTION load_kept(k int) RETURNS bool LANGUAGE plpgsql STABLE AS 'BEGIN RETURN kept(); END';
-SELECT cache_create('kept', 'load_kept(int)');
+SELECT cache_create('kept', 'load_kept(int)', invalidate => 'track');
 CREATE OR REPLACE FUNCTION kept() RETURNS bool LANGUAGE plpgsql STABLE AS 'DECLARE x float8; BEGIN x := random(); RETURN x < 2; END';
 BEGIN;
 SELECT kept();
@@ -395,7 +395,7 @@ CREATE FUNCTION helper(x int) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE 
 CREATE TABLE wide AS SELECT i FROM generate_series(1, 1000) AS i;
 CREATE FUNCTION load_wide(k int) RETURNS bigint LANGUAGE plpgsql STABLE AS
     'BEGIN RETURN (SELECT sum(helper(i)) FROM wide) + k; END';
-SELECT cache_create('wide', 'load_wide(int)');
+SELECT cache_create('wide', 'load_wide(int)', invalidate => 'track');
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
@@ -414,7 +414,7 @@ CREATE CAST (grade AS json) WITH FUNCTION grade_json(grade);
 CREATE TABLE graded AS SELECT 'a'::grade AS c FROM generate_series(1, 1000);
 CREATE FUNCTION load_graded(k int) RETURNS bigint LANGUAGE plpgsql STABLE AS
     $$BEGIN RETURN (SELECT count(*) FROM graded WHERE to_json(c)::text = '2') + k; END$$;
-SELECT cache_create('graded', 'load_graded(int)');
+SELECT cache_create('graded', 'load_graded(int)', invalidate => 'track');
 CREATE VIEW gradeds AS SELECT s.* FROM seen('graded', 'load_graded', 1) AS s;
 SELECT again, value, is_right FROM gradeds;
 UPDATE seen_by_helper SET n = 3;
@@ -426,7 +426,7 @@ SELECT error_of($$SELECT cache_alter('any', '{"undeclared": "never"}')$$);
 SELECT cache_alter('dashboard', '{"invalidate": "declared"}');
 SELECT again, value, is_right FROM dashboard;
 UPDATE call SET seconds = 12;
-SELECT cache_alter('dashboard', '{"invalidate": null}');
+SELECT cache_alter('dashboard', '{"invalidate": "track"}');
 SELECT * FROM dashboard;
 SELECT cache, mismatched FROM unnest('{dashboard,events,summary,outer,names,any,wide}'::text[]) AS cache, cache_verify(cache);
 

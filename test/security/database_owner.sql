@@ -15,7 +15,7 @@ ROLLBACK;
 CREATE SCHEMA mine;
 CREATE TABLE mine.item (a int PRIMARY KEY, b text);
 CREATE FUNCTION mine.loader(a int) RETURNS text LANGUAGE sql STABLE AS 'SELECT b FROM mine.item AS i WHERE i.a = $1';
-SELECT cache.cache_create('mine', 'mine.loader(int)'), cache.cache_create('spare', 'mine.loader(int)');
+SELECT cache.cache_create('mine', 'mine.loader(int)'), cache.cache_create('spare', 'mine.loader(int)', invalidate => 'track');
 -- As after a restore: the accessors of "spare" are there, its row is not.
 CREATE TEMP TABLE good AS SELECT * FROM cache_ext_internal.cache_definition WHERE name = 'spare';
 SELECT pg_get_functiondef('cache.cache_get_spare(int)'::regprocedure) AS accessor \gset

@@ -54,7 +54,7 @@ sub declare
 		my $keys = $two ? '(0, 1), (1, 2), (2, 0), (1, 1)' : '(0, 0), (1, 0), (2, 0), (3, 0), (NULL::int, 0)';
 		my $body = random_body($query);
 		$sql .= "CREATE FUNCTION load_c$i($types) RETURNS text STABLE $body;\n"
-		  . "SELECT cache_create('c$i', 'load_c$i($types)', ttl => NULL" . ($i % 5 ? '' : q(, invalidate => 'auto')) . ");\n"
+		  . "SELECT cache_create('c$i', 'load_c$i($types)', ttl => NULL" . ($i % 5 ? q(, invalidate => 'track') : '') . ");\n"
 		  . "INSERT INTO probe VALUES ('c$i', '$arguments', '$keys', \$loader\$$query\$loader\$);\n";
 	}
 	$sql .= "SELECT 'level', d.cache, d.input, d.covered FROM (SELECT p.cache, d.* FROM probe AS p, cache_declare(p.cache) AS d) AS d;\n";

@@ -49,7 +49,7 @@ BEGIN
   EXECUTE format('INSERT INTO event VALUES (%s, 1)', month);
 END $$;
 CREATE FUNCTION load_events(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(n) * k FROM event';
-SELECT cache_create('events', 'load_events(int)');
+SELECT cache_create('events', 'load_events(int)', invalidate => 'track');
 END
 sql($schema);
 sql('SELECT add_partition(month) FROM generate_series(1, 17) AS month');
@@ -89,7 +89,7 @@ sql(<<'END');
 CREATE TABLE log (n int NOT NULL);
 INSERT INTO log VALUES (0);
 CREATE FUNCTION load_log(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT n FROM log';
-SELECT cache_create('log', 'load_log(int)'), cache_create('declared', 'load_log(int)', invalidate => 'declared');
+SELECT cache_create('log', 'load_log(int)', invalidate => 'track'), cache_create('declared', 'load_log(int)', invalidate => 'declared');
 SELECT cache_invalidate_on('declared', 'log');
 END
 becomes('log', 1, 'cache', 'a cache that is dropped gives its places back');

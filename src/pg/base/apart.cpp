@@ -7,18 +7,24 @@ extern "C" {
 }
 
 namespace cache_ext::pg {
+namespace {
 
-pg_noinline bool apart(void (*work)(void*), void* argument) {
+// Runs `work` in a subtransaction, which stays only if it raised no error and is to be kept. The
+// message of its error; nullptr: it raised none.
+pg_noinline const char* run_in_subtransaction(void (*work)(void*), void* argument, bool keep) {
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
-    volatile bool done = false;
+    const char* volatile message = nullptr;
     BeginInternalSubTransaction(nullptr);
     MemoryContextSwitchTo(context);
     PG_TRY();
     {
         work(argument);
-        RollbackAndReleaseCurrentSubTransaction();
-        done = true;
+        if (keep) {
+            ReleaseCurrentSubTransaction();
+        } else {
+            RollbackAndReleaseCurrentSubTransaction();
+        }
     }
     PG_CATCH();
     {
@@ -29,12 +35,23 @@ pg_noinline bool apart(void (*work)(void*), void* argument) {
         MemoryContextSwitchTo(context);
         CurrentResourceOwner = owner;
         if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
+        message = pstrdup(error->message != nullptr ? error->message : "an error without a text");
         FreeErrorData(error);
     }
     PG_END_TRY();
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
-    return done;
+    return message;
+}
+
+}  // namespace
+
+bool apart(void (*work)(void*), void* argument) {
+    return run_in_subtransaction(work, argument, false) == nullptr;
+}
+
+const char* attempt(void (*work)(void*), void* argument) {
+    return run_in_subtransaction(work, argument, true);
 }
 
 }  // namespace cache_ext::pg

@@ -1,4 +1,5 @@
-// Work whose errors are its own business: it is tried, and rolled back in any case.
+// Work whose errors are its own business: it is tried, and rolled back in any case, or if it
+// failed.
 #pragma once
 
 #include "pg/base/postgres.hpp"
@@ -13,6 +14,15 @@ bool apart(void (*work)(void*), void* argument);
 template <class Work>
 bool apart(Work work) {
     return apart([](void* w) { (*static_cast<Work*>(w))(); }, &work);
+}
+
+// The same, but what `work` has done stays, and so do its locks, unless it raised an error: then
+// that one's message is returned, and nothing is left of the work. nullptr: it is done.
+const char* attempt(void (*work)(void*), void* argument);
+
+template <class Work>
+const char* attempt(Work work) {
+    return attempt([](void* w) { (*static_cast<Work*>(w))(); }, &work);
 }
 
 }  // namespace cache_ext::pg

@@ -16,6 +16,7 @@ struct Settings {
     int max_transaction_tags;     // cache_ext.max_transaction_tags
     int max_path_rows;            // cache_ext.max_path_rows
     int path_timeout_ms;          // cache_ext.path_timeout
+    int auto_lock_timeout_ms;     // cache_ext.auto_lock_timeout
     int load_wait_ms;             // cache_ext.load_wait
     int compression;              // cache_ext.compression: kNoCompression, or PostgreSQL's letter
     int compress_above_bytes;     // cache_ext.compress_above

@@ -43,7 +43,7 @@ constexpr OptionInfo kTable[] = {
      "Give an interval from one millisecond to 24 days, or NULL for no limit but "
      "cache_ext.worker_statement_timeout."},
     {"warm_when_idle", "bool", BOOLOID, "f", 0, 0, nullptr},
-    {"invalidate", "text", TEXTOID, "track", 0, 0,
+    {"invalidate", "text", TEXTOID, "auto", 0, 0,
      "It is track (tables that nobody has declared are tracked), auto (and what the loader's text "
      "proves is declared), or declared (they are not)."},
     {"undeclared", "text", TEXTOID, "bypass", 0, 0,

@@ -5,6 +5,7 @@
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/declaration.hpp"
 #include "pg/declare/derive.hpp"
+#include "pg/declare/derived_notice.hpp"
 #include "pg/base/functions.hpp"
 #include "pg/declare/dependency_triggers.hpp"
 #include "pg/declare/inputs.hpp"
@@ -216,11 +217,18 @@ bool invalidates(const Options& options, const char* how) {
     return strcmp(options[Option::kInvalidate], how) == 0;
 }
 
-// With invalidate => 'auto'. What is put has no text to derive anything from.
+// With invalidate => 'auto'. What is put has no text to derive anything from. That something cannot
+// be declared is no reason to have no cache: it is tracked.
 void derive(const char* cache) {
     CommandCounterIncrement();
     if (require_definition(cache)->loader_name == nullptr) return;
-    report_derived(cache, declare_derived(cache));
+    const char* error;
+    const LoaderAnalysis* analysis = try_to_declare_derived(cache, &error);
+    if (analysis != nullptr) {
+        report_derived(cache, analysis);
+    } else {
+        report_not_derived(cache, error);
+    }
 }
 
 // ERROR 42501 unless the current user may drop the cache, 2BP01 if another one needs it.

@@ -1,6 +1,8 @@
 #include "pg/declare/derive.hpp"
 
+#include "pg/base/apart.hpp"
 #include "pg/base/memory.hpp"
+#include "pg/base/settings.hpp"
 #include "pg/base/spi.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/standing.hpp"
@@ -14,7 +16,9 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 }
 
@@ -125,6 +129,15 @@ void declare_input(const char* cache, const LoaderInput* input) {
     }
 }
 
+// Until there is nobody who writes to a table: as long as the session waits for locks, but not so
+// long that all its writers stand behind somebody who only wanted a cache.
+void limit_lock_waits() {
+    const int most = settings.auto_lock_timeout_ms;
+    if (most == 0 || (LockTimeout != 0 && LockTimeout <= most)) return;
+    set_config_option("lock_timeout", psprintf("%d", most), PGC_USERSET, PGC_S_SESSION,
+                      GUC_ACTION_SAVE, true, 0, false);
+}
+
 void leave_to_hand(const Definition* d, LoaderAnalysis* analysis) {
     ListCell* cell;
     foreach (cell, analysis->inputs) {
@@ -185,32 +198,15 @@ const LoaderAnalysis* declare_derived(const char* cache) {
     return analysis;
 }
 
-void report_derived(const char* cache, const LoaderAnalysis* analysis) {
-    StringInfoData declared, tracked;
-    initStringInfo(&declared);
-    initStringInfo(&tracked);
-    ListCell* cell;
-    foreach (cell, analysis->inputs) {
-        const auto* input = static_cast<LoaderInput*>(lfirst(cell));
-        if (input->by_hand) continue;
-        const char* name = relation_as_sql(input->relation);
-        if (input->unproven != nullptr) {
-            appendStringInfo(&tracked, "%s%s (%s)", tracked.len > 0 ? ", " : "", name,
-                             input->unproven);
-            continue;
-        }
-        const auto* first = static_cast<RowMapping*>(linitial(input->mappings));
-        appendStringInfo(&declared, "%s%s by %s", declared.len > 0 ? ", " : "", name,
-                         first->key_query != nullptr ? "path" : "key");
-    }
-    if (analysis->unseen != nullptr) appendStringInfoString(&tracked, analysis->unseen);
-    ereport(
-        NOTICE,
-        (declared.len > 0 ? errmsg("cache \"%s\" has triggers on %s", cache, declared.data)
-                          : errmsg("cache \"%s\" has no triggers: what it reads is tracked", cache),
-         tracked.len == 0              ? 0
-         : analysis->unseen != nullptr ? errdetail("Of its loader: %s.", tracked.data)
-                                       : errdetail("Tracked as a whole: %s.", tracked.data)));
+const LoaderAnalysis* try_to_declare_derived(const char* cache, const char** error) {
+    const LoaderAnalysis* analysis = nullptr;
+    *error = attempt([&] {
+        const int nest = NewGUCNestLevel();
+        limit_lock_waits();
+        analysis = declare_derived(cache);
+        AtEOXact_GUC(true, nest);
+    });
+    return *error == nullptr ? analysis : nullptr;
 }
 
 const char* statement_of(const char* cache, const LoaderInput* input, const RowMapping* mapping) {

@@ -12,8 +12,10 @@ const LoaderAnalysis* declare_derived(const char* cache);
 // The cache is to run, or to be invalidated, in another way. What was derived becomes its owner's
 // word, or (forget) goes, so that these tables are tracked.
 void give_up_derived(const char* cache, bool forget);
-// Tells what that has come to: one NOTICE.
-void report_derived(const char* cache, const LoaderAnalysis* analysis);
+// The same for somebody who has not asked for it in so many words: all of it or nothing. An error
+// is no error of his, but for a cancel: nullptr, and its message. Waits no longer for a lock than
+// cache_ext.auto_lock_timeout says.
+const LoaderAnalysis* try_to_declare_derived(const char* cache, const char** error);
 
 // SELECT cache_invalidate_on(...), or the sibling for a path.
 const char* statement_of(const char* cache, const LoaderInput* input, const RowMapping* mapping);

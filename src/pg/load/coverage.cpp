@@ -279,6 +279,17 @@ bool bounds_only(Bypass reason) {
     }
 }
 
+bool is_trackable(Oid relation) {
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
+        bool has_children;
+        const Content content = content_of(lfirst_oid(cell), &has_children);
+        if (content == Content::kUntracked) return false;
+        if (get_rel_persistence(lfirst_oid(cell)) == RELPERSISTENCE_TEMP) return false;
+    }
+    return true;
+}
+
 Refusal last_refusal(const Definition* d) {
     const uint64 last = core::load_relaxed(store().control(d->session->index)->refused);
     return last == 0 ? Refusal{} : std::bit_cast<Refusal>(last);

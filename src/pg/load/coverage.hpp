@@ -13,6 +13,10 @@ namespace cache_ext::pg {
 // is not covered is not publishable any more; why is remembered with the cache.
 void cover_reads(const Definition* definition, Load* load);
 
+// Are changes of the relation noticed with nothing declared, and of its partitions and children?
+// Not those of foreign tables, catalogs, temporary tables and tables that are no heaps.
+bool is_trackable(Oid relation);
+
 // Why a load was not published, or only until its ttl has passed: a relation or function that it
 // has met, if one is to be named.
 struct Refusal {

@@ -125,16 +125,15 @@ void join_relatives(LoaderAnalysis* analysis) {
 void require_ownership(LoaderInput* input, Oid role) {
     if (input->unproven != nullptr) return;
     if (!object_ownercheck(RelationRelationId, input->relation, role)) {
-        leave_tracked(input,
-                      psprintf("\"%s\" belongs to another role", get_rel_name(input->relation)));
+        leave_tracked(input, "only its owner can make triggers on it");
         return;
     }
     ListCell *cell, *through;
     foreach (cell, input->mappings) {
         foreach (through, static_cast<RowMapping*>(lfirst(cell))->through) {
             if (object_ownercheck(RelationRelationId, lfirst_oid(through), role)) continue;
-            leave_tracked(input, psprintf("\"%s\", through which it is read, belongs to another "
-                                          "role",
+            leave_tracked(input, psprintf("only its owner can make triggers on \"%s\", through "
+                                          "which it is read",
                                           get_rel_name(lfirst_oid(through))));
             return;
         }

@@ -122,6 +122,11 @@ void define_settings(bool preloading) {
                             "Time that a commit may spend on the lookups of path dependencies.",
                             "Beyond it the whole cache is invalidated.", &settings.path_timeout_ms,
                             1000, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("cache_ext.auto_lock_timeout",
+                            "Longest wait of cache_create for a table that somebody writes to.",
+                            "Then the tables stay tracked. Zero: as long as lock_timeout says.",
+                            &settings.auto_lock_timeout_ms, 1000, 0, INT_MAX, PGC_USERSET,
+                            GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable(
         "cache_ext.load_wait", "Longest wait for another session that is loading the same key.",
         "After it the session runs the loader itself. Zero: nobody waits.", &settings.load_wait_ms,
