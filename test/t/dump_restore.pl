@@ -49,6 +49,10 @@ GRANT USAGE ON SCHEMA tools TO reader, stranger;
 GRANT EXECUTE ON FUNCTION cache_get_counter(int) TO reader;
 GRANT EXECUTE ON FUNCTION cache_get_conf(int, text) TO reader WITH GRANT OPTION;
 SELECT cache_put_conf(1, 'x', '"put"');
+-- Nothing is declared of this one: it is derived.
+CREATE FUNCTION sums(n int) RETURNS bigint LANGUAGE sql STABLE
+  AS 'SELECT sum(d.m) FROM detail AS d JOIN counter AS c ON c."Id" = d.counter_id WHERE c.n = $1';
+SELECT cache_create('sums', 'sums(int)');
 END
 
 # What must be the same on both sides.
@@ -96,6 +100,17 @@ sub serves
 	{
 		$node->safe_psql($database, $write->[0], @app);
 		is($node->safe_psql($database, $visits, @app), "t|$write->[1]", "$name: by an expression, after $write->[0]");
+	}
+	my $sums = q{SET search_path = "My Data", tools;
+		SELECT value IS NOT DISTINCT FROM to_jsonb(sums(20)), source FROM cache_get_entry('sums', 20)};
+	$node->safe_psql($database, $sums, @app);
+	for my $write (
+		[ 'UPDATE "My Data".counter SET n = n + 1 WHERE "Id" = 1', 'cache' ],
+		[ 'INSERT INTO "My Data".detail VALUES (2, 1, 5)', 'cache' ],
+		[ 'INSERT INTO "My Data".detail VALUES (2, 2, 5)', 'loader' ])
+	{
+		$node->safe_psql($database, $write->[0], @app);
+		is($node->safe_psql($database, $sums, @app), "t|$write->[1]", "$name: by what is derived, after $write->[0]");
 	}
 	my $get = 'SELECT tools.cache_get_counter(1) IS NOT NULL';
 	is($node->safe_psql($database, $get, extra_params => [ '-U', 'reader' ]), 't', "$name: who may read");

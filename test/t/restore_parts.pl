@@ -39,7 +39,7 @@ INSERT INTO call VALUES (1, 1, 10), (2, 2, 20);
 CREATE FUNCTION load_org(id int) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT o.name || coalesce((SELECT sum(minutes) FROM data.call AS c JOIN data.agent AS a ON a.id = c.agent WHERE a.org = $1), 0)
   FROM data.org AS o WHERE o.id = $1 $$;
-SELECT cache_create('org', 'load_org(int)', ttl => NULL);
+SELECT cache_create('org', 'load_org(int)', ttl => NULL, invalidate => 'track');
 -- Its row is dumped before that of the cache whose budget it shares.
 SELECT cache_create('conf', key_types => '{}', value_type => 'text', budget => 'org');
 SELECT cache_invalidate_on('org', 'org', '{id}');
@@ -184,7 +184,7 @@ serves('copy', 'dependencies lost, declared again');
 
 restore_without('definitions lost', qr/TABLE DATA cache_ext_internal cache_definition /);
 is(app('copy', 'SELECT count(*) FROM cache_ext_internal.cache_dependency'), '4', 'definitions lost: the dependencies are there');
-app('copy', q{SELECT cache_create('org', 'load_org(int)'); SELECT cache_create('conf', key_types => '{}', value_type => 'text')});
+app('copy', q{SELECT cache_create('org', 'load_org(int)', invalidate => 'track'); SELECT cache_create('conf', key_types => '{}', value_type => 'text')});
 is(app('copy', 'SELECT count(*) FROM cache_ext_internal.cache_dependency'), '0', 'cache_create begins without them');
 is(app('copy', $declarations), $fine, 'definitions lost: declared again');
 
