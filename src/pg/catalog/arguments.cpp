@@ -7,10 +7,14 @@ extern "C" {
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
 #include "parser/parse_coerce.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 }
 
@@ -49,9 +53,46 @@ Datum call_cast(Oid function, Datum value, bool* is_null) {
     return converted;
 }
 
+[[noreturn]] void wrong_type(const Definition* d, int column, Oid from) {
+    const char* to = format_type_be(d->key_types[column]);
+    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                    errmsg("key column %d of cache \"%s\" is of type %s, but %s was given",
+                           column + 1, d->name, to, format_type_be(from)),
+                    errhint("Cast the argument to %s.", to)));
+    pg_unreachable();
+}
+
+// To a domain there is more than one step: a cast, the length that it prescribes, its constraints.
+// The server's own expression for that.
+Datum convert_to_domain(const Definition* d, int column, Oid from, Datum value, bool* is_null) {
+    const Oid to = d->key_types[column];
+    int16 length;
+    bool by_value;
+    get_typlenbyval(from, &length, &by_value);
+    Const* given = makeConst(from, -1, get_typcollation(from), length, value, false, by_value);
+    Node* cast = coerce_to_target_type(nullptr, reinterpret_cast<Node*>(given), from, to, -1,
+                                       COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+    if (cast == nullptr) wrong_type(d, column, from);
+    EState* state = CreateExecutorState();
+    MemoryContext old = MemoryContextSwitchTo(state->es_query_cxt);
+    ExprState* steps = ExecPrepareExpr(reinterpret_cast<Expr*>(cast), state);
+    MemoryContextSwitchTo(old);
+    const Datum made = ExecEvalExpr(steps, GetPerTupleExprContext(state), is_null);
+    get_typlenbyval(to, &length, &by_value);
+    const Datum kept = *is_null ? Datum{0} : datumCopy(made, by_value, length);
+    FreeExecutorState(state);
+    return kept;
+}
+
 Datum convert_by(const Definition* d, int column, Oid from, Datum value, bool* is_null) {
     const Oid to = d->key_types[column];
     if (from == to) return value;
+    const bool domain = get_typtype(to) == TYPTYPE_DOMAIN;
+    if (*is_null) {
+        if (domain) domain_check(0, true, to, nullptr, nullptr);
+        return 0;
+    }
+    if (domain && from != UNKNOWNOID) return convert_to_domain(d, column, from, value, is_null);
     if (from == UNKNOWNOID) {
         Oid input, io_param;
         getTypeInputInfo(to, &input, &io_param);
@@ -66,19 +107,13 @@ Datum convert_by(const Definition* d, int column, Oid from, Datum value, bool* i
         default:
             break;
     }
-    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("key column %d of cache \"%s\" is of type %s, but %s was given",
-                           column + 1, d->name, format_type_be(to), format_type_be(from)),
-                    errhint("Cast the argument to %s.", format_type_be(to))));
-    pg_unreachable();
+    wrong_type(d, column, from);
 }
 
 // One key column from an argument of another type.
 void convert(const Definition* d, int column, Oid from, Datum value, bool is_null,
              KeyArguments* out) {
     out->nulls[column] = is_null;
-    out->values[column] = 0;
-    if (is_null) return;
     enter_user_code();
     out->values[column] = convert_by(d, column, from, value, &out->nulls[column]);
     leave_user_code();

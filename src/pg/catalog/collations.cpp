@@ -5,6 +5,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
+#include "utils/lsyscache.h"
 }
 
 namespace cache_ext::pg {
@@ -16,11 +17,20 @@ bool collatable(Oid type) {
         case VARCHAROID:
         case BPCHAROID:
         case NAMEOID:
-        case TEXTARRAYOID:
-        case VARCHARARRAYOID:
             return true;
-        default:
+        case BOOLOID:
+        case INT2OID:
+        case INT4OID:
+        case INT8OID:
+        case DATEOID:
+        case TIMESTAMPOID:
+        case TIMESTAMPTZOID:
+        case NUMERICOID:
+        case JSONBOID:
+        case UUIDOID:
             return false;
+        default:
+            return OidIsValid(get_typcollation(type));
     }
 }
 
@@ -40,8 +50,12 @@ List* arguments_of(const Node* call) {
 }  // namespace
 
 Oid natural_collation(int columns, const Oid* types) {
-    return std::find(types, types + columns, NAMEOID) != types + columns ? C_COLLATION_OID
-                                                                         : DEFAULT_COLLATION_OID;
+    // That of name and what is made of it beats the default.
+    const auto* end = types + columns;
+    const auto* own = std::find_if(types, end, [](Oid type) {
+        return collatable(type) && get_typcollation(type) != DEFAULT_COLLATION_OID;
+    });
+    return own == end ? DEFAULT_COLLATION_OID : get_typcollation(*own);
 }
 
 bool has_own_collation(FunctionCallInfo fcinfo, int first_key, const Definition* d,

@@ -1,11 +1,13 @@
 #include "pg/catalog/keys.hpp"
 
 #include "core/layout.hpp"
-#include "pg/catalog/key_types.hpp"
+#include "pg/catalog/key_forms.hpp"
 
 #include <type_traits>
 
 extern "C" {
+#include "access/transam.h"
+#include "access/tupmacs.h"
 #include "common/hashfn.h"
 }
 
@@ -68,9 +70,7 @@ ptrdiff_t encode_fixed(int columns, const Oid* types, const Datum* values, const
                 out += 1 + UUID_LEN;
                 break;
             default:
-                if (types[i] < FirstNormalObjectId) return -1;
-                out = append<uint32>(out, values[i], hash);
-                break;
+                return -1;
         }
     }
     return out - key->buffer;
@@ -86,6 +86,7 @@ void check_key_size(size_t size) {
 // Any key.
 void encode_sized(int columns, const Oid* types, const Datum* values, const bool* nulls, Key* key) {
     Bytes parts[kMaxKeyColumns];
+    bool sized[kMaxKeyColumns];
     uint64 scratch[kMaxKeyColumns];
     size_t total = 0;
     for (int i = 0; i < columns; ++i) {
@@ -94,9 +95,11 @@ void encode_sized(int columns, const Oid* types, const Datum* values, const bool
             key->column_hash[i] = kNullHash;
             continue;
         }
-        parts[i] = bytes_of(types[i], values[i], &scratch[i]);
-        total += 1 + (fixed_bytes(types[i]) != 0 ? 0 : sizeof(uint32)) + parts[i].size;
-        key->column_hash[i] = hash_of(types[i], values[i], parts[i]);
+        const KeyForm form = form_of(types[i]);
+        parts[i] = bytes_of(form, values[i], &scratch[i]);
+        sized[i] = form.size == 0;
+        total += 1 + (sized[i] ? sizeof(uint32) : 0) + parts[i].size;
+        key->column_hash[i] = hash_of(form, values[i], parts[i]);
     }
     check_key_size(total);
     uint8* out = total <= sizeof(key->buffer) ? key->buffer : static_cast<uint8*>(palloc(total));
@@ -105,7 +108,7 @@ void encode_sized(int columns, const Oid* types, const Datum* values, const bool
     for (int i = 0; i < columns; ++i) {
         *out++ = nulls[i] ? 0 : 1;
         if (nulls[i]) continue;
-        if (fixed_bytes(types[i]) == 0) {
+        if (sized[i]) {
             memcpy(out, &parts[i].size, sizeof(uint32));
             out += sizeof(uint32);
         }
@@ -128,8 +131,9 @@ uint64 seed(CacheId cache, uint64 kind) {
 
 uint64 hash_column(Oid type, Datum value, bool null) {
     if (null) return kNullHash;
+    const KeyForm form = form_of(type);
     uint64 scratch;
-    return hash_of(type, value, bytes_of(type, value, &scratch));
+    return hash_of(form, value, bytes_of(form, value, &scratch));
 }
 
 core::Tag whole_tag(CacheId cache) {
@@ -175,7 +179,11 @@ void add_hidden_part(Key* key, const uint8* bytes, uint32 size) {
 }
 
 bool short_key(Oid type, Datum value, bool null) {
-    if (null || type == NAMEOID || fixed_bytes(type) != 0) return true;
+    const int size = fixed_bytes(type);
+    if (null || size > 0) return size <= UUID_LEN;
+    if (type == NAMEOID) return true;
+    // Of another type's hash it is not known here whether it raises an error.
+    if (type >= FirstNormalObjectId) return false;
     const void* v = DatumGetPointer(value);
     if (VARATT_IS_1B(v)) return !VARATT_IS_1B_E(v);
     return VARATT_IS_4B_U(v) &&
@@ -184,43 +192,23 @@ bool short_key(Oid type, Datum value, bool null) {
 
 void decode_key(const uint8* bytes, int columns, const Oid* types, Datum* values, bool* nulls) {
     for (int i = 0; i < columns; ++i) {
-        const int fixed = fixed_bytes(types[i]);
+        const KeyForm form = form_of(types[i]);
         nulls[i] = *bytes++ == 0;
         values[i] = 0;
         if (nulls[i]) continue;
-        auto size = static_cast<uint32>(fixed);
-        if (fixed == 0) {
+        auto size = static_cast<uint32>(form.size);
+        if (form.size == 0) {
             memcpy(&size, bytes, sizeof(size));
             bytes += sizeof(size);
         }
-        if (by_reference(types[i]) || types[i] == NAMEOID) {
-            const size_t room = types[i] == NAMEOID ? NAMEDATALEN : size;
-            auto* copy = static_cast<uint8*>(palloc0(room));
+        if (form.by_reference || form.is_name()) {
+            auto* copy = static_cast<uint8*>(palloc0(form.is_name() ? NAMEDATALEN : size));
             memcpy(copy, bytes, size);
             values[i] = PointerGetDatum(copy);
-        } else if (fixed != 0) {
-            uint64 raw = 0;
-            memcpy(&raw, bytes, size);
-#ifdef WORDS_BIGENDIAN
-            raw >>= 8 * (8 - size);
-#endif
-            // Sign-extend as the server keeps pass-by-value datums.
-            switch (size) {
-                case 1:
-                    values[i] = BoolGetDatum(raw != 0);
-                    break;
-                case 2:
-                    values[i] = Int16GetDatum(static_cast<int16>(raw));
-                    break;
-                case 4:
-                    values[i] = types[i] == OIDOID || types[i] >= FirstNormalObjectId
-                                    ? ObjectIdGetDatum(static_cast<Oid>(raw))
-                                    : Int32GetDatum(static_cast<int32>(raw));
-                    break;
-                default:
-                    values[i] = Int64GetDatum(static_cast<int64>(raw));
-                    break;
-            }
+        } else if (form.size != 0) {
+            Datum aligned;
+            memcpy(&aligned, bytes, size);
+            values[i] = fetch_att(&aligned, true, form.size);
         } else {
             auto* copy = static_cast<struct varlena*>(palloc(VARHDRSZ + size));
             SET_VARSIZE(copy, VARHDRSZ + size);
@@ -235,15 +223,15 @@ const uint8* skip_key(const uint8* bytes, const uint8* end, int columns, const O
     for (int i = 0; i < columns; ++i) {
         if (bytes >= end || *bytes > 1) return nullptr;
         if (*bytes++ == 0) continue;
-        const int fixed = fixed_bytes(types[i]);
-        auto size = static_cast<uint32>(fixed);
-        if (fixed == 0) {
+        const KeyForm form = form_of(types[i]);
+        if (form.size < 0) return nullptr;
+        auto size = static_cast<uint32>(form.size);
+        if (form.size == 0) {
             if (end - bytes < static_cast<ptrdiff_t>(sizeof(size))) return nullptr;
             memcpy(&size, bytes, sizeof(size));
             bytes += sizeof(size);
         }
-        if (size > static_cast<uint64>(end - bytes) ||
-            (types[i] == NAMEOID && size >= NAMEDATALEN)) {
+        if (size > static_cast<uint64>(end - bytes) || (form.is_name() && size >= NAMEDATALEN)) {
             return nullptr;
         }
         bytes += size;

@@ -33,6 +33,19 @@ bool contains_row(Oid type) {
     return kind != TYPTYPE_BASE && kind != TYPTYPE_ENUM;
 }
 
+bool contains_domain(Oid key_type) {
+    switch (get_typtype(key_type)) {
+        case TYPTYPE_DOMAIN:
+            return true;
+        case TYPTYPE_RANGE:
+            return contains_domain(get_range_subtype(key_type));
+        case TYPTYPE_MULTIRANGE:
+            return contains_domain(get_multirange_range(key_type));
+        default:
+            return false;
+    }
+}
+
 // "(user_id uuid, params jsonb)" or, for GRANT and the like, "(uuid, jsonb)".
 char* parameter_list(const Declaration& d, bool names, const char* more) {
     StringInfoData s;
@@ -64,9 +77,11 @@ char* function_body(const Declaration& d, const char* expression) {
                : psprintf("RETURN %s", expression);
 }
 
+// Nor may constraints be added to a domain of whose arrays it has a column.
 char* set_function_body(const Declaration& d, const char* query) {
-    return contains_row(d.value_type) ? psprintf("AS %s", quote_literal_cstr(query))
-                                      : psprintf("BEGIN ATOMIC %s; END", query);
+    return contains_row(d.value_type) || contains_domain(d.key_types[0])
+               ? psprintf("AS %s", quote_literal_cstr(query))
+               : psprintf("BEGIN ATOMIC %s; END", query);
 }
 
 // What looks like a call of a function with one literal means a type of that name first.
