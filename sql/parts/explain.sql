@@ -10,7 +10,8 @@ CREATE FUNCTION @extschema@.cache_explain(
 -- What the values of a cache depend on, as far as its loads have shown, and how that is covered: by key, by
 -- path, by table, bounded by the ttl, or not at all.
 CREATE FUNCTION @extschema@.cache_check(
-    name text, OUT input text, OUT kind text, OUT covered text, OUT invalidates text, OUT more_precise text
+    name text, OUT input text, OUT kind text, OUT columns text[], OUT covered text, OUT invalidates text,
+    OUT more_precise text
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_check_1_0' LANGUAGE c STABLE PARALLEL UNSAFE STRICT ROWS 10;
 

@@ -160,6 +160,118 @@ UPDATE child SET extra = extra;
 UPDATE child SET extra = 'c' WHERE owner = 2;
 :look
 
+-- Generated columns are columns: what they are made of matters by what comes of it.
+SELECT cache_drop('score');
+CREATE TABLE priced (owner int, net int, tax int, level int GENERATED ALWAYS AS ((net + tax) / 10) STORED, note text);
+INSERT INTO priced VALUES (1, 10, 1), (2, 20, 1), (3, 30, 1);
+CREATE OR REPLACE FUNCTION score(owner int) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT sum(p.level)::text FROM priced AS p WHERE p.owner = $1';
+SELECT cache_create('score', 'score(int)', invalidate => 'declared');
+SELECT cache_invalidate_on('score', 'priced', '{owner}', '{level}');
+:look
+UPDATE priced SET net = net + 1, tax = tax - 1, note = 'x';
+:look
+UPDATE priced SET tax = tax + 1 WHERE owner = 1;
+:look
+UPDATE priced SET tax = tax + 10 WHERE owner = 2;
+:look
+SELECT cache_drop('score'), cache_create('score', 'score(int)', invalidate => 'declared');
+SELECT cache_invalidate_on_path('score', 'priced', 'SELECT c.owner FROM call AS c WHERE c.id = $1.owner', '{level}');
+:look
+UPDATE priced SET net = net + 1, tax = tax - 1;
+:look
+UPDATE priced SET tax = tax + 10 WHERE owner = 3;
+:look
+
+-- ON CONFLICT DO UPDATE and MERGE are UPDATEs; DO NOTHING is nothing. By key, and by path.
+CREATE TABLE visit (id int PRIMARY KEY, owner int, score int, note text, seen int);
+ALTER TABLE visit ALTER note SET STORAGE EXTERNAL;
+INSERT INTO visit SELECT g, g, 10 * g, repeat(md5(g::text), 300), 0 FROM generate_series(1, 3) AS g;
+CREATE OR REPLACE FUNCTION score(owner int) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT sum(v.score) || max(md5(v.note)) FROM visit AS v WHERE v.owner = $1';
+CREATE PROCEDURE upserts() LANGUAGE plpgsql AS $$
+DECLARE
+    statements text[] := ARRAY[
+        'INSERT INTO visit SELECT * FROM visit ON CONFLICT DO NOTHING',
+        'INSERT INTO visit SELECT * FROM visit ON CONFLICT (id) DO UPDATE SET score = excluded.score, note = excluded.note || '''', owner = excluded.owner',
+        'INSERT INTO visit SELECT * FROM visit ON CONFLICT (id) DO UPDATE SET seen = visit.seen + 1',
+        'INSERT INTO visit SELECT * FROM visit ON CONFLICT (id) DO UPDATE SET score = 0 WHERE false',
+        'INSERT INTO visit SELECT * FROM visit ON CONFLICT (id) DO UPDATE SET score = excluded.score + (excluded.id = 1)::int',
+        'MERGE INTO visit AS v USING visit AS w ON v.id = w.id WHEN MATCHED AND w.id = 2 THEN UPDATE SET score = v.score + 1 WHEN MATCHED THEN UPDATE SET seen = w.seen',
+        'UPDATE visit AS v SET score = w.score, note = w.note FROM visit AS w WHERE v.id = w.id',
+        'INSERT INTO visit VALUES (3, 1, 5, NULL, 0), (4, 2, 5, NULL, 0) ON CONFLICT (id) DO UPDATE SET owner = excluded.owner',
+        'UPDATE visit SET owner = 3 WHERE id = 3'];
+    statement text;
+    line text;
+BEGIN
+    FOREACH statement IN ARRAY statements LOOP
+        PERFORM look();
+        COMMIT;
+        EXECUTE statement;
+        COMMIT;
+        SELECT format('kept %s, right %s: %s', l.kept, l.is_right, statement) INTO line FROM look() AS l;
+        RAISE INFO '%', line;
+    END LOOP;
+    DELETE FROM visit WHERE id = 4;
+END $$;
+SELECT cache_drop('score'), cache_create('score', 'score(int)', invalidate => 'declared');
+SELECT cache_invalidate_on('score', 'visit', '{owner}', '{score,note}');
+CALL upserts();
+SELECT cache_drop('score'), cache_create('score', 'score(int)', invalidate => 'declared');
+SELECT cache_invalidate_on_path('score', 'visit', 'SELECT c.owner FROM call AS c WHERE c.id = $1.owner', '{score,note}');
+CALL upserts();
+SELECT cache_drop('score'), cache_create('score', 'score(int)', invalidate => 'declared');
+SELECT cache_invalidate_on_path('score', 'visit', 'SELECT c.owner FROM call AS c WHERE c.id = $1.owner', '{*}');
+CALL upserts();
+
+-- A path of a partitioned table: its rows move from one partition to another, and columns that do not matter change.
+CREATE OR REPLACE FUNCTION score(owner int) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT sum(p.score) || max(p.note) FROM part AS p JOIN call AS c ON c.id = p.owner WHERE c.owner = $1';
+SELECT cache_drop('score'), cache_create('score', 'score(int)', invalidate => 'declared');
+ALTER TABLE part ADD seen int;
+SELECT cache_invalidate_on('score', 'call', '{owner}', '{id,owner}');
+SELECT cache_invalidate_on_path('score', 'part', 'SELECT c.owner FROM call AS c WHERE c.id = $1.owner', '{score,note}');
+:look
+UPDATE part SET seen = 1;
+:look
+UPDATE part SET score = score, note = note || '', n = n;
+:look
+UPDATE part SET n = 3 - n WHERE owner = 2;
+:look
+UPDATE part SET n = 3 - n, seen = 2, owner = 1 WHERE owner = 3;
+:look
+UPDATE part SET note = 'y' WHERE owner = 2;
+:look
+
+-- What is derived names its columns as well, by key and by path; of whole rows any.
+SELECT cache_drop('score'), cache_create('score', 'score(int)', invalidate => 'track');
+SELECT input, covered, statement FROM cache_declare('score');
+:look
+UPDATE part SET seen = 3, score = score;
+UPDATE call SET kind = 'other';
+:look
+UPDATE part SET score = score + 1 WHERE owner = 2;
+:look
+CREATE OR REPLACE FUNCTION score(owner int) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT string_agg(to_jsonb(v)::text, '','' ORDER BY v.id) FROM visit AS v WHERE v.owner = $1';
+SELECT input, covered, statement FROM cache_declare('score');
+:look
+UPDATE visit SET seen = seen, note = note || '';
+:look
+UPDATE visit SET seen = seen + 1 WHERE owner = 2;
+:look
+CREATE OR REPLACE FUNCTION score(owner int) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT string_agg(to_jsonb(v)::text, '','' ORDER BY v.id) FROM visit AS v JOIN call AS c ON c.id = v.owner WHERE c.owner = $1';
+SELECT input, covered, statement FROM cache_declare('score');
+:look
+UPDATE visit SET seen = seen, note = note || '';
+:look
+UPDATE visit SET seen = seen + 1 WHERE owner = 2;
+:look
+CREATE OR REPLACE FUNCTION score(owner int) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT max(c.extra) FROM child AS c WHERE c.owner = $1';
+SELECT cache_drop('score'), cache_create('score', 'score(int)', invalidate => 'declared');
+
 -- A column of that name is a column.
 CREATE TABLE odd (owner int, "*" int, other int);
 SELECT cache_invalidate_on('score', 'odd', '{owner}', '{*}');

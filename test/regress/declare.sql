@@ -99,20 +99,19 @@ SELECT error_of($$SELECT cache_create('x', 'any_loader(anyelement)')$$);
 SELECT error_of($$SELECT cache_create('x', 'cache_ext_internal.cache_fetch(anyelement, text)')$$);
 
 -- Its arguments.
-CREATE DOMAIN small AS int CHECK (value < 100);
-CREATE TYPE mood AS ENUM ('fine', 'bad');
+CREATE DOMAIN spot AS point;
 CREATE FUNCTION point_key(point) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 CREATE FUNCTION json_key(int, json) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION array_key(float8[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION domain_key(small) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION mood_array_key(mood[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION array_key(point[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION domain_key(spot) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION item_array_key(item[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 CREATE FUNCTION row_key(item) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 CREATE FUNCTION path_key(path) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
-CREATE FUNCTION bit_key(bit(3)) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION bits_key(bit[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 CREATE FUNCTION xml_key(xml) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 SELECT t AS type, e AS error
-FROM unnest('{point_key(point),"json_key(int,json)",array_key(float8[]),domain_key(small),
-              mood_array_key(mood[]),row_key(item),path_key(path),bit_key(bit),
+FROM unnest('{point_key(point),"json_key(int,json)",array_key(point[]),domain_key(spot),
+              item_array_key(item[]),row_key(item),path_key(path),bits_key(bit[]),
               xml_key(xml)}'::text[])
      WITH ORDINALITY AS u (t, n),
      error_of(format('SELECT cache_create(''x'', %L)', t)) WITH ORDINALITY AS o (e, m)

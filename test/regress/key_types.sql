@@ -138,6 +138,25 @@ CREATE FUNCTION try(type text) RETURNS SETOF text LANGUAGE sql
     AS $$SELECT error_of(format('SELECT cache_create(''x'', key_types => %L, value_type => ''int'')', ARRAY[type]))$$;
 SELECT t AS type, e.* FROM unnest('{json,json[],pair_type,pair_domain,pair_type[],latin,latin[],patternrange,point,tsvector,record,xml,bit[]}'::text[])
     WITH ORDINALITY AS t (t, n), try(t) AS e WHERE e !~ '^DETAIL' ORDER BY n;
+-- Somebody's own base type: by a hash function in C, of the old kind, and not by one that others have written.
+CREATE TYPE whole;
+SET client_min_messages = warning;
+CREATE FUNCTION whole_in(cstring) RETURNS whole LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+CREATE FUNCTION whole_out(whole) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+CREATE TYPE whole (INPUT = whole_in, OUTPUT = whole_out, INTERNALLENGTH = 4, PASSEDBYVALUE, ALIGNMENT = int4);
+RESET client_min_messages;
+CREATE FUNCTION equal(whole, whole) RETURNS bool LANGUAGE internal IMMUTABLE STRICT AS 'int4eq';
+CREATE OPERATOR = (FUNCTION = equal, LEFTARG = whole, RIGHTARG = whole, HASHES);
+CREATE FUNCTION hash(whole) RETURNS int LANGUAGE plpgsql IMMUTABLE STRICT AS 'BEGIN RETURN 1; END';
+SELECT try('whole');
+CREATE OPERATOR CLASS whole_ops DEFAULT FOR TYPE whole USING hash AS OPERATOR 1 =, FUNCTION 1 hash(whole);
+SELECT try('whole');
+DROP OPERATOR FAMILY whole_ops USING hash CASCADE;
+DROP FUNCTION hash(whole);
+CREATE FUNCTION hash(whole) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'hashint4';
+CREATE OPERATOR CLASS whole_ops DEFAULT FOR TYPE whole USING hash AS OPERATOR 1 =, FUNCTION 1 hash(whole);
+CALL check_type('whole', 'whole', '{1,2,-1}');
+CALL check_type('whole[]', 'whole[]', '{"{1}","{1,2}"}');
 CREATE TABLE columns_of (n numeric, f float8, t text, c char(3));
 CREATE FUNCTION by_date(k date) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 SELECT cache_create('by_date', 'by_date(date)');

@@ -24,9 +24,11 @@ namespace {
 // What this session has looked up, until a type, an operator class or a function changes.
 constexpr uint32 kRemembered = 64;
 KeyForm remembered[kRemembered];
+uint64 forgotten = 0;  // how often
 bool has_callbacks = false;
 
 void forget(Datum, int, uint32) {
+    ++forgotten;
     for (KeyForm& form : remembered) form.type = InvalidOid;
 }
 
@@ -196,9 +198,10 @@ KeyForm form_of(Oid type) {
     KeyForm& place = remembered[type % kRemembered];
     if (place.type == type && OidIsValid(type)) return place;
     if (!has_callbacks) install_callbacks();
-    // Looking up may hear of changes, which empties all places.
+    // Looking up may hear of changes: then it may have seen what was before.
+    const uint64 before = forgotten;
     const KeyForm form = looked_up(type);
-    place = form;
+    if (forgotten == before) place = form;
     return form;
 }
 

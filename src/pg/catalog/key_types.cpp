@@ -66,8 +66,9 @@ const char* key_type_hint(Oid type) {
             return "Its operator class is not the default one of its bounds. Give the bounds as "
                    "arguments of their own.";
         case TYPTYPE_BASE:
-            return "It has no operator class for hash indexes. Use a type that has one, or text, "
-                   "and cast it in the loader.";
+            return "It has no default operator class for hash indexes whose function is in C. Use "
+                   "a "
+                   "type that has one, or text, and cast it in the loader.";
         default:
             break;
     }

@@ -1,12 +1,12 @@
 // cache_declare.
 #include "pg/base/store_handle.hpp"
+#include "pg/base/text_rows.hpp"
 #include "pg/catalog/arguments.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/declare/derive.hpp"
 
 extern "C" {
 #include "funcapi.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 }
 
@@ -16,13 +16,7 @@ namespace {
 void put(const ReturnSetInfo* set, const char* input, const char* covered, const char* statement,
          const char* reason) {
     const char* texts[] = {input, covered, statement, reason};
-    Datum values[4] = {};
-    bool nulls[4] = {};
-    for (int i = 0; i < 4; ++i) {
-        nulls[i] = texts[i] == nullptr;
-        if (!nulls[i]) values[i] = CStringGetTextDatum(texts[i]);
-    }
-    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+    put_texts(set, texts);
 }
 
 void put_input(const ReturnSetInfo* set, const char* cache, const LoaderInput* input) {

@@ -54,6 +54,13 @@ List* key_names(const Definition* d, const RowMapping* mapping) {
     return names;
 }
 
+// Which columns matter, as `columns` has it. NIL: every UPDATE matters.
+List* columns_of(const LoaderInput* input) {
+    if (!input->all_columns) return input->columns;
+    static char any[] = "*";
+    return get_attnum(input->relation, any) == InvalidAttrNumber ? list_make1(any) : NIL;
+}
+
 ArrayType* text_array(List* names) {
     const int count = list_length(names);
     auto* values = make_array<Datum>(static_cast<size_t>(count));
@@ -119,11 +126,14 @@ void declare_input(const char* cache, const LoaderInput* input) {
     foreach (cell, input->mappings) {
         const auto* mapping = static_cast<RowMapping*>(lfirst(cell));
         const Definition* d = require_definition(cache);
+        List* columns = columns_of(input);
+        const bool some = columns != NIL || !input->all_columns;
         if (mapping->key_query != nullptr) {
-            declare_path(d, input->relation, mapping->key_query, nullptr, true);
+            declare_path(d, input->relation, mapping->key_query,
+                         some ? array_literal(columns) : nullptr, true);
         } else {
             declare_key(d, input->relation, text_array(key_names(d, mapping)),
-                        input->all_columns ? nullptr : text_array(input->columns), true);
+                        some ? text_array(columns) : nullptr, true);
         }
         CommandCounterIncrement();
     }
@@ -212,17 +222,18 @@ const LoaderAnalysis* try_to_declare_derived(const char* cache, const char** err
 const char* statement_of(const char* cache, const LoaderInput* input, const RowMapping* mapping) {
     const char* name = quote_literal_cstr(cache);
     const char* relation = quote_literal_cstr(relation_as_sql(input->relation));
+    List* names = columns_of(input);
+    const char* columns =
+        names == NIL && input->all_columns
+            ? ""
+            : psprintf(", columns => %s", quote_literal_cstr(array_literal(names)));
     if (mapping->key_query != nullptr) {
-        return psprintf("SELECT cache_invalidate_on_path(%s, %s, %s)", name, relation,
-                        quote_literal_cstr(mapping->key_query));
+        return psprintf("SELECT cache_invalidate_on_path(%s, %s, %s%s)", name, relation,
+                        quote_literal_cstr(mapping->key_query), columns);
     }
     const Definition* d = require_definition(cache);
-    const char* key = quote_literal_cstr(array_literal(key_names(d, mapping)));
-    if (input->all_columns) {
-        return psprintf("SELECT cache_invalidate_on(%s, %s, key => %s)", name, relation, key);
-    }
-    return psprintf("SELECT cache_invalidate_on(%s, %s, key => %s, columns => %s)", name, relation,
-                    key, quote_literal_cstr(array_literal(input->columns)));
+    return psprintf("SELECT cache_invalidate_on(%s, %s, key => %s%s)", name, relation,
+                    quote_literal_cstr(array_literal(key_names(d, mapping))), columns);
 }
 
 const char* proven_statements(const Definition* d, const LoaderAnalysis* analysis, Oid relation) {

@@ -39,12 +39,13 @@ bool among(AttrNumber column, const AttrNumber* columns, int count) {
 
 bool matters(const Dependency& dep, AttrNumber column) {
     return column != InvalidAttrNumber && (among(column, dep.columns, dep.column_count) ||
-                                           among(column, dep.key, dep.definition->columns));
+                                           among(column, dep.key, dep.definition->columns) ||
+                                           among(column, dep.row_columns, dep.row_column_count));
 }
 
 bool covers_columns(const Dependency& dep, Oid relation, const LoaderInput& input) {
     if (dep.all_columns) return true;
-    if (input.all_columns) return false;
+    if (input.all_columns) return dep.any_column;
     ListCell* cell;
     foreach (cell, input.columns) {
         if (!matters(dep, get_attnum(relation, static_cast<char*>(lfirst(cell))))) {
@@ -63,7 +64,8 @@ bool covers(const Dependency& dep, Oid relation, const LoaderInput& input,
             return false;
         case DependencyKind::kPath:
             return mapping != nullptr && mapping->key_query != nullptr &&
-                   strcmp(mapping->key_query, dep.key_query) == 0;
+                   strcmp(mapping->key_query, dep.key_query) == 0 &&
+                   covers_columns(dep, relation, input);
         case DependencyKind::kKey:
             break;
     }

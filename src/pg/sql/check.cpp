@@ -1,97 +1,29 @@
 // cache_check: what the values of a cache depend on, and how that is covered.
-#include "pg/base/memory.hpp"
+#include "pg/sql/check.hpp"
+
 #include "pg/base/store_handle.hpp"
-#include "pg/declare/derive.hpp"
-#include "pg/load/derived_checks.hpp"
+#include "pg/base/text_rows.hpp"
 #include "pg/catalog/arguments.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/catalog/standing.hpp"
 #include "pg/catalog/vary_by.hpp"
+#include "pg/declare/ddl.hpp"
+#include "pg/declare/derive.hpp"
 #include "pg/load/coverage.hpp"
+#include "pg/load/derived_checks.hpp"
 #include "pg/load/loader_inputs.hpp"
-#include "pg/write/relation_changes.hpp"
 
 extern "C" {
-#include "catalog/pg_class.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/lsyscache.h"
-#include "utils/tuplestore.h"
 }
 
 namespace cache_ext::pg {
 namespace {
-
-struct Input {
-    const char* name;
-    const char* kind;
-    const char* covered;
-    const char* invalidates;
-    const char* more_precise;
-};
-
-void put(const ReturnSetInfo* set, const Input& input) {
-    const char* texts[] = {input.name, input.kind, input.covered, input.invalidates,
-                           input.more_precise};
-    Datum values[5] = {};
-    bool nulls[5] = {};
-    for (int i = 0; i < 5; ++i) {
-        nulls[i] = texts[i] == nullptr;
-        if (!nulls[i]) values[i] = CStringGetTextDatum(texts[i]);
-    }
-    tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
-}
-
-Input declared(const Dependency& dep) {
-    const char* name = relation_as_sql(dep.declared);
-    switch (dep.kind) {
-        case DependencyKind::kPath:
-            return {name, "table", "path", "the keys that its query finds", nullptr};
-        case DependencyKind::kVia:
-            return {name, "table", "path", "what moves keys of rows that lead through it", nullptr};
-        case DependencyKind::kKey:
-            break;
-    }
-    if (dep.mask == 0) return {name, "table", "table", "the whole cache", nullptr};
-    if (dep.mask == dep.definition->all_columns()) {
-        return {name, "table", "key",
-                dep.definition->varies() ? "one key, for all sessions" : "one key", nullptr};
-    }
-    return {name, "table", "key", "the keys that share some of their columns with it", nullptr};
-}
-
-// Each row of cache_dependency once, though it holds for partitions and children as well.
-void put_declared(const ReturnSetInfo* set, const Definition* d) {
-    for (int i = 0; i < dependency_relation_count(); ++i) {
-        const RelationDependencies& r = dependency_relation_at(i);
-        for (int k = 0; k < r.count; ++k) {
-            const Dependency& dep = r.dependencies[k];
-            if (dep.definition->id == d->id && dep.declared == r.relation) put(set, declared(dep));
-        }
-    }
-}
-
-void put_tracked(const ReturnSetInfo* set, const Definition* d, const LoaderAnalysis* proven) {
-    const core::CacheIndex index = d->session->index;
-    auto* all = make_array<core::RelationKey>(store().max_tracked());
-    const uint32 count = store().tracked_relations(MyDatabaseId, all);
-    for (uint32 i = 0; i < count; ++i) {
-        const auto relation = static_cast<Oid>(all[i]);
-        // A partition is covered with what it is a part of. What was dropped keeps its place for a
-        // while.
-        if (get_rel_name(relation) == nullptr || get_rel_relispartition(relation)) continue;
-        if (!is_tracked_for(relation, index) || is_declared_for(d->id, relation)) continue;
-        put(set, {relation_as_sql(relation), "table",
-                  store().is_tracked(all[i], index) ? "table" : "none", "the whole cache",
-                  proven_statements(d, proven, relation)});
-    }
-    pfree(all);
-}
 
 const char* altered(const Definition* d, const char* options) {
     return psprintf("SELECT cache_alter(%s, %s)", quote_literal_cstr(d->name),
@@ -120,8 +52,9 @@ const char* named_setting(const Definition* d, const char* setting) {
 }
 
 // What else its text says that values depend on.
-void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInput& input) {
-    Input row = {input.name, input_kind_name(input.kind), "ttl", nullptr, nullptr};
+CheckedInput text_input(const Definition* d, const TextInput& input) {
+    CheckedInput row = {input.name, input_kind_name(input.kind), NIL, "ttl", nullptr, nullptr,
+                        false};
     const bool in_key = is_in_key(d, input);
     if (in_key) {
         row.covered = "key";
@@ -132,8 +65,8 @@ void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInp
             row.invalidates = d->calendar.unit != Unit::kNone
                                   ? "all that were loaded before the end that expires says"
                                   : "nothing: a value goes by the time when it was loaded";
-            if (d->calendar.unit == Unit::kNone)
-                row.more_precise = altered(d, "{\"expires\": \"day\"}");
+            row.answered = d->calendar.unit != Unit::kNone;
+            if (!row.answered) row.more_precise = altered(d, "{\"expires\": \"day\"}");
             break;
         case InputKind::kSetting:
             if (in_key) break;
@@ -158,7 +91,7 @@ void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInp
             }
             break;
     }
-    put(set, row);
+    return row;
 }
 
 bool names_function(List* inputs, const char* name) {
@@ -174,50 +107,73 @@ bool names_function(List* inputs, const char* name) {
 
 // What has kept the last load from being published, or has bound it to its ttl; what a load read
 // that is not declared.
-void put_refused(const ReturnSetInfo* set, const Definition* d, const LoaderAnalysis* proven,
-                 List* others) {
+List* add_refused(List* rows, const Definition* d, const LoaderAnalysis* proven, List* others) {
     const Refusal last = last_refusal(d);
     const char* name = refused_object(last);
-    if (name == nullptr || (last.is_function && names_function(others, name))) return;
-    Input input = {name, last.is_function ? "function" : "table",
-                   d->untracked_too || !d->tracks ? "ttl" : "none",
-                   psprintf("nothing: %s", refusal_reason(last)), nullptr};
+    if (name == nullptr || (last.is_function && names_function(others, name))) return rows;
+    CheckedInput input = {name,
+                          last.is_function ? "function" : "table",
+                          NIL,
+                          d->untracked_too || !d->tracks ? "ttl" : "none",
+                          psprintf("nothing: %s", refusal_reason(last)),
+                          nullptr,
+                          false};
     if (last.reason == core::Bypass::kVolatileFunction && last.object >= FirstGenbkiObjectId) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
     } else if (last.undeclared) {
         input.more_precise = proven_statements(d, proven, last.object);
     }
-    put(set, input);
+    return add_input(rows, input);
 }
 
 }  // namespace
+
+List* checked_inputs(const char* cache) {
+    // Each step may find that somebody has dropped it.
+    const Definition* d = find_definition(cache);
+    List* others = d != nullptr ? inputs_by_text(d) : NIL;
+    d = find_definition(cache);
+    const LoaderAnalysis* proven = d != nullptr ? analysis_of(d, GetUserId()) : nullptr;
+    d = find_definition(cache);
+    if (d == nullptr) return NIL;
+    List* rows = declared_inputs(d, proven);
+    if (control_block(d) != core::kNoCache) {
+        rows = list_concat(rows, tracked_inputs(d, proven));
+        rows = add_refused(rows, d, proven, others);
+    }
+    ListCell* cell;
+    foreach (cell, others) {
+        rows = add_input(rows, text_input(d, *static_cast<const TextInput*>(lfirst(cell))));
+    }
+    return rows;
+}
 
 extern "C" {
 PG_FUNCTION_INFO_V1(cache_check_1_0);
 }
 
-// cache_check(name text) RETURNS TABLE (input, kind, covered, invalidates, more_precise)
+// cache_check(name text) RETURNS TABLE (input, kind, columns, covered, invalidates, more_precise)
 extern "C" Datum cache_check_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
-    auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const auto* set = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     const Definition* d = named_cache(fcinfo);
     require_owner(d);
     require_store("cache_check");
-    const char* name = pstrdup(d->name);  // definitions may be read again
-    List* others = inputs_by_text(d);
-    const LoaderAnalysis* proven = analysis_of(require_definition(name), GetUserId());
-    d = require_definition(name);
-    put_declared(set, d);
-    if (control_block(d) != core::kNoCache) {
-        put_tracked(set, d, proven);
-        put_refused(set, d, proven, others);
-    }
+    const bool tracks = d->tracks;
     ListCell* cell;
-    foreach (cell, others) {
-        put_text_input(set, d, *static_cast<const TextInput*>(lfirst(cell)));
+    foreach (cell, checked_inputs(pstrdup(d->name))) {
+        const auto* row = static_cast<const CheckedInput*>(lfirst(cell));
+        const char* texts[] = {row->name,
+                               row->kind,
+                               row->columns != NIL ? array_literal(row->columns) : nullptr,
+                               row->covered,
+                               row->invalidates,
+                               row->more_precise};
+        put_texts(set, texts);
     }
-    if (!d->tracks)
-        put(set, {"whatever else its loader reads", nullptr, "ttl", "nothing", nullptr});
+    const char* rest[] = {
+        "whatever else its loader reads", nullptr, nullptr, "ttl", "nothing", nullptr};
+    if (!tracks) put_texts(set, rest);
     PG_RETURN_VOID();
 }
 

@@ -60,26 +60,6 @@ Caches visible_caches() {
     return caches;
 }
 
-// Collects the names of the caches that a check speaks of, the first few of them.
-class Names {
-  public:
-    Names() { initStringInfo(&text_); }
-    void add(const Definition* d, const char* what) { add(d->name, what); }
-    void add(const char* cache, const char* what) {
-        if (++count_ > kNamedCaches) return;
-        appendStringInfo(&text_, "%s%s: %s", count_ > 1 ? ", " : "", cache, what);
-    }
-    int count() const { return count_; }
-    const char* text(const char* none) {
-        if (count_ > kNamedCaches) appendStringInfo(&text_, " and %d more", count_ - kNamedCaches);
-        return count_ > 0 ? text_.data : none;
-    }
-
-  private:
-    StringInfoData text_;
-    int count_ = 0;
-};
-
 // A share that each cache has of its own: the worst one is shown, those beyond the threshold are
 // named. `share` returns false where there is too little to judge by.
 using Share = bool (*)(const CacheCounts&, double* percent, const char** what);
@@ -188,27 +168,6 @@ HealthCheck check_declarations(const Caches& caches, List* left) {
     return check;
 }
 
-HealthCheck check_inputs(const Caches& caches) {
-    HealthCheck check = {"inputs"};
-    Names names;
-    for (int i = 0; i < caches.count; ++i) {
-        const Definition* d = caches.all[i].definition;
-        if (d->session->index == core::kNoCache) continue;
-        const Refusal last = last_refusal(d);
-        const char* object = bounds_only(last.reason) ? refused_object(last) : nullptr;
-        if (object == nullptr) continue;
-        names.add(d, psprintf("%s (%s), %s", object, refusal_reason(last),
-                              d->untracked_too || !d->tracks
-                                  ? "old values are served until their ttl has passed"
-                                  : "values that read it are not cached"));
-    }
-    check.measured = true;
-    check.value = names.count();
-    if (names.count() > 0) check.status = Status::kWarning;
-    check.detail = names.text("changes of all that loaders have read are noticed");
-    return check;
-}
-
 HealthCheck check_suspension(const Caches& caches) {
     auto* all = make_array<const Definition*>(static_cast<size_t>(caches.count));
     for (int i = 0; i < caches.count; ++i) all[i] = caches.all[i].definition;
@@ -274,6 +233,9 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
         put_row(set, check_queue(pool));
     }
     if (all) put_row(set, check_prepared());
+    // Looking may read definitions again, so before they are used.
+    HealthCheck inputs = {"inputs"};
+    if (store_ready()) inputs = check_inputs();
     const Caches caches = visible_caches();
     List* left = undeclared_caches(all);
     if (caches.count == 0 && left == NIL && !all) PG_RETURN_VOID();
@@ -283,7 +245,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     if (!store_ready()) PG_RETURN_VOID();
     put_row(set, check_suspension(caches));
     put_row(set, check_untriggered(caches));
-    put_row(set, check_inputs(caches));
+    put_row(set, inputs);
     put_row(set, check_shares("hit_ratio", caches, h.hit_ratio, true,
                               "no cache is below the threshold", hit_share));
     put_row(set, check_shares("evictions", caches, h.evictions, false,

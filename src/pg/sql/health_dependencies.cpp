@@ -8,7 +8,6 @@
 #include "pg/declare/ddl.hpp"
 
 extern "C" {
-#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -16,9 +15,6 @@ extern "C" {
 
 namespace cache_ext::pg {
 namespace {
-
-// A key query is not analysed for longer than that while somebody changes its tables.
-constexpr const char* kLockTimeout = "100ms";
 
 // Its `columns`, as one more argument.
 const char* named_columns_of(const Dependency& path) {
@@ -48,19 +44,22 @@ char* path_fault(const Definition* d) {
 
 }  // namespace
 
+int begin_short_waits() {
+    const int nest = NewGUCNestLevel();
+    set_config_option("lock_timeout", "100ms", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                      false);
+    return nest;
+}
+
 HealthCheck check_dependencies() {
-    constexpr int kNamed = 5;
     HealthCheck check = {"dependencies"};
     check.measured = true;
-    StringInfoData detail;
-    initStringInfo(&detail);
+    Names names;
     // Names and numbers of now: looking may make definitions out of date.
     const int count = definition_count();
     auto* all = make_array<const Definition*>(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) all[i] = definition_at(i);
-    const int nest = NewGUCNestLevel();
-    set_config_option("lock_timeout", kLockTimeout, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-                      true, 0, false);
+    const int nest = begin_short_waits();
     for (int i = 0; i < count; ++i) {
         const Definition* d = all[i];
         if (!may_see(d)) continue;
@@ -79,16 +78,11 @@ HealthCheck check_dependencies() {
                                               : d->widened_text != nullptr ? Status::kWarning
                                                                            : Status::kOk);
         if (fault == nullptr) fault = d->widened_text;
-        if (fault == nullptr) continue;
-        check.value += 1;
-        if (check.value > kNamed) continue;
-        appendStringInfo(&detail, "%s%s: %s", detail.len > 0 ? ", " : "", d->name, fault);
+        if (fault != nullptr) names.add(d, fault);
     }
     AtEOXact_GUC(true, nest);
-    if (check.value > kNamed) {
-        appendStringInfo(&detail, " and %d more", static_cast<int>(check.value) - kNamed);
-    }
-    check.detail = check.value > 0 ? detail.data : "all mean what they did when they were declared";
+    check.value = names.count();
+    check.detail = names.text("all mean what they did when they were declared");
     return check;
 }
 
