@@ -52,7 +52,6 @@ BEGIN
 END $$;
 \set look 'SELECT * FROM look();'
 :look
--- The first time the queries are run, to be known from then on.
 UPDATE comment SET points = 11 WHERE id = 1;
 :look
 UPDATE comment SET points = 12 WHERE id = 1;

@@ -46,17 +46,17 @@ sub runs
 		"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query LIKE 'SELECT $column FROM account WHERE id = %'");
 }
 
-# In one session: the first commit runs what indexes answer from then on.
+# In one session.
 $node->safe_psql('postgres', 'SELECT pg_stat_statements_reset()');
 $node->safe_psql('postgres', join "\n", map { "INSERT INTO booking VALUES ($_, $_, 1);" } 1 .. 5);
-is(runs('region'), 1, 'a query that an index answers is run once in a session');
+is(runs('region'), 0, 'a query that an index answers is not run');
 is(runs('branch'), 5, 'another one at each commit, once for the caches that share it');
 
 # 20,000 rows of the accounts of one region and branch; the others stay.
 my $look = 'SELECT '
-  . join(', ', map { "string_agg((cache_get_entry('$_->[0]', k)).source, ' ' ORDER BY k) FILTER (WHERE k < $_->[1])" }
-	  ([ 'region', 20 ], [ 'branch', 30 ], [ 'again', 30 ]))
-  . ' FROM generate_series(0, 29) AS k';
+  . join(" || '|' || ",
+	map { "(SELECT string_agg(e.source, ' ' ORDER BY k) FROM generate_series(0, $_->[1] - 1) AS k, cache_get_entry('$_->[0]', k) AS e)" }
+	  ([ 'region', 20 ], [ 'branch', 30 ], [ 'again', 30 ]));
 $node->safe_psql('postgres', $look);
 my $all = join '|', map { join ' ', ('cache') x $_ } (20, 30, 30);
 is($node->safe_psql('postgres', $look), $all, 'all are cached');

@@ -114,7 +114,11 @@ void look_up(List* paths) {
         List* alike = take_alike(&paths, same_index_lookup);
         if (!look_up_by_index(alike)) by_query = list_concat(by_query, alike);
     }
-    while (by_query != NIL) look_up_by_query(take_alike(&by_query, same_query_lookup));
+    while (by_query != NIL) {
+        List* alike = take_alike(&by_query, same_query_lookup);
+        if (look_up_by_query(alike, true) || look_up_by_index(alike)) continue;
+        look_up_by_query(alike, false);
+    }
 }
 
 // Everybody announces before he looks, so it does not matter in which order paths do both.

@@ -24,6 +24,8 @@ struct Lookup {
     const Path* first;
     const Dependency* dep;  // of the first
     uint64 bits;            // of all
+    bool unless_indexes;
+    bool left;  // for indexes
 };
 
 // The row with all columns but those read set to null, as a value of the relation's row type.
@@ -95,10 +97,24 @@ bool all_whole(List* paths) {
     return true;
 }
 
-void look_up_rows(const Lookup& lookup) {
+// Prepares what is not, and says whether indexes answer it.
+bool known_to_indexes(const Lookup& lookup) {
+    ListCell* cell;
+    foreach (cell, lookup.paths) {
+        const auto* p = static_cast<Path*>(lfirst(cell));
+        plan_of_path(*p, *path_dependency(*p));
+        if (kept_index_path(*p) == nullptr) return false;
+    }
+    return true;
+}
+
+void look_up_rows(Lookup* l) {
+    const Lookup& lookup = *l;
     const PathRows& rows = *lookup.first->rows;
     lock_known_tables(*lookup.first);
     if (!columns_stand(rows)) elog(ERROR, "columns of the changed rows have changed");
+    l->left = lookup.unless_indexes && known_to_indexes(lookup);
+    if (lookup.left) return;
     SPIPlanPtr plan = plan_of_path(*lookup.first, *lookup.dep);
     TupleDesc desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(rows.declared), -1);
     MemoryContext of_row =
@@ -115,9 +131,9 @@ void look_up_rows(const Lookup& lookup) {
 
 // ERROR for any trouble: the caller widens.
 void find_keys(void* argument) {
-    const auto* lookup = static_cast<Lookup*>(argument);
+    auto* lookup = static_cast<Lookup*>(argument);
     connect_spi();
-    if (as_owner_of(lookup->dep->definition, [&] { look_up_rows(*lookup); }) !=
+    if (as_owner_of(lookup->dep->definition, [&] { look_up_rows(lookup); }) !=
         core::Bypass::kNone) {
         elog(ERROR, "the key query depends on the session");
     }
@@ -146,8 +162,8 @@ bool same_query_lookup(const Path& a, const Path& b) {
            std::equal(d.settings, d.settings + d.setting_count, e.settings, same_setting);
 }
 
-void look_up_by_query(List* paths) {
-    Lookup lookup = {paths, static_cast<Path*>(linitial(paths)), nullptr, 0};
+bool look_up_by_query(List* paths, bool unless_indexes) {
+    Lookup lookup = {paths, static_cast<Path*>(linitial(paths)), nullptr, 0, unless_indexes, false};
     lookup.dep = path_dependency(*lookup.first);
     ListCell* cell;
     foreach (cell, paths) lookup.bits |= static_cast<Path*>(lfirst(cell))->bit;
@@ -155,7 +171,9 @@ void look_up_by_query(List* paths) {
         !guarded(find_keys, &lookup, "a lookup failed, the whole cache is invalidated",
                  settings.path_timeout_ms)) {
         widen_all(paths);
+        return true;
     }
+    return !lookup.left;
 }
 
 }  // namespace cache_ext::pg
