@@ -14,7 +14,7 @@ use Test::More;
 my $node = new_node('bulk');
 preload($node);
 # The test is about our memory, not about how often the server writes.
-$node->append_conf('postgresql.conf', "max_wal_size = 10GB\nfsync = off\nwork_mem = 64MB\n");
+$node->append_conf('postgresql.conf', "max_wal_size = 10GB\nfsync = off\nwork_mem = 64MB\ncache_ext.path_memory = 1MB\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION cache_ext');
 $node->safe_psql(
@@ -55,7 +55,7 @@ my %statement = (
 	  . 'WHEN MATCHED THEN UPDATE SET amount = 0 WHEN NOT MATCHED THEN INSERT VALUES (i, i % 100000 + 1, 3)',
 	'5 DELETE' => 'DELETE FROM booking WHERE id <= 1000000');
 
-# 10,000 tags (cache_ext.max_transaction_tags) and 1,000 rows of a path (cache_ext.max_path_rows), the
+# 10,000 tags (cache_ext.max_transaction_tags) and 1 MB of rows of a path (cache_ext.path_memory), the
 # arrays doubled and the hash tables grown: 10,000 tags take about 1 MB. A million would take 100 MB.
 my $bound = 3 * 1024 * 1024;
 for my $name (sort keys %statement)

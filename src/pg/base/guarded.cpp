@@ -99,14 +99,14 @@ void give_cancels_back() {
     sigaction(SIGINT, &usual, nullptr);
 }
 
-void note_failure(const char* failure) {
+}  // namespace
+
+void swallow_error(const char* failure) {
     ErrorData* error = CopyErrorData();
     FlushErrorState();
     ereport(LOG, (errmsg("cache_ext: %s", failure), errdetail_internal("%s", error->message)));
     FreeErrorData(error);
 }
-
-}  // namespace
 
 // Two subtransactions, one in the other: a rollback into the transaction itself, which is in the
 // middle of COMMIT or PREPARE TRANSACTION, is more than RollbackAndReleaseCurrentSubTransaction()
@@ -136,7 +136,7 @@ bool guarded(void (*work)(void*), void* argument, const char* failure, int timeo
     {
         HOLD_INTERRUPTS();
         MemoryContextSwitchTo(context);
-        note_failure(failure);
+        swallow_error(failure);
         ok = false;
     }
     PG_END_TRY();
@@ -151,9 +151,7 @@ bool guarded(void (*work)(void*), void* argument, const char* failure, int timeo
     return ok;
 }
 
-namespace {
-
-void try_to_lock(Oid relation) {
+void lock_alone_without_waiting(Oid relation) {
     if (ConditionalLockRelationOid(relation, AccessShareLock)) return;
     const char* name = get_rel_name(relation);
     ereport(ERROR,
@@ -161,15 +159,13 @@ void try_to_lock(Oid relation) {
              errmsg("somebody has locked relation \"%s\"", name != nullptr ? name : "unknown")));
 }
 
-}  // namespace
-
 void lock_without_waiting(Oid relation) {
-    try_to_lock(relation);
+    lock_alone_without_waiting(relation);
     Relation table = try_relation_open(relation, NoLock);
     if (table == nullptr) return;
     List* indexes = table->rd_rel->relhasindex ? RelationGetIndexList(table) : NIL;
     ListCell* cell;
-    foreach (cell, indexes) try_to_lock(lfirst_oid(cell));
+    foreach (cell, indexes) lock_alone_without_waiting(lfirst_oid(cell));
     list_free(indexes);
     relation_close(table, NoLock);
 }

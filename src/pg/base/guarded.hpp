@@ -15,6 +15,12 @@ namespace cache_ext::pg {
 // transaction's again afterwards.
 bool guarded(void (*work)(void*), void* argument, const char* failure, int timeout_ms = 0);
 
+// Logs the error that was caught, behind `failure`, and forgets it.
+void swallow_error(const char* failure);
+
+// ERROR 55P03 if somebody holds a lock that a reader of it would have to wait for. The lock is held
+// until the resource owner at hand is released.
+void lock_alone_without_waiting(Oid relation);
 // ERROR 55P03 if somebody holds a lock that a reader of the relation or of its indexes would have
 // to wait for; else they can be read until the end of the (sub)transaction. A relation that has
 // gone is left to who reads it.

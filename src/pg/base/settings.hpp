@@ -15,6 +15,7 @@ struct Settings {
     bool track;                   // cache_ext.track
     int max_transaction_tags;     // cache_ext.max_transaction_tags
     int max_path_rows;            // cache_ext.max_path_rows
+    int path_memory_kb;           // cache_ext.path_memory
     int path_timeout_ms;          // cache_ext.path_timeout
     int auto_lock_timeout_ms;     // cache_ext.auto_lock_timeout
     int load_wait_ms;             // cache_ext.load_wait

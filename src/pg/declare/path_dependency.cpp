@@ -5,7 +5,7 @@
 #include "pg/declare/dependency_triggers.hpp"
 #include "pg/declare/lock_declared.hpp"
 #include "pg/declare/mending.hpp"
-#include "pg/write/paths.hpp"
+#include "pg/write/path_queries.hpp"
 
 namespace cache_ext::pg {
 

@@ -13,7 +13,7 @@
 #include "pg/declare/dependencies.hpp"
 #include "pg/catalog/dependency_row.hpp"
 #include "pg/base/functions.hpp"
-#include "pg/write/paths.hpp"
+#include "pg/write/path_queries.hpp"
 #include "pg/write/notices.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/standing.hpp"

@@ -97,6 +97,7 @@ bool forget_dropped_relations() {
     bool any = false;
     for (uint32 i = 0; i < count; ++i) {
         const auto relation = static_cast<Oid>(all[i]);
+        if (!OidIsValid(relation)) continue;  // gathering.hpp
         if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation))) continue;
         store().forget_relation(all[i]);
         any = true;

@@ -1,5 +1,6 @@
 #include "pg/load/running_load.hpp"
 
+#include "pg/load/gathering.hpp"
 #include "pg/load/worker_reads.hpp"
 
 extern "C" {
@@ -16,33 +17,122 @@ Load* innermost_load = nullptr;
 namespace {
 
 uint64 loads = 0;
+bool has_tag(const Load& load, core::Tag tag) {
+    const core::EntryTags& all = load.tags;
+    return std::find(all.tag, all.tag + all.count, tag) != all.tag + all.count;
+}
 
-}  // namespace
-
-void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache) {
+void append_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner) {
     core::EntryTags& all = load->tags;
-    for (uint32 i = 0; i < all.count; ++i) {
-        if (all.tag[i] == tag) return;
-    }
-    if (all.count == core::kMaxTags) {
-        load->publishable = false;
-        return;
-    }
+    load->owner[all.count] = owner;
     all.tag[all.count] = tag;
     all.is_key[all.count] = is_key;
     all.cache[all.count++] = cache;
+}
+
+uint32 tags_of(const Load& load, uint64 id) {
+    return static_cast<uint32>(
+        std::count_if(load.owner, load.owner + load.tags.count,
+                      [id](const TagOwner& owner) { return owner.id == id; }));
+}
+
+// One tag for any key of the cache that most are of. False: nothing is gained by that, or it cannot
+// be.
+bool gather(Load* load) {
+    TagOwner most = {};
+    uint32 count = 1;
+    for (uint32 i = 0; i < load->tags.count; ++i) {
+        const uint64 id = load->owner[i].id;
+        const uint32 n = id != 0 ? tags_of(*load, id) : 0;
+        if (n > count) {
+            most = load->owner[i];
+            count = n;
+        }
+    }
+    if (most.id == 0 || !gather_keys(most.index, most.id)) return false;
+    const core::EntryTags before = load->tags;
+    load->tags.count = 0;
+    TagOwner owners[core::kMaxTags];
+    std::copy_n(load->owner, before.count, owners);
+    for (uint32 i = 0; i < before.count; ++i) {
+        if (owners[i].id == most.id) continue;
+        append_tag(load, before.tag[i], before.is_key[i], before.cache[i], owners[i]);
+    }
+    append_tag(load, any_key_tag({MyDatabaseId, most.id}), false, core::kNoCache, {});
+    return true;
+}
+
+bool is_gathered(const Load& load, const TagOwner& owner) {
+    return owner.id != 0 && has_tag(load, any_key_tag({MyDatabaseId, owner.id}));
+}
+
+TagOwner owner_of_keys(const Definition* d) {
+    return {d->id, d->session->index};
+}
+
+// Not one that its loader has read elsewhere?
+bool is_own_tag(const Definition* d, const Key& key, core::Tag tag) {
+    if (tag == key.view.hash) return true;
+    return std::any_of(d->masks, d->masks + d->mask_count, [&](ColumnMask mask) {
+        return tag == part_tag(d->cache_id(), mask, key.column_hash);
+    });
+}
+
+void limit(Load* load, const core::Period& period, core::Millis expires_at) {
+    load->expires_at = std::min(load->expires_at, expires_at);
+    load->tags.period = load->tags.period.meet(period);
+}
+
+}  // namespace
+
+void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner) {
+    if (has_tag(*load, tag) || is_gathered(*load, owner)) return;
+    if (load->tags.count == core::kMaxTags) {
+        if (!gather(load)) {
+            load->publishable = false;
+            return;
+        }
+        if (is_gathered(*load, owner)) return;
+    }
+    append_tag(load, tag, is_key, cache, owner);
+}
+
+// They stay as they are in the cache's own entries: what these have beyond them is read from others
+// (own_write_below()).
+void add_part_tags(const Definition* d, const Key& key, Load* load) {
+    for (int i = 0; i < d->mask_count; ++i) {
+        add_tag(load, part_tag(d->cache_id(), d->masks[i], key.column_hash), false, core::kNoCache,
+                {});
+    }
 }
 
 uint64 current_load() {
     return innermost_load != nullptr ? innermost_load->number : 0;
 }
 
-void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load) {
-    load->expires_at = std::min(load->expires_at, expires_at);
-    load->tags.period = load->tags.period.meet(tags.period);
+void add_hit_to_outer(const Definition* d, const Key& key, const core::EntryTags& tags,
+                      core::Millis expires_at) {
+    Load* outer = innermost_load;
+    if (outer == nullptr) return;
+    limit(outer, tags.period, expires_at);
     for (uint32 i = 0; i < tags.count; ++i) {
-        add_tag(load, tags.tag[i], tags.is_key[i], tags.cache[i]);
+        const TagOwner owner = is_own_tag(d, key, tags.tag[i]) ? owner_of_keys(d) : TagOwner{};
+        add_tag(outer, tags.tag[i], tags.is_key[i], tags.cache[i], owner);
     }
+}
+
+void add_load_to_outer(const Definition* d, const Key& key, const Load& load,
+                       core::Millis expires_at) {
+    Load* outer = innermost_load;
+    if (outer == nullptr) return;
+    limit(outer, load.tags.period, expires_at);
+    for (uint32 i = 0; i < load.tags.count; ++i) {
+        const TagOwner owner =
+            is_own_tag(d, key, load.tags.tag[i]) ? owner_of_keys(d) : load.owner[i];
+        add_tag(outer, load.tags.tag[i], load.tags.is_key[i], load.tags.cache[i], owner);
+    }
+    add_tag(outer, key.view.hash, true, core::kNoCache, owner_of_keys(d));
+    add_tag(outer, whole_tag(d->cache_id()), false, d->session->index, {});
 }
 
 bool spoil_load(Bypass reason) {
@@ -61,6 +151,7 @@ void enter_load(const Definition* d, const core::Snapshot& snapshot, Load* load)
     *load = {.outer = innermost_load,
              .snapshot = &snapshot,
              .tags = {},
+             .owner = {},
              .expires_at = core::kNever,
              .publishable = true,
              .number = ++loads,

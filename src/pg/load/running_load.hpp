@@ -10,11 +10,18 @@ extern "C" {
 
 namespace cache_ext::pg {
 
+struct TagOwner {
+    uint64 id;
+    core::CacheIndex index;
+};
+
 // A load in progress.
 struct Load {
     Load* outer;
     const core::Snapshot* snapshot;
-    core::EntryTags tags;     // and the period for which all of that holds
+    core::EntryTags tags;  // and the period for which all of that holds
+    // Of each of these: the cache whose key it is, or a part of one; id 0: that is not known.
+    TagOwner owner[core::kMaxTags];
     core::Millis expires_at;  // of what was read, the earliest
     bool publishable;
     uint64 number;         // of the loads of this session
@@ -44,23 +51,28 @@ inline void spoil_outer() {
 }
 // What ran for it holds for this session only, unless the reason is kNone. True if so.
 bool spoil_load(core::Bypass reason);
-// It depends on these tags, holds for no other times, and lives no longer than that.
-void add_to_load(const core::EntryTags& tags, core::Millis expires_at, Load* load);
 // The value that is being loaded, and with it all that are made of it, holds for these times only.
 inline void limit_load(const core::Period& period) {
     innermost_load->tags.period = innermost_load->tags.period.meet(period);
 }
-inline void add_to_outer(const core::EntryTags& tags, core::Millis expires_at) {
-    if (inside_load()) add_to_load(tags, expires_at, innermost_load);
-}
+// The value being loaded, if there is one, has read an entry with these tags: it depends on them,
+// holds for no other times, and lives no longer than that.
+void add_hit_to_outer(const Definition* d, const Key& key, const core::EntryTags& tags,
+                      core::Millis expires_at);
+// The same for a value that was loaded for it.
+void add_load_to_outer(const Definition* d, const Key& key, const Load& load,
+                       core::Millis expires_at);
 // A loader that reads under another snapshot than its own caller's: not for the outer entry.
 inline void check_outer_snapshot(const core::Snapshot& s) {
     if (!inside_load()) return;
     if (!core::same_snapshot(*innermost_load->snapshot, s)) spoil_outer();
 }
 
-// One more tag; what has too many is not published.
-void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache);
+// One more tag. Where there is no room, those of the cache that most of them are of become the one
+// for any key of it (gathering.hpp); what has too many of others is not published.
+void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner);
+// Those that stand for a part of the key, by the dependencies of its cache.
+void add_part_tags(const Definition* d, const Key& key, Load* load);
 
 // Around code that loads values of a cache; `snapshot` must live as long. leave_load is due even
 // after an error (failed).

@@ -152,9 +152,7 @@ const Definition* definition_for_fill(const Definition* d, const core::Snapshot&
 void complete_fill(const Definition* d, const Key& key, const Load& load, const Loaded& loaded,
                    bool fresh, const core::Snapshot& snapshot, ReadResult* result) {
     Load own = load;
-    for (int i = 0; i < d->mask_count; ++i) {
-        add_tag(&own, part_tag(d->cache_id(), d->masks[i], key.column_hash), false, core::kNoCache);
-    }
+    add_part_tags(d, key, &own);
     ValueBytes bytes;
     stored_bytes(d, loaded.value, loaded.is_null, &bytes);
     const core::Millis now = transaction_now();
@@ -172,11 +170,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
     };
 
     if (!own.publishable) spoil_outer();
-    add_to_outer(own.tags, result->expires_at);
-    if (innermost_load != nullptr) {
-        add_tag(innermost_load, key.view.hash, true, core::kNoCache);
-        add_tag(innermost_load, whole_tag(d->cache_id()), false, d->session->index);
-    }
+    add_load_to_outer(d, key, own, result->expires_at);
 
     count(d, Counter::kLoadMicros, loaded.load_us);
     const Bypass reason = publish(d, key, loaded, bytes, own, snapshot, result);

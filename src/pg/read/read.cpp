@@ -115,7 +115,7 @@ core::Found serve_cached(const Definition* d, const Key& key, const core::Snapsh
             result->calculated_at = found.calculated_at;
             result->expires_at = found.expires_at;
             result->source = stale ? Source::kStale : Source::kCache;
-            add_to_outer(*tags, found.expires_at);
+            add_hit_to_outer(d, key, *tags, found.expires_at);
             return found;
         }
         if (!d->value_by_value && buffer != nullptr) pfree(buffer);

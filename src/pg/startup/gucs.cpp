@@ -117,7 +117,11 @@ void define_settings(bool preloading) {
     DefineCustomIntVariable("cache_ext.max_path_rows",
                             "Changed rows of one path dependency that a commit looks up.",
                             "Beyond it the whole cache is invalidated.", &settings.max_path_rows,
-                            1000, 0, 1000000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                            100000, 0, 1000000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.path_memory", "Memory for changed rows that a commit looks up.",
+        "Beyond it the whole cache is invalidated.", &settings.path_memory_kb, 32768, 64,
+        MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("cache_ext.path_timeout",
                             "Time that a commit may spend on the lookups of path dependencies.",
                             "Beyond it the whole cache is invalidated.", &settings.path_timeout_ms,

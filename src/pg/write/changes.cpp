@@ -1,5 +1,6 @@
 #include "pg/write/changes.hpp"
 
+#include "pg/load/gathering.hpp"
 #include "pg/write/levels.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/write/registration.hpp"
@@ -46,6 +47,7 @@ struct Transaction {
     HTAB* key_counts;  // KeyCount
     bool committing;
     bool preparing;
+    uint64 gathered;  // the cache for any key of which this transaction has registered last
 };
 
 Transaction now = {};
@@ -85,6 +87,13 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
     // same, and a control block that is made later distrusts what came before (attach).
     if (change.kind == core::TagKind::kWhole && index == core::kNoCache) return;
     const bool spurious = register_with(written, own_xid(), now_snapshot);
+    // Once for each cache: keys of one come together, as a rule. The XID was asked before the look.
+    if (change.kind != core::TagKind::kWhole && index != core::kNoCache &&
+        now.gathered != change.cache && keys_are_gathered(index)) {
+        register_with({any_key_tag(cache_id(change.cache)), core::TagKind::kPart, false, index},
+                      own_xid(), now_snapshot);
+        now.gathered = change.cache;
+    }
     if (index == core::kNoCache || !settings.track) return;
     core::Counters& counters = store().control(index)->counters;
     counters.add(stripe(), core::Counter::kInvalidations);

@@ -1,7 +1,7 @@
 #include "pg/write/path_checks.hpp"
 
 #include "pg/base/apart.hpp"
-#include "pg/write/paths.hpp"
+#include "pg/write/path_queries.hpp"
 #include "pg/base/spi.hpp"
 
 extern "C" {

@@ -1,10 +1,10 @@
-// What a key query of cache_invalidate_on_path reads, as the server analyses it now.
+#include "pg/write/path_queries.hpp"
+
 #include <utility>
 
 #include "pg/base/compat.hpp"
 #include "pg/catalog/virtual_columns.hpp"
 #include "pg/load/environment.hpp"
-#include "pg/write/paths.hpp"
 #include "pg/base/spi.hpp"
 #include "pg/catalog/key_types.hpp"
 
@@ -268,25 +268,6 @@ void check_result(const Definition* d, const Query* query, PathShape* shape) {
     }
 }
 
-// Nothing but inner joins and quals: a row that comes, goes or changes then concerns no keys but
-// those it has itself.
-bool is_plain_join(const Query* query) {
-    if (query->hasSubLinks || query->hasAggs || query->hasWindowFuncs || query->hasTargetSRFs ||
-        query->cteList != NIL || query->setOperations != nullptr || query->limitCount != nullptr ||
-        query->limitOffset != nullptr || query->groupClause != NIL ||
-        query->havingQual != nullptr) {
-        return false;
-    }
-    ListCell* cell;
-    foreach (cell, query->rtable) {
-        auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
-        const bool inner_join = entry->rtekind == RTE_JOIN && entry->jointype == JOIN_INNER;
-        const bool table = entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW;
-        if (!inner_join && !table) return false;
-    }
-    return true;
-}
-
 // The columns of `relation` that the query returns as keys, see PathShape::keys.
 List* returned_keys(const Query* query, Oid relation) {
     int mentioned = 0;
@@ -317,6 +298,23 @@ List* returned_keys(const Query* query, Oid relation) {
 }
 
 }  // namespace
+
+bool is_plain_join(const Query* query) {
+    if (query->hasSubLinks || query->hasAggs || query->hasWindowFuncs || query->hasTargetSRFs ||
+        query->cteList != NIL || query->setOperations != nullptr || query->limitCount != nullptr ||
+        query->limitOffset != nullptr || query->groupClause != NIL ||
+        query->havingQual != nullptr) {
+        return false;
+    }
+    ListCell* cell;
+    foreach (cell, query->rtable) {
+        auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
+        const bool inner_join = entry->rtekind == RTE_JOIN && entry->jointype == JOIN_INNER;
+        const bool table = entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW;
+        if (!inner_join && !table) return false;
+    }
+    return true;
+}
 
 SPIPlanPtr prepare_key_query(const Definition* d, Oid relation, const char* text) {
     Oid row_type = get_rel_type_id(relation);
