@@ -10,6 +10,7 @@
 #include "core/arena.hpp"
 #include "core/atomic.hpp"
 #include "core/clock.hpp"
+#include "core/origin.hpp"
 #include "core/period.hpp"
 #include "core/writers.hpp"
 
@@ -66,7 +67,7 @@ inline constexpr std::size_t kValueAlignment = 8;
 // that say otherwise. Readers hold the partition lock of `hash`, shared.
 //
 // Followed by TagRef[tag_count], Xid[unseen_count], the key, padding, and the value; if it holds
-// for a Period only, by padding and that.
+// for a Period only, or has an Origin, by padding and these.
 struct Entry {
     Tag hash;        // of (database, cache, key): also the tag of the full key
     Ref next;        // index chain; once dead, the list of those that wait to be
@@ -96,9 +97,15 @@ struct Entry {
     static constexpr std::uint8_t kPutOffFlag = 4;   // refresh_after says when to ask again
     static constexpr std::uint8_t kPackedFlag = 8;   // Fill::packed; constant
     static constexpr std::uint8_t kPeriodFlag = 16;  // a Period follows the value; constant
+    static constexpr std::uint8_t kOriginFlag = 32;  // an Origin comes last; constant
+    static constexpr std::uint8_t kOldFlag = 64;  // what speaks against it is gone from the rings
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool has_period() const { return (flags & kPeriodFlag) != 0; }
+    bool has_origin() const { return (flags & kOriginFlag) != 0; }
+    // Not to be judged by the rings: it is as old as its Origin says, or of no use but to be
+    // loaded again. Its key_seq, or an unseen writer, keeps the quick check from serving it.
+    bool is_old() const { return (flags & kOldFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
 
     TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }
@@ -117,6 +124,13 @@ struct Entry {
         if (!has_period()) return Period::always();
         return *reinterpret_cast<const Period*>(value() + padded(value_bytes));
     }
+
+    // Only if it has one.
+    Origin* origin() {
+        std::uint8_t* end = value() + padded(value_bytes);
+        return reinterpret_cast<Origin*>(has_period() ? end + sizeof(Period) : end);
+    }
+    const Origin* origin() const { return const_cast<Entry*>(this)->origin(); }
 
     Unseen unseen_set() const {
         Unseen set;
@@ -137,8 +151,11 @@ struct Entry {
         return (bytes + kValueAlignment - 1) / kValueAlignment * kValueAlignment;
     }
     static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
-                                 std::size_t value, bool has_period = false) {
-        const std::size_t end = has_period ? padded(value) + sizeof(Period) : value;
+                                 std::size_t value, bool has_period = false,
+                                 bool has_origin = false) {
+        const std::size_t end = (has_period || has_origin ? padded(value) : value) +
+                                (has_period ? sizeof(Period) : 0) +
+                                (has_origin ? sizeof(Origin) : 0);
         return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) + end;
     }
 };

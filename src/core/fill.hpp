@@ -24,8 +24,11 @@ struct Fill {
     std::uint32_t refresh_after = UINT32_MAX;  // ms after calculated_at
     Period period = Period::always();
     std::uint32_t load_us = 0;
-    Xid self = 0;          // counts as seen, see WriterRing::unseen_by
-    bool replace = false;  // even an entry that is as good
+    Xid self = 0;             // counts as seen, see WriterRing::unseen_by
+    bool replace = false;     // even an entry that is as good
+    bool ahead = false;       // no read has missed it
+    bool keep = false;        // also where it can only be served as an old value, or to f itself
+    Millis refresh_from = 0;  // Origin::refresh_from
 };
 
 enum class PublishResult : std::uint8_t {
@@ -35,6 +38,8 @@ enum class PublishResult : std::uint8_t {
     kNoMemory,       // nothing was left to evict
     kUnusable,       // the snapshot cannot judge the tags
     kUnseenWriters,  // it is blind to more writers than an entry remembers
+    kOldUnusable,    // published as an old value, since kUnusable
+    kOldUnseen,      // published as an old value, since kUnseenWriters
     kNoCache         // the control block went to another cache meanwhile
 };
 

@@ -14,12 +14,20 @@ enum class Detail : std::uint8_t {
     kInspect        // changes nothing, and fills in hits, gross_bytes and last_writer
 };
 
+// Values that the rule does not allow, or not any more.
+enum class OldValues : std::uint8_t {
+    kNone,
+    kSame,          // those that were computed under the reader's own snapshot: kHit
+    kStale,         // those, and what the cache allows to be old: kStale
+    kStaleUnlisted  // the latter; the reader's transaction has an XID, which its snapshot lacks
+};
+
 struct LookupOptions {
     std::uint8_t* buffer = nullptr;  // gets the value, if it may be served
     std::uint32_t buffer_bytes = 0;
     Detail detail = Detail::kServe;
-    bool allow_stale = false;   // kStale is an answer, too; whoever gets it first, and only that
-                                // one, is also told refresh_due
+    // Of those that get a kStale one is also told refresh_due, from Origin::refresh_from on.
+    OldValues old = OldValues::kNone;
     EntryTags* tags = nullptr;  // gets all tags of a served entry
     // One of hazards_of(), in no use. A value that is too large for the buffer is then not copied,
     // but held: Found::held stays readable until let_go(hazard), whatever happens to the entry.
@@ -32,6 +40,7 @@ struct Found {
     LookupResult result = LookupResult::kAbsent;
     bool is_null = false;
     bool packed = false;                 // as Fill::packed
+    bool old = false;                    // Entry::is_old(); kInspect
     bool over = false;                   // kExpired because of its Period; kInspect
     const std::uint8_t* held = nullptr;  // the value where it lies, if it was not copied
     bool refresh_due = false;  // past its refresh point, and this call is the one that claimed it

@@ -25,6 +25,7 @@ void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
 }
 
 LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s) {
+    if (e.is_old()) return LookupResult::kContradicted;
     const Unseen unseen = e.unseen_set();
     LookupResult result = LookupResult::kHit;
     all_rings(block, e, [&](const WriterRing& ring, Tag tag, Seq seq) {
@@ -38,19 +39,29 @@ LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s)
     return result;
 }
 
-bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, Millis now) {
+bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, bool unlisted,
+                  Millis now) {
     const Millis stale_for = load_relaxed(block.caches[e.cache].stale_for);
-    if (stale_for <= 0) return false;
+    if (stale_for <= 0 || !e.has_origin() || !e.origin()->not_after(s, unlisted)) return false;
     // That a value must not be served any more is another thing than that it is not the newest.
     if (e.has_period() && (e.period().over(now) || !e.period().holds(block.clock.reader()))) {
         return false;
     }
     const Unseen unseen = e.unseen_set();
-    Millis since = e.expires_at();
+    Millis since = std::min(e.expires_at(), e.origin()->old_since);
+    const WriterRing* slot = block.slot(e.hash);
     const auto old_only = [&](const WriterRing& ring, Tag tag, Seq seq) {
-        return ring.older_since(tag, seq, unseen, e.calculated_at, s, &since);
+        // What a slot has dropped has left its mark in old_since.
+        const Millis if_dropped = &ring == slot ? kNever : Millis{e.calculated_at};
+        return ring.older_since(tag, seq, unseen, if_dropped, s, &since);
     };
     return all_rings(block, e, old_only) && now - stale_for < since;
+}
+
+bool of_this_snapshot(const Block& block, const Entry& e, const Snapshot& s) {
+    if (!e.has_origin() || !e.origin()->same(s)) return false;
+    return all_rings(block, e,
+                     [](const WriterRing& ring, Tag, Seq seq) { return ring.last_hard <= seq; });
 }
 
 bool newest_state(const Block& block, const Entry& e) {

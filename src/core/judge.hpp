@@ -44,7 +44,7 @@ inline LookupResult judge_time(const Block& block, const Entry& e, Millis now) {
     return e.expired(now) ? LookupResult::kExpired : LookupResult::kHit;
 }
 
-// kHit, kContradicted or kUnusable; time is another matter.
+// kHit, kContradicted or kUnusable; time is another matter. What is_old() is contradicted.
 LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s);
 inline LookupResult judge(const Block& block, const Entry& e, const Snapshot& s) {
     bool quick = e.unseen_count == 0 && block.slot(e.hash)->quick(e.key_seq, s.xmin) &&
@@ -56,8 +56,12 @@ inline LookupResult judge(const Block& block, const Entry& e, const Snapshot& s)
     return quick ? LookupResult::kHit : judge_slowly(block, e, s);
 }
 
-// Not what the loader would return now, but what it has returned not long ago (Limits::stale_for).
-bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, Millis now);
+// Not what the loader would return now, but what it has returned not long ago (Limits::stale_for),
+// under a snapshot that is not newer than s. `unlisted`: as Origin::not_after().
+bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, bool unlisted, Millis now);
+// Whatever the rings can tell: was it computed under s itself, or one that shows the same? Its
+// time is another matter, and the transaction of s must have no XID.
+bool of_this_snapshot(const Block& block, const Entry& e, const Snapshot& s);
 // Nothing has registered on any of the entry's tags since it was published. Exclusive, or an answer
 // that may have grown old.
 bool newest_state(const Block& block, const Entry& e);

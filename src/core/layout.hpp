@@ -150,6 +150,7 @@ struct alignas(kBlockAlignment) CacheControl {
     bool serial;  // its loads must not have parallel workers; atomic
 
     Millis stale_for;  // how long an old value may still be served; atomic
+    bool reloads;      // what was read is loaded again once it is invalidated; atomic
 
     // Whose budget its entries belong to: its own, or that of another cache (same database);
     // atomic.
@@ -171,6 +172,10 @@ struct alignas(kBlockAlignment) CacheControl {
     // The whole-cache tag (atomic) and its ring: partition lock of whole_tag.
     Tag whole_tag;
     WriterRing whole;
+    // There may have been hard writers below known_from that the ring does not remember; below
+    // known_for_good whether or not the ring comes to be trusted. The same lock.
+    Xid known_from;
+    Xid known_for_good;
 
     // Registry lock.
     std::int64_t stats_reset;  // ms, 0: never

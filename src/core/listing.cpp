@@ -20,6 +20,7 @@ std::uint32_t list_entries(const Block& block, std::uint32_t partition, const Sn
             info.key_bytes = e->key_bytes;
             info.gross_bytes = static_cast<std::uint32_t>(block.arena.gross_bytes(ref));
             info.hits = load_relaxed(e->hits);
+            info.load_us = e->load_us;
             info.calculated_at = e->calculated_at;
             info.expires_at = e->expires_at();
             info.result = judge_time(block, *e, now);

@@ -15,6 +15,7 @@ struct EntryInfo {
     std::uint32_t key_bytes;
     std::uint32_t gross_bytes;
     std::uint32_t hits;
+    std::uint32_t load_us;
     Millis calculated_at;
     Millis expires_at;
     LookupResult result;  // what a read under the given snapshot would find

@@ -17,10 +17,26 @@ bool use(Entry* e, const Found& found, Millis now, bool quiet) {
     } else if (!quiet) {
         add_relaxed(e->hits, kHitSample);
     }
-    // An old value is worth a refresh at once, unless one has just failed.
-    const bool asks = found.result == LookupResult::kStale && (e->flags & Entry::kPutOffFlag) == 0;
+    // An old value is worth a refresh, unless one has just failed, or ended.
+    const bool asks = found.result == LookupResult::kStale &&
+                      (e->flags & Entry::kPutOffFlag) == 0 && now >= e->origin()->refresh_from;
     return (e->refresh_due(now) || asks) &&
            claim(e->refresh_claimed, std::uint8_t{0}, std::uint8_t{1});
+}
+
+// May an entry be served that the rule or its time speaks against? *now, if it has been asked for.
+LookupResult judge_otherwise(const Block& block, const Entry& e, const Snapshot& s,
+                             const LookupOptions& options, LookupResult result, Millis* now) {
+    const OldValues old = options.old;
+    if (old == OldValues::kNone) return result;
+    const bool timely = result == LookupResult::kContradicted || result == LookupResult::kUnusable;
+    if (timely && old != OldValues::kStaleUnlisted && of_this_snapshot(block, e, s)) {
+        return LookupResult::kHit;
+    }
+    if (old == OldValues::kSame) return result;
+    if (!e.timed()) *now = block.clock.now();
+    const bool unlisted = old == OldValues::kStaleUnlisted;
+    return fresh_enough(block, e, s, unlisted, *now) ? LookupResult::kStale : result;
 }
 
 }  // namespace
@@ -48,20 +64,19 @@ Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Sna
         found.hits = load_relaxed(e->hits);
         found.gross_bytes = static_cast<std::uint32_t>(block.arena.gross_bytes(ref));
         found.last_writer = last_writer(block, *e);
+        found.old = e->is_old();
     }
-    const bool timed = e->timed();
-    const Millis now = timed ? block.clock.now() : 0;
+    Millis now = e->timed() ? block.clock.now() : 0;
     found.result = judge_time(block, *e, now);
     if (found.result == LookupResult::kHit) found.result = judge(block, *e, s);
     if (options.detail == Detail::kInspect && e->has_period()) {
         found.over = e->period().over(now) || e->period().until <= block.clock.reader();
     }
     if (found.result != LookupResult::kHit) {
-        if (!options.allow_stale || found.result == LookupResult::kUnusable ||
-            !fresh_enough(block, *e, s, timed ? now : block.clock.now())) {
+        found.result = judge_otherwise(block, *e, s, options, found.result, &now);
+        if (found.result != LookupResult::kHit && found.result != LookupResult::kStale) {
             return found;
         }
-        found.result = LookupResult::kStale;
     }
     if (options.buffer_bytes < e->value_bytes) {
         if (options.hazard == nullptr || !block.may_hold(e->value_bytes)) {

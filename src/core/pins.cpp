@@ -3,6 +3,7 @@
 #include "core/memory.hpp"
 #include "core/nodes.hpp"
 #include "core/pages.hpp"
+#include "core/tags.hpp"
 
 namespace cache_ext::core {
 namespace {
@@ -31,6 +32,9 @@ PublishResult pin_cache(const Block& block, const Fill& fill, std::uint32_t i, c
     if (load_relaxed(c.whole_tag) != tag) return PublishResult::kNoCache;
     pins->generation[pins->count] = load_relaxed(c.generation);
     pins->ref[pins->count++] = TagRef{kNullRef, cache, c.whole.last_seq};
+    if (unseen == nullptr) {
+        return sees_hard(c, f) ? PublishResult::kPublished : PublishResult::kUnusable;
+    }
     if (!c.whole.unseen_by(tag, f, unseen, fill.self)) return blind(c.whole, f);
     return PublishResult::kPublished;
 }
@@ -53,8 +57,9 @@ PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, co
                 TagNode* node = block.node(ref);
                 ++node->refs;
                 pins->ref[pins->count++] = TagRef{ref, 0, node->ring.last_seq};
-                result = node->ring.unseen_by(tag, f, unseen, fill.self) ? PublishResult::kPublished
-                                                                         : blind(node->ring, f);
+                result = unseen == nullptr || node->ring.unseen_by(tag, f, unseen, fill.self)
+                             ? PublishResult::kPublished
+                             : blind(node->ring, f);
                 break;
             }
         }
@@ -69,7 +74,7 @@ PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, co
 
 PublishResult pin(const Block& block, const Fill& fill, const Snapshot& f, Pins* pins,
                   Unseen* unseen) {
-    {
+    if (unseen != nullptr) {
         const PartitionReader guard(block, partition_of(fill.key.hash));
         const WriterRing& ring = *block.slot(fill.key.hash);
         if (!ring.unseen_by(fill.key.hash, f, unseen, fill.self)) return blind(ring, f);

@@ -10,18 +10,25 @@
 #include "core/memory.hpp"
 #include "core/nodes.hpp"
 #include "core/pins.hpp"
+#include "core/tags.hpp"
 
 namespace cache_ext::core {
 namespace {
 
 // One call of publish(), from step to step.
 struct Attempt {
-    Attempt(const Fill& given, const Snapshot& snapshot, CacheIndex queue)
-        : fill(given), f(snapshot), budget(queue) {}
+    Attempt(const Fill& given, const Snapshot& snapshot, CacheIndex queue, bool is_old,
+            bool with_origin)
+        : fill(given), f(snapshot), budget(queue), old(is_old), origin(with_origin) {
+        // Nobody. So the quick check, which knows no unseen writers, says nothing about it.
+        if (old) unseen.add(0);
+    }
 
     const Fill& fill;
     const Snapshot& f;
     const CacheIndex budget;
+    const bool old;     // published as an old value: the rings are not asked, but for hard writers
+    const bool origin;  // the entry has one
     std::uint32_t generation = 0;  // of the control block
     Seq cache_seq = 0;             // of the whole-cache ring
     Pins pins;
@@ -41,6 +48,7 @@ PublishResult check_cache(const Block& block, Attempt* a) {
     }
     a->generation = load_relaxed(c.generation);
     a->cache_seq = c.whole.last_seq;
+    if (a->old) return sees_hard(c, a->f) ? PublishResult::kPublished : PublishResult::kUnusable;
     if (!c.whole.unseen_by(tag, a->f, &a->unseen, a->fill.self)) {
         return c.whole.usable(a->f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
     }
@@ -56,10 +64,10 @@ PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
         a->ref = allocate(block, most, fill.key.hash);
         if (a->ref == kNullRef) return PublishResult::kNoMemory;
     }
-    const PublishResult result = pin(block, fill, a->f, &a->pins, &a->unseen);
+    const PublishResult result = pin(block, fill, a->f, &a->pins, a->old ? nullptr : &a->unseen);
     if (result != PublishResult::kPublished || large) return result;
     const std::size_t bytes = Entry::bytes_for(fill.tag_count, a->unseen.count, fill.key.size,
-                                               fill.value_bytes, fill.period.bounded());
+                                               fill.value_bytes, fill.period.bounded(), a->origin);
     a->ref = allocate(block, bytes, fill.key.hash);
     return a->ref == kNullRef ? PublishResult::kNoMemory : PublishResult::kPublished;
 }
@@ -90,6 +98,12 @@ void write_entry(const Block& block, const Attempt& a) {
         e->flags |= Entry::kPeriodFlag;
         *e->period_place() = fill.period;
     }
+    if (a.old) e->flags |= Entry::kOldFlag;
+    if (a.origin) {
+        e->flags |= Entry::kOriginFlag;
+        *e->origin() = {a.f.xmax, count_running(a.f), 0, a.old ? Millis{e->calculated_at} : kNever,
+                        fill.refresh_from};
+    }
 }
 
 // What link() has done.
@@ -98,6 +112,17 @@ struct Linked {
     PublishResult result = PublishResult::kPublished;
     Ref replaced = kNullRef;  // unlinked in its favour
 };
+
+// Does an entry make room for an old value of the same key? One that others may still be served is
+// worth more than a value for f alone.
+bool gives_way(const Block& block, const Entry& known, const Attempt& a) {
+    if (known.has_origin()) {
+        return known.origin()->not_after(a.f, false) && !known.origin()->same(a.f);
+    }
+    // Who loads ahead has a new snapshot, unless his transaction is older than what is there.
+    const bool newer = a.fill.ahead && known.calculated_at <= a.fill.calculated_at;
+    return newer || known.is_old() || known.expired(block.clock.now());
+}
 
 // Puts the new entry into the index, in place of the one that is there, or finds that it may not be
 // published after all. Budget lock. anyway: whether or not the budget has room.
@@ -110,17 +135,19 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
     if (!still(block, fill.cache, a->generation) || !still(block, a->pins)) {
         return {true, PublishResult::kNoCache};
     }
-    if (!ring.usable(a->f)) return {true, PublishResult::kUnusable};
-    if (!ring.unseen_by(e->hash, a->f, &a->unseen, fill.self) ||
-        a->unseen.count > e->unseen_count) {
+    if (!a->old && !ring.usable(a->f)) return {true, PublishResult::kUnusable};
+    if (!a->old && (!ring.unseen_by(e->hash, a->f, &a->unseen, fill.self) ||
+                    a->unseen.count > e->unseen_count)) {
         return {true, PublishResult::kUnseenWriters};
     }
     const Ref known = find_entry(block, fill.cache, fill.key);
     std::uint64_t freed = 0;
     if (known != kNullRef) {
         const Entry& old = *block.entry(known);
+        if (a->old && !gives_way(block, old, *a)) return {true, PublishResult::kSuperseded};
         // A slow fill that ends after a newer one, or a load that was repeated for nothing.
-        if (!fill.replace && !old.expired(block.clock.now()) && newest_state(block, old) &&
+        if (!a->old && !fill.replace && !old.expired(block.clock.now()) &&
+            newest_state(block, old) &&
             (a->unseen.count > 0 || old.calculated_at > fill.calculated_at)) {
             return {true, PublishResult::kSuperseded};
         }
@@ -135,6 +162,8 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
         // load because the old value could not be served is.
         e->frequency = load_relaxed(block.entry(known)->frequency);
         if (!fill.replace) EvictionQueue::touch(e);
+        // Of an old value of a cache without stale_for nobody makes a use that could be counted.
+        if (a->old) e->hits = fill.ahead ? load_relaxed(block.entry(known)->hits) : 1;
         unlink_entry(block, known);
     }
     link_entry(block, a->ref);
@@ -171,27 +200,58 @@ PublishResult enter(const Block& block, Attempt* a) {
     return linked.result;
 }
 
+// All of it, once. `most`: bytes, if every unseen writer that an entry can remember is met.
+PublishResult attempt(const Block& block, std::size_t most, Attempt* a) {
+    PublishResult result = check_cache(block, a);
+    if (result == PublishResult::kPublished) result = gather(block, most, a);
+    if (result == PublishResult::kPublished) {
+        write_entry(block, *a);
+        result = enter(block, a);
+    }
+    if (result != PublishResult::kPublished) {
+        unpin(block, a->pins.ref, a->pins.count);
+        if (a->ref != kNullRef) release_memory(block, a->ref);
+    }
+    return result;
+}
+
+// A fill that cannot be judged, for the reason given: an old value, if it may be kept as one.
+PublishResult keep(const Block& block, const Fill& fill, const Snapshot& f, std::size_t most,
+                   PublishResult because) {
+    const CacheControl& c = *block.control(fill.cache);
+    Attempt a(fill, f, load_relaxed(c.budget), true, true);
+    const PublishResult result = attempt(block, most, &a);
+    if (result == PublishResult::kPublished) {
+        return because == PublishResult::kUnusable ? PublishResult::kOldUnusable
+                                                   : PublishResult::kOldUnseen;
+    }
+    // What is there was computed later, and is served as an old value.
+    const bool better = result == PublishResult::kSuperseded && load_relaxed(c.stale_for) > 0;
+    return better ? result : because;
+}
+
 }  // namespace
 
 PublishResult publish(const Block& block, const Fill& fill, const Snapshot& f) {
     const CacheControl& c = *block.control(fill.cache);
-    Attempt a(fill, f, load_relaxed(c.budget));
+    // What a transaction has put after its own writes is of no snapshot that others could have.
+    const bool origin = fill.self == 0 && load_relaxed(c.stale_for) > 0;
+    const bool keeps = fill.self == 0 && fill.keep;
+    Attempt a(fill, f, load_relaxed(c.budget), false, origin);
     const std::uint64_t max_bytes = load_relaxed(block.caches[a.budget].max_bytes);
-    const std::size_t most = Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size,
-                                              fill.value_bytes, fill.period.bounded());
+    const std::size_t most =
+        Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes,
+                         fill.period.bounded(), origin || keeps);
     if (!is_entry(fill.key.hash)) return PublishResult::kNoMemory;  // two of 2^64 are labels
     if (most > block.max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;
     }
-    PublishResult result = check_cache(block, &a);
-    if (result == PublishResult::kPublished) result = gather(block, most, &a);
-    if (result == PublishResult::kPublished) {
-        write_entry(block, a);
-        result = enter(block, &a);
+    PublishResult result = attempt(block, most, &a);
+    if (keeps && (result == PublishResult::kUnusable || result == PublishResult::kUnseenWriters)) {
+        result = keep(block, fill, f, most, result);
     }
-    if (result != PublishResult::kPublished) {
-        unpin(block, a.pins.ref, a.pins.count);
-        if (a.ref != kNullRef) release_memory(block, a.ref);
+    if (result != PublishResult::kPublished && result != PublishResult::kOldUnusable &&
+        result != PublishResult::kOldUnseen) {
         return result;
     }
     // Evictions of this cache: all are counted in this stripe.

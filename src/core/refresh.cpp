@@ -21,7 +21,9 @@ void release_refresh_claim(const Block& block, CacheIndex cache, const KeyView& 
     Entry* e = block.entry(ref);
     if (load_relaxed(e->refresh_claimed) == 0) return;  // it is a newer one, and nobody's
     // Not negative, should the clock have been set back.
-    const Millis after = std::max<Millis>(block.clock.now() + delay - e->calculated_at, 0);
+    Millis from = block.clock.now() + delay;
+    if (e->has_origin()) from = std::max(from, e->origin()->refresh_from);
+    const Millis after = std::max<Millis>(from - e->calculated_at, 0);
     e->refresh_after = after < UINT32_MAX ? static_cast<std::uint32_t>(after) : UINT32_MAX;
     e->flags |= Entry::kPutOffFlag;
     store_relaxed(e->refresh_claimed, 0);

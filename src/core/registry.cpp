@@ -59,6 +59,7 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.max_entries, 0);
     store_relaxed(c.max_bytes, 0);
     store_relaxed(c.stale_for, 0);
+    store_relaxed(c.reloads, false);
     store_relaxed(c.put_only, false);
     store_relaxed(c.as_owner, false);
     store_relaxed(c.tracks, false);
@@ -72,6 +73,8 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
         store_relaxed(c.whole_tag, cache.whole_tag);
         c.whole.init();
         c.whole.distrust(boundary);
+        c.known_from = boundary;
+        c.known_for_good = 0;
     }
     c.state = ControlState::kUsed;
     store_relaxed(c.generation, c.generation + 1);
@@ -131,6 +134,7 @@ void set_limits(const Block& block, CacheIndex cache, const Limits& limits) {
     store_relaxed(c.max_entries, limits.max_entries);
     store_relaxed(c.max_bytes, limits.max_bytes);
     store_relaxed(c.stale_for, limits.stale_for);
+    store_relaxed(c.reloads, limits.reloads);
     store_relaxed(c.put_only, limits.put_only);
     store_relaxed(c.as_owner, limits.as_owner);
     store_relaxed(c.budget, limits.budget == kNoCache ? cache : limits.budget);

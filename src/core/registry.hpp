@@ -31,6 +31,7 @@ struct Limits {
     Millis stale_for = 0;       // how long values may be served after they became old
     bool put_only = false;      // see CacheControl
     bool as_owner = true;       // the same; of one id always the same
+    bool reloads = false;       // the same
 };
 
 // Finds or makes the control block of a cache; kNoCache when all are taken, or those that the quota

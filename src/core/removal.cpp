@@ -8,6 +8,9 @@
 namespace cache_ext::core {
 namespace {
 
+// For whom an old value is kept that nobody is served as one.
+constexpr Millis kKeepOldMs = 60000;
+
 bool reads_whole(const Entry& e, CacheIndex cache) {
     return std::any_of(e.tags(), e.tags() + e.tag_count,
                        [&](const TagRef& t) { return t.node == kNullRef && t.cache == cache; });
@@ -76,7 +79,12 @@ std::uint32_t sweep(const Block& block, std::uint32_t partition, std::uint32_t* 
                 const Entry* e = block.entry(ref);
                 const Ref next = e->next;
                 CacheControl& c = block.caches[e->cache];
-                if (e->expired(now - load_relaxed(c.stale_for))) {
+                const Millis stale_for = load_relaxed(c.stale_for);
+                // Nobody but one long transaction could still be served it.
+                const bool of_no_use =
+                    e->is_old() && e->has_origin() && !load_relaxed(c.reloads) &&
+                    e->origin()->old_since <= now - std::max(stale_for, kKeepOldMs);
+                if (of_no_use || e->expired(now - stale_for)) {
                     c.counters.add(partition, Counter::kExpirations);
                     unlink_entry(block, ref);
                     bury_entry(block, ref);

@@ -15,16 +15,27 @@ void publish_head(const Block& block, Tag tag) {
     store_release(head.last_seq, ring.last_seq);
 }
 
+// A value of a cache that serves old ones is kept, and so is one that is to be loaded again. It
+// says itself from now on that it is old. False: it has to go.
+bool keep_as_old(const Block& block, Entry* e, const WriterRecord& record) {
+    const CacheControl& c = block.caches[e->cache];
+    const bool serves = e->has_origin() && load_relaxed(c.stale_for) > 0;
+    if (!serves && !(load_relaxed(c.reloads) && load_relaxed(e->hits) > 0)) return false;
+    e->flags |= Entry::kOldFlag;
+    if (e->has_origin()) e->origin()->old_since = std::min(e->origin()->old_since, record.at);
+    return true;
+}
+
 // Tags that are not somebody's full key have no entries here: they have a node.
 void drop_contradicted(const Block& block, const WriterRecord* dropped, std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
         Ref ref = *block.bucket(dropped[i].tag);
         while (ref != kNullRef) {
-            const Entry* e = block.entry(ref);
+            Entry* e = block.entry(ref);
             const Ref next = e->next;
             if (e->hash == dropped[i].tag &&
                 contradicted_by(dropped[i], e->key_seq, e->unseen_set()) &&
-                unlink_entry(block, ref)) {
+                !keep_as_old(block, e, dropped[i]) && unlink_entry(block, ref)) {
                 bury_entry(block, ref);
             }
             ref = next;

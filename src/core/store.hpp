@@ -164,6 +164,9 @@ class Store {
     bool all_seen(Tag tag, Xid self, const Snapshot& f, WriterSet* unseen) const {
         return core::all_seen(block_, tag, self, f, unseen);
     }
+    bool usable_as_old(CacheIndex cache, const Snapshot& f) const {
+        return core::usable_as_old(block_, cache, f);
+    }
     bool usable(CacheIndex cache, const Snapshot& f) const {
         return core::usable(block_, cache, f);
     }

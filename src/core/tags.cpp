@@ -18,7 +18,9 @@ void write_whole(const Block& block, const WrittenTag& written, const WriterReco
     const bool known = written.borrowed && c.whole.has(record.tag, record.xid);
     if (known && (!written.hard || c.whole.has_hard(record.xid))) return;
     WriterRecord dropped[kRingCapacity];
+    const std::uint32_t before = c.whole.hard_count;
     c.whole.add(record, ended, dropped);
+    if (before == kMaxHard && c.whole.hard_lost) hard_unknown_below(&c, c.whole.largest + 1);
 }
 
 }  // namespace
@@ -92,6 +94,22 @@ bool all_seen(const Block& block, Tag tag, Xid self, const Snapshot& f, WriterSe
     return true;
 }
 
+bool sees_hard(const CacheControl& cache, const Snapshot& f) {
+    return f.xmin >= cache.known_from && cache.whole.sees_hard(f);
+}
+
+void hard_unknown_below(CacheControl* cache, Xid next_xid) {
+    cache->known_from = std::max(cache->known_from, next_xid);
+    cache->known_for_good = std::max(cache->known_for_good, next_xid);
+}
+
+bool usable_as_old(const Block& block, CacheIndex cache, const Snapshot& f) {
+    const CacheControl& c = *block.control(cache);
+    const Tag tag = load_relaxed(c.whole_tag);
+    const PartitionReader guard(block, partition_of(tag));
+    return tag != 0 && load_relaxed(c.whole_tag) == tag && sees_hard(c, f);
+}
+
 bool usable(const Block& block, CacheIndex cache, const Snapshot& f) {
     const CacheControl& c = *block.control(cache);
     const Tag tag = load_relaxed(c.whole_tag);
@@ -118,7 +136,9 @@ void trust(const Block& block, CacheIndex cache) {
     CacheControl& c = *block.control(cache);
     const Tag tag = load_relaxed(c.whole_tag);
     const PartitionWriter guard(block, partition_of(tag));
-    if (load_relaxed(c.whole_tag) == tag) c.whole.trust();
+    if (load_relaxed(c.whole_tag) != tag) return;
+    if (c.whole.distrusted) c.known_from = c.known_for_good;
+    c.whole.trust();
 }
 
 void distrust(const Block& block, CacheIndex cache, Xid next_xid) {
@@ -137,6 +157,7 @@ void distrust(const Block& block, CacheIndex cache, Xid next_xid) {
     c.whole.last_hard = c.whole.last_seq;
     c.whole.distrust(next_xid);
     c.whole.distrusted = false;
+    hard_unknown_below(&c, next_xid);
 }
 
 }  // namespace cache_ext::core

@@ -47,7 +47,16 @@ struct WriterSet {
 // it? *unseen: those that it does not see, but for `self`.
 bool all_seen(const Block& block, Tag tag, Xid self, const Snapshot& f, WriterSet* unseen);
 
-// Could a value computed under f be published for this whole cache? A cheap check before loading.
+// Does f see every hard writer that the cache has had so far, remembered or not? What is computed
+// under it may then be published as an old value (Fill::keep) even if nobody can judge it. The lock
+// of the whole-cache tag, shared.
+bool sees_hard(const CacheControl& cache, const Snapshot& f);
+// That cache's hard writers below next_xid are not known. The same lock, exclusive.
+void hard_unknown_below(CacheControl* cache, Xid next_xid);
+
+// Could a value computed under f be published for this whole cache (as an old one)? Cheap checks
+// before loading.
+bool usable_as_old(const Block& block, CacheIndex cache, const Snapshot& f);
 bool usable(const Block& block, CacheIndex cache, const Snapshot& f);
 // Copies the hard writers on record (room for kMaxHard). False: there are others that it has
 // forgotten the names of.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/tags.hpp"
+
 namespace cache_ext::core {
 namespace {
 
@@ -142,6 +144,7 @@ bool complete(const Block& block, RelationKey relation, CacheIndex cache, std::u
         const PartitionWriter ring_guard(block, partition_of(tag));
         if (load_relaxed(c.whole_tag) != tag) return false;
         c.whole.unknown_below(next);
+        hard_unknown_below(&c, next);
     }
     put(slot.complete, cache, true);
     note_change(block);

@@ -192,10 +192,15 @@ void WriterRing::unknown_below(Xid next_xid) {
     publish_guard();
 }
 
-bool WriterRing::usable(const Snapshot& s) const {
+bool WriterRing::sees_hard(const Snapshot& s) const {
     for (std::uint32_t i = 0; i < hard_count; ++i) {
         if (s.in_progress(hard[i])) return false;
     }
+    return true;
+}
+
+bool WriterRing::usable(const Snapshot& s) const {
+    if (!sees_hard(s)) return false;
     // All that was forgotten lies below the horizon, and never above the largest.
     if (overflowed) return s.xmin >= (horizon != 0 ? horizon : largest + 1);
     if (s.xmin < horizon) return false;
@@ -211,19 +216,16 @@ bool WriterRing::agrees(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& 
     return true;
 }
 
-bool WriterRing::older_since(Tag tag, Seq seq, const Unseen& unseen, Millis calculated_at,
+bool WriterRing::older_since(Tag tag, Seq seq, const Unseen& unseen, Millis if_dropped,
                              const Snapshot& s, Millis* since) const {
-    if (!usable(s) || last_hard > seq) return false;
+    if (last_hard > seq) return false;
     // Records dropped since the value was published, or of writers that it could not see.
     if (overflowed || witness_seq > seq || (witness_seq != 0 && unseen.count > 0)) {
-        *since = std::min(*since, calculated_at);
+        *since = std::min(*since, if_dropped);
     }
     for (std::uint32_t i = 0; i < record_count; ++i) {
         const WriterRecord& r = records[i];
-        if (r.tag != tag) continue;
-        const bool unknown = contradicted_by(r, seq, unseen);
-        if (unknown == s.in_progress(r.xid)) continue;
-        if (!unknown || r.hard != 0) return false;
+        if (r.tag != tag || !contradicted_by(r, seq, unseen) || s.in_progress(r.xid)) continue;
         *since = std::min(*since, r.at);
     }
     return true;

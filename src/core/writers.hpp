@@ -152,12 +152,14 @@ struct WriterRing {
     // The read rule for one tag. `seq` is last_seq as it stood when the entry was published.
     bool agrees(Tag tag, Seq seq, const Unseen& unseen, const Snapshot& s) const;
 
-    // For a value that S does not agree with: lowers *since to the time when the first writer
-    // registered that S sees and the value does not know; to calculated_at, if that one's record
-    // may have been dropped. False if S misses one that the value knows, or cannot tell, or a hard
-    // one is among them: then the value is not just an older one than S would compute.
-    bool older_since(Tag tag, Seq seq, const Unseen& unseen, Millis calculated_at,
-                     const Snapshot& s, Millis* since) const;
+    // For a value that is not newer than S (Origin): lowers *since to the time when the first
+    // writer registered that S sees and the value does not know; to if_dropped, if that one's
+    // record may have been dropped. False if a hard one has registered since: then the value is
+    // not just an older one than S would compute. Asks nothing of S: it need not be usable.
+    bool older_since(Tag tag, Seq seq, const Unseen& unseen, Millis if_dropped, const Snapshot& s,
+                     Millis* since) const;
+    // Does S see every hard writer that the ring remembers?
+    bool sees_hard(const Snapshot& s) const;
 
     // The rule because of which usable() is false, else the one because of which agrees() is, and
     // the writer concerned (0: none in particular).

@@ -142,7 +142,13 @@ pg::Outcome reload(const pg::Task& task, const pg::Definition* d) {
     pg::reload_begins(d);
     PopActiveSnapshot();
     PushActiveSnapshot(GetTransactionSnapshot());
-    return load_keys("reload", task, d, pg::collect_invalidated_keys(d, keys_context()));
+    core::Millis left_until = core::kNever;
+    const pg::WarmKeys keys = pg::collect_invalidated_keys(d, keys_context(), &left_until);
+    if (left_until != core::kNever) {
+        pg::set_reload_from(d, left_until);
+        pg::request_look(MyDatabaseId);
+    }
+    return load_keys("reload", task, d, keys);
 }
 
 }  // namespace cache_ext::worker

@@ -75,9 +75,12 @@ core::Millis schedule_warm(const pg::Definition* d, const pg::LoadingState& s, c
 }
 
 core::Millis schedule_reload(const pg::Definition* d, const pg::LoadingState& s, core::Millis now) {
-    if (!d->warm_on_invalidate || s.invalidated_at == 0) return core::kNever;
-    const core::Millis due =
-        std::min<core::Millis>(s.invalidated_at, now) + pg::settings.warm_delay_ms;
+    if (!d->warm_on_invalidate) return core::kNever;
+    core::Millis due = s.reload_from == 0 ? core::kNever : s.reload_from;
+    if (s.invalidated_at != 0) {
+        due = std::min(due,
+                       std::min<core::Millis>(s.invalidated_at, now) + pg::settings.warm_delay_ms);
+    }
     if (due > now) return due;
     return queue(pg::TaskKind::kReload, d) ? core::kNever : now + kNoRoomMs;
 }

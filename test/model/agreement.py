@@ -64,6 +64,17 @@ BREAKS = {
     "crash-forgets-prepared": "after a crash nobody remembers the prepared transactions",
     "crash-registers-prepared": "or only those that have not ended when the cache is used first",
     "crash-softens-prepared": "or nobody remembers which of them are hard",
+    "stale-to-older": "an old value is served to a snapshot that is older than it",
+    "stale-by-xmax": "one with the same xmax counts as not older",
+    "stale-across-hard": "an old value is served although a hard writer has come since",
+    "stale-since-last": "it is old since the last writer, not since the first",
+    "stale-dropped-forgotten": "writers whose record is dropped have not made it old",
+    "stale-mark-untimed": "nor have those that were dropped from a shared ring",
+    "old-not-marked": "in a shared ring nothing speaks against an entry that is kept as an old value",
+    "old-as-others": "a fill that cannot be judged is published as if it could",
+    "old-before-hard": "it is published as an old value although it misses a hard writer",
+    "old-below-unknown": "or one that nobody remembers",
+    "same-by-xmax": "a snapshot with the same xmax counts as the same",
 }
 UNKNOWN = object()  # the truth for a snapshot older than a hard change: never to be served
 ENOUGH = 0.6        # of the right values at hand that fresh snapshots must have been served
@@ -82,9 +93,13 @@ class Database:
         self.active, self.prepared, self.committed = set(), set(), set()
         self.wrote, self.hard = {}, set()
         self.pairs = []  # (xid, xid, tags): together they change what neither changes alone
+        self.now = 0
+        self.moments = []  # the snapshots there were: one, and when it ended, for each transaction that has
 
     def snapshot(self):
-        return Snapshot(self.active, self.latest_completed + 1)
+        s = Snapshot(self.active, self.latest_completed + 1)
+        s.moment, s.at = len(self.moments), self.now  # how many transactions had ended
+        return s
 
     def begin(self):
         xid, self.next_xid = self.next_xid, self.next_xid + 1
@@ -92,6 +107,7 @@ class Database:
         return xid
 
     def end(self, xid, commit):
+        self.moments.append((self.snapshot(), self.now))
         self.active.discard(xid)
         self.prepared.discard(xid)
         self.latest_completed = max(self.latest_completed, xid)
@@ -126,16 +142,20 @@ class History:
         self.broken, self.r, self.db = broken, random.Random(seed), Database()
         tiny = [(2, 0), (2, 0), (3, 2), (8, 4)]
         shared, whole = sizes or (self.r.choice(tiny), self.r.choice(tiny))
-        make_ring = (lambda size: TracedRing(trace, *size, broken)) if trace else (
-            lambda size: Ring(*size, broken))
+        def make_ring(size):
+            ring = TracedRing(trace, *size, broken) if trace else Ring(*size, broken)
+            ring.clock = lambda: self.db.now
+            return ring
         slot_count = 3 if sizes else self.r.choice([1, 2, 3])
-        self.make_cache = lambda: Cache(lambda: make_ring(shared), lambda: make_ring(whole), slot_count, broken)
+        stale_for = 0 if sizes else self.r.choice([0, 0, 10, 40, 200])
+        self.make_cache = lambda: Cache(lambda: make_ring(shared), lambda: make_ring(whole), slot_count, broken,
+                                        stale_for)
         self.cache = self.make_cache()
         self.running, self.committing, self.ready, self.late = [], [], [], []
         self.fills, self.pinned, self.old = [], [], []
         self.complete = False  # a new control block has missed nobody, as its maker will find out
         self.survivors = None  # after a crash, until first use: who was prepared then
-        self.reads = self.right = self.served = 0
+        self.reads = self.right = self.served = self.stale = 0
         self.readers, self.relation_share = set(), 0
         self.next_then = 0  # of the relation, for one that is broken on purpose
         if sizes:
@@ -179,8 +199,9 @@ class History:
         for _ in range(8):  # bursts and quiet times
             emphasised = [w * self.r.choice([.1, 1, 1, 3]) for w in weights.values()]
             for operation in self.r.choices(list(weights), emphasised, k=steps // 8):
+                self.db.now += 1
                 operation()
-        return self.reads, self.right, self.served
+        return self.reads, self.right, self.served, self.stale
 
     # --- writers ---
 
@@ -374,7 +395,7 @@ class History:
     def trust(self):
         """Whoever has made a control block comes to trust it, when others may have used it already."""
         if self.complete:
-            self.cache.whole.trust()
+            self.cache.trust()
             self.complete = False
 
     def control_block(self):
@@ -403,13 +424,31 @@ class History:
                     raise Wrong("key %d served %s truth %s" % (k, show(e.value), show(truth)))
                 if quick and not served:
                     raise Wrong("the fast path serves what the rule forbids: key %d" % k)
+                if not served and self.cache.fresh_enough(e, s, self.db.now):
+                    self.stale += 1
+                    if not self.was_right(k, e.value, s):
+                        raise Wrong("key %d served %s as an old value" % (k, e.value))
                 if s is fresh:
                     self.reads, self.right, self.served = self.reads + 1, self.right + right, self.served + served
+
+    def was_right(self, k, value, s):
+        """Is it the truth for S, or was it, not longer ago than stale_for, for an older snapshot? What was
+        before a hard change never was."""
+        if value is UNKNOWN:
+            return False
+        if self.truth(k, s) == value:
+            return True
+        for then, ended in reversed(self.db.moments[:s.moment]):
+            if ended <= self.db.now - self.cache.stale_for:
+                return False
+            if self.truth(k, then) == value:
+                return True
+        return False
 
 
 def run(histories, first_seed, steps, broken, trace_file):
     """Totals, or what went wrong and where."""
-    total = [0, 0, 0]
+    total = [0, 0, 0, 0]
     for script, *sizes in SCRIPTS:
         trace = Trace(trace_file, 0) if trace_file else None
         try:
@@ -450,9 +489,9 @@ def main():
     if wrong:
         print(wrong, file=report)
         return 1
-    reads, right, served = total
-    print("%d histories, %d fresh reads, a right value at hand in %d, served in %d (%.0f %%); none wrong" %
-          (args.histories, reads, right, served, 100 * served / max(right, 1)), file=report)
+    reads, right, served, stale = total
+    print("%d histories, %d fresh reads, a right value at hand in %d, served in %d (%.0f %%); %d old values; "
+          "none wrong" % (args.histories, reads, right, served, 100 * served / max(right, 1), stale), file=report)
     if served < ENOUGH * right:
         print("too few were served", file=report)
         return 1

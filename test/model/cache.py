@@ -4,7 +4,7 @@ The tag of a full key has its writers in a ring shared with other tags (a slot).
 keys, or the key of a nested entry, gets a ring of its own (a node) while entries carry it. The whole cache
 has a ring of its own, the only one with hard writers; it can go away and come back (a control block).
 """
-from ring import Ended
+from ring import MAX_HARD, NEVER, Ended
 
 WHOLE = 0
 RELATION = 9  # no tag of an entry: what some loaders read without anybody having declared it
@@ -22,15 +22,24 @@ class Entry:
         self.nodes = {}            # tag -> last_seq of its node
         self.unseen = frozenset()  # of all tags together
         self.whole = None          # the ring it was published with
+        # What a value needs to be served when it is old: F, and the time of that. None: it never is.
+        self.f = None
+        self.at = 0
+        self.old = False           # only as an old value, or to F itself, by what the rings have forgotten
+        self.old_since = NEVER     # by that; what is on record may say earlier
 
 
 class Cache:
-    def __init__(self, make_ring, make_whole, slot_count, broken):
+    def __init__(self, make_ring, make_whole, slot_count, broken, stale_for=0):
+        """stale_for: how long old values may be served; 0: they are not kept."""
         self.make_ring, self.make_whole, self.broken = make_ring, make_whole, broken
+        self.stale_for = stale_for
         self.slots = [make_ring() for _ in range(slot_count)]
         self.seqs = [0] * slot_count + [0]  # the last one: the whole cache
         self.nodes, self.entries, self.dead = {}, {}, []
         self.whole = make_whole()  # None: there is no control block
+        # Hard writers below this may be unknown, so an old value's F has to see all; and what trust leaves of it.
+        self.known_from = self.known_for_good = 0
         self.forget_tracked()
 
     def slot(self, tag):
@@ -56,7 +65,10 @@ class Cache:
             known = self.whole and borrowed and (not hard or xid in self.whole.hard) and \
                 any(r.xid == xid and r.tag == tag for r in self.whole.records)
             if self.whole and not known:
+                before = set(self.whole.hard)
                 self.whole.add(tag, xid, seq, hard, ended, borrowed)
+                if len(before) == MAX_HARD and set(self.whole.hard) == {xid}:
+                    self.hard_unknown_below(self.whole.largest + 1)
             return
         node = self.nodes.get(tag)
         if node:
@@ -69,20 +81,35 @@ class Cache:
         for r in dropped:
             for e in list(self.entries.values()):
                 if e.tag == r.tag and "keep-contradicted" not in self.broken:
-                    if r.contradicts(e.key_seq, e.unseen):
+                    if not r.contradicts(e.key_seq, e.unseen):
+                        continue
+                    if self.stale_for and e.f:
+                        e.old = "old-not-marked" not in self.broken
+                        if "stale-mark-untimed" not in self.broken:
+                            e.old_since = min(e.old_since, r.at)
+                    else:
                         self.remove(e.key)
 
     # --- entries: pin() under the locks of the tags, then link() under the lock of the key ---
 
-    def pin(self, key, tag, parts, nested, f, value, own=0):
-        """None: the fill may not be published. own: see Ring.unseen_by()."""
-        if not self.whole:
+    def pin(self, key, tag, parts, nested, f, value, own=0, old=False):
+        """None: the fill may not be published. own: see Ring.unseen_by(). old: it is not judged, and will only
+        be served as an old value, or to F itself."""
+        if not self.whole or old and not self.knows_hard(f):
             return None
         e = Entry(key, tag, value)
         e.own, e.whole, e.cache_seq = own, self.whole, self.whole.last_seq
-        unseen = self.whole.unseen_by(WHOLE, f, own=own)
+        e.parts, e.nested, e.at = parts, nested, f.at
+        if self.stale_for and not own:
+            e.f = f
+        unseen = frozenset([0])  # nobody, so that the fast path has nothing to say
+        if old:
+            e.old, e.old_since = True, f.at
+        else:
+            unseen = self.whole.unseen_by(WHOLE, f, own=own)
+        judge = (lambda ring, t, known: known) if old else (lambda ring, t, known: ring.unseen_by(t, f, known, own))
         if unseen is not None:
-            unseen = self.slot(tag).unseen_by(tag, f, unseen, own)
+            unseen = judge(self.slot(tag), tag, unseen)
         e.key_seq = self.slot(tag).last_seq
         for t in parts + nested:
             if unseen is None:
@@ -94,16 +121,22 @@ class Cache:
                     node.ring.absorb(self.slot(t), t)
             node.refs += 1
             e.nodes[t] = node.ring.last_seq
-            unseen = node.ring.unseen_by(t, f, unseen, own)
+            unseen = judge(node.ring, t, unseen)
         if unseen is None:
             self.unpin(e)
+            if self.stale_for and not old and not own:
+                return self.pin(key, tag, parts, nested, f, value, own, True)
             return None
         e.unseen = unseen
         return e
 
     def link(self, e, f):
         slot = self.slot(e.tag)
-        if "unseen-not-rechecked" in self.broken:
+        known = self.entries.get(e.key)
+        if e.old and known and known.f and known.f.not_older(f) or e.old and e.whole is not self.whole:
+            self.unpin(e)
+            return False
+        if e.old or "unseen-not-rechecked" in self.broken:
             again = e.unseen
             e.key_seq = slot.last_seq
         elif "key-not-rechecked" in self.broken:
@@ -113,13 +146,17 @@ class Cache:
             e.key_seq = slot.last_seq
         if again is None or len(again) > len(e.unseen) or e.whole is not self.whole:
             self.unpin(e)
-            return False
+            again = self.stale_for and not e.own and self.pin(
+                e.key, e.tag, e.parts, e.nested, f, e.value, 0, True)
+            return bool(again) and self.link(again, f)
         if "late-sequence" in self.broken:
             e.cache_seq = self.whole.last_seq
             e.nodes = {t: self.nodes[t].ring.last_seq for t in e.nodes}
         if "unseen-ignored" in self.broken:
             e.unseen = frozenset()
-        if "unseen-of-key-only" in self.broken:
+        if "old-as-others" in self.broken:
+            e.old, e.old_since = False, NEVER
+        if "unseen-of-key-only" in self.broken and not e.old:
             e.unseen = slot.unseen_by(e.tag, f, own=e.own)
         self.remove(e.key)
         self.entries[e.key] = e
@@ -143,6 +180,8 @@ class Cache:
                     self.drop_contradicted(self.slot(t).absorb(node.ring, t))
 
     def judge(self, e, s):
+        if e.old:
+            return bool(e.f) and s.same(e.f, self.broken) and self.whole.last_hard <= e.cache_seq
         return self.slot(e.tag).agrees(e.tag, e.key_seq, e.unseen, s) and \
             self.whole.agrees(WHOLE, e.cache_seq, e.unseen, s) and \
             all(self.nodes[t].ring.agrees(t, seq, e.unseen, s) for t, seq in e.nodes.items())
@@ -151,6 +190,38 @@ class Cache:
         return (not e.unseen or "quick-despite-unseen" in self.broken) and \
             self.slot(e.tag).quick(e.key_seq, s) and self.whole.quick(e.cache_seq, s) and \
             all(self.nodes[t].ring.quick(seq, s) for t, seq in e.nodes.items())
+
+    # --- old values (core/judge.cpp) ---
+
+    def knows_hard(self, f):
+        """Does F see every hard writer of the cache so far, known or not?"""
+        return not ("old-before-hard" not in self.broken and any(f.in_progress(x) for x in self.whole.hard)) and (
+            f.xmin >= self.known_from or "old-below-unknown" in self.broken)
+
+    def hard_unknown_below(self, xid, for_good=True):
+        self.known_from = max(self.known_from, xid)
+        if for_good:
+            self.known_for_good = max(self.known_for_good, xid)
+
+    def rings(self, e):
+        """With the time that counts if records that speak against the entry are gone; dropped ones of a shared
+        ring have left a mark."""
+        yield self.slot(e.tag), e.tag, e.key_seq, NEVER
+        yield self.whole, WHOLE, e.cache_seq, e.at
+        for t, seq in e.nodes.items():
+            yield self.nodes[t].ring, t, seq, e.at
+
+    def fresh_enough(self, e, s, now):
+        """May it be served to S as an old value?"""
+        if not self.stale_for or not e.f or not s.not_older(e.f, self.broken):
+            return False
+        since = e.old_since
+        for ring, tag, seq, if_dropped in self.rings(e):
+            t = ring.older_since(tag, seq, e.unseen, if_dropped, s)
+            if t is None:
+                return False
+            since = min(since, t)
+        return now - self.stale_for < since
 
     # --- a relation that nobody has declared (src/core/tracked.cpp) ---
 
@@ -164,6 +235,7 @@ class Cache:
         """Whoever looked before the announcement lies below the XID that comes next now."""
         if "tracked-without-floor" not in self.broken:
             self.whole.unknown_below(next_xid)
+            self.hard_unknown_below(next_xid)
         self.tracked = True
 
     # --- the control block ---
@@ -177,8 +249,15 @@ class Cache:
     def attach(self, next_xid):
         """A new one has missed who knows whom, until somebody says otherwise."""
         self.whole = self.make_whole()
+        self.known_for_good, self.known_from = 0, next_xid
         if "missed-writers-trusted" not in self.broken:
             self.whole.distrust(next_xid)
+
+    def trust(self):
+        """A new control block has missed nobody."""
+        if self.whole.distrusted or "trust-after-overflow" in self.broken:
+            self.known_from = self.known_for_good
+        self.whole.trust()
 
     def distrust(self, next_xid):
         """Some transaction below next_xid changes entries that nobody can name. It has not committed yet."""
@@ -186,4 +265,6 @@ class Cache:
             return
         if "distrust-keeps-entries" not in self.broken:
             self.whole.add(WHOLE, next_xid - 1, self.next_seq(WHOLE), False, Ended((), 0), borrowed=True)
+        self.whole.last_hard = self.whole.last_seq
+        self.hard_unknown_below(next_xid)
         self.whole.distrust(next_xid, for_good="trust-after-distrust" not in self.broken)

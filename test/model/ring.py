@@ -19,6 +19,7 @@ that cannot see it neither fills nor hits.
 
 `broken` is a set of names of deliberate mistakes (agreement.py lists them).
 """
+NEVER = 1 << 62  # a time
 MAX_UNSEEN = 2  # writers that a fill may be blind to and still be published
 MAX_HARD = 4    # hard writers that a ring can remember
 NO_XID = 1 << 64
@@ -30,8 +31,22 @@ class Snapshot:
         self.active, self.xmax = frozenset(active), xmax
         self.xmin = min(self.active | {xmax})
 
+        self.running = len([x for x in self.active if x < xmax])
+
     def in_progress(self, xid):
         return xid >= self.xmax or xid in self.active
+
+    def not_older(self, other, broken=frozenset()):
+        """Was it taken at the same time as the other, or later? xmax never goes back, and of two that have
+        the same one the later lists fewer."""
+        if "stale-to-older" in broken:
+            return True
+        if self.xmax == other.xmax:
+            return self.running <= other.running or "stale-by-xmax" in broken
+        return self.xmax > other.xmax
+
+    def same(self, other, broken=frozenset()):
+        return self.xmax == other.xmax and (self.running == other.running or "same-by-xmax" in broken)
 
 
 class Ended:
@@ -44,10 +59,11 @@ class Ended:
 
 
 class Record:
-    def __init__(self, xid, tag, seq, borrowed=False, ended_before=0):
+    def __init__(self, xid, tag, seq, borrowed=False, ended_before=0, at=0):
         self.xid, self.tag, self.seq = xid, tag, seq
         self.borrowed = borrowed          # registered by another transaction, perhaps after its end
         self.ended_before = ended_before  # seq of the first registration that found it ended
+        self.at = at                      # when it registered
 
     def contradicts(self, seq, unseen):
         return self.seq > seq or self.xid in unseen
@@ -58,7 +74,9 @@ class Ring:
     def __init__(self, capacity, can_lose, broken=frozenset()):
         self.capacity, self.can_lose, self.broken = capacity, can_lose, broken
         self.records = []
+        self.clock = lambda: 0
         self.last_seq = self.largest = 0
+        self.last_hard = 0                   # seq of the newest hard writer, on record or not
         self.witness = self.witness_seq = 0  # S must see it, or what was dropped is unknown to it
         self.overflowed = False              # running writers were pushed out, nobody vouches for them yet
         self.distrusted = False              # overflowed only because distrust() said so
@@ -96,7 +114,8 @@ class Ring:
                     self.horizon, self.overflowed, self.distrusted = self.largest + 1, True, False
                     self.floored = False
             self.hard.append(xid)
-        self._append(Record(xid, tag, seq, borrowed))
+            self.last_hard = seq
+        self._append(Record(xid, tag, seq, borrowed, at=self.clock()))
         return dropped
 
     def possibly_running(self):
@@ -109,7 +128,7 @@ class Ring:
         for r in other.records:
             if r.tag == tag:
                 dropped += self._make_room()
-                self._append(Record(r.xid, r.tag, r.seq, r.borrowed, r.ended_before))
+                self._append(Record(r.xid, r.tag, r.seq, r.borrowed, r.ended_before, r.at))
         if other.overflowed and "absorb-forgets-lost" not in self.broken:
             self.overflowed, self.distrusted, self.floored = True, False, False
             for x in other.lost:
@@ -222,6 +241,18 @@ class Ring:
         own: the newest writer is never dropped, S has to see it, and the entry has not."""
         return Ring.usable(self, s) and all(
             r.contradicts(seq, unseen) == s.in_progress(r.xid) for r in self.records if r.tag == tag)
+
+    def older_since(self, tag, seq, unseen, if_dropped, s):
+        """For a value that is not newer than S: since when does it lack a writer that S sees? if_dropped: the
+        answer where that one's record may have gone. None: a hard writer has come since."""
+        if self.last_hard > seq and "stale-across-hard" not in self.broken:
+            return None
+        since = NEVER
+        if self.overflowed or self.witness_seq > seq or self.witness_seq and unseen:
+            since = NEVER if "stale-dropped-forgotten" in self.broken else if_dropped
+        times = [r.at for r in self.records
+                 if r.tag == tag and r.contradicts(seq, unseen) and not s.in_progress(r.xid)]
+        return min(times + [since]) if "stale-since-last" not in self.broken else max(times + [if_dropped])
 
     def unseen_by(self, tag, f, unseen=frozenset(), own=0):
         """unseen and the writers of tag that F cannot see; None: F may not publish. The value contains what

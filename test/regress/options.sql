@@ -54,6 +54,7 @@ SELECT create_with($$max_memory => 'much'$$);
 SELECT create_with($$max_memory => '10 apples'$$);
 SELECT create_with($$max_memory => ''$$);
 SELECT create_with($$stale_for => '-1 s'$$);
+SELECT create_with($$refresh_min => '-1 s'$$);
 SELECT create_with($$null_ttl => '0'$$);
 SELECT create_with($$ttl_min => '0'$$);
 SELECT create_with($$ttl_min => '6 min'$$);

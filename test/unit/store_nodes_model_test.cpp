@@ -184,9 +184,10 @@ class Simulation {
         std::uint8_t buffer[2048];
         const bool quiet = random_() % 2 == 0;
         const bool allow_stale = random_() % 4 == 0;
-        const Found found = store_->lookup(
-            cache_.index(), view(k), s,
-            {buffer, sizeof(buffer), quiet ? Detail::kPeek : Detail::kServe, allow_stale});
+        const Found found =
+            store_->lookup(cache_.index(), view(k), s,
+                           {buffer, sizeof(buffer), quiet ? Detail::kPeek : Detail::kServe,
+                            allow_stale ? OldValues::kStale : OldValues::kNone});
         const std::string right = load(k, s);
         if (found.result == LookupResult::kHit || found.result == LookupResult::kStale) {
             std::string got(buffer, buffer + found.value_bytes);

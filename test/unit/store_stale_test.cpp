@@ -21,7 +21,8 @@ class StoreStale : public ::testing::Test {
     Found read(const Snapshot& s, bool allow_stale = true) {
         std::uint8_t buffer[64];
         return store->lookup(cache.index(), cache.view("k"), s,
-                             {buffer, sizeof(buffer), Detail::kServeQuietly, allow_stale});
+                             {buffer, sizeof(buffer), Detail::kServeQuietly,
+                              allow_stale ? OldValues::kStale : OldValues::kNone});
     }
 
     TestStore store;

@@ -153,13 +153,22 @@ WarmKeys collect_warm_keys(const Definition* d, uint64 max_keys, MemoryContext p
     return keys;
 }
 
-WarmKeys collect_invalidated_keys(const Definition* d, MemoryContext parent) {
+WarmKeys collect_invalidated_keys(const Definition* d, MemoryContext parent,
+                                  core::Millis* left_until) {
     WarmKeys keys = new_keys(parent);
+    *left_until = core::kNever;
     if (control_block(d) == core::kNoCache) return keys;
+    const core::Millis now = now_ms();
     for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* key) {
-        if (e.cache == d->session->index && e.hits > 0 &&
-            e.result == core::LookupResult::kContradicted) {
+        const bool invalid = e.result == core::LookupResult::kContradicted ||
+                             e.result == core::LookupResult::kUnusable;
+        if (e.cache != d->session->index || e.hits == 0 || !invalid) return;
+        // Not later than a load that began now would allow, should the clock have been set back.
+        const core::Millis from = std::min(e.calculated_at, now) + d->refresh_min(e.load_us);
+        if (from <= now) {
             add_key(&keys, key, e.key_bytes);
+        } else {
+            *left_until = std::min(*left_until, from);
         }
     });
     return keys;

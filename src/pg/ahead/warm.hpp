@@ -29,8 +29,11 @@ bool can_warm(const Definition* definition);
 // most `max_keys` (0: all), and no more than the cache's budget has entries. The context is a child
 // of `parent`. Errors of the query pass unchanged.
 WarmKeys collect_warm_keys(const Definition* definition, uint64 max_keys, MemoryContext parent);
-// The keys of entries that were read and that this snapshot cannot be served any more.
-WarmKeys collect_invalidated_keys(const Definition* definition, MemoryContext parent);
+// The keys of entries that were read and that this snapshot cannot be served any more. Those whose
+// last load began less than refresh_min ago are left; *left_until: until when the first of them,
+// kNever if there are none.
+WarmKeys collect_invalidated_keys(const Definition* definition, MemoryContext parent,
+                                  core::Millis* left_until);
 
 // Loads up to cache_ext.warm_batch of the keys that the active snapshot would not be served.
 // False: that was the last of them, or progress says why not. Errors of the loader pass unchanged.

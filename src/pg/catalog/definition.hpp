@@ -74,6 +74,7 @@ struct Definition {
     int64 null_ttl_ms;        // -1: as other values
     int64 stale_ms;           // how long old values may be served while a refresh runs
     uint32 refresh_after_ms;  // UINT32_MAX: never
+    int64 refresh_min_ms;     // -1: what a load takes, see refresh_min()
     int32 priority;
     int64 load_timeout_ms;  // 0: none of its own
     core::Limits limits;    // limits.budget is unused, see budget_id
@@ -113,6 +114,13 @@ struct Definition {
     ColumnMask all_columns() const { return (ColumnMask{1} << columns) - 1; }
     // Do these columns tell which entry it is? Where values vary they only tell a group of them.
     bool full_mask(ColumnMask mask) const { return !varies() && mask == all_columns(); }
+    // Milliseconds between the beginnings of two loads of a key that no reader waits for, if a load
+    // takes so many microseconds.
+    core::Millis refresh_min(uint64 load_us) const {
+        constexpr core::Millis kLeast = 1000;
+        if (refresh_min_ms >= 0) return refresh_min_ms;
+        return std::max(kLeast, static_cast<core::Millis>(load_us / 1000));
+    }
 };
 
 enum class DependencyKind : uint8 {

@@ -208,6 +208,7 @@ void read_times(const Row& row, Definition* d) {
     d->stale_ms = checked_ms(row, Option::kStaleFor, 0, d);
     d->sync_every_ms = checked_ms(row, Option::kSyncEvery, 0, d);
     d->warm_every_ms = checked_ms(row, Option::kWarmEvery, 0, d);
+    d->refresh_min_ms = checked_ms(row, Option::kRefreshMin, -1, d);
     d->load_timeout_ms = checked_ms(row, Option::kLoadTimeout, 0, d);
     if (d->loader_name == nullptr) d->stale_ms = 0;
     d->refresh_after_ms = UINT32_MAX;
@@ -306,7 +307,7 @@ void leave_to_readers(Definition* d) {
     d->load_all = InvalidOid;
     d->warm_keys = nullptr;
     d->sync_every_ms = d->warm_every_ms = 0;
-    d->warm_on_invalidate = false;
+    d->warm_on_invalidate = d->limits.reloads = false;
     if (d->columns > 0) d->masks[d->mask_count++] = d->all_columns();
 }
 
@@ -375,6 +376,7 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     d->load_all = read_row_loader(d->load_all_name, remembered[Trusted::kLoadAll], trust, false, d);
     d->warm_keys = row.string(column_of(Option::kWarmKeys));
     d->warm_on_invalidate = DatumGetBool(row.values[column_of(Option::kWarmOnInvalidate)]);
+    d->limits.reloads = d->warm_on_invalidate && d->loader_name != nullptr;
     d->warm_when_idle = DatumGetBool(row.values[column_of(Option::kWarmWhenIdle)]);
     d->tracks = strcmp(row.string(column_of(Option::kInvalidate)), "declared") != 0;
     d->untracked_too = strcmp(row.string(column_of(Option::kUndeclared)), "ttl") == 0;

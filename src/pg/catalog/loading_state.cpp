@@ -103,7 +103,11 @@ bool note_invalidated(uint64 cache_id) {
 }
 
 void reload_begins(const Definition* d) {
-    with_state(d, [](LoadingState& s, core::Millis) { s.invalidated_at = 0; });
+    with_state(d, [](LoadingState& s, core::Millis) { s.invalidated_at = s.reload_from = 0; });
+}
+
+void set_reload_from(const Definition* d, core::Millis due) {
+    with_state(d, [&](LoadingState& s, core::Millis) { s.reload_from = due; });
 }
 
 bool loading_state(const Definition* d, LoadingState* out) {
@@ -123,6 +127,7 @@ void reset_loading_counts(const Definition* d) {
         fresh.next_sync = s.next_sync;
         fresh.next_warm = s.next_warm;
         fresh.invalidated_at = s.invalidated_at;
+        fresh.reload_from = s.reload_from;
         s = fresh;
     });
 }

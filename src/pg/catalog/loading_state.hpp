@@ -33,6 +33,9 @@ struct LoadingState {
     // The first commit that invalidated values of a cache with warm_on_invalidate, and that no
     // reload has heeded yet; 0: none.
     core::Millis invalidated_at;
+    // When a reload may go on with keys that it has left because they were loaded not long before;
+    // 0: it has left none.
+    core::Millis reload_from;
 };
 
 // For the shared-memory hooks.
@@ -51,6 +54,8 @@ void set_next_warm(const Definition* definition, core::Millis due);
 // After a commit; no error. True: the first since the last reload has begun.
 bool note_invalidated(uint64 cache_id);
 void reload_begins(const Definition* definition);
+// It has left keys, until then.
+void set_reload_from(const Definition* definition, core::Millis due);
 
 // False: nothing is known of the cache.
 bool loading_state(const Definition* definition, LoadingState* out);

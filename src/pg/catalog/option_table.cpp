@@ -56,6 +56,9 @@ constexpr OptionInfo kTable[] = {
     {"vary_by", "text[]", TEXTARRAYOID, nullptr, 0, 0, nullptr},
     {"run_as", "text", TEXTOID, "owner", 0, 0,
      "It is owner (the cache's), or reader (whoever reads, with his rights and row security)."},
+    {"refresh_min", "interval", INTERVALOID, nullptr, 0, kLongestMs,
+     "Give an interval that is not negative, or NULL for the time that a load takes, at least one "
+     "second."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

@@ -14,7 +14,9 @@ extern "C" {
 #include "storage/condition_variable.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "storage/proclist.h"
 #include "storage/shmem.h"
+#include "storage/spin.h"
 #include "utils/wait_event.h"
 }
 
@@ -201,6 +203,14 @@ Await await_load(const Definition* d, const core::KeyView& key, const core::Snap
         fail_alike(d, failure);
     }
     return others;
+}
+
+bool others_wait() {
+    if (own == nullptr) return false;
+    SpinLockAcquire(&own->landed.mutex);
+    const bool some = !proclist_is_empty(&own->landed.wakeup);
+    SpinLockRelease(&own->landed.mutex);
+    return some;
 }
 
 void land(bool published) {

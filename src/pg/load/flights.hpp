@@ -36,6 +36,8 @@ enum class Await : uint8 {
 // the error of a load that this one would fail like.
 Await await_load(const Definition* definition, const core::KeyView& key,
                  const core::Snapshot& snapshot, bool may_wait);
+// Does anybody wait for the load of this session just now?
+bool others_wait();
 // Ends the wait of others.
 void land(bool published);
 // The loader has raised an error for this key. To be called where it is caught.

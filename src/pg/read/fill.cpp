@@ -6,6 +6,7 @@
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/write/path_checks.hpp"
 #include "pg/load/derived_checks.hpp"
+#include "pg/load/flights.hpp"
 #include "pg/load/plans.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/store_handle.hpp"
@@ -13,6 +14,7 @@
 #include "pg/load/values.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
 }
@@ -31,8 +33,10 @@ Bypass reason_of(core::PublishResult result) {
         case core::PublishResult::kNoMemory:
             return Bypass::kNoMemory;
         case core::PublishResult::kUnusable:
+        case core::PublishResult::kOldUnusable:
             return Bypass::kOldSnapshot;
         case core::PublishResult::kUnseenWriters:
+        case core::PublishResult::kOldUnseen:
             return Bypass::kUnseenWriters;
         case core::PublishResult::kNoCache:
             return Bypass::kNoControlBlock;
@@ -63,16 +67,24 @@ core::Millis lifetime(const Definition* d, const Key& key, const ValueBytes& byt
     return std::clamp(ttl, d->ttl_min_ms, d->ttl_max_ms);
 }
 
-// The refresh point of a value: the same share of its life as of the cache's ttl.
-uint32 refresh_after(const Definition* d, core::Millis lifetime) {
+// The refresh point of a value: the same share of its life as of the cache's ttl, but not before
+// `least`.
+uint32 refresh_after(const Definition* d, core::Millis lifetime, core::Millis least) {
     if (d->refresh_after_ms == UINT32_MAX || lifetime == core::kNever) return UINT32_MAX;
     const double share = static_cast<double>(d->refresh_after_ms) / static_cast<double>(d->ttl_ms);
-    const double after = share * static_cast<double>(lifetime);
+    const double after =
+        std::max(share * static_cast<double>(lifetime), static_cast<double>(least));
     return after < UINT32_MAX ? static_cast<uint32>(after) : UINT32_MAX;
 }
 
+// Is it of use although nobody can judge it? As an old value, to be loaded again, or to those who
+// have this very snapshot: this transaction, and who waits for this load.
+bool worth_keeping(const Definition* d) {
+    return d->stale_ms > 0 || d->limits.reloads || IsolationUsesXactSnapshot() || others_wait();
+}
+
 Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const ValueBytes& bytes,
-               const Load& load, const core::Snapshot& snapshot, ReadResult* result) {
+               const Load& load, bool fresh, const core::Snapshot& snapshot, ReadResult* result) {
     if (!load.publishable) return load.because;
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return Bypass::kTransactionWrote;
     const core::Period& period = load.tags.period;
@@ -94,16 +106,25 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     fill.expires_at = result->expires_at;
     // What a new load would find before the period is over is over at the same time.
     const bool cut = result->expires_at == period.end();
-    fill.refresh_after = refresh_after(d, result->expires_at == core::kNever || cut
-                                              ? core::kNever
-                                              : result->expires_at - result->calculated_at);
+    const auto load_ms = static_cast<core::Millis>(loaded.load_us / 1000);
+    fill.refresh_from = now_ms() - load_ms + d->refresh_min(loaded.load_us);
+    fill.refresh_after = refresh_after(d,
+                                       result->expires_at == core::kNever || cut
+                                           ? core::kNever
+                                           : result->expires_at - result->calculated_at,
+                                       fill.refresh_from - result->calculated_at);
+    fill.ahead = fresh;
+    fill.keep = worth_keeping(d);
     fill.period = period;
     fill.load_us = loaded.load_us;
     const core::PublishResult published = store().publish(fill, snapshot);
+    const bool old = published == core::PublishResult::kOldUnusable ||
+                     published == core::PublishResult::kOldUnseen;
     result->published = published == core::PublishResult::kPublished ||
-                        published == core::PublishResult::kSuperseded;
+                        published == core::PublishResult::kSuperseded || old;
     if (published == core::PublishResult::kOversized) count(d, Counter::kOversized);
-    return reason_of(published);
+    // What others are served as an old value is no bypass.
+    return old && d->stale_ms > 0 ? Bypass::kNone : reason_of(published);
 }
 
 }  // namespace
@@ -125,11 +146,16 @@ Bypass reason_not_to_fill(const Definition* d) {
     return reason;
 }
 
+bool serves_outrun(const Definition* d, const core::Snapshot& snapshot) {
+    return (d->stale_ms > 0 || d->limits.reloads || IsolationUsesXactSnapshot()) &&
+           store().usable_as_old(d->session->index, snapshot);
+}
+
 const Definition* definition_for_fill(const Definition* d, const core::Snapshot& snapshot,
                                       uint32 reads) {
     // Publishing needs functions and definitions as they are for this snapshot: a transaction that
     // holds all its locks already is not told by anything else that somebody has replaced a loader.
-    const bool usable = store().usable(d->session->index, snapshot);
+    const bool usable = store().usable(d->session->index, snapshot) || serves_outrun(d, snapshot);
     core::Xid by;
     if (!usable || !messages_sent(d->session->index, snapshot, &by)) {
         for (uint32 i = 0; i < reads; ++i) {
@@ -173,7 +199,7 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
     add_load_to_outer(d, key, own, result->expires_at);
 
     count(d, Counter::kLoadMicros, loaded.load_us);
-    const Bypass reason = publish(d, key, loaded, bytes, own, snapshot, result);
+    const Bypass reason = publish(d, key, loaded, bytes, own, fresh, snapshot, result);
     if (reason == Bypass::kNone) {
         if (!fresh) count(d, Counter::kMisses);
         count(d, Counter::kFills);

@@ -14,6 +14,8 @@ core::Bypass reason_not_to_fill(const Definition* definition);
 // count them of.
 const Definition* definition_for_fill(const Definition* definition, const core::Snapshot& snapshot,
                                       uint32 reads);
+// May values of the cache be published that nobody can judge, to be served as old ones?
+bool serves_outrun(const Definition* definition, const core::Snapshot& snapshot);
 // Publishes a value of this load if that can be, counts what came of it, and fills in the result.
 void complete_fill(const Definition* definition, const Key& key, const Load& load,
                    const Loaded& loaded, bool fresh, const core::Snapshot& snapshot,

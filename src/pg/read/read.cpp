@@ -61,11 +61,6 @@ Datum use_held(const core::Found& found, core::Ref* hazard) {
     return copy;
 }
 
-// Inside a loader an old value would become part of another one.
-bool may_be_stale(const Definition* d) {
-    return d->stale_ms > 0 && !inside_run();
-}
-
 bool may_hold(const ReadRequest& request) {
     return !request.copy && settings.copy_up_to_bytes >= 0;
 }
@@ -99,7 +94,7 @@ core::Found serve_cached(const Definition* d, const Key& key, const core::Snapsh
                                           : nullptr;
         const core::Found found = store().lookup(
             d->session->index, key.view, snapshot,
-            {buffer, room, detail, may_be_stale(d), needs_tags ? tags : nullptr, hazard});
+            {buffer, room, detail, old_values(d, needs_tags), needs_tags ? tags : nullptr, hazard});
         const bool stale = found.result == core::LookupResult::kStale;
         if (stale || found.result == core::LookupResult::kHit) {
             result->is_null = found.is_null;
@@ -125,6 +120,14 @@ core::Found serve_cached(const Definition* d, const Key& key, const core::Snapsh
 }
 
 }  // namespace
+
+// Inside a loader an old value would become part of another one.
+core::OldValues old_values(const Definition* d, bool has_xid) {
+    if (d->stale_ms > 0 && !inside_run()) {
+        return has_xid ? core::OldValues::kStaleUnlisted : core::OldValues::kStale;
+    }
+    return has_xid ? core::OldValues::kNone : core::OldValues::kSame;
+}
 
 core::Found peek_cached(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                         Datum* value) {
@@ -218,7 +221,8 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
     core::EntryTags tags;
     const core::Found found =
         store().lookup(d->session->index, key.view, to_core(GetActiveSnapshot()),
-                       {nullptr, UINT32_MAX, core::Detail::kInspect, may_be_stale(d), &tags});
+                       {nullptr, UINT32_MAX, core::Detail::kInspect,
+                        old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &tags});
     const bool served =
         found.result == core::LookupResult::kHit || found.result == core::LookupResult::kStale;
     return served && !own_write_below(d, tags);

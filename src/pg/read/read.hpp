@@ -36,6 +36,8 @@ enum class LoadNeeded : uint8 {
 // Serves what is there: a put of this transaction, or what is cached. Counts what it came to, and
 // fills in the key unless the request says that it is.
 LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result);
+// Which values that are not valid (any more) a reader may be served. `has_xid`: his transaction.
+core::OldValues old_values(const Definition* definition, bool has_xid);
 // Would try_serve serve the key? Counts nothing.
 bool would_serve(const Definition* definition, const Datum* arguments, const bool* nulls);
 // What this snapshot would be served, without a trace: no use, no refresh. *value only after a hit,

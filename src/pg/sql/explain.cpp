@@ -5,6 +5,7 @@
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/read/fill.hpp"
+#include "pg/read/read.hpp"
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/load/session_inputs.hpp"
 #include "pg/write/own_writes.hpp"
@@ -103,7 +104,9 @@ const char* refusal_text(const Definition* d) {
 Explanation miss(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                  const char* reason, core::Xid writer) {
     const core::Blame fill = store().blame_for_fill(d->session->index, key.view, snapshot);
-    if (fill.rule != core::Rule::kNone && fill.rule != core::Rule::kBlind) {
+    const bool outrun = fill.rule != core::Rule::kNone;
+    const bool kept = outrun && d->stale_ms > 0 && serves_outrun(d, snapshot);
+    if (outrun && !kept && fill.rule != core::Rule::kBlind) {
         return {"bypass", with(bypass_text(core::Bypass::kOldSnapshot), blame_text(d, key, fill)),
                 fill.xid};
     }
@@ -116,6 +119,10 @@ Explanation miss(const Definition* d, const Key& key, const core::Snapshot& snap
     core::Bypass not_published = core::Bypass::kNone;
     if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
         not_published = core::Bypass::kTransactionWrote;
+    } else if (kept) {
+        reason = psprintf("%s; what is loaded will be served as an old value: %s", reason,
+                          blame_text(d, key, fill));
+        writer = fill.xid;
     } else if (fill.rule == core::Rule::kBlind) {
         not_published = core::Bypass::kUnseenWriters;
         writer = fill.xid;
@@ -141,7 +148,10 @@ Explanation explain(const Definition* d, const Key& key, const core::Snapshot& s
             return {"hit",
                     "every writer of its tags is seen alike by the value and by this snapshot", 0};
         case core::LookupResult::kStale:
-            return {"stale", "old, but not for longer than stale_for; a refresh is asked for", 0};
+            return {"stale",
+                    "old, but not for longer than stale_for; a refresh is asked for, refresh_min "
+                    "after the last load began",
+                    0};
         case core::LookupResult::kExpired:
             return miss(d, key, snapshot,
                         found.over ? "the time that it holds for is over" : "its ttl has passed",
@@ -154,10 +164,16 @@ Explanation explain(const Definition* d, const Key& key, const core::Snapshot& s
         case core::LookupResult::kUnusable:
             break;
     }
+    if (found.old) {
+        return miss(d, key, snapshot,
+                    "only good as an old value: who has written since it was computed is forgotten",
+                    0);
+    }
     core::EntryTags ignored;
     const core::Blame blame = store().blame(d->session->index, key.view, snapshot, &ignored);
     const char* what = blame_text(d, key, blame);
-    if (found.result == core::LookupResult::kUnusable) {
+    if (found.result == core::LookupResult::kUnusable &&
+        !(d->stale_ms > 0 && serves_outrun(d, snapshot))) {
         return {"bypass", with(bypass_text(core::Bypass::kOldSnapshot), what), blame.xid};
     }
     return miss(
@@ -227,9 +243,10 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         store().blame(d->session->index, key.view, snapshot, &tags);
         core::EntryTags served;
-        found =
-            store().lookup(d->session->index, key.view, snapshot,
-                           {nullptr, UINT32_MAX, core::Detail::kInspect, d->stale_ms > 0, &served});
+        found = store().lookup(
+            d->session->index, key.view, snapshot,
+            {nullptr, UINT32_MAX, core::Detail::kInspect,
+             old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &served});
         if (bypass == core::Bypass::kNone) e = explain(d, key, snapshot, found, tags);
     }
 

@@ -160,6 +160,9 @@ struct Options {
     std::uint32_t load_us = 17;
     Tag hash = 0;  // 0: made of the key
     Period period = Period::always();
+    bool ahead = false;
+    bool keep = false;
+    Millis refresh_from = 0;
 };
 
 class TestStore {
@@ -243,6 +246,9 @@ class TestCache {
         fill.load_us = options.load_us;
         fill.self = options.self;
         fill.replace = options.replace;
+        fill.ahead = options.ahead;
+        fill.keep = options.keep;
+        fill.refresh_from = options.refresh_from;
         return store_->publish(fill, f);
     }
     Got get(const std::string& key, const Snapshot& s, Detail detail = Detail::kServe,
@@ -273,8 +279,9 @@ class TestCache {
     // Holds the value instead of copying it, however small it is.
     Found hold(const std::string& key, const Snapshot& s, Ref* hazard, EntryTags* tags = nullptr,
                bool allow_stale = false, Detail detail = Detail::kServeQuietly) const {
-        return store_->lookup(index_, view(key), s,
-                              {nullptr, 0, detail, allow_stale, tags, hazard});
+        return store_->lookup(
+            index_, view(key), s,
+            {nullptr, 0, detail, allow_stale ? OldValues::kStale : OldValues::kNone, tags, hazard});
     }
     LookupResult peek(const std::string& key, const Snapshot& s, Tag hash = 0) const {
         return get(key, s, Detail::kInspect, hash).result;
@@ -358,8 +365,9 @@ inline void PrintTo(LookupResult r, std::ostream* out) {
     *out << names[static_cast<int>(r)];
 }
 inline void PrintTo(PublishResult r, std::ostream* out) {
-    static const char* const names[] = {"published", "superseded",     "oversized", "no memory",
-                                        "unusable",  "unseen writers", "no cache"};
+    static const char* const names[] = {
+        "published",      "superseded",    "oversized",           "no memory", "unusable",
+        "unseen writers", "old, unusable", "old, unseen writers", "no cache"};
     *out << names[static_cast<int>(r)];
 }
 
