@@ -28,7 +28,8 @@ CREATE FUNCTION @extschema@.cache_create(
     undeclared          text DEFAULT 'bypass',
     expires             text DEFAULT NULL,
     vary_by             text[] DEFAULT NULL,
-    run_as              text DEFAULT 'owner'
+    run_as              text DEFAULT 'owner',
+    same_for_all        text[] DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

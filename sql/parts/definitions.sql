@@ -29,6 +29,7 @@ CREATE TABLE cache_ext_internal.cache_definition (
     expires             text,                       -- day, or the like, and a time zone; NULL: only by ttl
     vary_by             text[],                     -- expressions over the reader's session
     run_as              text NOT NULL,              -- owner or reader: whom the loader runs as
+    same_for_all        text[],                     -- settings that its loader may ask for: one value for all
     settings            text[] NOT NULL,            -- name=value, pinned while the loader runs
     -- OID and owner of accessor, loader, load_many and load_all as they were declared. Set by the
     -- trigger, whoever writes.

@@ -56,6 +56,9 @@ constexpr OptionInfo kTable[] = {
     {"vary_by", "text[]", TEXTARRAYOID, nullptr, 0, 0, nullptr},
     {"run_as", "text", TEXTOID, "owner", 0, 0,
      "It is owner (the cache's), or reader (whoever reads, with his rights and row security)."},
+    {"same_for_all", "text[]", TEXTARRAYOID, nullptr, 0, 0,
+     "Give the names of settings, as in '{app.org_id}', or '{*}' for all that a loader may ask "
+     "for."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

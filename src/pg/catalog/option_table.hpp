@@ -34,6 +34,7 @@ enum class Option : int {
     kExpires,
     kVaryBy,
     kRunAs,
+    kSameForAll,
     kCount
 };
 

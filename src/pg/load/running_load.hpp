@@ -13,6 +13,7 @@ namespace cache_ext::pg {
 // A load in progress.
 struct Load {
     Load* outer;
+    const Definition* definition;
     const core::Snapshot* snapshot;
     core::EntryTags tags;     // and the period for which all of that holds
     core::Millis expires_at;  // of what was read, the earliest
@@ -25,6 +26,9 @@ struct Load {
     HTAB* relations;         // Oid; nullptr: none so far
     core::Bypass met;        // something that no relation tells of; kNone: nothing
     Oid met_object;          // that function
+    bool asks_of_session;    // for something that is no part of the key (session_reads.hpp)
+    Oid asked;               // by this function; InvalidOid: it is not known by what
+    List* functions;         // Oids: those that it has called, but for SQL and C
     bool serial;             // it must not have parallel workers
     uint32 worker_queries;   // queries_in_workers() when it began
     uint64 tracked_changes;  // Store::tracked_changes() when it began

@@ -11,6 +11,8 @@
 #include "pg/catalog/vary_by.hpp"
 #include "pg/load/coverage.hpp"
 #include "pg/load/loader_inputs.hpp"
+#include "pg/load/loader_limits.hpp"
+#include "pg/load/session_inputs.hpp"
 #include "pg/write/relation_changes.hpp"
 
 extern "C" {
@@ -121,7 +123,7 @@ const char* named_setting(const Definition* d, const char* setting) {
 
 // What else its text says that values depend on.
 void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInput& input) {
-    Input row = {input.name, input_kind_name(input.kind), "ttl", nullptr, nullptr};
+    Input row = {input_name(input), input_kind_name(input.kind), "ttl", nullptr, nullptr};
     const bool in_key = is_in_key(d, input);
     if (in_key) {
         row.covered = "key";
@@ -138,7 +140,13 @@ void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInp
         case InputKind::kSetting:
             if (in_key) break;
             row.invalidates = "nothing: it is that of a new session of the owner, for all readers";
-            row.more_precise = named_setting(d, input.name);
+            if (is_unnamed(d, input)) {
+                row.covered = "none";
+                row.invalidates = "nothing: what depends on it is not cached";
+            } else if (said_same_for_all(d, input.name)) {
+                row.invalidates = "nothing: it is said to be the same for all readers";
+            }
+            if (input.name != nullptr) row.more_precise = named_setting(d, input.name);
             break;
         case InputKind::kRole:
             if (in_key) break;
@@ -147,8 +155,15 @@ void put_text_input(const ReturnSetInfo* set, const Definition* d, const TextInp
             break;
         case InputKind::kSessionRole:
             if (in_key) break;
-            row.invalidates = "nothing: it is that of the session that has loaded the value";
+            row.covered = "none";
+            row.invalidates = "nothing: what depends on it is not cached";
             row.more_precise = altered(d, varied_by(d, "session_user"));
+            break;
+        case InputKind::kSession:
+            if ((d->tracks && !d->untracked_too) || tells_of_session(input.function)) {
+                row.covered = "none";
+            }
+            row.invalidates = "nothing: it tells of the session or the server";
             break;
         case InputKind::kVolatileFunction:
             if (d->tracks && !d->untracked_too) row.covered = "none";
@@ -165,7 +180,8 @@ bool names_function(List* inputs, const char* name) {
     ListCell* cell;
     foreach (cell, inputs) {
         const auto* input = static_cast<const TextInput*>(lfirst(cell));
-        if (input->kind == InputKind::kVolatileFunction && strcmp(input->name, name) == 0) {
+        if ((input->kind == InputKind::kVolatileFunction || input->kind == InputKind::kSession) &&
+            strcmp(input->name, name) == 0) {
             return true;
         }
     }
@@ -180,7 +196,7 @@ void put_refused(const ReturnSetInfo* set, const Definition* d, const LoaderAnal
     const char* name = refused_object(last);
     if (name == nullptr || (last.is_function && names_function(others, name))) return;
     Input input = {name, last.is_function ? "function" : "table",
-                   d->untracked_too || !d->tracks ? "ttl" : "none",
+                   bounds_only(last.reason) && (d->untracked_too || !d->tracks) ? "ttl" : "none",
                    psprintf("nothing: %s", refusal_reason(last)), nullptr};
     if (last.reason == core::Bypass::kVolatileFunction && last.object >= FirstGenbkiObjectId) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
@@ -204,7 +220,7 @@ extern "C" Datum cache_check_1_0(PG_FUNCTION_ARGS) {
     require_owner(d);
     require_store("cache_check");
     const char* name = pstrdup(d->name);  // definitions may be read again
-    List* others = inputs_by_text(d);
+    List* others = inputs_by_text(d, NIL, nullptr);
     const LoaderAnalysis* proven = analysis_of(require_definition(name), GetUserId());
     d = require_definition(name);
     put_declared(set, d);
