@@ -109,7 +109,8 @@ is(sql(q{SELECT refreshes FROM cache_stat WHERE cache = 'part'}), '0', 'not what
 sql(q{UPDATE orders SET amount = amount - 1});
 
 # A worker loads again what was invalidated, for each session that it was loaded for.
-sql(q{SELECT cache_create('again', 'load_total(int)', warm_on_invalidate => true, vary_by => ARRAY[$$current_setting('app.org', true)$$])});
+sql(q{SELECT cache_create('again', 'load_total(int)', invalidate => 'declared', warm_on_invalidate => true, vary_by => ARRAY[$$current_setting('app.org', true)$$])});
+sql(q{SELECT cache_invalidate_on('again', 'orders')});
 $reader{$_}->query_safe('SELECT cache_get_again(2); SELECT cache_get_again(2); SELECT cache_get_again(2)') for 'first', 'other';
 wait_until(q{(SELECT count(*) = 2 FROM cache_entries WHERE cache = 'again' AND state = 'live' AND hits > 0)}, 'two tenants have read');
 sql(q{UPDATE orders SET amount = amount + 5});
