@@ -3,7 +3,7 @@
 CREATE FUNCTION @extschema@.cache_explain(
     name text, VARIADIC key "any" DEFAULT NULL,
     OUT state text, OUT reason text, OUT calculated_at timestamptz, OUT expires_at timestamptz,
-    OUT hits bigint, OUT bytes bigint, OUT tags text[], OUT last_writer xid8
+    OUT hits bigint, OUT bytes bigint, OUT tags text[], OUT last_writer xid8, OUT inputs text[]
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_explain_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1;
 

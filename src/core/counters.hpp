@@ -63,6 +63,7 @@ enum class Bypass : std::uint8_t {
     kNewlyTracked,      // it has read a relation that was not tracked before
     kNoTrackingRoom,    // more relations than cache_ext.max_tracked_relations
     kOtherPeriod,       // its loader, or the cache, says that it does not hold now (any more)
+    kSessionInput,      // its loader asks for something of the session that is no part of the key
     kNone               // there is no reason; the last one, so also the number of reasons
 };
 

@@ -1,6 +1,7 @@
 // One task, one transaction. Between tasks there is none, so no snapshot is held.
 #include "worker/workers.hpp"
 
+#include "pg/load/session_inputs.hpp"
 #include "pg/read/read.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/key_text.hpp"
@@ -21,10 +22,20 @@ void announce(const char* what, const pg::Definition* d, const char* key) {
     pgstat_report_activity(STATE_RUNNING, psprintf("cache_ext %s: %s %s", what, d->name, key));
 }
 
+// The value is of a session that nobody can set up (any more). That is for its readers to find out,
+// and for whoever looks at cache_stat.
+bool is_for_readers(const pg::Task& task, const pg::Definition* d) {
+    const char* why = pg::left_to_readers(d, task.view());
+    if (why == nullptr) return false;
+    count(task, core::Counter::kErrors);
+    pg::store().set_last_error(task.index, psprintf("refresh left to readers: %s", why));
+    return true;
+}
+
 pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
     // It has expired: the next reader loads it.
     if (d->loader_name == nullptr || pg::now_ms() >= task.deadline) return pg::Outcome::kNothing;
-    if (d->varies()) return pg::Outcome::kNothing;  // no session here that it could be loaded for
+    if (is_for_readers(task, d)) return pg::Outcome::kNothing;
     if (!task.claimed && !pg::claim_for_task()) return pg::Outcome::kNothing;
     Datum values[pg::kMaxKeyColumns];
     bool nulls[pg::kMaxKeyColumns];
@@ -32,6 +43,8 @@ pg::Outcome refresh(const pg::Task& task, const pg::Definition* d) {
     announce("refresh", d, pg::shown_key(task.key, d->columns, d->key_types));
     pg::ReadRequest request = {d, values, nulls};
     request.fresh = true;
+    const core::KeyView key = task.view();
+    request.like = &key;
     if (!pg::read_value(request).published) return pg::Outcome::kFailed;
     count(task, core::Counter::kRefreshes);
     return pg::Outcome::kDone;

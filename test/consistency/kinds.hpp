@@ -69,6 +69,9 @@ enum class Kind : std::uint8_t {
     kAlterCache,
     kBeside,  // the same while a transaction with DDL is prepared
     kUndo,    // DDL that a savepoint takes back
+    kClaims,  // the session has claims, as a gateway sets them
+    kActAs,   // and another role
+    kForce,   // row security holds for the owner, or not
     kCount
 };
 
@@ -82,7 +85,7 @@ inline constexpr const char* kKindNames[] = {
     "operator",    "opclass",   "cast",        "behind",     "grant",      "columngrant",
     "schemagrant", "allgrant",  "member",      "rolename",   "setting",    "policy",
     "rowsecurity", "swaptable", "swapschema",  "swapcolumn", "mend",       "redeclare",
-    "altercache",  "beside",    "undo"};
+    "altercache",  "beside",    "undo",        "claims",     "actas",      "force"};
 static_assert(std::size(kKindNames) == static_cast<std::size_t>(Kind::kCount));
 
 // Tables that belong together, and the cache over them.
@@ -102,12 +105,15 @@ enum class Group : std::uint8_t {
     kRole,   // policies; name, memberships and settings of its owner
     kSwap,   // tables, schemas and columns that swap names
     kFresh,  // declared again and again
+    // And here what the session is like, see schema_readers.hpp.
+    kClaim,   // its claims, by vary_by and row security
+    kReader,  // and its role: run_as => 'reader'
     kCount
 };
 
-inline constexpr const char* kGroupNames[] = {"item",  "sale", "lead",    "quote",  "event",
-                                              "both",  "note", "version", "digest", "oper",
-                                              "right", "role", "swap",    "fresh"};
+inline constexpr const char* kGroupNames[] = {"item", "sale",    "lead",   "quote", "event", "both",
+                                              "note", "version", "digest", "oper",  "right", "role",
+                                              "swap", "fresh",   "claim",  "reader"};
 static_assert(std::size(kGroupNames) == static_cast<std::size_t>(Group::kCount));
 
 using KindSet = std::bitset<static_cast<std::size_t>(Kind::kCount)>;

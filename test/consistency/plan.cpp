@@ -5,6 +5,7 @@
 
 #include "schema.hpp"
 #include "schema_catalog.hpp"
+#include "schema_readers.hpp"
 
 namespace consistency {
 namespace {
@@ -39,9 +40,11 @@ Planner::Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, G
     }
     choose(all_changes(), &changes_);
     choose(all_catalog_changes(), &changes_);
+    choose(all_reader_changes(), &changes_);
     choose(all_newer_changes(), &changes_);
     choose(all_definitions(), &definitions_);
     choose(all_catalog_definitions(), &definitions_);
+    choose(all_reader_definitions(), &definitions_);
     choose(all_newer_definitions(), &definitions_);
     deal_tour(seed, session, sessions);
 }
@@ -99,7 +102,7 @@ Step Planner::definition() {
 Group Planner::any_group() {
     // An entry of the nested cache lives no longer than what it was made of, so it is asked less
     // often.
-    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6, 6, 6, 6, 6, 8};
+    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6, 6, 6, 6, 6, 8, 8, 8};
     static_assert(std::size(kWeights) == static_cast<std::size_t>(Group::kCount));
     int total = 0;
     for (std::size_t i = 0; i < std::size(kWeights); ++i) total += groups_[i] ? kWeights[i] : 0;
@@ -109,6 +112,11 @@ Group Planner::any_group() {
         if (n < 0) return static_cast<Group>(i);
     }
     return Group::kItem;
+}
+
+Group Planner::any_group_for_all() {
+    const Group group = any_group();
+    return group == Group::kNote || decided_by_session(group) ? Group::kItem : group;
 }
 
 Step Planner::read(Group group) {
@@ -126,9 +134,13 @@ Step Planner::read(Group group) {
                    ") AS k";
     } else {
         const std::string k = any_key();
-        step.sql = "SELECT " + comparison(group, k) + " UNION ALL SELECT " +
-                   comparison(any_group(), k) + " UNION ALL SELECT " + comparison(any_group(), k);
+        step.sql = "SELECT " + comparison(group, k);
+        if (!decided_by_session(group)) {
+            step.sql += " UNION ALL SELECT " + comparison(any_group_for_all(), k) +
+                        " UNION ALL SELECT " + comparison(any_group_for_all(), k);
+        }
     }
+    if (decided_by_session(group)) read_as_somebody(random_, group, &step);
     return step;
 }
 
@@ -242,8 +254,7 @@ void Planner::add_block(std::vector<Step>* steps, int depth) {
 
 // Rows of a cursor belong to the snapshot of its declaration, whatever is changed in between.
 void Planner::add_cursor(std::vector<Step>* steps) {
-    Group group = any_group();
-    if (group == Group::kNote) group = Group::kItem;
+    const Group group = any_group_for_all();
     const std::string name = "c" + std::to_string(++savepoints_);
     Step step;
     step.sql = "DECLARE " + name + " CURSOR FOR SELECT " + comparison(group, "k") +
@@ -261,8 +272,7 @@ void Planner::add_cursor(std::vector<Step>* steps) {
 
 // One that outlives its transaction: what it shows is found out when that commits.
 void Planner::add_held_cursor(Plan* plan) {
-    Group group = any_group();
-    if (group == Group::kNote) group = Group::kItem;
+    const Group group = any_group_for_all();
     const std::string name = "h" + std::to_string(++savepoints_);
     Step step;
     step.sql = "DECLARE " + name + " CURSOR WITH HOLD FOR SELECT " + comparison(group, "k") +

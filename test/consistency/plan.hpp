@@ -31,7 +31,8 @@ struct Step {
 
     std::string sql;
     std::string copy_data;
-    bool compares = false;  // its rows are comparisons
+    std::string before, behind;  // of sql: what makes the session somebody's, and ends that
+    bool compares = false;       // its rows are comparisons
     bool only_reads = false;
     bool raises_version = false;  // its rows are key, version
     bool floor = false;           // its comparisons see all that is committed
@@ -69,6 +70,10 @@ std::span<const Choice> all_definitions();
 // The same of what the catalogs decide.
 std::span<const Choice> all_catalog_changes();
 std::span<const Choice> all_catalog_definitions();
+// Of what is decided by who reads; and a read by somebody.
+std::span<const Choice> all_reader_changes();
+std::span<const Choice> all_reader_definitions();
+void read_as_somebody(Random& random, Group group, Step* step);
 // The same that not every major version has.
 std::span<const Choice> all_newer_changes();
 std::span<const Choice> all_newer_definitions();
@@ -88,6 +93,8 @@ class Planner {
     int key() { return random_.chance(500) ? random_.id(6) : random_.id(24); }
     std::string any_key() { return std::to_string(key()); }
     Group any_group();
+    // For reads that are carried out as whoever the session is.
+    Group any_group_for_all();
 
     void choose(std::span<const Choice> from, std::vector<Choice>* list) const;
     Step pick(const std::vector<Choice>& list);

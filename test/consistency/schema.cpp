@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "schema_catalog.hpp"
+#include "schema_readers.hpp"
 
 namespace consistency {
 namespace {
@@ -135,7 +136,7 @@ std::string rows_sql() {
 // And, where plans may be out of date, what this session's own plan gives.
 std::vector<std::string> calls_sql(Group group) {
     const std::string name = name_of(group);
-    std::string query = direct_query(group);
+    std::string query = decided_by_session(group) ? reader_query(group) : direct_query(group);
     if (query.empty()) {
         query = "SELECT load_" + name + (group == Group::kSale ? "($1 / 6, $1 % 6)" : "($1)");
     }
@@ -323,6 +324,8 @@ void prepare_session(Connection* connection) {
     connection->must(
         "SET search_path = history; SET client_min_messages = error; SET lock_timeout = '2s'; "
         "SET deadlock_timeout = '100ms'; SET statement_timeout = '20s'");
+    // What no loader may see of a session.
+    connection->must("SELECT set_config('history.mood', 'of ' || pg_backend_pid(), false)");
 }
 
 void make_schema(Connection* connection) {
@@ -334,6 +337,7 @@ void make_schema(Connection* connection) {
     connection->must("DROP EXTENSION IF EXISTS cache_ext CASCADE");
     connection->must("DROP SCHEMA IF EXISTS history CASCADE");
     drop_catalog_objects(connection);
+    drop_readers(connection);
     connection->must("CREATE SCHEMA history");
     prepare_session(connection);
     connection->must("SET lock_timeout = 0");
@@ -351,6 +355,7 @@ void make_schema(Connection* connection) {
         connection->must(loader_sql(group, 0, 0));
     }
     make_catalog_tables(connection);
+    make_reader_tables(connection);
     // load_both is checked only when it runs, so it may name accessors that there are not yet.
     connection->must(loader_sql(Group::kBoth, 0, 0));
     for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
@@ -358,6 +363,7 @@ void make_schema(Connection* connection) {
     }
     connection->must(as_declared(kCaches));
     declare_catalog_caches(connection);
+    declare_reader_caches(connection);
     connection->must(kTriggers);
 }
 

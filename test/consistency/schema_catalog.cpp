@@ -168,7 +168,8 @@ namespace {
 
 std::string redeclare_in_full(Group group) {
     const std::string name = name_of(group);
-    const std::string as = "SELECT cache_create('" + name + "', 'load_" + name + "(int)')";
+    const std::string as = "SELECT cache_create('" + name + "', 'load_" + name + "(int)', " +
+                           "same_for_all => '{history.mood}')";
     const std::string drop = "SELECT cache_drop('" + name + "'); ";
     const auto on = [&](const char* table) {
         return "; SELECT cache_invalidate_on('" + name + "', '" + table + "', '{k}')";
@@ -246,7 +247,8 @@ void declare_catalog_caches(Connection* connection) {
     }
     // The settings of the clerk are what they are for a load: this cache is read with caching off.
     connection->must(
-        "SET ROLE history_clerk; SELECT cache_create('mood', 'load_mood(int)'); RESET ROLE");
+        "SET ROLE history_clerk; SELECT cache_create('mood', 'load_mood(int)', same_for_all => "
+        "'{history.mood}'); RESET ROLE");
     connection->must(
         "CREATE OR REPLACE FUNCTION call_right(k int) RETURNS text STABLE LANGUAGE plpgsql "
         "SECURITY DEFINER AS $f$ " +

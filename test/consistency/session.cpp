@@ -212,13 +212,13 @@ class Session {
         const auto ask = [&](const std::string& what, const std::string& sql) {
             details << "    " << what << ": " << summary(connection_->execute(sql)) << "\n";
         };
-        if (wrong->by_definition && settles(group, key)) return run_.oracle.settled();
+        if (wrong->by_definition && settles(group, key, step)) return run_.oracle.settled();
         ask("cache_explain",
             "SELECT * FROM cache_explain('" + wrong->cache + "', " + arguments(group, key) + ")");
         ask("snapshot",
             "SELECT pg_current_snapshot(), pg_current_xact_id_if_assigned(), "
             "current_setting('transaction_isolation')");
-        ask("again", "SELECT " + comparison(group, key));
+        ask("again", step.before + "SELECT " + comparison(group, key) + step.behind);
         ask("in progress",
             "SELECT pid, backend_xid, backend_xmin, left(query, 60) FROM pg_stat_activity WHERE "
             "backend_xid IS NOT NULL");
@@ -230,22 +230,22 @@ class Session {
     // undone between two calls of a loader. So there a difference has to last: the same session, in
     // the same transaction, asks once more, having listened. Or it is a plan that the session has
     // kept; then a new session must find nothing wrong.
-    bool settles(Group group, const std::string& key) {
+    bool settles(Group group, const std::string& key, const Step& as) {
         for (int i = 0; i < 3; ++i) {
             if (i > 0) std::this_thread::sleep_for(std::chrono::milliseconds(3));
-            if (agrees(connection_.get(), comparison(group, key))) return true;
+            if (agrees(connection_.get(), comparison(group, key), as)) return true;
         }
         if (lost()) return true;
         if (!decided_by_catalogs(group)) return false;
-        if (!agrees(connection_.get(), kept_comparison(group, key))) return false;
+        if (!agrees(connection_.get(), kept_comparison(group, key), as)) return false;
         int life;
         const auto fresh = run_.connect(&life);
-        return agrees(fresh.get(), comparison(group, key)) || lost();
+        return agrees(fresh.get(), comparison(group, key), as) || lost();
     }
 
-    bool agrees(Connection* connection, const std::string& compared) {
-        const Reply reply =
-            connection->execute("SELECT pg_relation_size('history.hearing'); SELECT " + compared);
+    bool agrees(Connection* connection, const std::string& compared, const Step& as) {
+        const Reply reply = connection->execute("SELECT pg_relation_size('history.hearing'); " +
+                                                as.before + "SELECT " + compared + as.behind);
         return reply.ok ? !run_.oracle.check(reply, nullptr) : expected(reply);
     }
 

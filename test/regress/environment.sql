@@ -14,7 +14,7 @@ GRANT pg_read_all_stats TO regress_env_reader;
 SET ROLE regress_env_owner;
 CREATE FUNCTION setting(name text) RETURNS text LANGUAGE plpgsql STABLE AS
     'BEGIN RETURN coalesce(current_setting(name, true), ''(unknown)''); END';
-SELECT cache_create('setting', 'setting(text)');
+SELECT cache_create('setting', 'setting(text)', same_for_all => '{*}');
 GRANT EXECUTE ON FUNCTION cache_get_setting(text) TO regress_env_reader;
 RESET ROLE;
 
@@ -47,13 +47,13 @@ END $$;
 SELECT cache_create('shown', 'shown(text)');
 CREATE FUNCTION in_sql(name text) RETURNS text LANGUAGE sql STABLE
     AS 'SELECT coalesce(current_setting(name, true), ''(unknown)'')';
-SELECT cache_create('in_sql', 'in_sql(text)');
+SELECT cache_create('in_sql', 'in_sql(text)', same_for_all => '{*}');
 -- What the loader itself makes known stays known to it.
 CREATE FUNCTION makes_known(name text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF with_settings() = 1 THEN RETURN concat_ws(', ', in_sql('app.of_function'), in_sql(name)); END IF;
 END $$;
-SELECT cache_create('makes_known', 'makes_known(text)');
+SELECT cache_create('makes_known', 'makes_known(text)', same_for_all => '{*}');
 GRANT EXECUTE ON FUNCTION cache_get_shown(text), cache_get_in_sql(text), cache_get_makes_known(text) TO regress_env_reader;
 \connect - regress_env_reader
 SET app.once = 1;
@@ -146,7 +146,7 @@ BEGIN
     RETURN format('%s %s %s', current_setting('gin_fuzzy_search_limit'), current_setting('app.within'),
                   current_setting('application_name'));
 END $$;
-SELECT cache_create('sets', 'sets(int)');
+SELECT cache_create('sets', 'sets(int)', same_for_all => '{app.within}');
 SELECT cache_get_sets(1), cache_get_sets(2);
 SELECT current_setting('gin_fuzzy_search_limit'), current_setting('app.within'),
        current_setting('application_name') <> 'inner' AS own_name;
@@ -170,7 +170,7 @@ BEGIN
     PERFORM set_config('app.within', 'inner', true);
     RETURN format('%s, %s', before, current_setting('app.within'));
 END $$;
-SELECT cache_create('looks', 'looks(int)');
+SELECT cache_create('looks', 'looks(int)', same_for_all => '{app.within}');
 SELECT cache_get_looks(1);
 SELECT source, value FROM cache_get_entry('looks', 1);
 SELECT * FROM why('looks');
@@ -183,7 +183,7 @@ BEGIN
     RETURN format('%s %s; %s %s', cache_get_setting('gin_fuzzy_search_limit'), cache_get_setting('app.outer'),
                   current_setting('gin_fuzzy_search_limit'), current_setting('app.outer'));
 END $$;
-SELECT cache_create('outer_one', 'outer_one(int)');
+SELECT cache_create('outer_one', 'outer_one(int)', same_for_all => '{app.outer}');
 SELECT cache_invalidate_all('setting') > 0 AS some;
 SELECT cache_get_outer_one(1), cache_get_outer_one(2);
 SELECT source FROM cache_get_entry('outer_one', 1);
@@ -195,7 +195,7 @@ ALTER TABLE ours ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ours FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON ours USING (tenant = current_setting('app.claims', true)::jsonb ->> 'sub');
 CREATE FUNCTION ours_total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(n) FROM ours';
-SELECT cache_create('ours_total', 'ours_total()');
+SELECT cache_create('ours_total', 'ours_total()', same_for_all => '{app.claims}');
 SELECT cache_invalidate_on('ours_total', 'ours');
 SET app.claims = '{"sub": "ann"}';
 SELECT cache_get_ours_total(), ours_total();
@@ -207,7 +207,7 @@ BEGIN
     PERFORM set_config('app.claims', jsonb_build_object('sub', who)::text, true);
     RETURN (SELECT sum(n) FROM ours);
 END $$;
-SELECT cache_create('total_of', 'total_of(text)');
+SELECT cache_create('total_of', 'total_of(text)', same_for_all => '{app.claims}');
 SELECT cache_invalidate_on('total_of', 'ours', '{tenant}');
 SELECT who, cache_get_total_of(who), source
 FROM unnest('{ann,ben,ann}'::text[]) AS who, cache_get_entry('total_of', who);
@@ -272,8 +272,9 @@ FROM unnest(ARRAY['SELECT count(*) FROM pg_prepared_statements', 'SELECT current
                   'SELECT currval(''numbers'')', 'SELECT pg_listening_channels()', 'SELECT pg_trigger_depth()',
                   'SELECT 2']) AS statement;
 SELECT key FROM cache_entries WHERE cache = 'does' ORDER BY key COLLATE "C";
-CREATE FUNCTION tells(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k || current_query(); END';
+CREATE FUNCTION tells(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k; END';
 SELECT cache_create('tells', 'tells(int)', undeclared => 'ttl');
+CREATE OR REPLACE FUNCTION tells(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k || current_query(); END';
 BEGIN;
 SELECT cache_get_tells(1);
 SELECT cache_get_tells(2);

@@ -21,7 +21,7 @@ CREATE FUNCTION calls_and_sets(k int) RETURNS text LANGUAGE sql STABLE AS
     $$SELECT loads_library(k) || coalesce(set_config('PLPGSQL.foo', 'y', true), '')$$;
 CREATE FUNCTION tells(k int) RETURNS text LANGUAGE sql STABLE AS
     $$SELECT coalesce(current_setting('app.mode', true), 'unknown') || ' ' || 1 / 3.0::float8$$;
-SELECT count(cache_create(f, (f || '(int)')::regprocedure)) FROM unnest('{calls_it,calls_and_sets,tells}'::text[]) AS f;
+SELECT count(cache_create(f, (f || '(int)')::regprocedure, same_for_all => '{app.mode}')) FROM unnest('{calls_it,calls_and_sets,tells}'::text[]) AS f;
 
 -- A prefix in capitals, which the library reserves: what is hidden is not taken for one of its own.
 \connect - regress_hidden_reader
@@ -57,7 +57,7 @@ CREATE FUNCTION in_workers(k int) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT count(*) FROM big WHERE id = k OR current_setting('app.ctx', true) = 'evil'
         OR current_setting('app.ct_', true) = 'evil' OR current_setting('APP.ctx', true) = 'evil'
         OR current_setting('app.ct_' || chr(1), true) = 'evil' OR current_setting(chr(1) || 'pp.ct_', true) = 'evil' $$;
-SELECT cache_create('in_workers', 'in_workers(int)');
+SELECT cache_create('in_workers', 'in_workers(int)', same_for_all => '{*}');
 \connect - regress_hidden_reader
 SET :parallel_mode = on;
 SET parallel_setup_cost = 0;
@@ -83,7 +83,7 @@ DECLARE
 BEGIN
     RETURN concat_ws(', ', a, i, coalesce(current_setting('app.inner', true), 'unknown'));
 END $$;
-SELECT cache_create('outer_one', 'outer_one(int)');
+SELECT cache_create('outer_one', 'outer_one(int)', same_for_all => '{app.inner}');
 \connect - regress_hidden_reader
 SET app.once = 1;
 RESET app.once;

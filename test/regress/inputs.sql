@@ -52,7 +52,8 @@ BEGIN
     CASE WHEN k = 7 THEN RETURN current_user; ELSE NULL; END CASE;
     RETURN total;
 END $$;
-SELECT cache_create('kinds', 'load_all_kinds(int)');
+SELECT error_of($$SELECT cache_create('kinds', 'load_all_kinds(int)')$$);
+SELECT cache_create('kinds', 'load_all_kinds(int)', same_for_all => '{*}');
 SELECT input, kind, covered FROM cache_check('kinds');
 SELECT cache_get_kinds(1) = load_all_kinds(1) AS is_right;
 
@@ -76,6 +77,91 @@ DROP ROLE regress_inputs_guest;
 -- What has come into the text later is told.
 CREATE OR REPLACE FUNCTION named() RETURNS text LANGUAGE sql STABLE AS 'SELECT session_user::text';
 SELECT input, invalidates, more_precise FROM cache_check('kinds') WHERE input = 'SESSION_USER';
+
+-- Settings that are not named, and what to write: those of applications; those that the session has for itself.
+CREATE FUNCTION load_org(k int) RETURNS text LANGUAGE sql STABLE AS
+    $$ SELECT current_setting('app.org_id', true) || current_setting('app.role') $$;
+SELECT error_of($$SELECT cache_create('org', 'load_org(int)', undeclared => 'ttl', vary_by => ARRAY['current_user', $q$current_setting('app.role')$q$])$$);
+SELECT error_of($$SELECT cache_create('org', 'load_org(int)', invalidate => 'declared', same_for_all => '{app.role}')$$);
+SELECT cache_create('org', 'load_org(int)', vary_by => ARRAY[$$current_setting('app.org_id', true)$$], same_for_all => '{App.Role}');
+SELECT input, kind, covered, invalidates, more_precise FROM cache_check('org');
+SELECT cache_drop('org');
+CREATE FUNCTION load_memory(k int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT current_setting('work_mem') || current_setting('TimeZone') $$;
+SELECT error_of($$SELECT cache_create('memory', 'load_memory(int)')$$);
+SELECT cache_create('memory', 'load_memory(int)', same_for_all => '{work_mem}');
+-- What tells of the session or the server.
+CREATE FUNCTION load_pid(k int) RETURNS int LANGUAGE sql STABLE AS 'SELECT pg_backend_pid() + k';
+SELECT error_of($$SELECT cache_create('pid', 'load_pid(int)')$$);
+CREATE FUNCTION load_query(k int) RETURNS text LANGUAGE sql STABLE AS 'SELECT current_query()';
+SELECT error_of($$SELECT cache_create('query', 'load_query(int)', invalidate => 'declared')$$);
+-- Policies count where the loader runs as its reader, and where they hold for the owner.
+CREATE TABLE note (id int, tenant text, n int);
+INSERT INTO note VALUES (1, 'acme', 10), (1, 'globex', 100);
+ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON note USING (tenant = current_setting('app.tenant', true));
+CREATE POLICY writes ON note FOR INSERT WITH CHECK (tenant = current_setting('app.writer', true));
+CREATE VIEW notes AS SELECT * FROM note;
+CREATE FUNCTION load_note(k int) RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT sum(n) FROM notes WHERE id = k); END';
+SELECT cache_create('note', 'load_note(int)');
+SELECT error_of($$SELECT cache_alter('note', '{"run_as": "reader"}')$$);
+SELECT cache_alter('note', $${"run_as": "reader", "vary_by": ["current_setting('app.tenant', true)"]}$$);
+SELECT cache_drop('note');
+
+-- What no text tells is met when it runs, and not published: statements that are put together, functions that these call,
+-- policies that come later, texts that change.
+CREATE FUNCTION asks(k int) RETURNS text LANGUAGE plpgsql STABLE AS
+    $$DECLARE v text; BEGIN v := current_setting('app.tenant', true); RETURN coalesce(v, 'none'); END$$;
+CREATE FUNCTION load_any(k int) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE CASE k
+        WHEN 1 THEN $q$SELECT current_setting('app.tenant', true)$q$
+        WHEN 2 THEN 'SELECT session_user'
+        WHEN 3 THEN 'SELECT asks(1)'
+        WHEN 4 THEN $q$SELECT current_setting(lower('APP.TENANT'), true)$q$
+        WHEN 5 THEN $q$SELECT current_setting(max('app.tenant'), true) FROM call$q$
+        WHEN 6 THEN 'SELECT count(*) FROM call WHERE seconds > 15 GROUP BY current_setting(''app.x'', true)'
+        WHEN 7 THEN $q$SELECT id FROM call WHERE id > (SELECT count(*) FROM call WHERE session_user = 'x') ORDER BY current_setting('app.x', true) LIMIT 1$q$
+        WHEN 8 THEN $q$SELECT current_setting('TimeZone') || current_user$q$
+        WHEN 9 THEN 'SELECT count(*) FROM pg_settings'
+        ELSE 'SELECT sum(seconds) FROM call'
+    END INTO result;
+    RETURN result;
+END $$;
+SELECT cache_create('any', 'load_any(int)'), cache_create('any_by_hand', 'load_any(int)', invalidate => 'declared');
+CREATE FUNCTION published(cache text, k int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    shown text;
+BEGIN
+    PERFORM cache_get_entry(cache, k), cache_get_entry(cache, k);
+    SELECT format('%s, %s', state, reason) INTO shown FROM cache_explain(cache, k);
+    RETURN shown;
+END $$;
+SELECT k, published('any', k) FROM generate_series(1, 10) AS k;
+SELECT k, published('any_by_hand', k) FROM generate_series(1, 5) AS k;
+SELECT cache, reason, bypasses FROM cache_bypasses WHERE cache LIKE 'any%' ORDER BY 1, 2;
+SELECT cache_alter('any', $${"vary_by": ["current_setting('app.tenant', true)"], "same_for_all": ["*"]}$$);
+SELECT k, published('any', k) FROM generate_series(1, 10) AS k WHERE k NOT IN (2, 7, 9);
+CREATE FUNCTION load_later(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k; END';
+SELECT cache_create('later', 'load_later(int)');
+SELECT published('later', 1);
+CREATE OR REPLACE FUNCTION load_later(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k || session_user; END';
+SELECT published('later', 1);
+SELECT input, covered, invalidates, more_precise FROM cache_check('later');
+CREATE OR REPLACE FUNCTION load_later(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k || asks(k); END';
+SELECT published('later', 1);
+-- Also a text that cannot be read.
+CREATE OR REPLACE FUNCTION load_later(k int) RETURNS text LANGUAGE plpgsql STABLE AS
+    $$BEGIN IF k = 0 THEN RETURN no_such_column FROM call; END IF; RETURN k || current_setting('app.tenant', true); END$$;
+SELECT published('later', 1);
+CREATE OR REPLACE FUNCTION load_later(k int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN k; END';
+SELECT published('later', 1);
+-- In a transaction in which PL/pgSQL keeps expressions.
+BEGIN;
+SELECT asks(1), load_any(3);
+SELECT published('any_by_hand', 3);
+ROLLBACK;
 
 -- VOLATILE functions.
 CREATE FUNCTION helper(k int) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT sum(seconds) FROM call WHERE account_id = k); END';

@@ -233,8 +233,8 @@ SELECT request('regress_run_bob', '{"sub": "regress_run_bob"}') FROM generate_se
 SELECT inputs FROM cache_entries WHERE cache = 'mine' AND state = 'live' ORDER BY inputs;
 
 -- It can be changed; nothing of before is served.
-SELECT cache_alter('mine', '{"run_as": "owner", "vary_by": null, "load_many": null}');
 ALTER POLICY own ON notes USING (owner = current_user);
+SELECT cache_alter('mine', '{"run_as": "owner", "vary_by": null, "load_many": null}');
 SET ROLE regress_run_alice;
 SELECT source, value FROM cache_get_entry('mine', 1);
 SET ROLE regress_run_bob;

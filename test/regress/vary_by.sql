@@ -15,7 +15,7 @@ CREATE FUNCTION reads(cache text, k int) RETURNS text LANGUAGE sql
     AS $$SELECT format('%s: %s', source, value) FROM cache_get_entry(cache, k)$$;
 -- Whether an expression will do.
 CREATE FUNCTION by(expression text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT error_of(format('SELECT cache_create(''tried'', ''public.load_total(int)'', vary_by => %L); '
+    SELECT error_of(format('SELECT cache_create(''tried'', ''public.load_total(int)'', vary_by => %L, same_for_all => ''{*}''); '
                            'SELECT cache_drop(''tried'')', ARRAY[expression])) LIMIT 1 $$;
 CREATE TABLE orders (id int, org text, amount int);
 ALTER TABLE orders OWNER TO regress_vary_owner;
@@ -152,7 +152,8 @@ SELECT reads('total', 1);
 
 -- What it varies by can be changed, and given up: no value is taken for another's.
 SET app.other = 'globex';
-SELECT cache_alter('total', '{"vary_by": ["current_setting(''app.other'', true)"], "load_many": null}');
+SELECT error_of($$SELECT cache_alter('total', '{"vary_by": ["current_setting(''app.other'', true)"], "load_many": null}')$$);
+SELECT cache_alter('total', '{"vary_by": ["current_setting(''app.other'', true)"], "load_many": null, "same_for_all": ["app.org"]}');
 SELECT reads('total', 1);
 SELECT cache_alter('total', '{"vary_by": ["current_user", "current_setting(''app.org'', true)"]}');
 SELECT reads('total', 1), reads('total', 1);
@@ -220,7 +221,8 @@ SELECT reads('seen', 1), reads('seen', 1);
 CREATE FUNCTION load_claims(k int) RETURNS text LANGUAGE sql STABLE AS
     $$SELECT coalesce(current_setting('request.jwt.claims', true), 'nothing')$$;
 SELECT cache_create('claims', 'load_claims(int)',
-                    vary_by => ARRAY[$$current_setting('request.jwt.claims', true)::jsonb ->> 'org'$$]);
+                    vary_by => ARRAY[$$current_setting('request.jwt.claims', true)::jsonb ->> 'org'$$],
+                    same_for_all => '{request.jwt.claims}');
 SELECT reads('claims', 1), reads('claims', 1);
 SET request.jwt.claims = '{"org": "globex", "more": 1}';
 SELECT reads('claims', 1);
@@ -246,7 +248,7 @@ SET app.org = 'acme';
 SELECT reads('outer_one', 1), reads('outer_one', 1);
 SELECT cache_invalidate('inner_one', 1);
 SELECT reads('outer_one', 1);
-SELECT cache_create('by_session', 'inner_one(int)', vary_by => '{session_user}');
+SELECT cache_create('by_session', 'inner_one(int)', vary_by => '{session_user}', same_for_all => '{app.org}');
 CREATE FUNCTION tells_all(k int) RETURNS text LANGUAGE sql STABLE AS $$SELECT cache_get_by_session(k)$$;
 SELECT cache_create('tells_all', 'tells_all(int)');
 SELECT reads('tells_all', 1), reads('tells_all', 1);
@@ -255,19 +257,24 @@ SELECT reason FROM cache_bypasses WHERE cache = 'tells_all';
 -- One value for each session, without a key.
 CREATE FUNCTION load_only() RETURNS text LANGUAGE sql STABLE AS
     $$SELECT current_setting('app.org', true) || count(*) FROM orders$$;
-SELECT cache_create('only', 'load_only()', vary_by => ARRAY[$$current_setting('app.org', true)$$]);
+SELECT cache_create('only', 'load_only()', same_for_all => '{request.jwt.claims}',
+                    vary_by => ARRAY[$$current_setting('app.org', true)$$]);
 SELECT cache_get_only();
 SET app.org = 'globex';
 SELECT cache_get_only();
 SELECT cache_invalidate('only');
 
--- Nothing is done for others' sessions.
+-- What is there for all keys at once is for one session; and workers are like readers only in settings and roles.
 SELECT error_of($$SELECT cache_warm('only')$$);
 SELECT error_of($$SELECT cache_sync('only')$$);
 CREATE FUNCTION all_totals() RETURNS TABLE (k int, total text) LANGUAGE sql STABLE AS $$SELECT 1, ''$$;
 SELECT o, error_of(format($$SELECT cache_alter('inner_one', %L)$$, o))
-FROM unnest(ARRAY['{"load_all": "all_totals"}', '{"warm_keys": "SELECT 1"}', '{"warm_every": "1 min"}',
-                  '{"warm_on_invalidate": true}', '{"warm_when_idle": true}', '{"stale_for": "1 s"}',
+FROM unnest(ARRAY['{"vary_by": ["left(current_user, 1)"], "same_for_all": ["app.org"], "warm_every": "1 min"}',
+                  '{"vary_by": ["session_user"], "same_for_all": ["app.org"], "warm_on_invalidate": true}',
+                  '{"vary_by": ["session_user"], "same_for_all": ["app.org"], "warm_when_idle": true}',
+                  '{"vary_by": ["session_user"], "same_for_all": ["app.org"], "stale_for": "1 s"}',
+                  '{"same_for_all": "app.org"}', '{"same_for_all": ["app"]}', '{"same_for_all": ["a b.c"]}', '{"same_for_all": [null]}',
+                  '{"load_all": "all_totals"}', '{"warm_keys": "SELECT 1"}',
                   '{"vary_by": "x"}', '{"vary_by": ["1", 2]}', '{"vary_by": {"a": 1}}', '{"ttl": ["1 s"]}',
                   '{"vary_by": "{{a},{b}}"}', '{"vary_by": "{NULL}"}',
                   '{"vary_by": "{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17}"}',

@@ -38,7 +38,7 @@ BEGIN
 END $$;
 CREATE FUNCTION load_known(k int) RETURNS text LANGUAGE sql STABLE AS
   $$SELECT current_setting('gin_fuzzy_search_limit') || ' ' || current_setting('search_path') || ' ' || current_user$$;
-SELECT cache_create('custom', 'load_custom(int)', ttl => '10 h', refresh_at => 0.01, invalidate => 'declared');
+SELECT cache_create('custom', 'load_custom(int)', same_for_all => '{app.x}', ttl => '10 h', refresh_at => 0.01, invalidate => 'declared');
 SELECT cache_create('known', 'load_known(int)', ttl => '10 h', refresh_at => 0.01);
 RESET ROLE;
 SET ROLE ben;
@@ -52,7 +52,7 @@ BEGIN
   IF fails THEN RAISE EXCEPTION 'fails in a worker'; END IF;
   RETURN current_setting('app.x');
 END $$;
-SELECT cache_create('sets', 'public.load_sets(int)', ttl => '10 h', refresh_at => 0.01, invalidate => 'declared');
+SELECT cache_create('sets', 'public.load_sets(int)', same_for_all => '{app.x}', ttl => '10 h', refresh_at => 0.01, invalidate => 'declared');
 END
 my $known = '0 "$user", public, pg_temp ann';
 my $seconds = 0;

@@ -7,6 +7,7 @@
 #include "pg/read/load_many.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/load/run_rows.hpp"
+#include "pg/load/session_inputs.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/load/values.hpp"
@@ -63,8 +64,8 @@ void take_key(const Datum* values, const bool* nulls, Datum, bool, void* context
 
 // The file is ours and has a checksum; but what it says must not lead out of its bounds.
 bool well_formed(const Definition* d, const uint8* key, uint32 bytes) {
-    const uint8* end = key + bytes;
-    return skip_key(key, end, d->columns, d->key_types) == end;
+    if (d->varies()) return left_to_readers(d, {0, key, bytes}) == nullptr;
+    return end_of_columns(d, key, bytes) == key + bytes;
 }
 
 void add_learnt_keys(const Definition* d, uint64 most, WarmKeys* keys) {
@@ -79,6 +80,7 @@ void add_learnt_keys(const Definition* d, uint64 most, WarmKeys* keys) {
 struct KeyArray {
     Datum* values;
     bool* nulls;
+    core::KeyView* whole;  // with what the session has added
     uint32 count;
 };
 
@@ -94,16 +96,20 @@ bool is_valid(const Definition* d, const Key& key, const core::Snapshot& snapsho
 KeyArray next_batch(const Definition* d, const WarmKeys& keys, uint32 size,
                     WarmProgress* progress) {
     const size_t room = size_t{size} * static_cast<size_t>(std::max(1, d->columns));
-    KeyArray batch = {make_array<Datum>(room), make_array<bool>(room), 0};
+    KeyArray batch = {make_array<Datum>(room), make_array<bool>(room),
+                      make_array<core::KeyView>(size), 0};
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     while (progress->next < keys.count && batch.count < size) {
         CHECK_FOR_INTERRUPTS();
         const size_t first = size_t{batch.count} * static_cast<size_t>(d->columns);
-        decode_key(keys.keys[progress->next++].bytes, d->columns, d->key_types,
-                   batch.values + first, batch.nulls + first);
+        const core::KeyView& whole = keys.keys[progress->next++];
+        // It may have become another's since it was listed.
+        if (left_to_readers(d, whole) != nullptr) continue;
+        decode_key(whole.bytes, d->columns, d->key_types, batch.values + first,
+                   batch.nulls + first);
+        batch.whole[batch.count] = whole;
         Key key;
-        encode_key(d->cache_id(), d->columns, d->key_types, batch.values + first,
-                   batch.nulls + first, &key);
+        encode_key_like(d, batch.values + first, batch.nulls + first, whole, &key);
         uint64 bytes;
         if (is_valid(d, key, snapshot, &bytes)) {
             progress->bytes += bytes;
@@ -114,11 +120,28 @@ KeyArray next_batch(const Definition* d, const WarmKeys& keys, uint32 size,
     return batch;
 }
 
+// Each for a session of its own.
+void load_for_readers(const Definition* d, const KeyArray& batch, ReadResult* results) {
+    for (uint32 i = 0; i < batch.count; ++i) {
+        CHECK_FOR_INTERRUPTS();
+        const size_t first = size_t{i} * static_cast<size_t>(d->columns);
+        ReadRequest request = {d, batch.values + first, batch.nulls + first};
+        request.fresh = true;
+        request.copy = true;
+        request.like = &batch.whole[i];
+        results[i] = read_value(request);
+    }
+}
+
 // False: some values were not published.
 bool load_batch(const Definition* d, const KeyArray& batch, WarmProgress* progress) {
     bool all = true;
     auto* results = make_array<ReadResult>(batch.count);
-    read_many(d, {batch.count, batch.values, batch.nulls}, true, results);
+    if (d->varies()) {
+        load_for_readers(d, batch, results);
+    } else {
+        read_many(d, {batch.count, batch.values, batch.nulls}, true, results);
+    }
     for (uint32 i = 0; i < batch.count; ++i) {
         all = all && results[i].published;
         if (!results[i].published) continue;
@@ -134,7 +157,7 @@ bool load_batch(const Definition* d, const KeyArray& batch, WarmProgress* progre
 
 bool can_warm(const Definition* d) {
     return d->loader_name != nullptr && !d->broken && !d->loader_volatile &&
-           d->lapse == Lapse::kNone && !d->varies();
+           d->lapse == Lapse::kNone && d->others_load;
 }
 
 WarmKeys collect_warm_keys(const Definition* d, uint64 max_keys, MemoryContext parent) {

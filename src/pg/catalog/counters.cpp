@@ -96,6 +96,9 @@ const char* bypass_text(Bypass reason) {
             return "the loader met a temporary object of the session";
         case Bypass::kSessionError:
             return "a timeout, a cancel or a lack of resources came up while the loader ran";
+        case Bypass::kSessionInput:
+            return "the loader asks for a setting or a role of the session that is no part of the "
+                   "key";
         case Bypass::kSessionSetting:
             return "the loader looked at something that only this session has";
         case Bypass::kCollation:

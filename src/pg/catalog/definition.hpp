@@ -86,6 +86,10 @@ struct Definition {
     int input_count;
     const char** inputs;
     uint64 inputs_hash;
+    int same_count;  // settings that may be asked for although the key does not tell them
+    const char** same_for_all;
+    // Can somebody who is no reader set up what a loader sees of the session? (vary_by.hpp)
+    bool others_load;
     bool as_reader;  // its loader runs as whoever reads, whose role is a part of the key, too
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
     // a dependency maps.

@@ -298,16 +298,39 @@ void read_inputs(const Row& row, Definition* d) {
     }
 }
 
-// Whoever is no reader has no session to load such values for; and a key that callers give is a
-// group of entries.
+void read_same_for_all(const Row& row, Definition* d) {
+    if (row.nulls[column_of(Option::kSameForAll)]) return;
+    ArrayType* a = DatumGetArrayTypeP(row.values[column_of(Option::kSameForAll)]);
+    Datum* texts;
+    bool* nulls;
+    int count;
+    deconstruct_array(a, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
+    if (ARR_NDIM(a) > 1 || array_contains_nulls(a)) {
+        is_broken(d, "its same_for_all is no list of settings");
+        return;
+    }
+    d->same_for_all = make_array<const char*>(static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        d->same_for_all[d->same_count++] = TextDatumGetCString(texts[i]);
+    }
+}
+
+// Whoever is no reader has no session to load for, but that of a key that was read; and a key that
+// callers give is a group of entries.
 void leave_to_readers(Definition* d) {
-    d->refresh_after_ms = UINT32_MAX;
-    d->stale_ms = d->limits.stale_for = 0;
+    for (int i = 0; i < d->input_count; ++i) {
+        d->others_load = d->others_load && is_plain_input(d->inputs[i]);
+    }
+    if (!d->others_load) {
+        d->refresh_after_ms = UINT32_MAX;
+        d->stale_ms = d->limits.stale_for = 0;
+        d->warm_every_ms = 0;
+        d->warm_on_invalidate = d->limits.reloads = false;
+    }
     d->limits.put_only = false;  // roles that values are kept for may come to an end
     d->load_all = InvalidOid;
     d->warm_keys = nullptr;
-    d->sync_every_ms = d->warm_every_ms = 0;
-    d->warm_on_invalidate = d->limits.reloads = false;
+    d->sync_every_ms = 0;
     if (d->columns > 0) d->masks[d->mask_count++] = d->all_columns();
 }
 
@@ -386,11 +409,13 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     read_settings(row, d);
     read_expires(row, d);
     read_inputs(row, d);
+    read_same_for_all(row, d);
     const char* run_as = row.string(column_of(Option::kRunAs));
     d->as_reader = strcmp(run_as, "reader") == 0;
     if (!d->as_reader && strcmp(run_as, "owner") != 0) is_broken(d, "its run_as is nobody");
     d->limits.as_owner = !d->as_reader;
     if (d->as_reader) d->inputs_hash = hash_combine64(d->inputs_hash, 'r');
+    d->others_load = true;
     if (d->varies()) leave_to_readers(d);
     const char* budget = row.string(column_of(Option::kBudget));
     if (budget != nullptr && strcmp(budget, d->name) == 0) {

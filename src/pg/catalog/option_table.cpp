@@ -59,6 +59,9 @@ constexpr OptionInfo kTable[] = {
     {"refresh_min", "interval", INTERVALOID, nullptr, 0, kLongestMs,
      "Give an interval that is not negative, or NULL for the time that a load takes, at least one "
      "second."},
+    {"same_for_all", "text[]", TEXTARRAYOID, nullptr, 0, 0,
+     "Give the names of settings, as in '{app.org_id}', or '{*}' for all that a loader may ask "
+     "for."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

@@ -35,6 +35,7 @@ enum class Option : int {
     kVaryBy,
     kRunAs,
     kRefreshMin,
+    kSameForAll,
     kCount
 };
 

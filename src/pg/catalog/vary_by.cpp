@@ -275,6 +275,15 @@ SessionInput analysed(const char* text) {
     return input;
 }
 
+// Moves on behind a word, or a sign, and the blanks behind it.
+bool skip(const char** at, const char* word) {
+    const size_t size = strlen(word);
+    if (pg_strncasecmp(*at, word, size) != 0) return false;
+    *at += size;
+    *at += strspn(*at, " \t\n");
+    return true;
+}
+
 }  // namespace
 
 bool is_custom_setting(const char* name) {
@@ -293,6 +302,20 @@ bool is_custom_setting(const char* name) {
     return dots && !begins && pg_strncasecmp(name, "cache_ext.", strlen("cache_ext.")) != 0;
 }
 
+bool is_plain_input(const char* text) {
+    const char* at = text + strspn(text, " \t\n");
+    if (skip(&at, "current_user")) return *at == '\0';
+    if (!skip(&at, "current_setting") || !skip(&at, "(") || *at != '\'') return false;
+    const char* end = strchr(at + 1, '\'');
+    if (end == nullptr || !is_custom_setting(pnstrdup(at + 1, static_cast<Size>(end - at - 1)))) {
+        return false;
+    }
+    at = end;
+    skip(&at, "'");
+    if (skip(&at, ",") && !skip(&at, "true")) return false;
+    return skip(&at, ")") && *at == '\0';
+}
+
 SessionInput checked_input(const char* text) {
     ErrorContextCallback context = {error_context_stack, say_where, const_cast<char*>(text)};
     error_context_stack = &context;
@@ -304,15 +327,15 @@ SessionInput checked_input(const char* text) {
     return input;
 }
 
-List* input_texts(Datum array) {
+List* option_texts(Datum array, const char* option) {
     ArrayType* a = DatumGetArrayTypeP(array);
     if (ARR_NDIM(a) > 1) {
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-                        errmsg("vary_by must have one dimension")));
+                        errmsg("%s must have one dimension", option)));
     }
     if (array_contains_nulls(a)) {
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("vary_by must not contain nulls")));
+                        errmsg("%s must not contain nulls", option)));
     }
     Datum* texts;
     bool* nulls;
@@ -320,7 +343,7 @@ List* input_texts(Datum array) {
     deconstruct_array(a, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
     if (count > kMaxSessionInputs) {
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("values vary by at most %d expressions", kMaxSessionInputs)));
+                        errmsg("%s has at most %d elements", option, kMaxSessionInputs)));
     }
     List* list = NIL;
     for (int i = 0; i < count; ++i) list = lappend(list, TextDatumGetCString(texts[i]));

@@ -34,11 +34,16 @@ struct SessionInput {
 // the application's business.
 bool is_custom_setting(const char* name);
 
+// Is it a custom setting, as in current_setting('app.name', true), or current_user, by its text
+// alone? A background worker can set up all that a loader sees of that.
+bool is_plain_input(const char* text);
+
 // In the current memory context. ERROR 22023, or the parser's own, unless the text is such an
 // expression. The same whatever the session has set.
 SessionInput checked_input(const char* text);
 
-// The elements of an array of them. ERROR 2202E, 22004 or 54000 if it is no list.
-List* input_texts(Datum array);
+// The elements of an array of texts. ERROR 2202E, 22004 or 54000, in the name of the option, if it
+// is no list of so many at most.
+List* option_texts(Datum array, const char* option);
 
 }  // namespace cache_ext::pg

@@ -307,7 +307,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
                       &options);
     // Refresh-ahead is a default that makes sense only where there is a loader and a deadline, and
     // where workers can load what readers would.
-    if (!OidIsValid(d.loader) || options[Option::kTtl] == nullptr || varies(options)) {
+    if (!OidIsValid(d.loader) || options[Option::kTtl] == nullptr || !others_load(options)) {
         options[Option::kRefreshAt] = nullptr;
     }
 
@@ -403,7 +403,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     CommandCounterIncrement();
     const auto is_given = [&](Option o) { return given[static_cast<int>(o)]; };
     if (is_given(Option::kInvalidate) || is_given(Option::kUndeclared) ||
-        is_given(Option::kVaryBy) || is_given(Option::kRunAs)) {
+        is_given(Option::kVaryBy) || is_given(Option::kRunAs) || is_given(Option::kSameForAll)) {
         check_inputs(require_definition(name));
     }
     if (other_runner || declared) give_up_derived(name, other_runner);

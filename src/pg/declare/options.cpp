@@ -146,33 +146,62 @@ Datum text_array(const char* literal) {
 
 List* inputs_of(const Options& options) {
     const char* inputs = options[Option::kVaryBy];
-    return inputs != nullptr ? input_texts(text_array(inputs)) : NIL;
+    return inputs != nullptr ? option_texts(text_array(inputs), "vary_by") : NIL;
 }
 
-// What varies by the session is loaded by whoever reads it, for himself.
-void check_vary_by(const Options& options) {
+// What is there for all keys at once is for one session.
+constexpr const char* kReadersOnly =
+    "Which values that vary by the session will be wanted only their readers tell.";
+// Beyond those that are just settings, or the role, a worker could not be like the reader.
+constexpr const char* kNotPlain =
+    "Background workers load only what varies by current_setting('app.name', true), current_user "
+    "and run_as; the rest is loaded by readers.";
+
+void check_inputs_of(const Options& options) {
     ListCell* cell;
     foreach (cell, inputs_of(options)) {
-        const SessionInput input = checked_input(static_cast<const char*>(lfirst(cell)));
+        const auto* text = static_cast<const char*>(lfirst(cell));
+        const SessionInput input = checked_input(text);
         const auto* known = input.setting != nullptr ? find_setting(input.setting) : nullptr;
         if (known != nullptr && (known->flags & GUC_CUSTOM_PLACEHOLDER) == 0) {
-            out_of_range("vary_by", static_cast<const char*>(lfirst(cell)),
+            out_of_range("vary_by", text,
                          "That setting is a library's: loaders do not see a session's value.");
         }
     }
-    constexpr const char* kHint = "Values that vary by the session are loaded by readers only.";
-    for (const Option o :
-         {Option::kLoadAll, Option::kSyncEvery, Option::kWarmKeys, Option::kWarmEvery}) {
-        if (options[o] != nullptr) out_of_range(option_info(o).name, options[o], kHint);
+}
+
+void check_vary_by(const Options& options) {
+    check_inputs_of(options);
+    for (const Option o : {Option::kLoadAll, Option::kSyncEvery, Option::kWarmKeys}) {
+        if (options[o] != nullptr) out_of_range(option_info(o).name, options[o], kReadersOnly);
+    }
+    if (others_load(options)) return;
+    if (const char* every = options[Option::kWarmEvery]) {
+        out_of_range("warm_every", every, kNotPlain);
     }
     for (const Option o : {Option::kWarmOnInvalidate, Option::kWarmWhenIdle}) {
         if (options[o] != nullptr && options[o][0] == 't') {
-            out_of_range(option_info(o).name, "true", kHint);
+            out_of_range(option_info(o).name, "true", kNotPlain);
         }
     }
     const char* stale = options[Option::kStaleFor];
     if (stale != nullptr && checked_interval_ms(Option::kStaleFor, stale) > 0) {
-        out_of_range("stale_for", stale, kHint);
+        out_of_range("stale_for", stale, kNotPlain);
+    }
+}
+
+// A name that the server would take.
+bool is_name_of_setting(const char* name) {
+    return strcmp(name, "*") == 0 || is_custom_setting(name) || find_setting(name) != nullptr;
+}
+
+void check_same_for_all(const char* literal) {
+    ListCell* cell;
+    foreach (cell, option_texts(text_array(literal), "same_for_all")) {
+        const auto* name = static_cast<const char*>(lfirst(cell));
+        if (!is_name_of_setting(name)) {
+            out_of_range("same_for_all", name, option_info(Option::kSameForAll).hint);
+        }
     }
 }
 
@@ -183,6 +212,14 @@ bool varies(const Options& options) {
     return inputs_of(options) != NIL || (run_as != nullptr && strcmp(run_as, "reader") == 0);
 }
 
+bool others_load(const Options& options) {
+    ListCell* cell;
+    foreach (cell, inputs_of(options)) {
+        if (!is_plain_input(static_cast<const char*>(lfirst(cell)))) return false;
+    }
+    return true;
+}
+
 void check_options(const char* cache, const Options& options) {
     const int nest = begin_plain_texts();
     check_ttl_bounds(options);
@@ -190,6 +227,7 @@ void check_options(const char* cache, const Options& options) {
     if (varies(options)) check_vary_by(options);
     end_plain_texts(nest);
     if (options[Option::kExpires] != nullptr) check_expires(options[Option::kExpires]);
+    if (const char* same = options[Option::kSameForAll]) check_same_for_all(same);
     check_word(Option::kRunAs, {"owner", "reader"}, options);
     check_word(Option::kInvalidate, {"track", "auto", "declared"}, options);
     check_word(Option::kUndeclared, {"bypass", "ttl"}, options);

@@ -16,6 +16,8 @@ struct Options {
 
 // Do values vary by the session?
 bool varies(const Options& options);
+// Can background workers load them?
+bool others_load(const Options& options);
 
 // ERROR 22023 (or the type's own) for a value out of range or combinations that make no sense.
 // `cache` is the cache's own name, for messages and to keep it from being its own budget.

@@ -7,6 +7,7 @@
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/load/reads.hpp"
+#include "pg/load/text_checks.hpp"
 #include "pg/load/worker_reads.hpp"
 
 extern "C" {
@@ -254,7 +255,7 @@ void note_undeclared(const Definition* d, const Load& load) {
     const bool stands =
         last.is_function || (OidIsValid(last.object) && !is_declared_for(d->id, last.object) &&
                              get_rel_relkind(last.object) != '\0');
-    if (last.reason != Bypass::kNone && stands) return;
+    if (last.reason != Bypass::kNone && last.reason != Bypass::kSessionInput && stands) return;
     Refusal found = {.reason = load.met, .is_function = true, .object = load.met_object};
     for_each_read(load, [&](Oid relation) {
         bool has_children;
@@ -264,6 +265,16 @@ void note_undeclared(const Definition* d, const Load& load) {
         found = {.reason = Bypass::kUntracked, .undeclared = true, .object = relation};
     });
     remember(d, found);
+}
+
+// What it asks of the session that the key does not tell counts for whatever else it reads.
+Bypass judge_session_reads(const Definition* d, const Load& load) {
+    Refusal refusal = {.reason = Bypass::kSessionInput, .is_function = true, .object = load.asked};
+    if (!load.asks_of_session) {
+        refusal.reason = text_asks_of_session(d, load.functions, &refusal.object);
+    }
+    if (refusal.reason == Bypass::kSessionInput) remember(d, refusal);
+    return refusal.reason;
 }
 
 }  // namespace
@@ -311,7 +322,11 @@ const char* refused_object(const Refusal& refusal) {
 }
 
 void cover_reads(const Definition* d, Load* load) {
-    if (load->publishable && !d->tracks) {
+    const Bypass session = load->publishable ? judge_session_reads(d, *load) : Bypass::kNone;
+    if (session != Bypass::kNone) {
+        load->publishable = false;
+        load->because = session;
+    } else if (load->publishable && !d->tracks) {
         note_undeclared(d, *load);
     } else if (load->publishable && !TransactionIdIsValid(GetTopTransactionIdIfAny())) {
         // (A transaction that has written publishes nothing, and is older than any floor that it

@@ -180,6 +180,11 @@ bool set_in_run(const config_generic* v) {
     return run != nullptr && v->stack != nullptr && v->stack->nest_level >= run->nest;
 }
 
+bool is_applications(const char* name) {
+    const config_generic* v = find_setting(name);
+    return v == nullptr ? strchr(name, '.') != nullptr : (v->flags & GUC_CUSTOM_PLACEHOLDER) != 0;
+}
+
 bool is_hidden_setting(const config_generic* v) {
     return is_veiled(v) || goes_by_alias(v);
 }

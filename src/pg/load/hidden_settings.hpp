@@ -29,6 +29,9 @@ bool settings_still_hidden();
 // have defined a setting that was hidden, and gets what the session has set.
 void hand_over_settings();
 
+// Is it a custom one, which the server and its libraries know nothing of?
+bool is_applications(const char* name);
+
 // Did the run at hand set it?
 bool set_in_run(const config_generic* v);
 

@@ -3,6 +3,7 @@
 #include "pg/base/compat.hpp"
 #include "pg/load/hidden_settings.hpp"
 #include "pg/load/run.hpp"
+#include "pg/load/session_reads.hpp"
 
 #include <iterator>
 
@@ -57,21 +58,6 @@ constexpr Oid kForbidden[] = {
     F_LOREAD,
     F_LOWRITE,
 };
-
-// What they return is the session's, or the statement's, and no setting says it.
-bool tells_of_session(Oid function) {
-    switch (function) {
-        case F_CURRENT_QUERY:
-        case F_CURRVAL:
-        case F_LASTVAL:
-        case F_PG_LISTENING_CHANNELS:
-        case F_PG_PREPARED_STATEMENT:
-        case F_PG_TRIGGER_DEPTH:
-            return true;
-        default:
-            return false;
-    }
-}
 
 bool has_settings(Oid function) {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
@@ -139,6 +125,9 @@ void utility(PlannedStmt* statement, const char* query, bool read_only_tree,
     const char* what = not_for_loaders(statement->utilityStmt);
     if (what != nullptr) forbid_in_run(what);
     const Node* node = statement->utilityStmt;
+    if (IsA(node, VariableShowStmt)) {
+        note_show(reinterpret_cast<const VariableShowStmt*>(node)->name);
+    }
     if (IsA(node, VariableSetStmt) || IsA(node, VariableShowStmt)) hide_unset_settings();
     if (previous_utility != nullptr) {
         previous_utility(statement, query, read_only_tree, context, parameters, environment,
@@ -187,6 +176,20 @@ bool check_transaction_timeout(int* value, void** extra, GucSource source) {
 }
 
 }  // namespace
+
+bool tells_of_session(Oid function) {
+    switch (function) {
+        case F_CURRENT_QUERY:
+        case F_CURRVAL:
+        case F_LASTVAL:
+        case F_PG_LISTENING_CHANNELS:
+        case F_PG_PREPARED_STATEMENT:
+        case F_PG_TRIGGER_DEPTH:
+            return true;
+        default:
+            return false;
+    }
+}
 
 // Those live in a context of the transaction, others in one of a query.
 bool is_kept_expression() {

@@ -3,10 +3,16 @@
 // which makes its value good for this session only: ask for what no other session has.
 #pragma once
 
+#include "pg/base/postgres.hpp"
+
 namespace cache_ext::pg {
 
 // Once, in _PG_init.
 void install_loader_limits();
+
+// Does it return what is the session's, or the statement's? No value that comes from calling it is
+// ever published.
+bool tells_of_session(Oid function);
 
 // Before a run: what PL/pgSQL has kept in this transaction of expressions that a run may not use,
 // or whose values are the session's, is made ready again, so that we are told.

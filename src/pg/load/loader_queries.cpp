@@ -133,7 +133,7 @@ bool is_returned_plainly(Oid function, List* queries) {
 }
 
 // *complete: that is all that it does.
-List* read_body(HeapTuple tuple, Node* call, bool* complete) {
+List* read_body(HeapTuple tuple, Node* call, bool everything, bool* complete) {
     const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     List* all = NIL;
     *complete = false;
@@ -141,18 +141,18 @@ List* read_body(HeapTuple tuple, Node* call, bool* complete) {
         all = read_sql(tuple, call);
         *complete = only_selects(all) && all != NIL && is_returned_plainly(form->oid, all);
     } else if (is_plpgsql(tuple)) {
-        *complete = plpgsql_queries(form->oid, &all) && only_selects(all);
+        *complete = plpgsql_queries(form->oid, &all, everything) && only_selects(all);
     }
     return all;
 }
 
 // With its own settings, as it runs.
-List* read_with(HeapTuple tuple, Node* call, ArrayType* settings, bool* complete) {
-    if (settings == nullptr) return read_body(tuple, call, complete);
+List* read_with(HeapTuple tuple, Node* call, ArrayType* settings, bool everything, bool* complete) {
+    if (settings == nullptr) return read_body(tuple, call, everything, complete);
     const int nest = NewGUCNestLevel();
     ProcessGUCArray(settings, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
                     GUC_ACTION_SAVE);
-    List* all = read_body(tuple, call, complete);
+    List* all = read_body(tuple, call, everything, complete);
     AtEOXact_GUC(true, nest);
     return all;
 }
@@ -167,7 +167,7 @@ List* queries_of(Oid function, Node* call, bool* has_settings) {
     ArrayType* settings = settings_of(tuple);
     const bool allowed = settings == nullptr || (has_settings != nullptr && are_harmless(settings));
     if (allowed && is_plain(reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple)))) {
-        all = read_with(tuple, call, settings, &complete);
+        all = read_with(tuple, call, settings, false, &complete);
     }
     ReleaseSysCache(tuple);
     if (has_settings != nullptr) *has_settings = settings != nullptr;
@@ -180,7 +180,7 @@ List* queries_found_in(Oid function) {
     ArrayType* settings = settings_of(tuple);
     bool complete;
     List* all = settings == nullptr || are_harmless(settings)
-                    ? read_with(tuple, nullptr, settings, &complete)
+                    ? read_with(tuple, nullptr, settings, true, &complete)
                     : NIL;
     ReleaseSysCache(tuple);
     return all;

@@ -45,6 +45,7 @@ struct Body {
     bool* assigned;  // by number of datum
     List* queries;   // their parameters are datums, from 1 on
     bool complete;
+    bool everything;  // also what is around dynamic SQL
 };
 
 template <class T>
@@ -160,8 +161,13 @@ void visit(Body* b, PLpgSQL_expr* expression, Oid wanted) {
 
 void visit(Body* b, List* statements);
 
-void visit_dynamic(Body* b) {
+// What is around a statement that is not known before it runs.
+void visit_dynamic(Body* b, PLpgSQL_expr* text, List* parameters) {
     b->complete = false;
+    if (!b->everything) return;
+    visit(b, text);
+    ListCell* cell;
+    foreach (cell, parameters) visit(b, as<PLpgSQL_expr>(lfirst(cell)));
 }
 
 void visit_block(Body* b, const PLpgSQL_stmt_block* block) {
@@ -198,7 +204,7 @@ void visit_if(Body* b, const PLpgSQL_stmt_if* s) {
 
 void visit_case(Body* b, const PLpgSQL_stmt_case* s) {
     // The variable has the type of the expression only when it runs.
-    if (s->t_expr != nullptr) visit_dynamic(b);
+    if (s->t_expr != nullptr) visit_dynamic(b, s->t_expr, NIL);
     ListCell* cell;
     foreach (cell, s->case_when_list) {
         visit(b, as<PLpgSQL_case_when>(lfirst(cell))->expr, BOOLOID);
@@ -236,7 +242,7 @@ void visit_for_cursor(Body* b, const PLpgSQL_stmt_forc* s) {
 }
 
 void visit_open(Body* b, const PLpgSQL_stmt_open* s) {
-    if (s->dynquery != nullptr) visit_dynamic(b);
+    if (s->dynquery != nullptr) visit_dynamic(b, s->dynquery, s->params);
     assign(b, s->curvar);
     visit_cursor_arguments(b, s->curvar, s->argquery);
     visit(b, s->query);
@@ -319,7 +325,7 @@ void visit(Body* b, PLpgSQL_stmt* statement) {
             break;
         case PLPGSQL_STMT_RETURN_QUERY: {
             auto* s = as<PLpgSQL_stmt_return_query>(statement);
-            if (s->dynquery != nullptr) visit_dynamic(b);
+            if (s->dynquery != nullptr) visit_dynamic(b, s->dynquery, s->params);
             visit(b, s->query);
             break;
         }
@@ -349,13 +355,24 @@ void visit(Body* b, PLpgSQL_stmt* statement) {
             visit(b, as<PLpgSQL_stmt_perform>(statement)->expr);
             break;
         case PLPGSQL_STMT_FETCH:
-        case PLPGSQL_STMT_DYNEXECUTE:
-        case PLPGSQL_STMT_DYNFORS:
+            visit_dynamic(b, as<PLpgSQL_stmt_fetch>(statement)->expr, NIL);
+            break;
+        case PLPGSQL_STMT_DYNEXECUTE: {
+            auto* s = as<PLpgSQL_stmt_dynexecute>(statement);
+            visit_dynamic(b, s->query, s->params);
+            break;
+        }
+        case PLPGSQL_STMT_DYNFORS: {
+            auto* s = as<PLpgSQL_stmt_dynfors>(statement);
+            visit_dynamic(b, s->query, s->params);
+            if (b->everything) visit(b, s->body);
+            break;
+        }
         case PLPGSQL_STMT_CALL:
         case PLPGSQL_STMT_COMMIT:
         case PLPGSQL_STMT_ROLLBACK:
         default:
-            visit_dynamic(b);
+            visit_dynamic(b, nullptr, NIL);
             break;
     }
 }
@@ -469,7 +486,7 @@ bool is_plpgsql(HeapTuple function) {
     return is_of_library(handler);
 }
 
-bool plpgsql_queries(Oid oid, List** queries) {
+bool plpgsql_queries(Oid oid, List** queries, bool everything) {
     *queries = NIL;
     if (is_polymorphic(oid)) return false;
     PLpgSQL_function* function = compile(oid);
@@ -483,7 +500,8 @@ bool plpgsql_queries(Oid oid, List** queries) {
                  reinterpret_cast<ParserSetup>(of_plpgsql("plpgsql_parser_setup")),
                  make_array<bool>(static_cast<size_t>(function->ndatums)),
                  NIL,
-                 true};
+                 true,
+                 everything};
     visit_all(&body);
     ListCell* cell;
     foreach (cell, body.queries) renumber(static_cast<Node*>(lfirst(cell)), &body);

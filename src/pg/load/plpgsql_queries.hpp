@@ -19,7 +19,8 @@ namespace cache_ext::pg {
 // returned: for dynamic SQL, procedures, and records whose columns are not known before they run.
 // Errors as for running the function: names that mean nothing, a body that cannot be read. Locks
 // what it reads, as running it would.
-bool plpgsql_queries(Oid oid, List** queries);
+// `everything`: also the expressions that are around dynamic SQL, as far as they can be read.
+bool plpgsql_queries(Oid oid, List** queries, bool everything);
 
 // Is the function, a row of pg_proc, in the server's own PL/pgSQL?
 bool is_plpgsql(HeapTuple function);

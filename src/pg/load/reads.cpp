@@ -2,6 +2,7 @@
 
 #include "pg/base/compat.hpp"
 #include "pg/load/loader_limits.hpp"
+#include "pg/load/session_reads.hpp"
 #include "pg/load/worker_reads.hpp"
 
 extern "C" {
@@ -50,6 +51,15 @@ void note_relation(Oid relation) {
     hash_search(load->relations, &relation, HASH_ENTER, nullptr);
 }
 
+// In PL/pgSQL, or another language: what it evaluates without a plan of a query its text says.
+void note_function(Oid function) {
+    Load* load = innermost_load;
+    if (list_member_oid(load->functions, function)) return;
+    MemoryContext old = MemoryContextSwitchTo(load->context);
+    load->functions = lappend_oid(load->functions, function);
+    MemoryContextSwitchTo(old);
+}
+
 // From here to the end of the run there are no parallel workers.
 void keep_in_this_process() {
     set_config_option("max_parallel_workers", "0", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
@@ -68,6 +78,7 @@ void start(QueryDesc* query, int flags) {
         const auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
         if (entry->rtekind == RTE_RELATION) note_relation(entry->relid);
     }
+    note_session_reads(query->plannedstmt);
     // What an error leaves behind is put right by the next one.
     starts_parallel = query->plannedstmt->parallelModeNeeded && innermost_load->tracks;
     if (starts_parallel && innermost_load->serial) keep_in_this_process();
@@ -97,6 +108,7 @@ bool tells_of_server(const FormData_pg_proc* function) {
         case F_INET_CLIENT_PORT:
         case F_INET_SERVER_ADDR:
         case F_INET_SERVER_PORT:
+        case F_PG_SHOW_ALL_SETTINGS:
             return true;
         default:
             return strncmp(NameStr(function->proname), "pg_stat_", strlen("pg_stat_")) == 0;
@@ -142,6 +154,7 @@ void object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub
         const bool in_c =
             function->prolang == INTERNALlanguageId || function->prolang == ClanguageId;
         if (starts_parallel && !in_c) keep_in_this_process();
+        if (!in_c && function->prolang != SQLlanguageId) note_function(object_id);
     }
     ReleaseSysCache(tuple);
 }

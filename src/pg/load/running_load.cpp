@@ -149,6 +149,7 @@ void enter_load(const Definition* d, const core::Snapshot& snapshot, Load* load)
     const uint64 tracked_changes = store().tracked_changes();
     AcceptInvalidationMessages();
     *load = {.outer = innermost_load,
+             .definition = d,
              .snapshot = &snapshot,
              .tags = {},
              .owner = {},
@@ -161,6 +162,9 @@ void enter_load(const Definition* d, const core::Snapshot& snapshot, Load* load)
              .relations = nullptr,
              .met = Bypass::kNone,
              .met_object = InvalidOid,
+             .asks_of_session = false,
+             .asked = InvalidOid,
+             .functions = NIL,
              .serial = core::load_relaxed(store().control(d->session->index)->serial),
              .worker_queries = queries_in_workers(),
              .tracked_changes = tracked_changes,

@@ -18,6 +18,7 @@ struct TagOwner {
 // A load in progress.
 struct Load {
     Load* outer;
+    const Definition* definition;
     const core::Snapshot* snapshot;
     core::EntryTags tags;  // and the period for which all of that holds
     // Of each of these: the cache whose key it is, or a part of one; id 0: that is not known.
@@ -32,6 +33,9 @@ struct Load {
     HTAB* relations;         // Oid; nullptr: none so far
     core::Bypass met;        // something that no relation tells of; kNone: nothing
     Oid met_object;          // that function
+    bool asks_of_session;    // for something that is no part of the key (session_reads.hpp)
+    Oid asked;               // by this function; InvalidOid: it is not known by what
+    List* functions;         // Oids: those that it has called, but for SQL and C
     bool serial;             // it must not have parallel workers
     uint32 worker_queries;   // queries_in_workers() when it began
     uint64 tracked_changes;  // Store::tracked_changes() when it began

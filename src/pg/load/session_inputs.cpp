@@ -1,15 +1,18 @@
 #include "pg/load/session_inputs.hpp"
 
+#include "pg/base/compat.hpp"
 #include "pg/catalog/vary_by.hpp"
 #include "pg/load/hidden_settings.hpp"
 #include "pg/load/run.hpp"
 
 extern "C" {
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -147,6 +150,43 @@ void add_session_inputs(const Definition* d, Key* key) {
     pfree(bytes.data);
 }
 
+void encode_key_like(const Definition* d, const Datum* values, const bool* nulls,
+                     const core::KeyView& like, Key* key) {
+    encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, key);
+    if (!d->varies()) return;
+    const uint8* hidden = end_of_columns(d, like.bytes, like.size);
+    add_hidden_part(key, hidden, static_cast<uint32>(like.bytes + like.size - hidden));
+}
+
+const char* left_to_readers(const Definition* d, const core::KeyView& key) {
+    const char* values[kMaxSessionInputs];
+    Oid role;
+    if (!d->varies()) return nullptr;
+    if (!d->others_load) return "they vary by more than settings and the role";
+    if (!read_values(d, key.bytes, key.size, &role, values)) {
+        return "the key is of another declaration";
+    }
+    const InputPlan* plan = plan_of(d);
+    for (int i = 0; i < d->input_count; ++i) {
+        const char* setting = plan->inputs[i].setting;
+        if (plan->inputs[i].kind == SessionInput::Kind::kSetting && !is_applications(setting)) {
+            return psprintf("setting %s is a library's", setting);
+        }
+    }
+    if (!d->as_reader) return nullptr;
+    const char* name = GetUserNameFromId(role, true);
+    if (name == nullptr) return psprintf("role %u does not exist any more", role);
+    if (!has_privs_of_role(d->owner, role)) {
+        return psprintf("the cache's owner has not the privileges of role \"%s\"", name);
+    }
+    for (const Oid function : {d->accessor, d->loader}) {
+        if (object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) != ACLCHECK_OK) {
+            return psprintf("role \"%s\" may not read the cache any more", name);
+        }
+    }
+    return nullptr;
+}
+
 FromReader from_reader(const Definition* d, const core::KeyView& key) {
     FromReader passed = {};
     const char* values[kMaxSessionInputs];
@@ -163,6 +203,33 @@ FromReader from_reader(const Definition* d, const core::KeyView& key) {
         passed.all[passed.count++] = {plan->inputs[i].setting, values[i]};
     }
     return passed;
+}
+
+bool tells_setting(const Definition* d, const char* name) {
+    const InputPlan* plan = plan_of(d);
+    for (int i = 0; i < d->input_count; ++i) {
+        const SessionInput& input = plan->inputs[i];
+        if (input.kind == SessionInput::Kind::kSetting &&
+            compare_setting_names(input.setting, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tells_session_user(const Definition* d) {
+    const InputPlan* plan = plan_of(d);
+    return std::any_of(plan->inputs, plan->inputs + d->input_count,
+                       [](const SessionInput& input) { return input.session_user; });
+}
+
+bool said_same_for_all(const Definition* d, const char* setting) {
+    for (int i = 0; i < d->same_count; ++i) {
+        const char* said = d->same_for_all[i];
+        if (strcmp(said, "*") == 0) return true;
+        if (setting != nullptr && compare_setting_names(said, setting) == 0) return true;
+    }
+    return false;
 }
 
 Datum inputs_as_array(const Definition* d, const uint8* key, uint32 size) {

@@ -18,6 +18,10 @@ inline void encode_session_key(const Definition* d, const Datum* values, const b
     if (d->varies()) add_session_inputs(d, key);
 }
 
+// The key of those arguments for a session like the one that `like` is a key of, an encoded one.
+void encode_key_like(const Definition* definition, const Datum* values, const bool* nulls,
+                     const core::KeyView& like, Key* key);
+
 // What of them a loader has.
 struct FromReader {
     Oid role;  // that it runs as; InvalidOid: the cache's owner
@@ -29,6 +33,17 @@ struct FromReader {
 };
 // Those of an encoded key, which may be any entry's.
 FromReader from_reader(const Definition* definition, const core::KeyView& key);
+
+// Does the key tell a loader of this cache all that a setting of that name is, or session_user?
+bool tells_setting(const Definition* definition, const char* name);
+bool tells_session_user(const Definition* definition);
+// Has its owner said that the setting is the same for all its readers? nullptr: one whose name is
+// not known.
+bool said_same_for_all(const Definition* definition, const char* setting);
+
+// Why nobody but a reader can load the value of an encoded key, as it is now: nullptr if a worker
+// can. palloc'ed.
+const char* left_to_readers(const Definition* definition, const core::KeyView& key);
 
 // All parts, as texts in a text[]; 0: the bytes are of another declaration of the cache.
 Datum inputs_as_array(const Definition* definition, const uint8* key, uint32 size);

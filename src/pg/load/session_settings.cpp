@@ -3,6 +3,7 @@
 #include "pg/base/compat.hpp"
 #include "pg/load/hidden_settings.hpp"
 #include "pg/load/run.hpp"
+#include "pg/load/shown_settings.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -220,6 +221,13 @@ void undo_change(config_generic* v, int depth) {
 bool harmless_setting(const char* name) {
     const config_generic* v = find_setting(name);
     return v != nullptr && harmless(v);
+}
+
+bool left_to_session(const char* name) {
+    const config_generic* v = find_setting(name);
+    return v != nullptr && harmless(v) && (v->context == PGC_USERSET || v->context == PGC_SUSET) &&
+           !is_shown_setting(name) &&
+           strcmp(v->name, "transaction_read_only") != 0;  // which it is for all loaders
 }
 
 void set_environment(const Definition* d, const FromReader& passed, int depth) {

@@ -18,6 +18,9 @@ void set_environment(const Definition* definition, const FromReader& passed, int
 // Could this setting of a session change what a loader returns? Unknown ones could.
 bool harmless_setting(const char* name);
 
+// Does a run see the session's value of it? Settings that change no result are left alone.
+bool left_to_session(const char* name);
+
 // What a setting is when neither database, role nor session have a say: as the server was started,
 // as its files have it now, or nullptr if neither says anything. *known = false: the files could
 // not be read.

@@ -103,6 +103,13 @@ GucShowHook* show_hook_of(config_generic* v) {
 
 }  // namespace
 
+bool is_shown_setting(const char* name) {
+    for (const char* shown_name : kShownNames) {
+        if (compare_setting_names(shown_name, name) == 0) return true;
+    }
+    return false;
+}
+
 void install_shown_settings() {
     GucShowHook hooks[kShownCount];
     list_shown(hooks, std::make_integer_sequence<int, kShownCount>());

@@ -6,6 +6,9 @@
 
 namespace cache_ext::pg {
 
+// Is it one of those?
+bool is_shown_setting(const char* name);
+
 // Once, in _PG_init.
 void install_shown_settings();
 

@@ -51,6 +51,14 @@ ReadResult load_unpublished(const ReadRequest& request, const Key& key) {
     return result;
 }
 
+void encode_key_of(const ReadRequest& request, const Definition* d, Key* key) {
+    if (request.like != nullptr) {
+        encode_key_like(d, request.arguments, request.nulls, *request.like, key);
+    } else {
+        encode_session_key(d, request.arguments, request.nulls, key);
+    }
+}
+
 // The value that a hazard holds, for as long as a copy made now would last.
 Datum use_held(const core::Found& found, core::Ref* hazard) {
     const Datum datum = PointerGetDatum(found.held);
@@ -148,9 +156,7 @@ core::Found peek_cached(const Definition* d, const Key& key, const core::Snapsho
 LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
     const Definition* d = request.definition;
     *result = {};
-    if (!request.encoded) {
-        encode_session_key(d, request.arguments, request.nulls, key);
-    }
+    if (!request.encoded) encode_key_of(request, d, key);
     const LoadNeeded bypassed = request.never_load ? LoadNeeded::kNone : LoadNeeded::kUnpublished;
     if (!store_ready()) {
         warn_not_preloaded();
@@ -237,9 +243,7 @@ void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResul
         *result = load_unpublished(request, *key);
         return;
     }
-    if (d != request.definition) {
-        encode_session_key(d, request.arguments, request.nulls, key);
-    }
+    if (d != request.definition) encode_key_of(request, d, key);
     Load load;
     Loaded loaded;
     enter_load(d, snapshot, &load);

@@ -15,7 +15,9 @@ struct ReadRequest {
     uint32 size_hint = 0;     // bytes that the value will probably take
     bool fetch_all = true;    // ask for the memory of a large value as well, not only of its entry
     bool copy = false;        // even of a large value: it is to be kept for longer than a row
-    bool encoded = false;     // the key is filled in, and its memory has been asked for
+    // An encoded key of the session that it is for, where that is not this one.
+    const core::KeyView* like = nullptr;
+    bool encoded = false;  // the key is filled in, and its memory has been asked for
     // An argument has a collation of its own, so the loader runs for this reader, under that.
     bool own_collation = false;
     Oid collation = InvalidOid;

@@ -13,6 +13,8 @@
 #include "pg/load/coverage.hpp"
 #include "pg/load/derived_checks.hpp"
 #include "pg/load/loader_inputs.hpp"
+#include "pg/load/loader_limits.hpp"
+#include "pg/load/session_inputs.hpp"
 
 extern "C" {
 #include "funcapi.h"
@@ -53,8 +55,8 @@ const char* named_setting(const Definition* d, const char* setting) {
 
 // What else its text says that values depend on.
 CheckedInput text_input(const Definition* d, const TextInput& input) {
-    CheckedInput row = {input.name, input_kind_name(input.kind), NIL, "ttl", nullptr, nullptr,
-                        false};
+    CheckedInput row = {
+        input_name(input), input_kind_name(input.kind), NIL, "ttl", nullptr, nullptr, false};
     const bool in_key = is_in_key(d, input);
     if (in_key) {
         row.covered = "key";
@@ -71,7 +73,14 @@ CheckedInput text_input(const Definition* d, const TextInput& input) {
         case InputKind::kSetting:
             if (in_key) break;
             row.invalidates = "nothing: it is that of a new session of the owner, for all readers";
-            row.more_precise = named_setting(d, input.name);
+            if (is_unnamed(d, input)) {
+                row.covered = "none";
+                row.invalidates = "nothing: what depends on it is not cached";
+            } else if (said_same_for_all(d, input.name)) {
+                row.invalidates = "nothing: it is said to be the same for all readers";
+                row.answered = true;
+            }
+            if (input.name != nullptr) row.more_precise = named_setting(d, input.name);
             break;
         case InputKind::kRole:
             if (in_key) break;
@@ -80,8 +89,15 @@ CheckedInput text_input(const Definition* d, const TextInput& input) {
             break;
         case InputKind::kSessionRole:
             if (in_key) break;
-            row.invalidates = "nothing: it is that of the session that has loaded the value";
+            row.covered = "none";
+            row.invalidates = "nothing: what depends on it is not cached";
             row.more_precise = altered(d, varied_by(d, "session_user"));
+            break;
+        case InputKind::kSession:
+            if ((d->tracks && !d->untracked_too) || tells_of_session(input.function)) {
+                row.covered = "none";
+            }
+            row.invalidates = "nothing: it tells of the session or the server";
             break;
         case InputKind::kVolatileFunction:
             if (d->tracks && !d->untracked_too) row.covered = "none";
@@ -98,7 +114,8 @@ bool names_function(List* inputs, const char* name) {
     ListCell* cell;
     foreach (cell, inputs) {
         const auto* input = static_cast<const TextInput*>(lfirst(cell));
-        if (input->kind == InputKind::kVolatileFunction && strcmp(input->name, name) == 0) {
+        if ((input->kind == InputKind::kVolatileFunction || input->kind == InputKind::kSession) &&
+            strcmp(input->name, name) == 0) {
             return true;
         }
     }
@@ -111,13 +128,14 @@ List* add_refused(List* rows, const Definition* d, const LoaderAnalysis* proven,
     const Refusal last = last_refusal(d);
     const char* name = refused_object(last);
     if (name == nullptr || (last.is_function && names_function(others, name))) return rows;
-    CheckedInput input = {name,
-                          last.is_function ? "function" : "table",
-                          NIL,
-                          d->untracked_too || !d->tracks ? "ttl" : "none",
-                          psprintf("nothing: %s", refusal_reason(last)),
-                          nullptr,
-                          false};
+    CheckedInput input = {
+        name,
+        last.is_function ? "function" : "table",
+        NIL,
+        bounds_only(last.reason) && (d->untracked_too || !d->tracks) ? "ttl" : "none",
+        psprintf("nothing: %s", refusal_reason(last)),
+        nullptr,
+        false};
     if (last.reason == core::Bypass::kVolatileFunction && last.object >= FirstGenbkiObjectId) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
     } else if (last.undeclared) {
@@ -131,7 +149,7 @@ List* add_refused(List* rows, const Definition* d, const LoaderAnalysis* proven,
 List* checked_inputs(const char* cache) {
     // Each step may find that somebody has dropped it.
     const Definition* d = find_definition(cache);
-    List* others = d != nullptr ? inputs_by_text(d) : NIL;
+    List* others = d != nullptr ? inputs_by_text(d, NIL, nullptr) : NIL;
     d = find_definition(cache);
     const LoaderAnalysis* proven = d != nullptr ? analysis_of(d, GetUserId()) : nullptr;
     d = find_definition(cache);

@@ -93,7 +93,8 @@ const char* blame_text(const Definition* d, const Key& key, const core::Blame& b
 // was.
 const char* refusal_text(const Definition* d) {
     const Refusal last = last_refusal(d);
-    if (!d->tracks || last.reason == core::Bypass::kNone) return nullptr;
+    if (last.reason == core::Bypass::kNone) return nullptr;
+    if (!d->tracks && last.reason != core::Bypass::kSessionInput) return nullptr;
     // What a loader is made of is its owner's.
     const char* name = may_see(d) ? refused_object(last) : nullptr;
     const char* text = refusal_reason(last);
@@ -250,8 +251,8 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
         if (bypass == core::Bypass::kNone) e = explain(d, key, snapshot, found, tags);
     }
 
-    Datum values[8] = {};
-    bool nulls[8] = {false, false, true, true, true, true, false, true};
+    Datum values[9] = {};
+    bool nulls[9] = {false, false, true, true, true, true, false, true, true};
     values[0] = CStringGetTextDatum(e.state);
     values[1] = CStringGetTextDatum(e.reason);
     if (found.result != core::LookupResult::kAbsent) {
@@ -267,6 +268,11 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
     const core::Xid writer = e.writer != 0 ? e.writer : found.last_writer;
     nulls[7] = writer == 0;
     values[7] = FullTransactionIdGetDatum(FullTransactionIdFromU64(writer));
+    // What sessions are like is for the cache's owner only, whose expressions they are.
+    if (d->varies() && is_owners(d)) {
+        values[8] = inputs_as_array(d, key.view.bytes, key.view.size);
+        nulls[8] = values[8] == 0;
+    }
     tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
     PG_RETURN_VOID();
 }
