@@ -85,4 +85,5 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_agent_performance(uuid) FROM PUBLIC $sql$
         'leads_generated,qualified_leads,credits_used}');
     PERFORM cache_ext_internal.cache_invalidate_on_path(
         'agent_performance', lead_analytics,
-        format('SELECT agent_id FROM %I.calls WHERE id = $1.call_id', app));
+        format('SELECT agent_id FROM %I.calls WHERE id = $1.call_id', app),
+        '{call_id,total_score}');

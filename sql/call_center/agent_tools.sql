@@ -61,6 +61,7 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_all_agent_tools() FROM PUBLIC $sql$,
                 '{agent_id,tool_id,config,is_active}');
             PERFORM cache_ext_internal.cache_invalidate_on_path(
                 'agent_tools', format('%I.tools', app)::regclass,
-                format('SELECT agent_id FROM %I.agent_tools WHERE tool_id = $1.id', app));
+                format('SELECT agent_id FROM %I.agent_tools WHERE tool_id = $1.id', app),
+                '{id,name,type,config,is_active}');
         END IF;
     END;

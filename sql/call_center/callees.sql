@@ -18,9 +18,9 @@ CREATE FUNCTION cache_ext_internal.cache_invalidate_on(
 RETURN @extschema@.cache_invalidate_on($1, $2, $3, $4);
 
 CREATE FUNCTION cache_ext_internal.cache_invalidate_on_path(
-    name text, relation regclass, key_query text
+    name text, relation regclass, key_query text, columns text[]
 ) RETURNS void LANGUAGE sql VOLATILE
-RETURN @extschema@.cache_invalidate_on_path($1, $2, $3);
+RETURN @extschema@.cache_invalidate_on_path($1, $2, $3, $4);
 
 CREATE FUNCTION cache_ext_internal.require_own_functions(app_schema regnamespace, names text[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS

@@ -94,4 +94,5 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_dashboard(uuid) FROM PUBLIC $sql$,
     PERFORM cache_ext_internal.cache_invalidate_on('dashboard', calls, '{user_id}', call_columns);
     PERFORM cache_ext_internal.cache_invalidate_on_path(
         'dashboard', lead_analytics,
-        format('SELECT user_id FROM %I.calls WHERE id = $1.call_id', app));
+        format('SELECT user_id FROM %I.calls WHERE id = $1.call_id', app),
+        '{call_id,intent_score,urgency_score,budget_score,fit_score,engagement_score,total_score,lead_status_tag}');

@@ -140,4 +140,5 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_dashboard_analytics(uuid, jsonb) FROM PUB
                                             call_columns);
     PERFORM cache_ext_internal.cache_invalidate_on_path(
         'dashboard_analytics', lead_analytics,
-        format('SELECT user_id, NULL::jsonb FROM %I.calls WHERE id = $1.call_id', app));
+        format('SELECT user_id, NULL::jsonb FROM %I.calls WHERE id = $1.call_id', app),
+        '{call_id,total_score}');

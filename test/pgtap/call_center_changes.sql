@@ -328,33 +328,27 @@ SELECT after('agent_tools: only is_active', '{agent_tools 1}');
 
 SELECT before('lead_analytics: only intent_score');
 UPDATE lead_analytics SET intent_score = 1 WHERE id = l(1);
-SELECT after('lead_analytics: only intent_score',
-             '{dashboard 1,dashboard_analytics 1,agent_performance 1}');
+SELECT after('lead_analytics: only intent_score', '{dashboard 1}');
 
 SELECT before('lead_analytics: only urgency_score');
 UPDATE lead_analytics SET urgency_score = 1 WHERE id = l(1);
-SELECT after('lead_analytics: only urgency_score',
-             '{dashboard 1,dashboard_analytics 1,agent_performance 1}');
+SELECT after('lead_analytics: only urgency_score', '{dashboard 1}');
 
 SELECT before('lead_analytics: only budget_score');
 UPDATE lead_analytics SET budget_score = 1 WHERE id = l(1);
-SELECT after('lead_analytics: only budget_score',
-             '{dashboard 1,dashboard_analytics 1,agent_performance 1}');
+SELECT after('lead_analytics: only budget_score', '{dashboard 1}');
 
 SELECT before('lead_analytics: only fit_score');
 UPDATE lead_analytics SET fit_score = 1 WHERE id = l(1);
-SELECT after('lead_analytics: only fit_score',
-             '{dashboard 1,dashboard_analytics 1,agent_performance 1}');
+SELECT after('lead_analytics: only fit_score', '{dashboard 1}');
 
 SELECT before('lead_analytics: only engagement_score');
 UPDATE lead_analytics SET engagement_score = 1 WHERE id = l(1);
-SELECT after('lead_analytics: only engagement_score',
-             '{dashboard 1,dashboard_analytics 1,agent_performance 1}');
+SELECT after('lead_analytics: only engagement_score', '{dashboard 1}');
 
 SELECT before('lead_analytics: only lead_status_tag');
 UPDATE lead_analytics SET lead_status_tag = 'cold' WHERE id = l(1);
-SELECT after('lead_analytics: only lead_status_tag',
-             '{dashboard 1,dashboard_analytics 1,agent_performance 1}');
+SELECT after('lead_analytics: only lead_status_tag', '{dashboard 1}');
 
 -- What is rolled back changes nothing; inside the transaction its own change is seen.
 
