@@ -56,6 +56,16 @@ TEST_F(StoreOutrun, WhatASlotForgetsIsOldSinceTheFirstOfThem) {
     EXPECT_TRUE(store->check());
 }
 
+TEST_F(StoreOutrun, NothingElseSpeaksAgainstItThen) {
+    ASSERT_EQ(cache.put("k", "v", kF), PublishResult::kPublished);
+    cache.write("k", 1100);
+    for (Xid xid = 1101; xid < 1121; ++xid) {
+        cache.write_tag(neighbour(cache.hash("k"), 1), TagKind::kKey, xid, ended_below(xid));
+    }
+    EXPECT_EQ(same(kLater), LookupResult::kContradicted) << "its slot is about another key now";
+    EXPECT_EQ(read(kLater).result, LookupResult::kStale);
+}
+
 TEST_F(StoreOutrun, WithoutAUseItGoes) {
     allow(0);
     ASSERT_EQ(cache.put("k", "v", kF), PublishResult::kPublished);
