@@ -36,7 +36,7 @@ copy() {
                 plain) label='bare, no trigger' ;;
                 nothing) label='bare, a C trigger that does nothing' ;;
                 key) label='bare, key dependency' ;;
-                path) label='bare, path dependency (the whole cache after 1,000 rows)' ;;
+                path) label='bare, path dependency by a unique index' ;;
                 indexed_plain) label='two indexes, no trigger' ;;
                 indexed_key) label='two indexes, key dependency' ;;
                 narrow_plain) label='bare, rows of two integers, no trigger' ;;
