@@ -7,7 +7,7 @@
 CREATE TABLE organisation (id int PRIMARY KEY, name text);
 CREATE TABLE project (id bigint PRIMARY KEY, organisation int, code varchar(10), UNIQUE (organisation, code));
 CREATE TABLE ticket (id int PRIMARY KEY, project bigint);
-CREATE TABLE comment (id int PRIMARY KEY, ticket int, organisation int, code varchar(10), points int);
+CREATE TABLE comment (id int PRIMARY KEY, ticket int, organisation int, code varchar(10), points int, note text);
 INSERT INTO organisation VALUES (1, 'a'), (2, 'b'), (3, 'c');
 INSERT INTO project VALUES (1, 1, 'x'), (2, 2, 'x'), (3, 3, NULL);
 INSERT INTO ticket VALUES (1, 1), (2, 2), (3, 3), (4, NULL);
@@ -27,7 +27,7 @@ SELECT cache_create('points_by_code', 'points_by_code(bigint)', invalidate => 'd
 SELECT cache_invalidate_on_path('points', 'comment', 'SELECT p.organisation FROM ticket AS t JOIN project AS p ON p.id = t.project
                                                       WHERE t.id = $1.ticket', '{points}');
 SELECT cache_invalidate_on_path('points_of_project', 'comment', 'SELECT p.id FROM ticket AS t JOIN project AS p ON p.id = t.project
-                                                                 WHERE t.id = $1.ticket', '{points}');
+                                                                 WHERE t.id = $1.ticket', '{points,note}');
 SELECT cache_invalidate_on_path('points_by_code', 'comment', 'SELECT id FROM project
                                                               WHERE $1.code = code AND organisation = $1.organisation', '{points}');
 
@@ -57,6 +57,12 @@ UPDATE comment SET points = 11 WHERE id = 1;
 UPDATE comment SET points = 12 WHERE id = 1;
 :look
 UPDATE comment SET points = 22 WHERE id = 2;
+:look
+-- Two caches that are looked up together, of which one row concerns both and another one of them.
+BEGIN;
+UPDATE comment SET points = 23 WHERE id = 2;
+UPDATE comment SET note = 'x' WHERE id = 3;
+COMMIT;
 :look
 -- From one to another, and to none.
 UPDATE comment SET ticket = 2, organisation = 2 WHERE id = 1;
@@ -121,8 +127,7 @@ COMMIT;
 :look
 BEGIN;
 UPDATE comment SET points = 20 WHERE id = 1;
-ALTER TABLE comment ALTER code TYPE int USING 1;
-ALTER TABLE comment ALTER organisation TYPE text;
+ALTER TABLE comment ALTER ticket TYPE numeric;
 COMMIT;
 SELECT points FROM comment WHERE id = 1;
 
