@@ -22,7 +22,7 @@ CREATE FUNCTION checked(name text, OUT input text, OUT kind text, OUT columns te
                              ORDER BY c.input COLLATE "C", c.kind DESC, c.columns; END;
 
 -- Tracked: the columns are those that the text reads.
-SELECT cache_create('board', 'board(int)', invalidate => 'track');
+SELECT cache_create('board', 'board(int)', same_for_all => '{app.tenant}', invalidate => 'track');
 SELECT cache_get_board(1), cache_get_board(2);
 SELECT * FROM checked('board');
 SELECT input, more_precise FROM cache_check('board') WHERE more_precise IS NOT NULL ORDER BY input COLLATE "C";
@@ -64,7 +64,7 @@ TABLE inputs;
 SELECT cache_drop('board');
 
 -- Declared by hand: a table and a column that were forgotten, and what would be narrower.
-SELECT cache_create('board', 'board(int)', invalidate => 'declared');
+SELECT cache_create('board', 'board(int)', same_for_all => '{app.tenant}', invalidate => 'declared');
 SELECT cache_invalidate_on('board', 'account'), cache_invalidate_on('board', 'call', '{account_id}', '{seconds}'),
        cache_invalidate_on_path('board', 'lead', 'SELECT c.account_id FROM call AS c WHERE c.id = $1.call_id', '{note}');
 SELECT cache_get_board(1), cache_get_board(2);
