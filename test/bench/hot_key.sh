@@ -73,6 +73,7 @@ END
 printf 'SELECT cache_get_hot(1);\n\\sleep 10 ms\n' > "$TMP/read.sql"
 echo 'UPDATE hot SET n = n + 1 WHERE id = 1;' > "$TMP/write.sql"
 
+# shellcheck disable=SC2016 # backquotes of Markdown
 echo '| loader | writes per loader time | plain | `stale_for` 1 s | `stale_for` 10 s | `warm_on_invalidate` |'
 echo '| ---: | ---: | ---: | ---: | ---: | ---: |'
 for loader in $LOADERS; do
