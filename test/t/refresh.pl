@@ -263,7 +263,7 @@ sub fence
 	$node->poll_query_until('postgres', "SELECT count(*) = 0 $busy") or die 'workers are busy';
 	return;
 }
-sql("SELECT cache_create('fence', 'load_vip(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.0000001, priority => -1)");
+sql("SELECT cache_create('fence', 'load_vip(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.0000001, refresh_min => '0', priority => -1)");
 later(3601);
 sql('SELECT cache_get_fragile(1)');
 poll("SELECT errors >= 1 FROM cache_stat WHERE cache = 'fragile'", 'it fails');
