@@ -37,14 +37,16 @@ class StoreHazards : public ::testing::Test {
 TEST_F(StoreHazards, ALargeValueIsHeldAndASmallOneCopied) {
     put("k", "a value");
     std::uint8_t buffer[7];
-    Found found = store->lookup(cache.index(), cache.view("k"), kAll,
-                                {buffer, sizeof(buffer), Detail::kServe, false, nullptr, hazards});
+    Found found =
+        store->lookup(cache.index(), cache.view("k"), kAll,
+                      {buffer, sizeof(buffer), Detail::kServe, OldValues::kNone, nullptr, hazards});
     EXPECT_EQ(found.result, LookupResult::kHit);
     EXPECT_EQ(found.held, nullptr);
     EXPECT_EQ(hazards[0], kNullRef);
 
-    found = store->lookup(cache.index(), cache.view("k"), kAll,
-                          {buffer, sizeof(buffer) - 1, Detail::kServe, false, nullptr, hazards});
+    found = store->lookup(
+        cache.index(), cache.view("k"), kAll,
+        {buffer, sizeof(buffer) - 1, Detail::kServe, OldValues::kNone, nullptr, hazards});
     EXPECT_EQ(found.result, LookupResult::kHit);
     ASSERT_NE(found.held, nullptr);
     EXPECT_NE(hazards[0], kNullRef);
@@ -290,7 +292,7 @@ TEST_F(StoreHazards, NothingHeldIsEverWrittenTo) {
             }
             found[i] = store->lookup(cache.index(), cache.view(key), kAll,
                                      {nullptr, 0, round % 3 == 0 ? Detail::kServe : Detail::kPeek,
-                                      false, nullptr, mine + i});
+                                      OldValues::kNone, nullptr, mine + i});
             if (found[i].held != nullptr) {
                 first[i] = text_of(found[i]);
             } else if (mine[i] != kNullRef) {
