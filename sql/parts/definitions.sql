@@ -36,7 +36,9 @@ CREATE TABLE cache_ext_internal.cache_definition (
     -- trigger, whoever writes.
     functions           oid[] NOT NULL,
     -- Rows of cache_dependency that belong to it: a restore may have lost some.
-    dependencies        int NOT NULL
+    dependencies        int NOT NULL,
+    -- Of an aggregate cache: which body its loader had when it was declared. Set by the trigger.
+    aggregate           bigint
 );
 
 -- What each cache depends on. A path dependency has one row of its own, and one per table that its

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "core/account.hpp"
 #include "core/arena.hpp"
 #include "core/atomic.hpp"
 #include "core/clock.hpp"
@@ -67,7 +68,8 @@ inline constexpr std::size_t kValueAlignment = 8;
 // that say otherwise. Readers hold the partition lock of `hash`, shared.
 //
 // Followed by TagRef[tag_count], Xid[unseen_count], the key, padding, and the value; if it holds
-// for a Period only, or has an Origin, by padding and these.
+// for a Period only, has an Origin, or an Account because writers adjust it, by padding and these.
+// Value and account of the latter are written under the exclusive lock.
 struct Entry {
     Tag hash;        // of (database, cache, key): also the tag of the full key
     Ref next;        // index chain; once dead, the list of those that wait to be
@@ -92,21 +94,29 @@ struct Entry {
     std::uint8_t flags;            // partition lock, but for those that are constant
     std::uint8_t refresh_claimed;  // atomic: 1 once somebody asked for a refresh
 
-    static constexpr std::uint8_t kNullFlag = 1;     // the value is SQL NULL; constant
-    static constexpr std::uint8_t kDeadFlag = 2;     // no longer in the index, waits to be freed
-    static constexpr std::uint8_t kPutOffFlag = 4;   // refresh_after says when to ask again
-    static constexpr std::uint8_t kPackedFlag = 8;   // Fill::packed; constant
-    static constexpr std::uint8_t kPeriodFlag = 16;  // a Period follows the value; constant
+    static constexpr std::uint8_t kNullFlag = 1;       // the value is SQL NULL; constant
+    static constexpr std::uint8_t kDeadFlag = 2;       // no longer in the index, waits to be freed
+    static constexpr std::uint8_t kPutOffFlag = 4;     // refresh_after says when to ask again
+    static constexpr std::uint8_t kPackedFlag = 8;     // Fill::packed; constant
+    static constexpr std::uint8_t kPeriodFlag = 16;    // a Period follows the value; constant
+    static constexpr std::uint8_t kAccountFlag = 128;  // the value is Amounts; constant
+    // Of entries without an account; those have no Origin, and are never kept as old ones.
     static constexpr std::uint8_t kOriginFlag = 32;  // an Origin comes last; constant
     static constexpr std::uint8_t kOldFlag = 64;  // what speaks against it is gone from the rings
+    // Of entries with an account.
+    static constexpr std::uint8_t kOpenedFlag = 32;  // only that, for a load that runs; constant
+    static constexpr std::uint8_t kDeltasFlag = 64;  // the account has been more than plain()
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool has_period() const { return (flags & kPeriodFlag) != 0; }
-    bool has_origin() const { return (flags & kOriginFlag) != 0; }
+    bool has_origin() const { return (flags & (kOriginFlag | kAccountFlag)) == kOriginFlag; }
     // Not to be judged by the rings: it is as old as its Origin says, or of no use but to be
     // loaded again. Its key_seq, or an unseen writer, keeps the quick check from serving it.
-    bool is_old() const { return (flags & kOldFlag) != 0; }
+    bool is_old() const { return (flags & (kOldFlag | kAccountFlag)) == kOldFlag; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
+    bool has_account() const { return (flags & kAccountFlag) != 0; }
+    bool is_opened() const { return has_account() && (flags & kOpenedFlag) != 0; }
+    bool has_deltas() const { return has_account() && (flags & kDeltasFlag) != 0; }
 
     TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }
     const TagRef* tags() const { return reinterpret_cast<const TagRef*>(this + 1); }
@@ -132,6 +142,15 @@ struct Entry {
     }
     const Origin* origin() const { return const_cast<Entry*>(this)->origin(); }
 
+    // has_account() only.
+    Account* account() { return reinterpret_cast<Account*>(value() + account_offset()); }
+    const Account* account() const {
+        return reinterpret_cast<const Account*>(value() + account_offset());
+    }
+    std::size_t account_offset() const {
+        return padded(value_bytes) + (has_period() ? sizeof(Period) : 0);
+    }
+
     Unseen unseen_set() const {
         Unseen set;
         for (std::uint32_t i = 0; i < unseen_count; ++i) set.add(unseen()[i]);
@@ -152,10 +171,10 @@ struct Entry {
     }
     static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
                                  std::size_t value, bool has_period = false,
-                                 bool has_origin = false) {
-        const std::size_t end = (has_period || has_origin ? padded(value) : value) +
-                                (has_period ? sizeof(Period) : 0) +
-                                (has_origin ? sizeof(Origin) : 0);
+                                 bool has_origin = false, std::size_t account = 0) {
+        std::size_t end = (has_period || has_origin ? padded(value) : value) +
+                          (has_period ? sizeof(Period) : 0) + (has_origin ? sizeof(Origin) : 0);
+        if (account != 0) end = padded(end) + account;
         return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) + end;
     }
 };

@@ -28,6 +28,9 @@ LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s)
     if (e.is_old()) return LookupResult::kContradicted;
     const Unseen unseen = e.unseen_set();
     LookupResult result = LookupResult::kHit;
+    if (e.has_account() && !e.account()->agrees(s)) {
+        return e.account()->usable(s) ? LookupResult::kContradicted : LookupResult::kUnusable;
+    }
     all_rings(block, e, [&](const WriterRing& ring, Tag tag, Seq seq) {
         if (!ring.usable(s)) {
             result = LookupResult::kUnusable;
@@ -47,6 +50,8 @@ bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, bool un
     if (e.has_period() && (e.period().over(now) || !e.period().holds(block.clock.reader()))) {
         return false;
     }
+    // With some of the deltas and not others it would be no value that there has ever been.
+    if (e.has_account() && !e.account()->agrees(s)) return false;
     const Unseen unseen = e.unseen_set();
     Millis since = std::min(e.expires_at(), e.origin()->old_since);
     const WriterRing* slot = block.slot(e.hash);
@@ -65,7 +70,10 @@ bool of_this_snapshot(const Block& block, const Entry& e, const Snapshot& s) {
 }
 
 bool newest_state(const Block& block, const Entry& e) {
-    bool newest = e.unseen_count == 0 && load_acquire(block.slot(e.hash)->last_seq) <= e.key_seq &&
+    // Writers adjust what has an account, as long as they know by what.
+    const bool key = e.has_account() ? !e.account()->unclear()
+                                     : load_acquire(block.slot(e.hash)->last_seq) <= e.key_seq;
+    bool newest = key && e.unseen_count == 0 &&
                   load_acquire(block.caches[e.cache].whole.last_seq) <= e.cache_seq;
     for (std::uint32_t i = 0; newest && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
@@ -75,7 +83,7 @@ bool newest_state(const Block& block, const Entry& e) {
 }
 
 Xid last_writer(const Block& block, const Entry& e) {
-    Xid xid = 0;
+    Xid xid = e.has_account() ? e.account()->newest() : 0;
     all_rings(block, e, [&](const WriterRing& ring, Tag tag, Seq) {
         xid = std::max(xid, ring.newest(tag));
         return true;

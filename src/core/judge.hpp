@@ -47,7 +47,8 @@ inline LookupResult judge_time(const Block& block, const Entry& e, Millis now) {
 // kHit, kContradicted or kUnusable; time is another matter. What is_old() is contradicted.
 LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s);
 inline LookupResult judge(const Block& block, const Entry& e, const Snapshot& s) {
-    bool quick = e.unseen_count == 0 && block.slot(e.hash)->quick(e.key_seq, s.xmin) &&
+    bool quick = e.unseen_count == 0 && !e.has_deltas() &&
+                 block.slot(e.hash)->quick(e.key_seq, s.xmin) &&
                  block.caches[e.cache].whole.quick(e.cache_seq, s.xmin);
     for (std::uint32_t i = 0; quick && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
@@ -70,7 +71,7 @@ Xid last_writer(const Block& block, const Entry& e);
 
 // Calls visit(ring, tag, seq) for the rings of an entry until one returns false, and returns
 // whether none did. Takes the partition locks of other tags, shared, one at a time; so the caller
-// may hold the entry's only shared.
+// may hold the entry's only shared. An entry with an account has no ring for its key.
 template <class Visit>
 bool all_rings(const Block& block, const Entry& e, Visit visit) {
     const auto elsewhere = [&](const WriterRing& ring, Tag tag, Seq seq) {
@@ -79,7 +80,7 @@ bool all_rings(const Block& block, const Entry& e, Visit visit) {
         return visit(ring, tag, seq);
     };
     const CacheControl& c = block.caches[e.cache];
-    bool all = visit(*block.slot(e.hash), e.hash, e.key_seq) &&
+    bool all = (e.has_account() || visit(*block.slot(e.hash), e.hash, e.key_seq)) &&
                elsewhere(c.whole, load_relaxed(c.whole_tag), e.cache_seq);
     for (std::uint32_t i = 0; all && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];

@@ -146,8 +146,9 @@ struct alignas(kBlockAlignment) CacheControl {
     // What kept the last load from being published that met something of its own making, in one
     // word of the bridge's (0: nothing); atomic.
     std::uint64_t refused;
-    bool tracks;  // a relation has been announced for it (tracked.hpp); atomic
-    bool serial;  // its loads must not have parallel workers; atomic
+    bool tracks;                 // a relation has been announced for it (tracked.hpp); atomic
+    bool serial;                 // its loads must not have parallel workers; atomic
+    std::uint8_t account_lines;  // of its next accounts; 0: kFirstDeltas; atomic
 
     Millis stale_for;  // how long an old value may still be served; atomic
     bool reloads;      // what was read is loaded again once it is invalidated; atomic

@@ -74,7 +74,7 @@ PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, co
 
 PublishResult pin(const Block& block, const Fill& fill, const Snapshot& f, Pins* pins,
                   Unseen* unseen) {
-    if (unseen != nullptr) {
+    if (unseen != nullptr && fill.amounts == 0) {
         const PartitionReader guard(block, partition_of(fill.key.hash));
         const WriterRing& ring = *block.slot(fill.key.hash);
         if (!ring.unseen_by(fill.key.hash, f, unseen, fill.self)) return blind(ring, f);

@@ -85,7 +85,7 @@ std::uint32_t sweep(const Block& block, std::uint32_t partition, std::uint32_t* 
                     e->is_old() && e->has_origin() && !load_relaxed(c.reloads) &&
                     e->origin()->old_since <= now - std::max(stale_for, kKeepOldMs);
                 if (of_no_use || e->expired(now - stale_for)) {
-                    c.counters.add(partition, Counter::kExpirations);
+                    if (!e->is_opened()) c.counters.add(partition, Counter::kExpirations);
                     unlink_entry(block, ref);
                     bury_entry(block, ref);
                     ++freed;

@@ -66,6 +66,15 @@ inline uint64 latest_completed_xid() {
 #endif
 }
 
+// The oldest XID whose end the commit log knows. Under XactTruncationLock.
+inline TransactionId oldest_logged_xid() {
+#if PG_VERSION_NUM >= 170000
+    return TransamVariables->oldestClogXid;
+#else
+    return ShmemVariableCache->oldestClogXid;
+#endif
+}
+
 // This process's place in ProcGlobal->allProcs: below MaxBackends, if it can run transactions. 17
 // gives processes this one number, which is not in PGPROC any more.
 inline int proc_number() {

@@ -87,6 +87,10 @@ const char* bypass_text(Bypass reason) {
             return "the loader has read a table that was not tracked before";
         case Bypass::kOtherPeriod:
             return "the value holds for another time than now";
+        case Bypass::kPolicies:
+            return "row-level security of the table applies to the owner of the cache";
+        case Bypass::kNoAmount:
+            return "an aggregate is NaN or too large to be kept";
         case Bypass::kNoTrackingRoom:
             return "more tables to be tracked than cache_ext.max_tracked_relations allows";
         case Bypass::kOutdatedPath:

@@ -16,6 +16,7 @@ enum class Lapse : uint8 {
     kRenamed,    // what it was declared on by name is another relation now, or none
     kHidden,     // its name alone, as the loader resolves it, means another relation since
     kForeign,    // it has a partition or child on a foreign server
+    kPolicies,   // of an aggregate: its owner does not see all rows any more
     kIncomplete  // of the cache: dependencies that were declared are not there
 };
 
@@ -24,8 +25,10 @@ struct PinnedSetting {
     const char* value;
 };
 
+struct Aggregate;
 struct Dependency;
 struct InputPlan;
+struct RowDeltas;
 
 // What this session has found out about a definition while it uses it.
 struct SessionState {
@@ -34,6 +37,11 @@ struct SessionState {
     uint64 executor_as_of;   // as of which definitions_generation() (require_execute)
     uint32 size_hint;        // how large values have been lately
     InputPlan* inputs;       // how session inputs are evaluated; nullptr until they are first
+    // Of an aggregate cache: what its loader adds up; nullptr until that is first asked, or if it
+    // is not what it was. And how changed rows are added up.
+    const Aggregate* aggregate;
+    bool no_aggregate;
+    RowDeltas* row_deltas;
 };
 
 struct Definition {
@@ -60,7 +68,10 @@ struct Definition {
     bool tracks;         // relations that its loader reads and nobody has declared
     bool untracked_too;  // values that depend on what cannot be tracked live until their ttl
     bool loader_volatile;
-    bool loader_changed;  // it returns something else than it did when the cache was declared
+    // It returns something else than it did when the cache was declared; of an aggregate cache: it
+    // is another one.
+    bool loader_changed;
+    bool aggregates;  // its values are sums, to which writers add what they have changed
     int columns;
     Oid key_types[kMaxKeyColumns];
     Oid value_type;

@@ -84,6 +84,19 @@ void add_id(const Row& row, List** ids) {
     *ids = lappend(*ids, id);
 }
 
+const char* aggregate_lapse(Lapse lapse) {
+    switch (lapse) {
+        case Lapse::kPolicies:
+            return "%s has row-level security that applies to the owner of the cache: give him "
+                   "BYPASSRLS, or ALTER TABLE ... NO FORCE ROW LEVEL SECURITY";
+        case Lapse::kForeign:
+            return "%s has a part on a foreign server, whose changes nobody notices: detach it, or "
+                   "drop the cache";
+        default:
+            return "%s was dropped: drop the cache";
+    }
+}
+
 void note_lapse(Definition* d, const Row& row, Lapse lapse) {
     if (lapse == Lapse::kHidden) {
         add_id(row, &d->hidden);
@@ -93,6 +106,10 @@ void note_lapse(Definition* d, const Row& row, Lapse lapse) {
     if (d->lapse != Lapse::kNone) return;
     d->lapse = lapse;
     const char* relation = name_as_sql(array_at(row, kDepDeclaredAs));
+    if (d->aggregates) {
+        d->lapse_text = psprintf(aggregate_lapse(lapse), relation);
+        return;
+    }
     const char* text = "%s is not the table any more that had this name: SELECT %s";
     if (lapse == Lapse::kDropped) {
         text =
@@ -141,6 +158,16 @@ bool resolve_mapping(const Row& row, Oid declared, Oid relation, Dependency* dep
         if (dep->key[i] != 0 && !gives_key(relation, dep->key[i], d->key_types[i])) return false;
     }
     return true;
+}
+
+// Its loader names the table by number. Policies would hide rows of it from the loader, and not
+// from who writes.
+bool note_lapses_of_aggregate(const Row& row, Oid declared, Lapse lapse, Definition* d) {
+    if (lapse == Lapse::kRenamed) lapse = Lapse::kNone;
+    if (lapse == Lapse::kNone && has_foreign_part(declared)) lapse = Lapse::kForeign;
+    if (lapse == Lapse::kNone && has_policies_for(declared, d->owner)) lapse = Lapse::kPolicies;
+    if (lapse != Lapse::kNone) note_lapse(d, row, lapse);
+    return lapse != Lapse::kDropped;
 }
 
 // The columns whose change matters. False: they are not what they were.
@@ -225,6 +252,7 @@ const char* dependency_fault(const Row& row, const Definition* d) {
 bool note_lapses(const Row& row, Definition* d) {
     const Oid declared = DatumGetObjectId(row.values[kDepRelation]);
     const Lapse lapse = lapse_of(declared, array_at(row, kDepDeclaredAs));
+    if (d->aggregates) return note_lapses_of_aggregate(row, declared, lapse, d);
     // What is derived by key is nobody's word on a name: the table that the loader reads instead is
     // tracked, and whether what is left of it is proven is asked before each fill. A path's query
     // has names of its own.

@@ -9,6 +9,7 @@
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "access/htup_details.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
@@ -174,6 +175,19 @@ void drop_found(Find find) {
     if (find() == function) drop_locked(ProcedureRelationId, function);
 }
 
+// It is the owner's, who may have given it away.
+void drop_row_type(const Definition* d) {
+    const Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+                                     CStringGetDatum(psprintf("cache_row_%s", d->name)),
+                                     ObjectIdGetDatum(extension_schema()));
+    if (!OidIsValid(type) || type != d->value_type ||
+        !object_ownercheck(TypeRelationId, type, GetUserId())) {
+        return;
+    }
+    LockDatabaseObject(TypeRelationId, type, 0, AccessExclusiveLock);
+    if (SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type))) drop_locked(TypeRelationId, type);
+}
+
 }  // namespace
 
 void create_accessors(const Declaration& d) {
@@ -216,6 +230,24 @@ void create_accessors(const Declaration& d) {
                           psprintf("%s(%s, $%d, $%d%s)", in_internals("cache_put_value"), literal,
                                    d.columns + 1, d.columns + 2, positions(d.columns))));
     }
+}
+
+Oid create_aggregate_loader(const Declaration& d, const char* body) {
+    const char* name = psprintf("cache_sum_%s", d.name);
+    create_function(name, parameter_list(d, true, ""), parameter_list(d, false, ""),
+                    "RETURNS pg_catalog.numeric[] LANGUAGE sql STABLE PARALLEL SAFE", body);
+    return find_function(extension_schema(), name, d.columns, d.key_types);
+}
+
+void drop_aggregate_parts(const Definition* d) {
+    // Whoever has replaced it has untied it from the extension.
+    drop_found([&] {
+        const Oid loader = find_function(extension_schema(), psprintf("cache_sum_%s", d->name),
+                                         d->columns, d->key_types);
+        const Oid owner = OidIsValid(d->owner) ? d->owner : d->declared_owner;
+        return owner_of_function(loader) == owner ? loader : InvalidOid;
+    });
+    drop_row_type(d);
 }
 
 Oid put_function(const Definition* d) {

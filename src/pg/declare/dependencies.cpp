@@ -93,6 +93,12 @@ const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
     }
     const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     require_owner(d);
+    if (d->aggregates) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cache \"%s\" is an aggregate cache, which depends on its table and "
+                               "on nothing else",
+                               d->name)));
+    }
     LockRelationOid(PG_GETARG_OID(1), AccessShareLock);
     check_relation(PG_GETARG_OID(1));
     return d;

@@ -8,6 +8,7 @@
 #include "pg/write/changes.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/declaration.hpp"
+#include "pg/catalog/aggregates.hpp"
 #include "pg/catalog/definition_row.hpp"
 #include "pg/catalog/definitions.hpp"
 #include "pg/declare/dependencies.hpp"
@@ -22,7 +23,9 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "replication/logicalworker.h"
 #include "utils/acl.h"
@@ -170,6 +173,12 @@ void warn_of_function_beside(const Definition* d) {
              errhint("Drop it, or give it to the owner of cache_get_%s.", d->name)));
 }
 
+// Which body the loader of an aggregate cache has from now on; 0: none that aggregates.
+uint64 body_of_aggregate(const Definition* d) {
+    const Aggregate* a = OidIsValid(d->loader) ? read_aggregate(d, d->loader) : nullptr;
+    return a != nullptr && is_sound(d, a) ? fingerprint_of_body(d->loader) : 0;
+}
+
 // The row as it is stored: with the functions that it trusts. An update trusts no function that the
 // cache does not trust already.
 HeapTuple checked_definition(const Change& c) {
@@ -208,10 +217,17 @@ HeapTuple checked_definition(const Change& c) {
             if (!trusted && !renamed) now.of[i] = before.of[i];
         }
     }
-    int column = kDefinitionFunctions + 1;
-    Datum functions = trusted_to_array(now);
-    bool null = false;
-    return heap_modify_tuple_by_cols(c.new_row, c.columns(), 1, &column, &functions, &null);
+    int columns[] = {kDefinitionFunctions + 1, kDefinitionAggregate + 1};
+    Datum values[] = {trusted_to_array(now), row.values[kDefinitionAggregate]};
+    bool nulls[] = {false, row.nulls[kDefinitionAggregate]};
+    if (d.aggregates && c.old_row == nullptr) {
+        values[1] = Int64GetDatum(static_cast<int64>(body_of_aggregate(&d)));
+        if (!list_member_oid(getAutoExtensionsOfObject(TypeRelationId, d.value_type),
+                             extension_oid())) {
+            depend_on_extension(TypeRelationId, d.value_type);
+        }
+    }
+    return heap_modify_tuple_by_cols(c.new_row, c.columns(), 2, columns, values, nulls);
 }
 
 void check_dependency(const Change& c) {

@@ -1,6 +1,8 @@
 #include "pg/read/fill.hpp"
 
+#include "pg/read/aggregate_reads.hpp"
 #include "pg/read/bypass.hpp"
+#include "pg/catalog/aggregates.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/hard_writers.hpp"
@@ -90,6 +92,7 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     const core::Period& period = load.tags.period;
     if (!period.holds(transaction_start_us()) || period.over(now_ms())) return Bypass::kOtherPeriod;
     if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
+    if (d->aggregates && loaded.amounts == nullptr) return Bypass::kNoAmount;
     core::Fill fill;
     fill.cache = d->session->index;
     fill.cache_id = d->id;
@@ -97,7 +100,12 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     fill.value = bytes.data;
     fill.value_bytes = bytes.size;
     fill.is_null = loaded.is_null;
-    fill.packed = !loaded.is_null && is_compressed(d, PointerGetDatum(bytes.data));
+    fill.packed =
+        !d->aggregates && !loaded.is_null && is_compressed(d, PointerGetDatum(bytes.data));
+    if (d->aggregates) {
+        fill.amounts = bytes.size / sizeof(core::Amount);
+        fill.account = loaded.account;
+    }
     fill.tags = load.tags.tag;
     fill.tag_is_key = load.tags.is_key;
     fill.tag_cache = load.tags.cache;
@@ -179,8 +187,13 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
                    bool fresh, const core::Snapshot& snapshot, ReadResult* result) {
     Load own = load;
     add_part_tags(d, key, &own);
-    ValueBytes bytes;
-    stored_bytes(d, loaded.value, loaded.is_null, &bytes);
+    ValueBytes bytes = {};
+    if (!d->aggregates) {
+        stored_bytes(d, loaded.value, loaded.is_null, &bytes);
+    } else if (const Aggregate* a = aggregate_of(d); a != nullptr && loaded.amounts != nullptr) {
+        bytes.data = loaded.amounts;
+        bytes.size = static_cast<uint32>(a->amount_count) * sizeof(core::Amount);
+    }
     const core::Millis now = transaction_now();
     const core::Millis life = lifetime(d, key, bytes, loaded.is_null);
     own.tags.period = own.tags.period.meet(period_of(d->calendar, transaction_start_us()));
@@ -204,7 +217,10 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
         if (!fresh) count(d, Counter::kMisses);
         count(d, Counter::kFills);
         forget_failures(d->id, key.view.hash);
-    } else if (settings.track) {
+        return;
+    }
+    close_account_of(d, key, loaded.account);
+    if (settings.track) {
         store().control(d->session->index)->counters.bypassed(stripe(), reason);
     }
 }

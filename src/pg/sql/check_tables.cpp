@@ -95,6 +95,7 @@ const char* invalidated_by(const Dependency& dep) {
         case DependencyKind::kKey:
             break;
     }
+    if (dep.definition->aggregates) return "nothing: the value of the row's key is adjusted";
     if (dep.mask == 0) return "the whole cache";
     if (dep.mask != dep.definition->all_columns()) {
         return "the keys that share some of their columns with it";

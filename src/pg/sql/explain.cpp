@@ -1,5 +1,6 @@
 // cache_explain: what a read would do now, and the rule or the writer behind it.
 #include "pg/catalog/arguments.hpp"
+#include "pg/read/aggregate_reads.hpp"
 #include "pg/read/bypass.hpp"
 #include "pg/catalog/collations.hpp"
 #include "pg/catalog/control_blocks.hpp"
@@ -244,10 +245,14 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         store().blame(d->session->index, key.view, snapshot, &tags);
         core::EntryTags served;
-        found = store().lookup(
-            d->session->index, key.view, snapshot,
-            {nullptr, UINT32_MAX, core::Detail::kInspect,
-             old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &served});
+        Datum value;
+        found =
+            d->aggregates
+                ? find_amounts(d, key, snapshot, core::Detail::kInspect, &served, &value)
+                : store().lookup(
+                      d->session->index, key.view, snapshot,
+                      {nullptr, UINT32_MAX, core::Detail::kInspect,
+                       old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &served});
         if (bypass == core::Bypass::kNone) e = explain(d, key, snapshot, found, tags);
     }
 

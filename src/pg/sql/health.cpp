@@ -143,6 +143,7 @@ const char* declaration_fault(const Definition* d) {
     if (!OidIsValid(d->accessor)) return "its accessor was dropped";
     if (d->lapse == Lapse::kDropped || d->lapse == Lapse::kIncomplete) return d->lapse_text;
     if (d->loader_name != nullptr && !OidIsValid(d->loader)) return "its loader was dropped";
+    if (d->loader_changed && d->aggregates) return "its loader is not the one that was made for it";
     if (d->loader_changed) return "its loader returns another type than it did";
     if (d->loader_volatile) return "its loader is VOLATILE";
     const char* beside = function_beside(d);

@@ -1,6 +1,7 @@
 // The trigger that cache_invalidate_on puts on a relation: one per relation, for all caches.
 #include "pg/write/changes.hpp"
 #include "pg/write/path_rows.hpp"
+#include "pg/write/row_deltas.hpp"
 #include "pg/write/relation_changes.hpp"
 #include "pg/base/store_handle.hpp"
 
@@ -62,10 +63,14 @@ void collect_row(const Dependency& dep, TupleTableSlot* row, bool is_new) {
     collect_change(dep.definition, dep.mask, hashes);
 }
 
-void row_changed(const RelationDependencies& relation, TupleTableSlot* old_row,
+void row_changed(const RelationDependencies& relation, Relation table, TupleTableSlot* old_row,
                  TupleTableSlot* new_row) {
     for (int i = 0; i < relation.count; ++i) {
         const Dependency& dep = relation.dependencies[i];
+        if (dep.definition->aggregates) {
+            collect_row_delta(dep, table, old_row, new_row);
+            continue;
+        }
         const bool update = old_row != nullptr && new_row != nullptr;
         if (update && !concerns(dep, old_row, new_row)) continue;
         if (dep.kind == DependencyKind::kVia) {
@@ -123,11 +128,11 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     if (dependencies == nullptr) return Datum{0};
     TupleTableSlot* first = trigger->tg_trigslot;
     if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
-        row_changed(*dependencies, nullptr, first);
+        row_changed(*dependencies, trigger->tg_relation, nullptr, first);
     } else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) {
-        row_changed(*dependencies, first, nullptr);
+        row_changed(*dependencies, trigger->tg_relation, first, nullptr);
     } else {
-        row_changed(*dependencies, first, trigger->tg_newslot);
+        row_changed(*dependencies, trigger->tg_relation, first, trigger->tg_newslot);
     }
     // A trigger that ALTER TABLE ... ENABLE TRIGGER ALL has made an ordinary one may have missed
     // the transaction's other changes: those made with session_replication_role = replica.
