@@ -55,6 +55,12 @@ PublishResult check_cache(const Block& block, Attempt* a) {
     return PublishResult::kPublished;
 }
 
+std::uint32_t ranged_tags(const Fill& fill) {
+    if (fill.tag_ranged == nullptr) return 0;
+    const bool* ranged = fill.tag_ranged;
+    return static_cast<std::uint32_t>(std::count(ranged, ranged + fill.tag_count, true));
+}
+
 // Pins the tags and allocates. What is large comes before the rings of its own tags, which would
 // lie in its way. `most`: bytes, if every unseen writer that an entry can remember is met.
 PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
@@ -66,8 +72,9 @@ PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
     }
     const PublishResult result = pin(block, fill, a->f, &a->pins, a->old ? nullptr : &a->unseen);
     if (result != PublishResult::kPublished || large) return result;
-    const std::size_t bytes = Entry::bytes_for(fill.tag_count, a->unseen.count, fill.key.size,
-                                               fill.value_bytes, fill.period.bounded(), a->origin);
+    const std::size_t bytes =
+        Entry::bytes_for(fill.tag_count, a->unseen.count, fill.key.size, fill.value_bytes,
+                         fill.period.bounded(), a->origin, a->pins.span_count);
     a->ref = allocate(block, bytes, fill.key.hash);
     return a->ref == kNullRef ? PublishResult::kNoMemory : PublishResult::kPublished;
 }
@@ -104,6 +111,7 @@ void write_entry(const Block& block, const Attempt& a) {
         *e->origin() = {a.f.xmax, count_running(a.f), 0, a.old ? Millis{e->calculated_at} : kNever,
                         fill.refresh_from};
     }
+    std::copy_n(a.pins.span, a.pins.span_count, e->spans());
 }
 
 // What link() has done.
@@ -241,7 +249,7 @@ PublishResult publish(const Block& block, const Fill& fill, const Snapshot& f) {
     const std::uint64_t max_bytes = load_relaxed(block.caches[a.budget].max_bytes);
     const std::size_t most =
         Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes,
-                         fill.period.bounded(), origin || keeps);
+                         fill.period.bounded(), origin || keeps, ranged_tags(fill));
     if (!is_entry(fill.key.hash)) return PublishResult::kNoMemory;  // two of 2^64 are labels
     if (most > block.max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;

@@ -22,6 +22,7 @@ struct WrittenTag {
     bool hard;              // kWhole only
     CacheIndex cache;       // kWhole: the control block
     bool borrowed = false;  // registered on behalf of another transaction
+    Span span = {};         // of a ranged tag: which instants; a kPart
 };
 
 // XIDs that possibly_running() may list for one tag.
