@@ -83,7 +83,7 @@ Bitmapset* columns_read(const LoaderInput* input) {
 // What one changed row does.
 const char* covered_by(const Dependency& dep) {
     if (dep.kind != DependencyKind::kKey) return "path";
-    return dep.mask == 0 ? "table" : "key";
+    return dep.mask == 0 && !dep.bounds.any() ? "table" : "key";
 }
 
 const char* invalidated_by(const Dependency& dep) {
@@ -94,6 +94,11 @@ const char* invalidated_by(const Dependency& dep) {
             return "what moves keys of rows that lead through it";
         case DependencyKind::kKey:
             break;
+    }
+    if (dep.bounds.any()) {
+        return dep.mask == 0
+                   ? "the keys between which its instant lies"
+                   : "the keys that share columns with it and between which its instant lies";
     }
     if (dep.mask == 0) return "the whole cache";
     if (dep.mask != dep.definition->all_columns()) {
@@ -108,7 +113,7 @@ const char* narrower(const Dependency& dep, const LoaderAnalysis* proven) {
     if (dep.kind == DependencyKind::kVia || input == nullptr || input->unproven != nullptr) {
         return nullptr;
     }
-    const bool wide = dep.kind == DependencyKind::kKey && dep.mask == 0;
+    const bool wide = dep.kind == DependencyKind::kKey && dep.mask == 0 && !dep.bounds.any();
     return wide || (dep.all_columns && !input->all_columns)
                ? proven_statements(dep.definition, proven, dep.declared)
                : nullptr;
@@ -121,6 +126,7 @@ const char* with_columns(const Dependency& dep, Bitmapset* more) {
     input.columns = names_of(dep.declared, bms_union(numbers(dep.columns, dep.column_count), more));
     RowMapping mapping = {};
     mapping.key_query = dep.key_query;
+    mapping.bounds = dep.bounds;
     for (int i = 0; i < dep.definition->columns; ++i) {
         if (dep.key[i] > 0) mapping.key[i] = get_attname(dep.declared, dep.key[i], true);
     }

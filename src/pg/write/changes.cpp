@@ -23,7 +23,11 @@ struct Change {
     uint64 cache;
     core::TagKind kind;
     bool hard;
-    int level;  // of the outermost subtransaction that holds it
+    int level;        // of the outermost subtransaction that holds it
+    core::Span span;  // of a ranged tag: the hull of what has changed
+    // The change of the same tag that an outer subtransaction holds, whose span is smaller; -1:
+    // none.
+    int outer;
 };
 
 struct ChangeSlot {
@@ -86,6 +90,7 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
     // A cache without a control block has no entries; its keys' rings remember the writer all the
     // same, and a control block that is made later distrusts what came before (attach).
     if (change.kind == core::TagKind::kWhole && index == core::kNoCache) return;
+    written.span = change.span;
     const bool spurious = register_with(written, own_xid(), now_snapshot);
     // Once for each cache: keys of one come together, as a rule. The XID was asked before the look.
     if (change.kind != core::TagKind::kWhole && index != core::kNoCache &&
@@ -109,10 +114,21 @@ void drop_outdated_puts(core::Tag tag, uint64 cache, core::TagKind kind) {
     }
 }
 
-void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
+// Adds to a change that is there already. False: it is one of an outer subtransaction, and would
+// not be what it was if this one is rolled back.
+bool extend_change(Change* change, bool hard, const core::Span& span) {
+    change->hard |= hard;
+    if (change->span.covers(span)) return true;
+    if (change->level != GetCurrentTransactionNestLevel()) return false;
+    change->span = change->span.hull(span);
+    return true;
+}
+
+void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard,
+                const core::Span& span = {}) {
     drop_outdated_puts(tag, cache, kind);
     if (now.committing) {
-        Change change = {tag, cache, kind, hard, 1};
+        const Change change = {tag, cache, kind, hard, 1, span, -1};
         if (hard && now.preparing) mark_hard_survivor(MyDatabaseId, cache);
         register_change(change, to_core(GetLatestSnapshot()));
         return;
@@ -126,16 +142,27 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
     }
     bool found;
     auto* slot = static_cast<ChangeSlot*>(hash_search(now.by_tag, &tag, HASH_ENTER, &found));
-    if (found) {
-        now.changes[slot->index].hard |= hard;
-        return;
-    }
+    if (found && extend_change(&now.changes[slot->index], hard, span)) return;
+    const int outer = found ? slot->index : -1;
+    const core::Span all = found ? now.changes[outer].span.hull(span) : span;
     slot->index = now.count;
-    now.changes[now.count++] = {tag, cache, kind, hard, GetCurrentTransactionNestLevel()};
+    now.changes[now.count++] = {tag, cache, kind, hard, GetCurrentTransactionNestLevel(),
+                                all, outer};
 }
 
 bool collected_tag(core::Tag tag) {
     return now.count > 0 && hash_search(now.by_tag, &tag, HASH_FIND, nullptr) != nullptr;
+}
+
+// One more key of the cache. False: there are too many.
+bool count_key(uint64 cache) {
+    prepare();
+    bool found;
+    auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &cache, HASH_ENTER, &found));
+    if (!found) counted->count = 0;
+    if (counted->count >= settings.max_transaction_tags) return false;
+    ++counted->count;
+    return true;
 }
 
 // What is rolled back leaves room for other keys.
@@ -160,16 +187,21 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
         drop_outdated_puts(tag, d->id, core::TagKind::kKey);
         return;
     }
-    prepare();
-    bool found;
-    auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &d->id, HASH_ENTER, &found));
-    if (!found) counted->count = 0;
-    if (counted->count >= settings.max_transaction_tags) {
+    if (count_key(d->id)) {
+        add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
+    } else {
         collect_whole(d->id, false);
-        return;
     }
-    ++counted->count;
-    add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
+}
+
+void collect_instant(const Definition* d, ColumnMask mask, const Bounds& bounds,
+                     const uint64* column_hash, const core::Span& span) {
+    const core::Tag tag = group_tag(d->cache_id(), mask, bounds, column_hash);
+    if (collected_tag(tag) || count_key(d->id)) {
+        add_change(tag, d->id, core::TagKind::kPart, false, span);
+    } else {
+        collect_whole(d->id, false);
+    }
 }
 
 void collect_key(uint64 id, core::Tag key) {
@@ -185,7 +217,8 @@ bool collected_for(const Definition* d, const Key& key) {
     if (now.count == 0) return false;
     if (collected_tag(key.view.hash) || collected_tag(whole_tag(d->cache_id()))) return true;
     for (int i = 0; i < d->mask_count; ++i) {
-        if (collected_tag(part_tag(d->cache_id(), d->masks[i], key.column_hash))) return true;
+        // Whatever instants that was about: where a table has been changed, all keys bypass.
+        if (collected_tag(group_tag(d, i, key.column_hash))) return true;
     }
     return false;
 }
@@ -242,10 +275,37 @@ void forget_changes() {
 }
 
 void subtransaction_ended_for_changes(int level, bool committed) {
-    now.count = notes_left(now.changes, now.count, level, committed, [](const Change& change) {
+    const auto place_of = [](const Change& change) {
+        return static_cast<ChangeSlot*>(hash_search(now.by_tag, &change.tag, HASH_FIND, nullptr));
+    };
+    int first = now.count;  // of the subtransaction's own
+    while (first > 0 && now.changes[first - 1].level >= level) --first;
+    now.count = notes_left(now.changes, now.count, level, committed, [&](const Change& change) {
+        if (change.outer >= 0) {
+            place_of(change)->index = change.outer;
+            return;
+        }
         hash_search(now.by_tag, &change.tag, HASH_REMOVE, nullptr);
         uncount_key(change);
     });
+    if (!committed) return;
+    // What it has added to changes of its parent is theirs now. Those lie below its own.
+    int left = first;
+    for (int i = first; i < now.count; ++i) {
+        const Change& change = now.changes[i];
+        Change* outer = change.outer >= 0 ? &now.changes[change.outer] : nullptr;
+        if (outer != nullptr && outer->level == change.level) {
+            outer->span = change.span;
+            place_of(change)->index = change.outer;
+            continue;
+        }
+        if (left != i) {
+            now.changes[left] = change;
+            place_of(change)->index = left;
+        }
+        ++left;
+    }
+    now.count = left;
 }
 
 }  // namespace cache_ext::pg

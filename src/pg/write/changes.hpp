@@ -7,6 +7,7 @@
 #pragma once
 
 #include "pg/catalog/definitions.hpp"
+#include "pg/catalog/group_tags.hpp"
 
 namespace cache_ext::pg {
 
@@ -14,6 +15,9 @@ namespace cache_ext::pg {
 //
 // A changed key of a cache; `mask` says which columns of column_hash count (0: the whole cache).
 void collect_change(const Definition* definition, ColumnMask mask, const uint64* column_hash);
+// The same of some instants only, of the keys between whose columns they lie.
+void collect_instant(const Definition* definition, ColumnMask mask, const Bounds& bounds,
+                     const uint64* column_hash, const core::Span& span);
 // The same by the tag of the full key.
 void collect_key(uint64 cache_id, core::Tag key);
 // The whole cache. hard: see core/writers.hpp.
