@@ -61,7 +61,9 @@ CREATE FUNCTION @extschema@.cache_drop(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_drop_1_0' LANGUAGE c VOLATILE;
 
 CREATE FUNCTION @extschema@.cache_invalidate_on(
-    name text, relation regclass, key text[] DEFAULT '{}', columns text[] DEFAULT NULL
+    name text, relation regclass, key text[] DEFAULT '{}', columns text[] DEFAULT NULL,
+    instant text DEFAULT NULL, since text DEFAULT NULL, until text DEFAULT NULL,
+    bounds text DEFAULT '[)'
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_invalidate_on_1_0' LANGUAGE c VOLATILE;
 

@@ -58,7 +58,11 @@ CREATE TABLE cache_ext_internal.cache_dependency (
     declared_as     text[] NOT NULL,                -- schema and name of the relation
     key_numbers     int2[] NOT NULL,                -- of key, by number
     column_numbers  int2[],                         -- of columns
-    by_name         bool NOT NULL                   -- the relation's name alone meant it
+    by_name         bool NOT NULL,                  -- the relation's name alone meant it
+    -- Key columns, by number, between which a row's instant lies: key has its column there.
+    since           int2,
+    until           int2,
+    bounds          text                            -- which of the two belong to it, as '[)'
 );
 
 CREATE INDEX ON cache_ext_internal.cache_dependency (cache);

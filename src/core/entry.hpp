@@ -13,6 +13,7 @@
 #include "core/clock.hpp"
 #include "core/origin.hpp"
 #include "core/period.hpp"
+#include "core/spans.hpp"
 #include "core/writers.hpp"
 
 namespace cache_ext::core {
@@ -21,9 +22,12 @@ namespace cache_ext::core {
 // reference, or another cache as a whole (its loader has read that cache); and last_seq of the
 // tag's ring when the entry was published.
 struct TagRef {
-    Ref node;             // kNullRef: the whole-cache ring of `cache`
-    std::uint32_t cache;  // index of a control block
+    Ref node;             // kNullRef: the whole-cache ring of another cache
+    std::uint32_t which;  // that one's control block; with a node: of the entry's spans, from 1 on
     Seq seq;
+
+    // Does the entry depend on some instants of the tag only?
+    bool ranged() const { return node != kNullRef && which != 0; }
 };
 static_assert(sizeof(TagRef) == 16 && std::is_trivially_copyable_v<TagRef>);
 
@@ -68,8 +72,9 @@ inline constexpr std::size_t kValueAlignment = 8;
 // that say otherwise. Readers hold the partition lock of `hash`, shared.
 //
 // Followed by TagRef[tag_count], Xid[unseen_count], the key, padding, and the value; if it holds
-// for a Period only, has an Origin, or an Account because writers adjust it, by padding and these.
-// Value and account of the latter are written under the exclusive lock.
+// for a Period only, has an Origin, or an Account because writers adjust it, by padding and these;
+// and by padding and a Span for each ranged tag. Value and account of an adjusted one are written
+// under the exclusive lock.
 struct Entry {
     Tag hash;        // of (database, cache, key): also the tag of the full key
     Ref next;        // index chain; once dead, the list of those that wait to be
@@ -142,13 +147,23 @@ struct Entry {
     }
     const Origin* origin() const { return const_cast<Entry*>(this)->origin(); }
 
-    // has_account() only.
+    // has_account() only; such an entry has no ranged tags.
     Account* account() { return reinterpret_cast<Account*>(value() + account_offset()); }
     const Account* account() const {
         return reinterpret_cast<const Account*>(value() + account_offset());
     }
     std::size_t account_offset() const {
         return padded(value_bytes) + (has_period() ? sizeof(Period) : 0);
+    }
+
+    // As many as it has ranged tags.
+    Span* spans() {
+        return reinterpret_cast<Span*>(value() + padded(value_bytes) +
+                                       (has_period() ? sizeof(Period) : 0) +
+                                       (has_origin() ? sizeof(Origin) : 0));
+    }
+    const Span& span_of(const TagRef& ranged) const {
+        return const_cast<Entry*>(this)->spans()[ranged.which - 1];
     }
 
     Unseen unseen_set() const {
@@ -171,9 +186,11 @@ struct Entry {
     }
     static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
                                  std::size_t value, bool has_period = false,
-                                 bool has_origin = false, std::size_t account = 0) {
-        std::size_t end = (has_period || has_origin ? padded(value) : value) +
-                          (has_period ? sizeof(Period) : 0) + (has_origin ? sizeof(Origin) : 0);
+                                 bool has_origin = false, std::uint32_t spans = 0,
+                                 std::size_t account = 0) {
+        const std::size_t after = (has_period ? sizeof(Period) : 0) +
+                                  (has_origin ? sizeof(Origin) : 0) + spans * sizeof(Span);
+        std::size_t end = after > 0 ? padded(value) + after : value;
         if (account != 0) end = padded(end) + account;
         return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) + end;
     }

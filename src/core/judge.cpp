@@ -8,6 +8,7 @@ void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
     const auto add = [&](Tag tag, bool is_key, CacheIndex cache) {
         tags->tag[tags->count] = tag;
         tags->is_key[tags->count] = is_key;
+        tags->ranged[tags->count] = false;
         tags->cache[tags->count++] = cache;
     };
     tags->count = 0;
@@ -17,10 +18,13 @@ void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
     for (std::uint32_t i = 0; i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
         if (t.node == kNullRef) {
-            add(block.tag_of(t), false, t.cache);
+            add(block.tag_of(t), false, t.which);
         } else {
             add(block.tag_of(t), block.node(t.node)->is_key, kNoCache);
         }
+        if (!t.ranged()) continue;
+        tags->ranged[tags->count - 1] = true;
+        tags->span[tags->count - 1] = e.span_of(t);
     }
 }
 

@@ -87,9 +87,11 @@ struct TagNode {
     std::uint32_t refs;   // entries that carry it
     std::uint16_t place;  // of this piece in its page
     bool is_key;          // it is some entry's full key: its writers are in the shared slot as well
+    Ref spans;            // of a ranged tag: a piece of the same size, with its NodeSpans
     WriterRing ring;
 };
 static_assert(std::is_trivially_copyable_v<TagNode>);
+static_assert(sizeof(TagNode) == 24 + sizeof(WriterRing) && sizeof(NodeSpans) <= sizeof(TagNode));
 
 // Every allocation begins with a label of 8 bytes: the hash of an entry, or what else it is. It is
 // written under the arena lock when the memory is handed out, and constant until the memory is

@@ -13,6 +13,8 @@ struct Pins {
     TagRef ref[kMaxTags];
     std::uint32_t generation[kMaxTags];  // of the control block, where it has no node
     std::uint32_t count = 0;
+    Span span[kMaxTags];  // of the ranged ones
+    std::uint32_t span_count = 0;
 };
 
 // Collects, for every tag of the fill but the whole cache, what f is blind to, and pins the nodes

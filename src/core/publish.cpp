@@ -53,9 +53,9 @@ struct Attempt {
     Unseen unseen;
     Ref ref = kNullRef;  // the new entry
 
-    std::size_t bytes_for(std::uint32_t unseen_writers) const {
+    std::size_t bytes_for(std::uint32_t unseen_writers, std::uint32_t spans) const {
         return Entry::bytes_for(fill.tag_count, unseen_writers, fill.key.size, fill.value_bytes,
-                                fill.period.bounded(), origin,
+                                fill.period.bounded(), origin, spans,
                                 fill.amounts != 0 ? Account::bytes_for(fill.amounts, lines) : 0);
     }
 };
@@ -79,6 +79,12 @@ PublishResult check_cache(const Block& block, Attempt* a) {
     return PublishResult::kPublished;
 }
 
+std::uint32_t ranged_tags(const Fill& fill) {
+    if (fill.tag_ranged == nullptr) return 0;
+    const bool* ranged = fill.tag_ranged;
+    return static_cast<std::uint32_t>(std::count(ranged, ranged + fill.tag_count, true));
+}
+
 // Pins the tags and allocates. What is large comes before the rings of its own tags, which would
 // lie in its way. `most`: bytes, if every unseen writer that an entry can remember is met.
 PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
@@ -90,7 +96,7 @@ PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
     }
     const PublishResult result = pin(block, fill, a->f, &a->pins, a->old ? nullptr : &a->unseen);
     if (result != PublishResult::kPublished || large) return result;
-    a->ref = allocate(block, a->bytes_for(a->unseen.count), fill.key.hash);
+    a->ref = allocate(block, a->bytes_for(a->unseen.count, a->pins.span_count), fill.key.hash);
     return a->ref == kNullRef ? PublishResult::kNoMemory : PublishResult::kPublished;
 }
 
@@ -125,6 +131,7 @@ void write_entry(const Block& block, const Attempt& a) {
         *e->origin() = {a.f.xmax, count_running(a.f), 0, a.old ? Millis{e->calculated_at} : kNever,
                         fill.refresh_from};
     }
+    std::copy_n(a.pins.span, a.pins.span_count, e->spans());
     if (fill.amounts != 0) {
         e->flags |= Entry::kAccountFlag;
         if (a.opens) e->flags |= Entry::kOpenedFlag;
@@ -285,7 +292,7 @@ PublishResult attempt(const Block& block, std::size_t most, Attempt* a) {
 PublishResult keep(const Block& block, const Fill& fill, const Snapshot& f, PublishResult because) {
     const CacheControl& c = *block.control(fill.cache);
     Attempt a(block, fill, f, true, true);
-    const std::size_t most = a.bytes_for(kMaxUnseen);
+    const std::size_t most = a.bytes_for(kMaxUnseen, ranged_tags(fill));
     if (most > block.max_entry_bytes()) return because;
     const PublishResult result = attempt(block, most, &a);
     if (result == PublishResult::kPublished) {
@@ -303,7 +310,7 @@ PublishResult run(const Block& block, Attempt* first) {
     const CacheControl& c = *block.control(fill.cache);
     const bool keeps = fill.keep && dated(fill);
     const std::uint64_t max_bytes = load_relaxed(block.caches[a.budget].max_bytes);
-    const std::size_t most = a.bytes_for(kMaxUnseen);
+    const std::size_t most = a.bytes_for(kMaxUnseen, ranged_tags(fill));
     if (!is_entry(fill.key.hash)) return PublishResult::kNoMemory;  // two of 2^64 are labels
     if (most > block.max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;

@@ -14,8 +14,9 @@
 //
 // What it costs:
 //   * An entry: 72 bytes, 16 a tag, 8 for each writer that its fill did not see; 8 of the arena. A
-//     tag that groups keys: 480 bytes, as long as entries carry it. An account: 64 bytes, and for
-//     each of 8 to 64 writers 24 and the amounts.
+//     tag that groups keys: 480 bytes, as long as entries carry it; twice that if it is ranged, and
+//     16 more in each entry. An account: 64 bytes, and for each of 8 to 64 writers 24 and the
+//     amounts.
 //   * 4.4 % of a block of 128 MB for tables, in sizes that are fixed when it is formatted.
 //   * What is forgotten of writers, for want of room, is answered with "not from the cache".
 //   * A value that somebody holds is memory that nobody else gets.

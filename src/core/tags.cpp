@@ -43,7 +43,11 @@ bool register_writer(const Block& block, const WrittenTag& written, Xid xid, con
     const Ref node = find_node(block, tag);
     if (node != kNullRef) {
         WriterRecord dropped[kRingCapacity];
-        block.node(node)->ring.add(record, ended, dropped);
+        TagNode& n = *block.node(node);
+        const std::uint32_t count = n.ring.add(record, ended, dropped);
+        if (n.spans != kNullRef) {
+            block.spans_of(n)->add(record.seq, written.span, dropped, count);
+        }
         if (written.kind != TagKind::kKey) return false;
     }
     write_slot(block, record, ended);

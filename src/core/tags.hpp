@@ -25,6 +25,7 @@ struct WrittenTag {
     // kKey: what the writer adds to the key's value, if that is known. A transaction that registers
     // a key twice makes it unknown.
     const KeyDelta* delta = nullptr;
+    Span span = {};  // of a ranged tag: which instants; a kPart
 };
 
 // XIDs that possibly_running() may list for one tag.

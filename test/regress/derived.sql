@@ -59,7 +59,7 @@ SELECT * FROM derived('SELECT count(*)::text FROM lead AS l FULL JOIN call AS c 
 -- Not: something is read without the key.
 SELECT * FROM derived('SELECT count(*)::text FROM call AS c, call AS d WHERE c.account_id = $1');
 SELECT * FROM derived('SELECT name FROM account WHERE id = $1 OR owner = 3');
-SELECT * FROM derived('SELECT name FROM account WHERE id >= $1 AND NOT owner = $1 AND CASE WHEN true THEN owner = $1 END');
+SELECT * FROM derived('SELECT name FROM account WHERE id <> $1 AND NOT owner = $1 AND CASE WHEN true THEN owner = $1 END');
 SELECT * FROM derived('SELECT name FROM account WHERE id IN ($1, 3)');
 SELECT * FROM derived('SELECT name FROM account WHERE id IS NOT DISTINCT FROM $1');
 SELECT * FROM derived('SELECT note FROM (SELECT * FROM call ORDER BY id LIMIT 10) AS c WHERE account_id = $1');

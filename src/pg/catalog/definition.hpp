@@ -4,7 +4,7 @@
 
 #include "core/snapshot.hpp"
 #include "pg/base/calendar.hpp"
-#include "pg/catalog/keys.hpp"
+#include "pg/catalog/instants.hpp"
 
 namespace cache_ext::pg {
 
@@ -103,9 +103,10 @@ struct Definition {
     bool others_load;
     bool as_reader;  // its loader runs as whoever reads, whose role is a part of the key, too
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
-    // a dependency maps.
+    // a dependency maps, and bounds of its instants (group_tags.hpp).
     int mask_count;
     ColumnMask masks[core::kMaxTags];
+    Bounds bounds[core::kMaxTags];
     Lapse lapse;         // of the first dependency that has lapsed
     char* lapse_text;    // which one, and what mends it
     char* widened_text;  // the same of one that concerns the whole cache now; nullptr: none
@@ -156,11 +157,14 @@ struct Dependency {
     bool derived;      // from the loader's text (load/loader_analysis)
     int column_count;  // columns whose change matters
     AttrNumber* columns;
-    AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped
-    const char* key_query;           // kPath
-    bool reads_tables;               // kPath: and not only the row
-    bool whole_row;                  // kPath: key_query uses the row as a whole
-    int row_column_count;            // kPath: columns of the row that key_query reads
+    AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped; that of the instant, too
+    Bounds bounds;                   // kKey: only keys between which the row's instant lies
+    AttrNumber instant;              // the column that has it, and its type
+    Oid instant_type;
+    const char* key_query;  // kPath
+    bool reads_tables;      // kPath: and not only the row
+    bool whole_row;         // kPath: key_query uses the row as a whole
+    int row_column_count;   // kPath: columns of the row that key_query reads
     AttrNumber* row_columns;
     // kVia: the same cache depends on the relation by the very columns that the query returns,
     // so that a row that comes or goes, or an update that concerns the path, invalidates its

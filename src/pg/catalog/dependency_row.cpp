@@ -1,6 +1,7 @@
 #include "pg/catalog/dependency_row.hpp"
 
 #include "pg/base/memory.hpp"
+#include "pg/catalog/group_tags.hpp"
 #include "pg/catalog/standing.hpp"
 
 extern "C" {
@@ -30,6 +31,9 @@ enum {
     kDepKeyNumbers,
     kDepColumnNumbers,
     kDepByName,
+    kDepSince,
+    kDepUntil,
+    kDepBounds,
     kDependencyColumns
 };
 
@@ -48,11 +52,56 @@ constexpr ExpectedColumn kDependencyTable[] = {
     {"key_numbers", INT2ARRAYOID},
     {"column_numbers", INT2ARRAYOID},
     {"by_name", BOOLOID},
+    {"since", INT2OID},
+    {"until", INT2OID},
+    {"bounds", TEXTOID},
 };
 static_assert(sizeof(kDependencyTable) / sizeof(kDependencyTable[0]) == kDependencyColumns);
 
 ArrayType* array_at(const Row& row, int i) {
     return DatumGetArrayTypeP(row.values[i]);
+}
+
+// False: what the row says are none.
+bool read_bounds(const Row& row, Bounds* bounds) {
+    *bounds = {};
+    const auto column = [&](int i) {
+        const int16 number = row.nulls[i] ? int16{0} : DatumGetInt16(row.values[i]);
+        return number >= 0 && number <= kMaxKeyColumns ? number : -1;
+    };
+    const int since = column(kDepSince), until = column(kDepUntil);
+    if (since < 0 || until < 0) return false;
+    bounds->since = static_cast<uint8>(since);
+    bounds->until = static_cast<uint8>(until);
+    const char* ends = row.string(kDepBounds);
+    if (!bounds->any()) return ends == nullptr;
+    const bool by_key = row.nulls[kDepKeyQuery] && row.nulls[kDepPath];
+    return by_key && since != until && ends != nullptr && read_ends(ends, bounds);
+}
+
+Bounds bounds_of(const Row& row) {
+    Bounds bounds;
+    return read_bounds(row, &bounds) ? bounds : Bounds{};
+}
+
+// The key as cache_invalidate_on takes it: without the column of the instant, which it gives apart.
+Datum key_beside_instant(const Row& row, const char** instant) {
+    const Bounds bounds = bounds_of(row);
+    *instant = "...";
+    if (!bounds.any()) return row.values[kDepKey];
+    Datum* names;
+    bool* nulls;
+    int count;
+    deconstruct_array(array_at(row, kDepKey), TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls,
+                      &count);
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i] || !bounds.name(i)) continue;
+        *instant = TextDatumGetCString(names[i]);
+        nulls[i] = true;
+    }
+    int first = 1;
+    return PointerGetDatum(
+        construct_md_array(names, nulls, 1, &count, &first, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 // The statement that declares the dependency again.
@@ -61,19 +110,20 @@ char* mending_statement(const Definition* d, const Row& row) {
     const char* relation = quote_literal_cstr(name_as_sql(array_at(row, kDepDeclaredAs)));
     if (!row.nulls[kDepPath]) return psprintf("cache_invalidate_on_path(%s, ...)", cache);
     // No key is the default; no columns are not.
-    const auto array = [&](int i, const char* if_none) {
-        return row.nulls[i] || (i == kDepKey && ARR_NDIM(array_at(row, i)) == 0)
-                   ? if_none
-                   : psprintf(", %s", quote_literal_cstr(
-                                          OidOutputFunctionCall(F_ARRAY_OUT, row.values[i])));
+    const auto array = [](Datum value) {
+        return psprintf(", %s", quote_literal_cstr(OidOutputFunctionCall(F_ARRAY_OUT, value)));
     };
-    const char* columns = array(kDepColumns, "");
+    const char* columns = row.nulls[kDepColumns] ? "" : array(row.values[kDepColumns]);
     if (!row.nulls[kDepKeyQuery]) {
         return psprintf("cache_invalidate_on_path(%s, %s, %s%s)", cache, relation,
                         quote_literal_cstr(row.string(kDepKeyQuery)), columns);
     }
-    return psprintf("cache_invalidate_on(%s, %s%s%s)", cache, relation,
-                    array(kDepKey, columns[0] != '\0' ? ", NULL" : ""), columns);
+    const char* instant;
+    const Datum key = key_beside_instant(row, &instant);
+    const char* no_key = columns[0] != '\0' ? ", NULL" : "";
+    return psprintf("cache_invalidate_on(%s, %s%s%s%s)", cache, relation,
+                    ARR_NDIM(DatumGetArrayTypeP(key)) == 0 ? no_key : array(key), columns,
+                    bounds_arguments(bounds_of(row), instant, d->accessor));
 }
 
 // Declared again, the row goes.
@@ -155,7 +205,14 @@ bool resolve_mapping(const Row& row, Oid declared, Oid relation, Dependency* dep
     }
     // A key column of another type, or with other ideas of what is equal, maps to nothing any more.
     for (int i = 0; i < count; ++i) {
-        if (dep->key[i] != 0 && !gives_key(relation, dep->key[i], d->key_types[i])) return false;
+        if (dep->key[i] == 0) continue;
+        if (!dep->bounds.name(i)) {
+            if (!gives_key(relation, dep->key[i], d->key_types[i])) return false;
+            continue;
+        }
+        dep->instant = dep->key[i];
+        dep->instant_type = getBaseType(get_atttype(relation, dep->instant));
+        if (!gives_instants(dep->instant_type, d->key_types[i])) return false;
     }
     return true;
 }
@@ -197,19 +254,29 @@ bool mask_fits(const Row& row, const Definition* d) {
     int count;
     deconstruct_array(DatumGetArrayTypeP(row.values[kDepKey]), TEXTOID, -1, false, TYPALIGN_INT,
                       &names, &nulls, &count);
+    // Where a bound is, the column of the instant is named; the same one at both.
+    Bounds bounds;
+    if (!read_bounds(row, &bounds)) return false;
+    if (bounds.any() && (bounds.since > count || bounds.until > count)) return false;
     ColumnMask mapped = 0;
+    const char* instant = nullptr;
     for (int i = 0; i < count && i < kMaxKeyColumns; ++i) {
-        if (!nulls[i]) mapped |= ColumnMask{1} << i;
+        if (!bounds.name(i)) {
+            if (!nulls[i]) mapped |= ColumnMask{1} << i;
+            continue;
+        }
+        const char* name = nulls[i] ? "" : TextDatumGetCString(names[i]);
+        if (nulls[i] || (instant != nullptr && strcmp(instant, name) != 0)) return false;
+        instant = name;
     }
     return mapped == mask_of(row) && (count == 0 || count == d->columns);
 }
 
 // A set of key columns is a tag of every entry, if there is room for one more.
-bool add_mask(ColumnMask mask, Definition* d) {
-    if (mask == 0 || d->full_mask(mask)) return true;
-    if (std::find(d->masks, d->masks + d->mask_count, mask) != d->masks + d->mask_count)
-        return true;
+bool add_mask(ColumnMask mask, const Bounds& bounds, Definition* d) {
+    if (has_group(d, mask, bounds)) return true;
     if (d->mask_count == static_cast<int>(core::kMaxTags)) return false;
+    d->bounds[d->mask_count] = bounds;
     d->masks[d->mask_count++] = mask;
     return true;
 }
@@ -237,6 +304,8 @@ const char* dependency_fault(const Row& row, const Definition* d) {
         return "an array has more than one dimension";
     }
     if (columns != nullptr && array_contains_nulls(columns)) return "its columns contain nulls";
+    Bounds bounds;
+    if (!read_bounds(row, &bounds)) return "its bounds are none";
     if (d != nullptr && d->broken == nullptr && !mask_fits(row, d)) {
         return "its key_mask is not that of its key";
     }
@@ -268,7 +337,7 @@ bool note_lapses(const Row& row, Definition* d) {
 }
 
 bool add_tag_of(const Row& row, Definition* d) {
-    return mask_fits(row, d) && add_mask(mask_of(row), d);
+    return mask_fits(row, d) && add_mask(mask_of(row), bounds_of(row), d);
 }
 
 void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, Dependency* out) {
@@ -277,6 +346,7 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
     dep.definition = d;
     dep.declared = declared;
     dep.mask = mask_of(row);
+    dep.bounds = bounds_of(row);
     dep.key_query = row.string(kDepKeyQuery);
     dep.inserts = DatumGetBool(row.values[kDepInserts]);
     dep.derived = DatumGetBool(row.values[kDepDerived]);
@@ -300,6 +370,7 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
         dep.all_columns = true;
         dep.kind = DependencyKind::kKey;
         dep.mask = 0;
+        dep.bounds = {};
         memset(dep.key, 0, sizeof(dep.key));
         note_widened(d, row);
     }

@@ -167,7 +167,7 @@ extern "C" Datum cache_create_aggregate_1_0(PG_FUNCTION_ARGS) {
     check_row_loaders({d.columns, d.key_types, d.value_type}, true, given, &checked);
     write_declaration(d, checked);
     CommandCounterIncrement();
-    declare_key(require_definition(d.name), relation, nullptr, nullptr, false);
+    declare_key(require_definition(d.name), relation, nullptr, nullptr, {}, false);
     SPI_finish();
     PG_RETURN_VOID();
 }

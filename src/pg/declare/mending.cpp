@@ -49,6 +49,9 @@ int replace_stale_keys(const Definition* d, const char* row) {
         dependency_table(),
         psprintf("DELETE FROM %s AS t USING %s AS n WHERE n.id = $1::int8 AND t.id <> n.id "
                  "AND t.cache = n.cache AND t.key_query IS NULL AND t.path IS NULL "
+                 "AND t.since IS NOT DISTINCT FROM n.since "
+                 "AND t.until IS NOT DISTINCT FROM n.until "
+                 "AND t.bounds IS NOT DISTINCT FROM n.bounds "
                  "AND (%s AND t.key = n.key AND t.columns IS NOT DISTINCT FROM n.columns "
                  "OR (%s AND t.id = ANY ($2::int8[]) OR %s) "
                  "AND (t.key = n.key OR t.key_numbers = n.key_numbers "

@@ -69,9 +69,12 @@ bool covers(const Dependency& dep, Oid relation, const LoaderInput& input,
         case DependencyKind::kKey:
             break;
     }
+    if (dep.bounds.any() && (mapping == nullptr || !(mapping->bounds == dep.bounds))) return false;
     for (int i = 0; i < dep.definition->columns; ++i) {
         if (dep.key[i] == 0) continue;
-        const char* name = mapping != nullptr ? mapping->key[i] : nullptr;
+        // That a row's instant is near an argument does not mean that the two are equal.
+        const bool told = mapping != nullptr && mapping->bounds.name(i) == dep.bounds.name(i);
+        const char* name = told ? mapping->key[i] : nullptr;
         if (name == nullptr || get_attnum(relation, name) != dep.key[i]) return false;
     }
     return covers_columns(dep, relation, input);

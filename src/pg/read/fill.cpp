@@ -109,6 +109,8 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     fill.tags = load.tags.tag;
     fill.tag_is_key = load.tags.is_key;
     fill.tag_cache = load.tags.cache;
+    fill.tag_ranged = load.tags.ranged;
+    fill.tag_span = load.tags.span;
     fill.tag_count = load.tags.count;
     fill.calculated_at = result->calculated_at;
     fill.expires_at = result->expires_at;

@@ -83,7 +83,7 @@ Bitmapset* columns_read(const LoaderInput* input) {
 // What one changed row does.
 const char* covered_by(const Dependency& dep) {
     if (dep.kind != DependencyKind::kKey) return "path";
-    return dep.mask == 0 ? "table" : "key";
+    return dep.mask == 0 && !dep.bounds.any() ? "table" : "key";
 }
 
 const char* invalidated_by(const Dependency& dep) {
@@ -96,6 +96,11 @@ const char* invalidated_by(const Dependency& dep) {
             break;
     }
     if (dep.definition->aggregates) return "nothing: the value of the row's key is adjusted";
+    if (dep.bounds.any()) {
+        return dep.mask == 0
+                   ? "the keys between which its instant lies"
+                   : "the keys that share columns with it and between which its instant lies";
+    }
     if (dep.mask == 0) return "the whole cache";
     if (dep.mask != dep.definition->all_columns()) {
         return "the keys that share some of their columns with it";
@@ -109,7 +114,7 @@ const char* narrower(const Dependency& dep, const LoaderAnalysis* proven) {
     if (dep.kind == DependencyKind::kVia || input == nullptr || input->unproven != nullptr) {
         return nullptr;
     }
-    const bool wide = dep.kind == DependencyKind::kKey && dep.mask == 0;
+    const bool wide = dep.kind == DependencyKind::kKey && dep.mask == 0 && !dep.bounds.any();
     return wide || (dep.all_columns && !input->all_columns)
                ? proven_statements(dep.definition, proven, dep.declared)
                : nullptr;
@@ -122,6 +127,7 @@ const char* with_columns(const Dependency& dep, Bitmapset* more) {
     input.columns = names_of(dep.declared, bms_union(numbers(dep.columns, dep.column_count), more));
     RowMapping mapping = {};
     mapping.key_query = dep.key_query;
+    mapping.bounds = dep.bounds;
     for (int i = 0; i < dep.definition->columns; ++i) {
         if (dep.key[i] > 0) mapping.key[i] = get_attname(dep.declared, dep.key[i], true);
     }

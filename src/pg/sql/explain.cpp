@@ -5,6 +5,7 @@
 #include "pg/catalog/collations.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
+#include "pg/catalog/group_tags.hpp"
 #include "pg/read/fill.hpp"
 #include "pg/read/read.hpp"
 #include "pg/catalog/hard_writers.hpp"
@@ -46,6 +47,17 @@ const char* mask_text(ColumnMask mask, int columns) {
     return s.data;
 }
 
+const char* group_text(ColumnMask mask, const Bounds& bounds, int columns) {
+    const char* keys = mask_text(mask, columns);
+    if (!bounds.any()) return keys;
+    const char* between =
+        bounds.since == 0 ? psprintf("instants until key column %d", bounds.until)
+        : bounds.until == 0
+            ? psprintf("instants since key column %d", bounds.since)
+            : psprintf("instants between key columns %d and %d", bounds.since, bounds.until);
+    return mask == 0 ? between : psprintf("%s, %s", keys, between);
+}
+
 const char* tag_text(const Definition* d, const Key& key, core::Tag tag) {
     if (tag == whole_tag(d->cache_id())) return "whole cache";
     if (tag == key.view.hash) {
@@ -53,8 +65,8 @@ const char* tag_text(const Definition* d, const Key& key, core::Tag tag) {
                         d->varies() ? " of sessions like this one" : "");
     }
     for (int i = 0; i < d->mask_count; ++i) {
-        if (tag == part_tag(d->cache_id(), d->masks[i], key.column_hash)) {
-            return mask_text(d->masks[i], d->columns);
+        if (tag == group_tag(d, i, key.column_hash)) {
+            return group_text(d->masks[i], d->bounds[i], d->columns);
         }
     }
     for (int i = 0; i < definition_count(); ++i) {
@@ -198,7 +210,7 @@ Datum tags_array(const Definition* d, const Key& key, const core::EntryTags& tag
     add(whole_tag(d->cache_id()));
     if (d->columns > 0) add(key.view.hash);
     for (int i = 0; i < d->mask_count; ++i) {
-        add(part_tag(d->cache_id(), d->masks[i], key.column_hash));
+        add(group_tag(d, i, key.column_hash));
     }
     for (uint32 i = 0; i < tags.count; ++i) {
         const char* text = tag_text(d, key, tags.tag[i]);

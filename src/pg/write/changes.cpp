@@ -24,8 +24,12 @@ struct Change {
     uint64 cache;
     core::TagKind kind;
     bool hard;
-    bool by_delta;  // of what is collected of it, it is known what it adds to the value
-    int level;      // of the outermost subtransaction that holds it
+    bool by_delta;    // of what is collected of it, it is known what it adds to the value
+    int level;        // of the outermost subtransaction that holds it
+    core::Span span;  // of a ranged tag: the hull of what has changed
+    // The change of the same tag that an outer subtransaction holds, whose span is smaller; -1:
+    // none.
+    int outer;
 };
 
 struct ChangeSlot {
@@ -98,6 +102,7 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
                  static_cast<uint32>(known.count)};
         written.delta = &delta;
     }
+    written.span = change.span;
     const bool spurious = register_with(written, own_xid(), now_snapshot);
     // Once for each cache: keys of one come together, as a rule. The XID was asked before the look.
     if (change.kind != core::TagKind::kWhole && index != core::kNoCache &&
@@ -122,10 +127,22 @@ void drop_outdated_puts(core::Tag tag, uint64 cache, core::TagKind kind) {
     }
 }
 
-void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool by_delta = false) {
+// Adds to a change that is there already. False: it is one of an outer subtransaction, and would
+// not be what it was if this one is rolled back.
+bool extend_change(Change* change, bool hard, bool by_delta, const core::Span& span) {
+    change->hard |= hard;
+    change->by_delta &= by_delta;
+    if (change->span.covers(span)) return true;
+    if (change->level != GetCurrentTransactionNestLevel()) return false;
+    change->span = change->span.hull(span);
+    return true;
+}
+
+void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool by_delta = false,
+                const core::Span& span = {}) {
     drop_outdated_puts(tag, cache, kind);
     if (now.committing) {
-        Change change = {tag, cache, kind, hard, false, 1};
+        const Change change = {tag, cache, kind, hard, false, 1, span, -1};
         if (hard && now.preparing) mark_hard_survivor(MyDatabaseId, cache);
         register_change(change, to_core(GetLatestSnapshot()));
         return;
@@ -139,13 +156,12 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool
     }
     bool found;
     auto* slot = static_cast<ChangeSlot*>(hash_search(now.by_tag, &tag, HASH_ENTER, &found));
-    if (found) {
-        now.changes[slot->index].hard |= hard;
-        now.changes[slot->index].by_delta &= by_delta;
-        return;
-    }
+    if (found && extend_change(&now.changes[slot->index], hard, by_delta, span)) return;
+    const int outer = found ? slot->index : -1;
+    const core::Span all = found ? now.changes[outer].span.hull(span) : span;
     slot->index = now.count;
-    now.changes[now.count++] = {tag, cache, kind, hard, by_delta, GetCurrentTransactionNestLevel()};
+    now.changes[now.count++] = {tag, cache, kind, hard, by_delta, GetCurrentTransactionNestLevel(),
+                                all, outer};
 }
 
 // nullptr: it has not been collected.
@@ -212,6 +228,14 @@ void collect_delta(const Definition* d, const Key& key, const core::Amount* amou
     add_delta(key, amounts, count);
 }
 
+void collect_instant(const Definition* d, ColumnMask mask, const Bounds& bounds,
+                     const uint64* column_hash, const core::Span& span) {
+    const core::Tag tag = group_tag(d->cache_id(), mask, bounds, column_hash);
+    if (collected_tag(tag) || count_key(d->id)) {
+        add_change(tag, d->id, core::TagKind::kPart, false, false, span);
+    }
+}
+
 void collect_key(uint64 id, core::Tag key) {
     add_change(key, id, core::TagKind::kKey, false);
 }
@@ -225,7 +249,8 @@ bool collected_for(const Definition* d, const Key& key) {
     if (now.count == 0) return false;
     if (collected_tag(key.view.hash) || collected_tag(whole_tag(d->cache_id()))) return true;
     for (int i = 0; i < d->mask_count; ++i) {
-        if (collected_tag(part_tag(d->cache_id(), d->masks[i], key.column_hash))) return true;
+        // Whatever instants that was about: where a table has been changed, all keys bypass.
+        if (collected_tag(group_tag(d, i, key.column_hash))) return true;
     }
     return false;
 }
@@ -284,10 +309,37 @@ void forget_changes() {
 
 void subtransaction_ended_for_changes(int level, bool committed) {
     subtransaction_ended_for_deltas(level, committed);
-    now.count = notes_left(now.changes, now.count, level, committed, [](const Change& change) {
+    const auto place_of = [](const Change& change) {
+        return static_cast<ChangeSlot*>(hash_search(now.by_tag, &change.tag, HASH_FIND, nullptr));
+    };
+    int first = now.count;  // of the subtransaction's own
+    while (first > 0 && now.changes[first - 1].level >= level) --first;
+    now.count = notes_left(now.changes, now.count, level, committed, [&](const Change& change) {
+        if (change.outer >= 0) {
+            place_of(change)->index = change.outer;
+            return;
+        }
         hash_search(now.by_tag, &change.tag, HASH_REMOVE, nullptr);
         uncount_key(change);
     });
+    if (!committed) return;
+    // What it has added to changes of its parent is theirs now. Those lie below its own.
+    int left = first;
+    for (int i = first; i < now.count; ++i) {
+        const Change& change = now.changes[i];
+        Change* outer = change.outer >= 0 ? &now.changes[change.outer] : nullptr;
+        if (outer != nullptr && outer->level == change.level) {
+            outer->span = change.span;
+            place_of(change)->index = change.outer;
+            continue;
+        }
+        if (left != i) {
+            now.changes[left] = change;
+            place_of(change)->index = left;
+        }
+        ++left;
+    }
+    now.count = left;
 }
 
 }  // namespace cache_ext::pg

@@ -8,6 +8,7 @@
 
 #include "core/account.hpp"
 #include "pg/catalog/definitions.hpp"
+#include "pg/catalog/group_tags.hpp"
 
 namespace cache_ext::pg {
 
@@ -19,7 +20,10 @@ void collect_change(const Definition* definition, ColumnMask mask, const uint64*
 // the key makes that unknown.
 void collect_delta(const Definition* definition, const Key& key, const core::Amount* amounts,
                    int count);
-// The same as collect_change() by the tag of the full key.
+// The same of some instants only, of the keys between whose columns they lie.
+void collect_instant(const Definition* definition, ColumnMask mask, const Bounds& bounds,
+                     const uint64* column_hash, const core::Span& span);
+// The same by the tag of the full key.
 void collect_key(uint64 cache_id, core::Tag key);
 // The whole cache. hard: see core/writers.hpp.
 void collect_whole(uint64 cache_id, bool hard);

@@ -53,14 +53,24 @@ void collect_row(const Dependency& dep, TupleTableSlot* row, bool is_new) {
         collect_path_row(dep, row, is_new);
         return;
     }
+    bool null;
+    core::Span instant;
+    if (dep.bounds.any()) {
+        const Datum value = slot_getattr(row, dep.instant, &null);
+        if (null) return;  // it lies between nothing
+        instant.lo = instant.hi = instant_of(dep.instant_type, value);
+    }
     uint64 hashes[kMaxKeyColumns];
     for (int i = 0; i < dep.definition->columns; ++i) {
-        if (dep.key[i] == 0) continue;
-        bool null;
+        if (dep.key[i] == 0 || dep.bounds.name(i)) continue;
         const Datum value = slot_getattr(row, dep.key[i], &null);
         hashes[i] = hash_column(dep.definition->key_types[i], value, null);
     }
-    collect_change(dep.definition, dep.mask, hashes);
+    if (dep.bounds.any()) {
+        collect_instant(dep.definition, dep.mask, dep.bounds, hashes, instant);
+    } else {
+        collect_change(dep.definition, dep.mask, hashes);
+    }
 }
 
 void row_changed(const RelationDependencies& relation, Relation table, TupleTableSlot* old_row,
