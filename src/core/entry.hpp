@@ -96,32 +96,31 @@ struct Entry {
     std::uint8_t unseen_count;
     Queue queue;                   // budget lock
     std::uint8_t frequency;        // atomic, relaxed; readers raise it, eviction lowers it
-    std::uint8_t flags;            // partition lock, but for those that are constant
+    std::uint16_t flags;           // partition lock, but for those that are constant
     std::uint8_t refresh_claimed;  // atomic: 1 once somebody asked for a refresh
 
-    static constexpr std::uint8_t kNullFlag = 1;       // the value is SQL NULL; constant
-    static constexpr std::uint8_t kDeadFlag = 2;       // no longer in the index, waits to be freed
-    static constexpr std::uint8_t kPutOffFlag = 4;     // refresh_after says when to ask again
-    static constexpr std::uint8_t kPackedFlag = 8;     // Fill::packed; constant
-    static constexpr std::uint8_t kPeriodFlag = 16;    // a Period follows the value; constant
-    static constexpr std::uint8_t kAccountFlag = 128;  // the value is Amounts; constant
-    // Of entries without an account; those have no Origin, and are never kept as old ones.
-    static constexpr std::uint8_t kOriginFlag = 32;  // an Origin comes last; constant
-    static constexpr std::uint8_t kOldFlag = 64;  // what speaks against it is gone from the rings
-    // Of entries with an account.
-    static constexpr std::uint8_t kOpenedFlag = 32;  // only that, for a load that runs; constant
-    static constexpr std::uint8_t kDeltasFlag = 64;  // the account has been more than plain()
+    static constexpr std::uint16_t kNullFlag = 1;     // the value is SQL NULL; constant
+    static constexpr std::uint16_t kDeadFlag = 2;     // no longer in the index, waits to be freed
+    static constexpr std::uint16_t kPutOffFlag = 4;   // refresh_after says when to ask again
+    static constexpr std::uint16_t kPackedFlag = 8;   // Fill::packed; constant
+    static constexpr std::uint16_t kPeriodFlag = 16;  // a Period follows the value; constant
+    static constexpr std::uint16_t kOriginFlag = 32;  // an Origin follows; constant
+    static constexpr std::uint16_t kOldFlag = 64;  // what speaks against it is gone from the rings
+    // Those of an account; an entry that has one has no Origin, and is never kept as an old one.
+    static constexpr std::uint16_t kAccountFlag = 128;  // the value is Amounts; constant
+    static constexpr std::uint16_t kOpenedFlag = 256;   // only that, for a load that runs; constant
+    static constexpr std::uint16_t kDeltasFlag = 512;   // it has been more than plain()
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool has_period() const { return (flags & kPeriodFlag) != 0; }
-    bool has_origin() const { return (flags & (kOriginFlag | kAccountFlag)) == kOriginFlag; }
+    bool has_origin() const { return (flags & kOriginFlag) != 0; }
     // Not to be judged by the rings: it is as old as its Origin says, or of no use but to be
     // loaded again. Its key_seq, or an unseen writer, keeps the quick check from serving it.
-    bool is_old() const { return (flags & (kOldFlag | kAccountFlag)) == kOldFlag; }
+    bool is_old() const { return (flags & kOldFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
     bool has_account() const { return (flags & kAccountFlag) != 0; }
-    bool is_opened() const { return has_account() && (flags & kOpenedFlag) != 0; }
-    bool has_deltas() const { return has_account() && (flags & kDeltasFlag) != 0; }
+    bool is_opened() const { return (flags & kOpenedFlag) != 0; }
+    bool has_deltas() const { return (flags & kDeltasFlag) != 0; }
 
     TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }
     const TagRef* tags() const { return reinterpret_cast<const TagRef*>(this + 1); }

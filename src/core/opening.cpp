@@ -48,7 +48,7 @@ PublishResult settle_account(const Block& block, const Fill& fill, const Snapsho
         if (o.account()->opened == fill.account && same_load(*o.account(), f)) mine = &o;
     }
     *opened = kNullRef;
-    e->flags &= static_cast<std::uint8_t>(~Entry::kDeltasFlag);
+    e->flags &= static_cast<std::uint16_t>(~Entry::kDeltasFlag);
     if (fill.value != nullptr) {
         std::memcpy(e->value(), fill.value, bytes);
     } else {

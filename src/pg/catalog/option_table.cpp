@@ -87,6 +87,7 @@ bool suits_aggregates(Option option) {
         case Option::kPriority:
         case Option::kLoadTimeout:
         case Option::kWarmWhenIdle:
+        case Option::kRefreshMin:
             return true;
         default:
             return false;

@@ -11,6 +11,7 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 }
 
 namespace cache_ext::pg {
@@ -177,14 +178,14 @@ void add_equality(Equalities* e, List** conditions, int left, int right) {
 // who uses them to see.
 void add_order(Equalities* e, List** conditions, Scope* scope, const OpExpr* op) {
     if (op->opno >= FirstNormalObjectId || list_length(op->args) != 2) return;
-    const List* meanings = get_op_btree_interpretation(op->opno);
-    if (meanings == NIL) return;
-    const int strategy = static_cast<const OpBtreeInterpretation*>(linitial(meanings))->strategy;
+    auto* first = static_cast<Node*>(linitial(op->args));
+    const int strategy = get_op_opfamily_strategy(
+        op->opno, lookup_type_cache(exprType(first), TYPECACHE_BTREE_OPFAMILY)->btree_opf);
     const bool less = strategy == BTLessStrategyNumber || strategy == BTLessEqualStrategyNumber;
     const bool greater =
         strategy == BTGreaterStrategyNumber || strategy == BTGreaterEqualStrategyNumber;
     if (!less && !greater) return;
-    const int left = resolve(e, scope, static_cast<Node*>(linitial(op->args)), 0);
+    const int left = resolve(e, scope, first, 0);
     const int right = resolve(e, scope, static_cast<Node*>(lsecond(op->args)), 0);
     if (left < 0 || right < 0) return;
     auto* order = make<Order>();
