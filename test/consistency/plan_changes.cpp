@@ -302,9 +302,10 @@ Step invalidate(Random& r) {
     return sql("SELECT cache_invalidate('" + name + "', " + arguments(group, key(r)) + ")");
 }
 Step refresh(Random& r) {
-    static constexpr Group kLoaded[] = {
-        Group::kItem,    Group::kSale,   Group::kLead,  Group::kQuote, Group::kEvent,
-        Group::kVersion, Group::kDigest, Group::kTotal, Group::kShare, Group::kStream};
+    static constexpr Group kLoaded[] = {Group::kItem,   Group::kSale,  Group::kLead,
+                                        Group::kQuote,  Group::kEvent, Group::kVersion,
+                                        Group::kDigest, Group::kTotal, Group::kShare,
+                                        Group::kStream, Group::kVisit};
     const Group group = kLoaded[r.below(static_cast<int>(std::size(kLoaded)))];
     return sql("SELECT cache_refresh('" + std::string(name_of(group)) + "', " +
                arguments(group, key(r)) + ")");

@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "schema_catalog.hpp"
+#include "schema_periods.hpp"
 #include "schema_readers.hpp"
 
 namespace consistency {
@@ -161,7 +162,7 @@ std::vector<std::string> calls_sql(Group group) {
                         : decided_by_session(group) ? reader_query(group)
                                                     : direct_query(group);
     if (query.empty()) {
-        query = "SELECT load_" + name + (group == Group::kSale ? "($1 / 6, $1 % 6)" : "($1)");
+        query = "SELECT load_" + name + "(" + arguments(group, "$1") + ")";
     }
     const auto head = [&](const char* kind) {
         return "CREATE FUNCTION " + std::string(kind) + "_" + name +
@@ -189,12 +190,14 @@ std::string rates_sql(int major) {
 }
 
 std::string signature(Group group) {
+    if (group == Group::kVisit) return "(org int, since date, until date)";
     return group == Group::kSale ? "(region int, day int)" : "(k int)";
 }
 
 }  // namespace
 
 std::string arguments(Group group, const std::string& key) {
+    if (group == Group::kVisit) return period_arguments(key);
     if (group != Group::kSale && group != Group::kShare) return key;
     return "(" + key + ") / " + number(kDays) + ", (" + key + ") % " + number(kDays);
 }
@@ -287,6 +290,9 @@ std::string loader_sql(Group group, int meaning, int comment) {
         case Group::kBoth:
             body = "cache_get_item($1) || ' / ' || cache_get_event($1)";
             break;
+        case Group::kVisit:
+            body = period_query();
+            break;
         case Group::kDigest:
             body = "coalesce((SELECT d.rows || ' ' || d.v FROM digest d WHERE d.k = $1), '-')";
             break;
@@ -335,7 +341,8 @@ std::string swap_sql() {
 }
 
 std::vector<std::string> meanings(const std::string& value) {
-    static const std::regex kMeaning("(item|sale|lead|quote|event|both|digest|weigh|scale) [0-9]+");
+    static const std::regex kMeaning(
+        "(item|sale|lead|quote|event|both|digest|visit|weigh|scale) [0-9]+");
     std::vector<std::string> found;
     for (std::sregex_iterator it(value.begin(), value.end(), kMeaning), end; it != end; ++it) {
         found.push_back(it->str());
@@ -372,6 +379,7 @@ void make_schema(Connection* connection) {
     connection->must("ALTER FUNCTION weigh(int) RENAME TO weigh_else");
     connection->must(weigh_sql(3));
     connection->must(scale_sql(1));
+    make_period_tables(connection);
     for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
         const auto group = static_cast<Group>(i);
         if (group == Group::kBoth) continue;  // needs the caches
@@ -386,6 +394,7 @@ void make_schema(Connection* connection) {
         for (const std::string& sql : calls_sql(static_cast<Group>(i))) connection->must(sql);
     }
     connection->must(as_declared(kCaches));
+    declare_period_caches(connection);
     declare_catalog_caches(connection);
     declare_reader_caches(connection);
     connection->must(kTriggers);
