@@ -22,15 +22,15 @@ aggregate() {
     for ((round = 0; round < ROUNDS; round++)); do
         for kind in $AGGREGATE_KINDS; do
             sample "aggregate/write_$kind" \
-                "$(transactions 100 2 "aggregate_$kind" -f "$files/aggregate_write.sql")"
+                "$(transactions 100 10 "aggregate_$kind" -f "$files/aggregate_write.sql")"
             sample "aggregate/mixed_$kind" \
                 "$(transactions 4 2 "aggregate_$kind" -f "$files/aggregate_write.sql@1" -f "$files/aggregate_read.sql@1")"
         done
     done
     echo "### A sum that is written to"
     echo
-    echo "200,000 rows of 20 keys; all write to and read the sum of one key. A hundred clients that only write; four"
-    echo "whose every other statement reads. Two seconds a round, fsync off."
+    echo "200,000 rows of 20 keys; all write to and read the sum of one key. A hundred clients that only write, ten seconds a"
+    echo "round; four whose every other statement reads, two seconds. fsync is off."
     echo
     {
         cells 'the sum is' 'writes/s' 'ratio' 'mixed/s' 'ratio'

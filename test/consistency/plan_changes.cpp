@@ -58,7 +58,7 @@ Step item_merge(Random& r) {
 Step item_copy(Random& r) {
     // Conflicts would end the transaction, so what is in the way goes first.
     const std::string id = any(r, kItems);
-    return copying("DELETE FROM item WHERE id = " + id + "; COPY item FROM STDIN",
+    return copying("DELETE FROM item WHERE id = " + id + "; COPY item (id, k, v) FROM STDIN",
                    id + "\t" + key(r) + "\t" + value(r) + "\n");
 }
 Step item_returning(Random& r) {

@@ -9,8 +9,9 @@
 namespace consistency {
 namespace {
 
+// Columns named w are for statements that may not be about what an aggregate reads.
 constexpr const char* kTables = R"(
-CREATE TABLE item (id int PRIMARY KEY, k int NOT NULL, v int NOT NULL);
+CREATE TABLE item (id int PRIMARY KEY, k int NOT NULL, v int NOT NULL, w int NOT NULL DEFAULT 0);
 CREATE INDEX ON item (k);
 CREATE TABLE sale (id int PRIMARY KEY, region int NOT NULL, day int NOT NULL, v int NOT NULL);
 CREATE INDEX ON sale (region, day);
@@ -27,11 +28,11 @@ CREATE TABLE lead (id int PRIMARY KEY, v int NOT NULL,
 CREATE INDEX ON lead (call_id);
 CREATE TABLE price (k int PRIMARY KEY, v int NOT NULL);
 CREATE TABLE rate (id int PRIMARY KEY, v int NOT NULL);
-CREATE TABLE event (id int NOT NULL, part int NOT NULL, k int NOT NULL, v int NOT NULL)
+CREATE TABLE event (id int NOT NULL, part int NOT NULL, k int NOT NULL, v int NOT NULL, w int NOT NULL DEFAULT 0)
     PARTITION BY LIST (part);
 CREATE TABLE event_0 PARTITION OF event FOR VALUES IN (0);
 CREATE TABLE event_1 PARTITION OF event FOR VALUES IN (1);
-CREATE TABLE event_2 (v int NOT NULL, k int NOT NULL, id int NOT NULL, part int NOT NULL);
+CREATE TABLE event_2 (v int NOT NULL, k int NOT NULL, w int NOT NULL DEFAULT 0, id int NOT NULL, part int NOT NULL);
 ALTER TABLE event ATTACH PARTITION event_2 FOR VALUES IN (2);
 CREATE UNIQUE INDEX ON event (id, part);
 CREATE INDEX ON event (k);
@@ -259,7 +260,8 @@ std::string loader_sql(Group group, int meaning, int comment) {
     std::string body;
     switch (group) {
         case Group::kItem:
-            body = rows + "t.id || ':' || t.v, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
+            body = rows +
+                   "t.id || ':' || t.v + t.w, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
             break;
         case Group::kSale:
             body = rows +
@@ -280,12 +282,13 @@ std::string loader_sql(Group group, int meaning, int comment) {
                 "(SELECT sum(r.v) FROM rates r) || ' ' || (SELECT s.meaning FROM scale s)";
             break;
         case Group::kEvent:
-            body =
-                rows +
-                "t.id || ':' || t.v, ',' ORDER BY t.id, t.part), '') FROM event t WHERE t.k = $1";
+            body = rows +
+                   "t.id || ':' || t.v + t.w, ',' ORDER BY t.id, t.part), '') FROM event t WHERE "
+                   "t.k = $1";
             break;
         case Group::kNote:  // what is put; never replaced, since no cache has it as its loader
-            body = rows + "t.id || ':' || t.v, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
+            body = rows +
+                   "t.id || ':' || t.v + t.w, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
             break;
         case Group::kBoth:
             body = "cache_get_item($1) || ' / ' || cache_get_event($1)";

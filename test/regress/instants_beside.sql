@@ -222,7 +222,10 @@ INSERT INTO event (day) VALUES ('01/01/1970');
 INSERT INTO event (day) VALUES ('15/03/0044 BC');
 :look
 :look
-INSERT INTO event (day) VALUES ('14/03/0044 BC'), ('01/01/2000');
+INSERT INTO event (day) VALUES ('14/03/0044 BC'), ('31/12/0043 BC');
+:look
+:look
+INSERT INTO event (day) VALUES ('01/01/2000');
 :look
 :look
 -- Of another type, a column is no instant of these arguments any more.
@@ -281,12 +284,15 @@ INSERT INTO reading VALUES (5, '2025-10-20', 'here', 1);
 RESET session_replication_role;
 :look
 :look
--- A value of more periods than an entry has tags, and one of all of these.
+-- A value of more periods than an entry has tags, which depends on instants of its own as well; and one of few periods.
+CREATE TABLE plan (day timestamptz, n int);
 CREATE FUNCTION load_places(since timestamptz) RETURNS numeric LANGUAGE sql STABLE
-    AS $$SELECT sum(cache_get_sum('place ' || g, since, since + interval '1 month')) FROM generate_series(1, 30) AS g$$;
+    AS $$SELECT sum(cache_get_sum('place ' || g, since, since + interval '1 month')) +
+               (SELECT count(*) FROM plan AS p WHERE p.day >= $1) FROM generate_series(1, 30) AS g$$;
 CREATE FUNCTION load_few(since timestamptz) RETURNS numeric LANGUAGE sql STABLE
     AS $$SELECT sum(cache_get_sum('place ' || g, since, since + interval '1 month')) FROM generate_series(1, 3) AS g$$;
-SELECT cache_create('places', 'load_places(timestamptz)'), cache_create('few', 'load_few(timestamptz)', refresh_at => NULL);
+SELECT cache_create('places', 'load_places(timestamptz)'), cache_create('few', 'load_few(timestamptz)');
+SELECT cache_invalidate_on('places', 'plan', instant => 'day', since => 'since');
 \set look 'SELECT verdict(''places'', ''2025-10-01''), verdict(''few'', ''2025-10-01'');'
 :look
 :look
@@ -298,6 +304,19 @@ INSERT INTO reading VALUES (11, '2025-10-20', 'place 2', 1);
 :look
 INSERT INTO reading VALUES (12, '2025-10-20', 'place 29', 1);
 :look
+:look
+INSERT INTO plan VALUES ('2025-09-30', 1);
+:look
+INSERT INTO plan VALUES ('2025-10-10', 1);
+:look
+:look
+-- A change of one's own is seen through others, too.
+BEGIN;
+INSERT INTO reading VALUES (13, '2025-11-20', 'place 2', 1);
+:look
+INSERT INTO reading VALUES (14, '2025-10-20', 'place 2', 1);
+:look
+ROLLBACK;
 :look
 -- Several at once, whose only argument is an end.
 CREATE FUNCTION load_since(since timestamptz) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM reading AS r WHERE r.at >= $1';
