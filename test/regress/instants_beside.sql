@@ -284,15 +284,17 @@ INSERT INTO reading VALUES (5, '2025-10-20', 'here', 1);
 RESET session_replication_role;
 :look
 :look
--- A value of more periods than an entry has tags, which depends on instants of its own as well; and one of few periods.
+-- A value of more periods than an entry has tags, and of one of another cache; and one of few periods.
 CREATE TABLE plan (day timestamptz, n int);
+CREATE FUNCTION load_plans(since timestamptz) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM plan AS p WHERE p.day >= $1';
+SELECT cache_create('plans', 'load_plans(timestamptz)', invalidate => 'declared');
+SELECT cache_invalidate_on('plans', 'plan', instant => 'day', since => 'since');
 CREATE FUNCTION load_places(since timestamptz) RETURNS numeric LANGUAGE sql STABLE
-    AS $$SELECT sum(cache_get_sum('place ' || g, since, since + interval '1 month')) +
-               (SELECT count(*) FROM plan AS p WHERE p.day >= $1) FROM generate_series(1, 30) AS g$$;
+    AS $$SELECT cache_get_plans(since) + (SELECT sum(cache_get_sum('place ' || g, since, since + interval '1 month'))
+                                          FROM generate_series(1, 30) AS g)$$;
 CREATE FUNCTION load_few(since timestamptz) RETURNS numeric LANGUAGE sql STABLE
     AS $$SELECT sum(cache_get_sum('place ' || g, since, since + interval '1 month')) FROM generate_series(1, 3) AS g$$;
 SELECT cache_create('places', 'load_places(timestamptz)'), cache_create('few', 'load_few(timestamptz)');
-SELECT cache_invalidate_on('places', 'plan', instant => 'day', since => 'since');
 \set look 'SELECT verdict(''places'', ''2025-10-01''), verdict(''few'', ''2025-10-01'');'
 :look
 :look
