@@ -213,6 +213,28 @@ TEST_F(StoreRanges, AValueThatIsKeptAsAnOldOneHasRoomForItsInstants) {
     EXPECT_EQ(get("october"), LookupResult::kContradicted);
 }
 
+// The same of a large one, whose memory comes before its tags are known: as much as it may need.
+TEST_F(StoreRanges, ALargeOldValueHasRoomForAllItsInstants) {
+    FakeClock::set(10000);
+    store->set_limits(cache.index(), {0, 0, kNoCache, 100});
+    std::vector<TagSpec> tags;
+    for (Tag tag = 0; tag < kMaxTags; ++tag) {
+        tags.push_back({.tag = kOrg + tag * 3, .ranged = true, .span = kOctober});
+    }
+    const std::string large(200'000, 'x');
+    ASSERT_EQ(cache.put("k", large, now(), {.tags = tags}), PublishResult::kPublished);
+    std::vector<Xid> running;
+    for (int i = 0; i < 20; ++i) running.push_back(next++);
+    const HeldSnapshot f = snapshot(next, running);
+    for (const Xid xid : running) cache.write_span(kOrg, kOctoberDay, xid, ended_below(running[0]));
+    for (int i = 0; i < 6; ++i) {
+        const PublishResult result =
+            cache.put("k" + std::to_string(i), large, f, {.tags = tags, .keep = true});
+        EXPECT_TRUE(result == PublishResult::kOldUnusable || result == PublishResult::kOldUnseen);
+    }
+    EXPECT_TRUE(store->check());
+}
+
 // An old one and a new one: what they become is as new as the new one.
 TEST_F(StoreRanges, ForgottenSpansBecomeOneThatIsAsNewAsTheNewest) {
     Instant far = Instant{1} << 50;
