@@ -83,6 +83,7 @@ Bitmapset* columns_read(const LoaderInput* input) {
 // What one changed row does.
 const char* covered_by(const Dependency& dep) {
     if (dep.kind != DependencyKind::kKey) return "path";
+    if (dep.definition->aggregates) return "key";
     return dep.mask == 0 && !dep.bounds.any() ? "table" : "key";
 }
 
@@ -111,7 +112,8 @@ const char* invalidated_by(const Dependency& dep) {
 // What its author has declared may be wider than what the text proves.
 const char* narrower(const Dependency& dep, const LoaderAnalysis* proven) {
     const LoaderInput* input = input_of(proven, dep.declared);
-    if (dep.kind == DependencyKind::kVia || input == nullptr || input->unproven != nullptr) {
+    if (dep.definition->aggregates || dep.kind == DependencyKind::kVia || input == nullptr ||
+        input->unproven != nullptr) {
         return nullptr;
     }
     const bool wide = dep.kind == DependencyKind::kKey && dep.mask == 0 && !dep.bounds.any();
