@@ -102,6 +102,7 @@ enum class Group : std::uint8_t {
     kTotal,    // aggregates of item,
     kShare,    // of sale, by two columns and with filters,
     kStream,   // and of event, which is partitioned: writers adjust their values
+    kVisit,    // keys between whose columns a row's instant lies, see schema_periods.hpp
     // From here on the catalogs decide, see schema_catalog.hpp.
     kOper,   // operators, casts, an operator class
     kRight,  // privileges of its owner
@@ -115,8 +116,8 @@ enum class Group : std::uint8_t {
 };
 
 inline constexpr const char* kGroupNames[] = {
-    "item",  "sale",   "lead", "quote", "event", "both", "note",  "version", "digest", "total",
-    "share", "stream", "oper", "right", "role",  "swap", "fresh", "claim",   "reader"};
+    "item",  "sale",   "lead",  "quote", "event", "both", "note", "version", "digest", "total",
+    "share", "stream", "visit", "oper",  "right", "role", "swap", "fresh",   "claim",  "reader"};
 static_assert(std::size(kGroupNames) == static_cast<std::size_t>(Group::kCount));
 
 using KindSet = std::bitset<static_cast<std::size_t>(Kind::kCount)>;

@@ -141,6 +141,100 @@ TEST_F(StoreRanges, AnOldValueIsOnlyAsOldAsTheWritersOfItsInstants) {
     EXPECT_EQ(read().result, LookupResult::kContradicted);
 }
 
+// An entry with all that there is behind the value, among others like it: nothing lies in anything
+// else's place. Odd sizes, so that they are padded; one is blind to a writer of its instants.
+TEST_F(StoreRanges, WhatFollowsTheValueHasAPlaceOfItsOwn) {
+    FakeClock::set(10000);
+    FakeClock::reader = 10'000;
+    store->set_limits(cache.index(), {0, 0, kNoCache, 100});
+    const auto name = [](int i) {
+        return "k" + std::string(static_cast<std::size_t>(i % 9), 'x') + std::to_string(i);
+    };
+    const auto text = [](int i) {
+        return std::string(static_cast<std::size_t>(i), static_cast<char>('a' + i % 26));
+    };
+    ASSERT_EQ(put("first", kOctober, now()), PublishResult::kPublished) << "now there is a node";
+    const Xid running = next++;
+    const HeldSnapshot f = snapshot(next, {running});
+    cache.write_span(kOrg, kOctoberDay, running, ended_below(running));
+    const auto options = [](int i) {
+        Options all = {
+            .tags = {{.tag = kOrg, .ranged = true, .span = i % 2 == 0 ? kOctober : kNovember},
+                     {.tag = 5},
+                     {.tag = 9, .ranged = true, .span = {i, i + 1}}}};
+        if (i % 3 != 0) all.period = {400, Micros{20'000'000} + i};
+        return all;
+    };
+    for (int i = 0; i < 200; ++i) {
+        ASSERT_EQ(cache.put(name(i), text(i), f, options(i)), PublishResult::kPublished) << i;
+    }
+    for (int i = 0; i < 200; ++i) {
+        const Got got = cache.get(name(i), f);
+        ASSERT_EQ(got.result, LookupResult::kHit) << i;
+        EXPECT_EQ(got.value, text(i));
+        ASSERT_EQ(got.tags.count, 5U);
+        EXPECT_EQ(got.tags.span[2], i % 2 == 0 ? kOctober : kNovember) << i;
+        EXPECT_EQ(got.tags.span[4], (Span{i, i + 1})) << i;
+        EXPECT_EQ(got.tags.period.until,
+                  i % 3 != 0 ? Micros{20'000'000} + i : Period::always().until)
+            << i;
+        EXPECT_EQ(cache.get(name(i), now()).result,
+                  i % 2 == 0 ? LookupResult::kContradicted : LookupResult::kHit)
+            << i;
+    }
+    FakeClock::reader = 20'001;
+    EXPECT_EQ(cache.get(name(4), f).result, LookupResult::kExpired);
+    EXPECT_EQ(cache.get(name(102), f).result, LookupResult::kHit);
+}
+
+// Nobody can judge it: it is kept as an old value, and its instants are of no more use.
+TEST_F(StoreRanges, AValueThatIsKeptAsAnOldOneHasRoomForItsInstants) {
+    FakeClock::set(10000);
+    FakeClock::reader = 10'000;
+    store->set_limits(cache.index(), {0, 0, kNoCache, 100});
+    ASSERT_EQ(put("october", kOctober, now()), PublishResult::kPublished);
+    std::vector<Xid> running;
+    for (int i = 0; i < 20; ++i) running.push_back(next++);
+    const HeldSnapshot f = snapshot(next, running);
+    for (const Xid xid : running) cache.write_span(kOrg, kOctoberDay, xid, ended_below(running[0]));
+    const Options options = {.tags = {{.tag = kOrg, .ranged = true, .span = kOctober}},
+                             .period = {400, 20'000'000},
+                             .keep = true};
+    const PublishResult result = cache.put("october", std::string(21, 'o'), f, options);
+    EXPECT_TRUE(result == PublishResult::kOldUnusable || result == PublishResult::kOldUnseen);
+    EXPECT_EQ(cache.put("september", "s", f,
+                        {.tags = {{.tag = kOrg, .ranged = true, .span = {901, 930}}}}),
+              PublishResult::kUnusable);
+    std::uint8_t buffer[64];
+    const Found found = store->lookup(cache.index(), cache.view("october"), now(),
+                                      {buffer, sizeof(buffer), Detail::kServe, OldValues::kStale});
+    EXPECT_EQ(found.result, LookupResult::kStale);
+    EXPECT_EQ(std::string(buffer, buffer + found.value_bytes), std::string(21, 'o'));
+    EXPECT_EQ(get("october"), LookupResult::kContradicted);
+}
+
+// The same of a large one, whose memory comes before its tags are known: as much as it may need.
+TEST_F(StoreRanges, ALargeOldValueHasRoomForAllItsInstants) {
+    FakeClock::set(10000);
+    store->set_limits(cache.index(), {0, 0, kNoCache, 100});
+    std::vector<TagSpec> tags;
+    for (Tag tag = 0; tag < kMaxTags; ++tag) {
+        tags.push_back({.tag = kOrg + tag * 3, .ranged = true, .span = kOctober});
+    }
+    const std::string large(200'000, 'x');
+    ASSERT_EQ(cache.put("k", large, now(), {.tags = tags}), PublishResult::kPublished);
+    std::vector<Xid> running;
+    for (int i = 0; i < 20; ++i) running.push_back(next++);
+    const HeldSnapshot f = snapshot(next, running);
+    for (const Xid xid : running) cache.write_span(kOrg, kOctoberDay, xid, ended_below(running[0]));
+    for (int i = 0; i < 6; ++i) {
+        const PublishResult result =
+            cache.put("k" + std::to_string(i), large, f, {.tags = tags, .keep = true});
+        EXPECT_TRUE(result == PublishResult::kOldUnusable || result == PublishResult::kOldUnseen);
+    }
+    EXPECT_TRUE(store->check());
+}
+
 // An old one and a new one: what they become is as new as the new one.
 TEST_F(StoreRanges, ForgottenSpansBecomeOneThatIsAsNewAsTheNewest) {
     Instant far = Instant{1} << 50;

@@ -373,8 +373,8 @@ inline void PrintTo(const HeldSnapshot& s, std::ostream* out) {
 namespace cache_ext::core {
 
 inline void PrintTo(LookupResult r, std::ostream* out) {
-    static const char* const names[] = {"hit",          "absent",   "expired",
-                                        "contradicted", "unusable", "too small"};
+    static const char* const names[] = {"hit",      "absent",  "expired", "contradicted",
+                                        "unusable", "not yet", "stale",   "too small"};
     *out << names[static_cast<int>(r)];
 }
 inline void PrintTo(PublishResult r, std::ostream* out) {
