@@ -83,6 +83,7 @@ Bitmapset* columns_read(const LoaderInput* input) {
 // What one changed row does.
 const char* covered_by(const Dependency& dep) {
     if (dep.kind != DependencyKind::kKey) return "path";
+    if (dep.definition->aggregates) return "key";  // what a row tells is its writer's delta
     return dep.mask == 0 && !dep.bounds.any() ? "table" : "key";
 }
 
