@@ -148,6 +148,7 @@ struct alignas(kBlockAlignment) CacheControl {
     // What kept the last load from being published that met something of its own making, in one
     // word of the bridge's (0: nothing); atomic.
     std::uint64_t refused;
+    std::uint64_t disproven;     // see disprove() (tracked.hpp); atomic. Tracked lock to change.
     bool tracks;                 // a relation has been announced for it (tracked.hpp); atomic
     bool serial;                 // its loads must not have parallel workers; atomic
     std::uint8_t account_lines;  // of its next accounts; 0: kFirstDeltas; atomic

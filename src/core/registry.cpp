@@ -63,6 +63,7 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.put_only, false);
     store_relaxed(c.as_owner, false);
     store_relaxed(c.tracks, false);
+    store_relaxed(c.disproven, std::uint64_t{0});
     store_relaxed(c.serial, false);
     store_relaxed(c.account_lines, std::uint8_t{0});
     store_relaxed(c.refused, std::uint64_t{0});

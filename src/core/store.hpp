@@ -204,6 +204,12 @@ class Store {
     bool complete(RelationKey relation, CacheIndex cache, std::uint64_t id, Xid (*next_xid)()) {
         return core::complete(block_, relation, cache, id, next_xid);
     }
+    bool disprove(CacheIndex cache, std::uint64_t id, std::uint64_t derivation, Xid (*next_xid)()) {
+        return core::disprove(block_, cache, id, derivation, next_xid);
+    }
+    bool is_disproven(CacheIndex cache, std::uint64_t derivation) const {
+        return core::is_disproven(block_, cache, derivation);
+    }
     void forget_relation(RelationKey relation) { core::forget_relation(block_, relation); }
     std::uint32_t max_tracked() const { return block_.header->max_tracked; }
     std::uint32_t tracked_relations(std::uint32_t database, RelationKey* out) const {

@@ -221,6 +221,10 @@ void set_declared(Declared how) {
     declared = how;
 }
 
+bool may_widen() {
+    return declared == Declared::kNone || declared == Declared::kDerived;
+}
+
 // What is put has nobody to track it for.
 std::string as_declared(const std::string& sql) {
     static const std::regex kAny(

@@ -41,6 +41,7 @@ struct SessionState {
     // is not what it was. And how changed rows are added up.
     const Aggregate* aggregate;
     bool no_aggregate;
+    bool disproven;  // as of the last look before a fill, what is derived does not follow any more
     RowDeltas* row_deltas;
 };
 
@@ -111,7 +112,8 @@ struct Definition {
     char* lapse_text;    // which one, and what mends it
     char* widened_text;  // the same of one that concerns the whole cache now; nullptr: none
     bool path_lost;      // a row of a path dependency cannot be used as such
-    bool derives;        // a dependency follows from the loader's text
+    uint64
+        derivation;  // the newest of its dependencies that follow from the loader's text; 0: none
     int path_count;
     const Dependency** paths;  // on the relations that they were declared on
     List* stale;               // int64*: ids of rows that have lapsed or widened

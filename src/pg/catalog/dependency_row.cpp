@@ -322,11 +322,9 @@ bool note_lapses(const Row& row, Definition* d) {
     const Oid declared = DatumGetObjectId(row.values[kDepRelation]);
     const Lapse lapse = lapse_of(declared, array_at(row, kDepDeclaredAs));
     if (d->aggregates) return note_lapses_of_aggregate(row, declared, lapse, d);
-    // What is derived by key is nobody's word on a name: the table that the loader reads instead is
-    // tracked, and whether what is left of it is proven is asked before each fill. A path's query
-    // has names of its own.
-    const bool word =
-        !DatumGetBool(row.values[kDepDerived]) || !row.nulls[kDepPath] || !row.nulls[kDepKeyQuery];
+    // What is derived is nobody's word on a name: the table that the loader reads instead is
+    // tracked, and whether what is left of it is proven is asked before each fill.
+    const bool word = !DatumGetBool(row.values[kDepDerived]);
     if (lapse != Lapse::kNone && word) note_lapse(d, row, lapse);
     if (lapse == Lapse::kDropped) return false;
     const Oid by_name =
@@ -350,7 +348,10 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
     dep.key_query = row.string(kDepKeyQuery);
     dep.inserts = DatumGetBool(row.values[kDepInserts]);
     dep.derived = DatumGetBool(row.values[kDepDerived]);
-    d->derives |= dep.derived;
+    if (dep.derived) {
+        d->derivation =
+            std::max(d->derivation, static_cast<uint64>(DatumGetInt64(row.values[kDepId])));
+    }
     dep.kind = dep.key_query != nullptr ? DependencyKind::kPath
                : !row.nulls[kDepPath]   ? DependencyKind::kVia
                                         : DependencyKind::kKey;
@@ -365,7 +366,7 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
         if (dep.all_columns) note_widened(d, row);
     }
     if (!usable || !resolve_mapping(row, declared, relation, &dep)) {
-        d->path_lost |= dep.kind != DependencyKind::kKey;
+        d->path_lost |= dep.kind != DependencyKind::kKey && !dep.derived;
         // Every change concerns the whole cache.
         dep.all_columns = true;
         dep.kind = DependencyKind::kKey;

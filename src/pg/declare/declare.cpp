@@ -421,10 +421,10 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     require_droppable(d);
     const uint64 id = d->id;
     const char* name = pstrdup(d->name);  // definitions may be read again
+    List* relations = relations_with_triggers_for(d);
     // Before waiting for locks that its workers hold.
     hold_work(id);
     connect_spi();
-    drop_triggers_only_for(id);
     d = lock_definition(d);
     require_droppable(d);
     run_as_owner(dependency_table(),
@@ -437,6 +437,7 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
                  1, &name);
     drop_accessors(d);
     if (d->aggregates) drop_aggregate_parts(d);
+    drop_needless_triggers(relations);
     SPI_finish();
     if (store_ready()) {
         release_at_commit(id);

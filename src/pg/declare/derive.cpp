@@ -180,7 +180,9 @@ void give_up_derived(const char* cache, bool forget) {
     if (forget) lock_derived(require_definition(cache));
     const Definition* d = lock_own_definition(require_definition(cache));
     if (forget) {
+        List* relations = relations_with_triggers_for(d);
         forget_derived(d);
+        drop_needless_triggers(relations);
     } else {
         const char* name = d->name;
         run_as_owner(dependency_table(),
@@ -213,13 +215,16 @@ const LoaderAnalysis* declare_derived(const char* cache) {
     connect_spi();
     lock_derived(require_definition(cache));
     lock_tables(analysis);
-    forget_derived(lock_own_definition(require_definition(cache)));
+    d = lock_own_definition(require_definition(cache));
+    List* relations = relations_with_triggers_for(d);
+    forget_derived(d);
     CommandCounterIncrement();
     ListCell* cell;
     foreach (cell, analysis->inputs) {
         const auto* input = static_cast<LoaderInput*>(lfirst(cell));
         if (input->unproven == nullptr) declare_input(cache, input);
     }
+    drop_needless_triggers(relations);
     SPI_finish();
     return analysis;
 }

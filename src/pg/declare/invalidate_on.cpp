@@ -122,6 +122,7 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     ArrayType* key = array_argument(fcinfo, 2);
     ArrayType* columns = array_argument(fcinfo, 3);
     connect_spi();
+    List* relations = relations_with_triggers_for(d);
     const bool expressions = key != nullptr && has_expressions(relation, key);
     if (says_instant(fcinfo)) {
         if (expressions) no_expressions_with_instant();
@@ -132,6 +133,7 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     } else {
         declare_key(d, relation, key, columns, {}, false);
     }
+    drop_needless_triggers(relations);
     SPI_finish();
     PG_RETURN_VOID();
 }

@@ -18,8 +18,6 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-enum class Proof : uint8 { kHolds, kFails, kNotFound };  // the last: an error came in between
-
 // What this session has found out.
 struct Check {
     uint64 cache;
@@ -188,19 +186,20 @@ Check* check_of(uint64 cache) {
 
 }  // namespace
 
-bool derived_dependencies_hold(const Definition* d) {
-    if (!d->derives) return true;
+Proof text_proves_derived(const Definition* d) {
+    if (d->derivation == 0) return Proof::kHolds;
     const uint64 cache = d->id;
     Check* check = check_of(cache);
     for (int i = 0; i < kMostTries && !is_current(*check); ++i) {
-        if (IsInParallelMode()) return false;  // no subtransactions there
+        if (IsInParallelMode()) return Proof::kNotFound;  // no subtransactions there
         const uint64 generation = definitions_generation();
         const uint64 messages = SharedInvalidMessageCounter;
         const Proof proof = prove_apart(d);
-        if (generation != definitions_generation()) return false;  // it is another definition now
+        // It is another definition now.
+        if (generation != definitions_generation()) return Proof::kNotFound;
         *check = {cache, generation, messages, proof, GetCurrentTimestamp()};
     }
-    return is_current(*check) && check->proof == Proof::kHolds;
+    return is_current(*check) ? check->proof : Proof::kNotFound;
 }
 
 LoaderAnalysis* analysis_of(const Definition* d, Oid declarer) {

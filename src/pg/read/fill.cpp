@@ -7,7 +7,6 @@
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/write/path_checks.hpp"
-#include "pg/load/derived_checks.hpp"
 #include "pg/load/flights.hpp"
 #include "pg/load/plans.hpp"
 #include "pg/base/settings.hpp"
@@ -150,10 +149,14 @@ ReadResult not_published() {
 Bypass reason_not_to_fill(const Definition* d) {
     if (d->loader_volatile) return Bypass::kVolatileLoader;
     const Bypass reason = bypass_for_lapse(d);
-    if (reason == Bypass::kNone && !(key_queries_hold(d) && derived_dependencies_hold(d))) {
-        return Bypass::kOutdatedPath;
-    }
-    return reason;
+    if (reason != Bypass::kNone) return reason;
+    if (!key_queries_hold(d)) return Bypass::kOutdatedPath;
+    const Proof proof = proof_of_derived(d);
+    // What does not follow any more from its loader's text does not count: all that the loader
+    // reads is tracked instead (coverage.hpp).
+    d->session->disproven = proof == Proof::kFails;
+    const bool known = proof == Proof::kHolds || (proof == Proof::kFails && d->tracks);
+    return known ? Bypass::kNone : Bypass::kOutdatedPath;
 }
 
 bool serves_outrun(const Definition* d, const core::Snapshot& snapshot) {

@@ -83,7 +83,7 @@ Bitmapset* columns_read(const LoaderInput* input) {
 // What one changed row does.
 const char* covered_by(const Dependency& dep) {
     if (dep.kind != DependencyKind::kKey) return "path";
-    if (dep.definition->aggregates) return "key";
+    if (dep.definition->aggregates) return "key";  // what a row tells is its writer's delta
     return dep.mask == 0 && !dep.bounds.any() ? "table" : "key";
 }
 
@@ -122,6 +122,10 @@ const char* narrower(const Dependency& dep, const LoaderAnalysis* proven) {
                : nullptr;
 }
 
+const char* declared_anew(const Definition* d) {
+    return psprintf("SELECT * FROM cache_declare(%s)", quote_literal_cstr(d->name));
+}
+
 // The dependency with these columns as well.
 const char* with_columns(const Dependency& dep, Bitmapset* more) {
     LoaderInput input = {};
@@ -137,6 +141,7 @@ const char* with_columns(const Dependency& dep, Bitmapset* more) {
 }
 
 struct Declared {
+    bool disproven;  // what is derived of it
     Oid relation;
     List* dependencies;  // of const Dependency*
 };
@@ -192,25 +197,39 @@ List* add_forgotten_columns(List* rows, const Declared& table, const LoaderInput
 }
 
 List* add_declared(List* rows, const Declared& table, const LoaderAnalysis* proven) {
+    bool as_a_whole = false;
     ListCell* cell;
     foreach (cell, table.dependencies) {
         const auto* dep = static_cast<const Dependency*>(lfirst(cell));
-        rows =
-            add_input(rows, {relation_as_sql(table.relation), "table",
-                             names_of(table.relation, columns_that_matter(*dep)), covered_by(*dep),
-                             invalidated_by(*dep), narrower(*dep, proven), false});
+        CheckedInput row = {relation_as_sql(table.relation),
+                            "table",
+                            names_of(table.relation, columns_that_matter(*dep)),
+                            covered_by(*dep),
+                            invalidated_by(*dep),
+                            narrower(*dep, proven),
+                            false};
+        if (dep->derived && table.disproven) {
+            if (is_tracked_for(table.relation, dep->definition->session->index)) {
+                as_a_whole = true;
+                row.covered = "table";
+                row.invalidates = "the whole cache: tracked since its loader changed";
+            }
+            row.more_precise = declared_anew(dep->definition);
+        }
+        rows = add_input(rows, row);
     }
+    if (as_a_whole) return rows;
     rows = add_key_columns(rows, table);
     return add_forgotten_columns(rows, table, input_of(proven, table.relation));
 }
 
 }  // namespace
 
-List* declared_inputs(const Definition* d, const LoaderAnalysis* proven) {
+List* declared_inputs(const Definition* d, const LoaderAnalysis* proven, bool disproven) {
     List* rows = NIL;
     for (int i = 0; i < dependency_relation_count(); ++i) {
         const RelationDependencies& r = dependency_relation_at(i);
-        Declared table = {r.relation, NIL};
+        Declared table = {disproven, r.relation, NIL};
         for (int k = 0; k < r.count; ++k) {
             // Each row of cache_dependency once, though it holds for partitions and children, too.
             const Dependency& dep = r.dependencies[k];
@@ -222,7 +241,7 @@ List* declared_inputs(const Definition* d, const LoaderAnalysis* proven) {
     return rows;
 }
 
-List* tracked_inputs(const Definition* d, const LoaderAnalysis* proven) {
+List* tracked_inputs(const Definition* d, const LoaderAnalysis* proven, bool disproven) {
     const core::CacheIndex index = d->session->index;
     auto* all = make_array<core::RelationKey>(store().max_tracked());
     const uint32 count = store().tracked_relations(MyDatabaseId, all);
@@ -235,10 +254,11 @@ List* tracked_inputs(const Definition* d, const LoaderAnalysis* proven) {
         if (!is_tracked_for(relation, index) || is_declared_for(d->id, relation)) continue;
         const LoaderInput* input = input_of(proven, relation);
         const bool some = input != nullptr && !input->all_columns;
-        rows = add_input(rows, {relation_as_sql(relation), "table",
-                                some ? names_of(relation, columns_read(input)) : NIL,
-                                store().is_tracked(all[i], index) ? "table" : "none",
-                                "the whole cache", proven_statements(d, proven, relation), false});
+        rows = add_input(
+            rows, {relation_as_sql(relation), "table",
+                   some ? names_of(relation, columns_read(input)) : NIL,
+                   store().is_tracked(all[i], index) ? "table" : "none", "the whole cache",
+                   disproven ? declared_anew(d) : proven_statements(d, proven, relation), false});
     }
     pfree(all);
     return rows;

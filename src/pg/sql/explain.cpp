@@ -114,6 +114,13 @@ const char* refusal_text(const Definition* d) {
     return name != nullptr ? psprintf("%s (%s)", text, name) : text;
 }
 
+// What was derived for the cache does not count any more.
+const char* with_tracking(const Definition* d, const char* reason) {
+    if (!is_tracked_instead(d)) return reason;
+    return psprintf("%s; what it reads is tracked since its loader changed, until cache_declare",
+                    reason);
+}
+
 // A read that finds nothing to serve, because of `reason`: could it publish what it loads?
 Explanation miss(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                  const char* reason, core::Xid writer) {
@@ -265,7 +272,10 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
                       d->session->index, key.view, snapshot,
                       {nullptr, UINT32_MAX, core::Detail::kInspect,
                        old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &served});
-        if (bypass == core::Bypass::kNone) e = explain(d, key, snapshot, found, tags);
+        if (bypass == core::Bypass::kNone) {
+            e = explain(d, key, snapshot, found, tags);
+            e.reason = with_tracking(d, e.reason);
+        }
     }
 
     Datum values[9] = {};

@@ -239,10 +239,11 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     if (store_ready()) inputs = check_inputs();
     const Caches caches = visible_caches();
     List* left = undeclared_caches(all);
-    if (caches.count == 0 && left == NIL && !all) PG_RETURN_VOID();
+    const HealthCheck triggers = check_triggers(all);
+    if (caches.count == 0 && left == NIL && triggers.value == 0 && !all) PG_RETURN_VOID();
     put_row(set, check_declarations(caches, left));
     put_row(set, check_dependencies());
-    put_row(set, check_triggers());
+    put_row(set, triggers);
     if (!store_ready()) PG_RETURN_VOID();
     put_row(set, check_suspension(caches));
     put_row(set, check_untriggered(caches));

@@ -144,6 +144,8 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     } else {
         row_changed(*dependencies, trigger->tg_relation, first, trigger->tg_newslot);
     }
+    // Who writes after everybody has looked (a callback of another extension's).
+    if (committing()) collect_tracked(relation, false);
     // A trigger that ALTER TABLE ... ENABLE TRIGGER ALL has made an ordinary one may have missed
     // the transaction's other changes: those made with session_replication_role = replica.
     if (trigger->tg_trigger->tgenabled == TRIGGER_FIRES_ALWAYS) note_collected(relation);
