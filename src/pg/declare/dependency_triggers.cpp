@@ -72,6 +72,11 @@ void lock_declarations(Oid relation) {
     LockDatabaseObject(RelationRelationId, relation, 0, AccessExclusiveLock);
 }
 
+void unlock_all(List* relations) {
+    ListCell* cell;
+    foreach (cell, relations) UnlockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
+}
+
 // Nobody who reads or writes the table is waited for, and nobody who is declaring something on it:
 // partitions are locked with it, from which clones of its triggers go. False: somebody is there.
 bool lock_at_once(Oid relation) {
@@ -85,7 +90,7 @@ bool lock_at_once(Oid relation) {
             locked = lappend_oid(locked, lfirst_oid(cell));
             continue;
         }
-        foreach (cell, locked) UnlockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
+        unlock_all(locked);
         UnlockDatabaseObject(RelationRelationId, relation, 0, AccessExclusiveLock);
         return false;
     }
