@@ -252,17 +252,19 @@ void collect(const Definition* d, const Part& part, int count) {
 }  // namespace
 
 void collect_row_delta(const Dependency& dep, Relation relation, TupleTableSlot* old_row,
-                       TupleTableSlot* new_row) {
+                       TupleTableSlot* new_row, bool tells) {
     const Definition* d = dep.definition;
     const Aggregate* a = dep.mask == 0 ? aggregate_of(d) : nullptr;
     // A key's bytes may be long; they are in this memory, which goes with the statement's row.
     Part before, after;
-    before.any = after.any = false;
+    before.any = after.any = before.known = after.known = false;
     if (a == nullptr || a->relation != dep.declared ||
         !try_rows(dep, a, relation, old_row, new_row, &before, &after)) {
         collect_whole(d->id, false);
         return;
     }
+    before.known = before.known && tells;
+    after.known = after.known && tells;
     negate(&before, a->amount_count);
     if (before.any && after.any && before.known && after.known && same_key(before, after)) {
         // A value that moves within its key adds what it differs by.
