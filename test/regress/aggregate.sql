@@ -267,6 +267,36 @@ SELECT error_of($$SELECT cache_alter('calls', '{"ttl": "1 hour", "max_entries": 
 SELECT error_of($$SELECT cache_invalidate_on('calls', 'agent')$$);
 SELECT error_of($$SELECT cache_put('calls', '{}'::jsonb, 1)$$);
 
+-- Keys under another collation than the column's; a type with an = of its own has none that is PostgreSQL's.
+CREATE EXTENSION citext;
+CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE texts (c citext, n text COLLATE caseless, v int);
+INSERT INTO texts VALUES ('a', 'a', 1), ('A', 'A', 2);
+SELECT try('{c}', '{count(*)}', NULL, 'texts');
+SELECT try('{n}', '{count(*)}', NULL, 'texts');
+SELECT cache_create_aggregate('texts', 'texts', '{c::text, "n: n COLLATE \"C\""}', '{n: count(*), "s: sum(v) FILTER (WHERE n = ''A'')"}');
+SELECT k, cache_get_texts(k, k) FROM unnest('{a,A}'::text[]) AS k;
+INSERT INTO texts VALUES ('a', 'a', 3), ('a', 'A', 4);
+SELECT k, cache_get_texts(k, k), (SELECT ROW(count(*), sum(v) FILTER (WHERE n = 'A')) FROM texts WHERE c::text = k AND n COLLATE "C" = k)
+FROM unnest('{a,A}'::text[]) AS k;
+SELECT fills FROM cache_stat WHERE cache = 'texts';
+SELECT cache_drop('texts');
+DROP TABLE texts;
+
+-- What a value is made of is not for every reader.
+CREATE ROLE regress_aggregate_reader;
+GRANT EXECUTE ON FUNCTION cache_get_calls TO regress_aggregate_reader;
+SET ROLE regress_aggregate_reader;
+SELECT error_of($$SELECT cache_get_calls(1)$$);
+SELECT error_of($$SELECT * FROM cache_explain_aggregate('calls', 1)$$);
+RESET ROLE;
+GRANT pg_read_all_stats TO regress_aggregate_reader;
+SET ROLE regress_aggregate_reader;
+SELECT part FROM cache_explain_aggregate('calls', 1) LIMIT 1;
+RESET ROLE;
+DROP OWNED BY regress_aggregate_reader;
+DROP ROLE regress_aggregate_reader;
+
 -- Columns and the table may be renamed; what the loader needs cannot go.
 ALTER TABLE call RENAME COLUMN minutes TO duration;
 ALTER TABLE call RENAME TO conversation;

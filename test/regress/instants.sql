@@ -175,6 +175,12 @@ SELECT source FROM cache_get_entry('report', 1, '2025-10-01'::timestamptz, '2025
 SELECT detail FROM cache_health WHERE "check" = 'dependencies';
 SELECT cache_invalidate_on('report', 'call', '{org}', '{n}', instant => 'called_at', since => 'since', until => 'until');
 SELECT key, columns, key_mask, since, until, bounds FROM cache_ext_internal.cache_dependency ORDER BY id;
+-- What says more takes the place of what has changed, too.
+ALTER TABLE call RENAME called_at TO at;
+SELECT cache_invalidate_on('report', 'call');
+SELECT key, columns, key_mask, since, until, bounds FROM cache_ext_internal.cache_dependency ORDER BY id;
+SELECT detail FROM cache_health WHERE "check" = 'dependencies';
+ALTER TABLE call RENAME at TO called_at;
 SELECT cache_drop('report');
 
 -- Without keys beside; one end only; other types and ends. Dates lie between timestamps as well.

@@ -106,14 +106,34 @@ bool read_conditions(const Definition* d, const Query* query, Aggregate* out) {
     return i == d->columns;
 }
 
-// What is cast to numeric in the end.
+// What is cast to numeric, if it is not of that type, and nothing else.
 const Aggref* call_in(Node* element) {
-    while (IsA(element, FuncExpr) || IsA(element, RelabelType)) {
-        element = IsA(element, FuncExpr)
-                      ? static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(element)->args))
-                      : reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(element)->arg);
+    const auto* cast = reinterpret_cast<FuncExpr*>(element);
+    if (IsA(element, FuncExpr) && cast->funcid == F_NUMERIC_INT8) {
+        element = static_cast<Node*>(linitial(cast->args));
     }
     return IsA(element, Aggref) ? reinterpret_cast<Aggref*>(element) : nullptr;
+}
+
+// The measure's parts from `i` on: what it is, and behind that what its amounts are, of the same
+// input and filter.
+bool read_measure(List* parts, int i, Measure* m) {
+    const Aggref* call = call_in(static_cast<Node*>(list_nth(parts, i)));
+    const char *why, *hint;
+    if (call == nullptr || !measure_of(call, m, &why, &hint)) return false;
+    constexpr MeasureKind kBehind[] = {MeasureKind::kSum, MeasureKind::kCount};
+    const int more = parts_of(m->kind) - 1;
+    if (i + more >= list_length(parts)) return false;
+    for (int k = 1; k <= more; ++k) {
+        Measure part;
+        call = call_in(static_cast<Node*>(list_nth(parts, i + k)));
+        if (call == nullptr || !measure_of(call, &part, &why, &hint) ||
+            part.kind != kBehind[2 - more + k - 1] || !equal(part.argument, m->argument) ||
+            !equal(part.filter, m->filter)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool read_measures(const Query* query, Aggregate* out) {
@@ -123,10 +143,8 @@ bool read_measures(const Query* query, Aggregate* out) {
     out->part_count = list_length(parts);
     out->measures = make_array<Measure>(static_cast<size_t>(out->part_count));
     for (int i = 0; i < out->part_count;) {
-        const Aggref* call = call_in(static_cast<Node*>(list_nth(parts, i)));
         Measure* m = &out->measures[out->measure_count++];
-        const char *why, *hint;
-        if (call == nullptr || !measure_of(call, m, &why, &hint)) return false;
+        if (!read_measure(parts, i, m)) return false;
         m->part = i;
         m->amount = out->amount_count;
         out->amount_count += amounts_of(m->kind);
@@ -240,6 +258,8 @@ const Aggregate* aggregate_of(const Definition* d) {
         AllocSetContextCreate(CurrentMemoryContext, "cache_ext aggregate", ALLOCSET_SMALL_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);
     const Aggregate* made = read_aggregate(d, d->loader);
+    // Writers run its expressions as themselves.
+    if (made != nullptr && !is_sound(d, made)) made = nullptr;
     MemoryContextSwitchTo(old);
     MemoryContextSetParent(context, GetMemoryChunkContext(session));
     session->aggregate = made;

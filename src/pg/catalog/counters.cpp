@@ -108,7 +108,7 @@ const char* bypass_text(Bypass reason) {
         case Bypass::kCollation:
             return "a key argument has a collation of its own";
         case Bypass::kLostDependencies:
-            return "some of its dependencies were not restored: declare the cache anew";
+            return "its dependencies are not those that were declared: declare the cache anew";
         case Bypass::kNone:
             break;
     }

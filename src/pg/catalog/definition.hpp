@@ -17,7 +17,7 @@ enum class Lapse : uint8 {
     kHidden,     // its name alone, as the loader resolves it, means another relation since
     kForeign,    // it has a partition or child on a foreign server
     kPolicies,   // of an aggregate: its owner does not see all rows any more
-    kIncomplete  // of the cache: dependencies that were declared are not there
+    kIncomplete  // of the cache: dependencies that were declared are not there, or are others
 };
 
 struct PinnedSetting {
@@ -119,6 +119,7 @@ struct Definition {
     List* stale;               // int64*: ids of rows that have lapsed or widened
     List* hidden;              // of those that are hidden
     int dependencies_missing;  // declared, but not there: a restore has lost them
+    bool has_dependency;       // of an aggregate cache: its only one was read
     // Tables it depends on, partitions and children included.
     int relation_count;
     Oid* relations;

@@ -140,6 +140,10 @@ void read_accessor(Oid schema, const TrustedFunctions& remembered, bool trust, D
         d->accessor_taken = true;
         return;
     }
+    if (get_func_rettype(function) != d->value_type) {
+        is_broken(d, "its accessor returns another type than its values have");
+        return;
+    }
     d->accessor = function;
     d->owner = owner_of_function(function);
 }
@@ -167,8 +171,9 @@ void read_loader_name(const Row& row, const TrustedFunctions& remembered, bool t
         proc->prorettype != returned || proc->proretset || proc->prokind != PROKIND_FUNCTION;
     ReleaseSysCache(tuple);
     if (d->aggregates && trust) {
-        d->loader_changed |= fingerprint_of_body(function) !=
-                             static_cast<uint64>(DatumGetInt64(row.values[kAggregate]));
+        // 0 is none that aggregates, whichever of the two it is.
+        const auto made = static_cast<uint64>(DatumGetInt64(row.values[kAggregate]));
+        d->loader_changed |= made == 0 || made != fingerprint_of_body(function);
     }
     if (trust && !may_run_as(function, remembered[Trusted::kLoader], d->owner)) {
         d->loader_taken = true;

@@ -1,6 +1,7 @@
 #include "pg/catalog/dependency_row.hpp"
 
 #include "pg/base/memory.hpp"
+#include "pg/catalog/aggregates.hpp"
 #include "pg/catalog/group_tags.hpp"
 #include "pg/catalog/standing.hpp"
 
@@ -60,6 +61,10 @@ static_assert(sizeof(kDependencyTable) / sizeof(kDependencyTable[0]) == kDepende
 
 ArrayType* array_at(const Row& row, int i) {
     return DatumGetArrayTypeP(row.values[i]);
+}
+
+ColumnMask mask_of(const Row& row) {
+    return static_cast<ColumnMask>(DatumGetInt32(row.values[kDepKeyMask]));
 }
 
 // False: what the row says are none.
@@ -203,6 +208,7 @@ bool resolve_mapping(const Row& row, Oid declared, Oid relation, Dependency* dep
     if (!resolve_columns(declared, relation, names, numbers, dep->key, kMaxKeyColumns, &count)) {
         return false;
     }
+    if (count > d->columns) return false;
     // A key column of another type, or with other ideas of what is equal, maps to nothing any more.
     for (int i = 0; i < count; ++i) {
         if (dep->key[i] == 0) continue;
@@ -217,9 +223,24 @@ bool resolve_mapping(const Row& row, Oid declared, Oid relation, Dependency* dep
     return true;
 }
 
+// As cache_create_aggregate declares it: every change of the table is looked at.
+bool is_of_aggregate(const Row& row) {
+    return row.nulls[kDepKeyQuery] && row.nulls[kDepPath] && row.nulls[kDepColumns] &&
+           ARR_NDIM(array_at(row, kDepKey)) == 0 && mask_of(row) == 0 && row.nulls[kDepSince] &&
+           row.nulls[kDepUntil] && row.nulls[kDepBounds] &&
+           !DatumGetBool(row.values[kDepDerived]) && !DatumGetBool(row.values[kDepInserts]);
+}
+
 // Its loader names the table by number. Policies would hide rows of it from the loader, and not
-// from who writes.
+// from who writes. What a row adds is told by one dependency, or it would be added again.
 bool note_lapses_of_aggregate(const Row& row, Oid declared, Lapse lapse, Definition* d) {
+    if (d->has_dependency || !is_of_aggregate(row)) {
+        d->lapse = Lapse::kIncomplete;
+        d->lapse_text = pstrdup(
+            "it has another dependency than that on its table: drop the cache, and declare it "
+            "anew");
+    }
+    d->has_dependency = true;
     if (lapse == Lapse::kRenamed) lapse = Lapse::kNone;
     if (lapse == Lapse::kNone && has_foreign_part(declared)) lapse = Lapse::kForeign;
     if (lapse == Lapse::kNone && has_policies_for(declared, d->owner)) lapse = Lapse::kPolicies;
@@ -241,19 +262,16 @@ bool resolve_named(const Row& row, Oid declared, Oid relation, Dependency* dep) 
                            &dep->column_count);
 }
 
-ColumnMask mask_of(const Row& row) {
-    return static_cast<ColumnMask>(DatumGetInt32(row.values[kDepKeyMask]));
-}
-
 // Are the key columns that the row says it maps those that it maps?
 bool mask_fits(const Row& row, const Definition* d) {
     if (d->broken != nullptr || mask_of(row) >> d->columns != 0) return false;
-    if (!row.nulls[kDepKeyQuery] || !row.nulls[kDepPath]) return true;
+    if (!row.nulls[kDepKeyQuery]) return true;
     Datum* names;
     bool* nulls;
     int count;
     deconstruct_array(DatumGetArrayTypeP(row.values[kDepKey]), TEXTOID, -1, false, TYPALIGN_INT,
                       &names, &nulls, &count);
+    if (!row.nulls[kDepPath]) return count <= d->columns;
     // Where a bound is, the column of the instant is named; the same one at both.
     Bounds bounds;
     if (!read_bounds(row, &bounds)) return false;
@@ -304,6 +322,13 @@ const char* dependency_fault(const Row& row, const Definition* d) {
         return "an array has more than one dimension";
     }
     if (columns != nullptr && array_contains_nulls(columns)) return "its columns contain nulls";
+    if (d != nullptr && d->aggregates) {
+        const Aggregate* a = aggregate_of(d);
+        if (!is_of_aggregate(row) || (a != nullptr && a->relation != relation)) {
+            return "an aggregate cache depends on its table as a whole, and on nothing else";
+        }
+        if (d->has_dependency) return "its aggregate cache has one already";
+    }
     Bounds bounds;
     if (!read_bounds(row, &bounds)) return "its bounds are none";
     if (d != nullptr && d->broken == nullptr && !mask_fits(row, d)) {

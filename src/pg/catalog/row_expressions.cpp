@@ -179,6 +179,7 @@ bool check(Node* node, void* context) {
         case T_ScalarArrayOpExpr:
         case T_BoolExpr:
         case T_RelabelType:
+        case T_CollateExpr:
         case T_ArrayExpr:
         case T_CaseExpr:
         case T_CaseTestExpr:

@@ -17,6 +17,7 @@ extern "C" {
 #include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
+#include "parser/parse_oper.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "parser/scansup.h"
@@ -24,6 +25,8 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 }
 
 namespace cache_ext::pg {
@@ -127,6 +130,23 @@ Node* as_key(const Parser& parser, Node* node) {
                                                 COERCION_EXPLICIT, COERCE_IMPLICIT_CAST, -1);
 }
 
+// The loader names PostgreSQL's own =, as names are read with pg_catalog alone.
+void check_equality(const char* what, const char* text, Oid type) {
+    Operator found =
+        oper(nullptr, list_make2(makeString(pstrdup("pg_catalog")), makeString(pstrdup("="))), type,
+             type, true, -1);
+    const Oid equality = HeapTupleIsValid(found) ? oprid(found) : InvalidOid;
+    if (HeapTupleIsValid(found)) ReleaseSysCache(found);
+    if (OidIsValid(equality) && equality == lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr) {
+        return;
+    }
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("%s cannot be %s of an aggregate cache: type %s has an = of its own",
+                           text, what, format_type_be(type)),
+                    errhint("Cast it to a type of PostgreSQL's own, as in (name::text) or "
+                            "lower(name::text).")));
+}
+
 void read_key(const Parser& parser, const char* text, int number, NamedKey* out) {
     constexpr const char* kWhat = "a key";
     const Element e = split(text);
@@ -142,6 +162,7 @@ void read_key(const Parser& parser, const char* text, int number, NamedKey* out)
         refuse(kWhat, text, psprintf("it is of type %s", format_type_be(out->type)),
                key_type_hint(out->type));
     }
+    check_equality(kWhat, text, out->type);
     const Oid collation = exprCollation(node);
     if (OidIsValid(collation) && !get_collation_isdeterministic(collation)) {
         refuse(kWhat, text, "different texts are equal by its collation",

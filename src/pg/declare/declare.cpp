@@ -77,6 +77,7 @@ const char* new_identity() {
 void insert_definition(const Declaration& d, const Options& options) {
     const char* loader = OidIsValid(d.loader) ? loader_name(d.loader) : nullptr;
     constexpr int kFixed = 7;
+    static_assert(kFixed + kOptions <= kMostParameters);
     const char* parameters[kFixed + kOptions] = {d.name,
                                                  new_identity(),
                                                  loader,

@@ -24,6 +24,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -32,6 +33,7 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/catcache.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 }
@@ -179,6 +181,26 @@ uint64 body_of_aggregate(const Definition* d) {
     return a != nullptr && is_sound(d, a) ? fingerprint_of_body(d->loader) : 0;
 }
 
+// What is tied to the extension goes with it: nothing but the row type that was made for the cache.
+void tie_row_type(const Definition& d) {
+    const Oid made = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+                                     CStringGetDatum(psprintf("cache_row_%s", d.name)),
+                                     ObjectIdGetDatum(extension_schema()));
+    const Oid relation = get_typ_typrelid(d.value_type);
+    if (d.value_type != made || !OidIsValid(relation) ||
+        get_rel_relkind(relation) != RELKIND_COMPOSITE_TYPE ||
+        (!declaring() && !object_ownercheck(TypeRelationId, made, GetUserId()))) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("this is not the definition of a cache: its value type is not "
+                               "%s, or that is no row type of yours",
+                               in_extension(psprintf("cache_row_%s", d.name))),
+                        errhint("Declare caches with cache_create_aggregate.")));
+    }
+    if (!list_member_oid(getAutoExtensionsOfObject(TypeRelationId, made), extension_oid())) {
+        depend_on_extension(TypeRelationId, made);
+    }
+}
+
 // The row as it is stored: with the functions that it trusts. An update trusts no function that the
 // cache does not trust already.
 HeapTuple checked_definition(const Change& c) {
@@ -222,10 +244,7 @@ HeapTuple checked_definition(const Change& c) {
     bool nulls[] = {false, row.nulls[kDefinitionAggregate]};
     if (d.aggregates && c.old_row == nullptr) {
         values[1] = Int64GetDatum(static_cast<int64>(body_of_aggregate(&d)));
-        if (!list_member_oid(getAutoExtensionsOfObject(TypeRelationId, d.value_type),
-                             extension_oid())) {
-            depend_on_extension(TypeRelationId, d.value_type);
-        }
+        tie_row_type(d);
     }
     return heap_modify_tuple_by_cols(c.new_row, c.columns(), 2, columns, values, nulls);
 }

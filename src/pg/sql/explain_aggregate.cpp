@@ -48,6 +48,18 @@ const char* ending(const core::Snapshot& now, core::Xid xid) {
     return "long ago";
 }
 
+// What writers add is there before they commit, and after they have rolled back.
+void require_sight(const Definition* d) {
+    require_accessor(d);
+    if (may_see(d)) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("permission denied for what the values of cache \"%s\" are made of", d->name),
+             errdetail("That tells of changes which are not committed, or never were."),
+             errhint("It is for the owner of the cache and members of "
+                     "pg_read_all_stats.")));
+}
+
 struct Rows {
     ReturnSetInfo* set;
     core::Snapshot reader;
@@ -99,7 +111,7 @@ PG_FUNCTION_INFO_V1(cache_explain_aggregate_1_0);
 extern "C" Datum cache_explain_aggregate_1_0(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, 0);
     const Definition* d = named_cache(fcinfo);
-    require_execute(d);
+    require_sight(d);
     const Aggregate* a = aggregate_of(d);
     if (a == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),

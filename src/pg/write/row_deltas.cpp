@@ -182,9 +182,22 @@ void evaluate(const Definition* d, const Aggregate* a, RowDeltas* r, TupleTableS
     MemoryContextSwitchTo(old);
 }
 
-// Errors that say something about the machine or the session, and not about the row.
+// Errors that say something about the session or the storage, and not about the row: a cancel, a
+// lock that was not given, a page that cannot be read. They may hold what only an abort gives back.
+// Too little memory is none of these, nor is "invalid memory alloc request size", an internal error
+// that any long text can bring about.
 bool must_pass(int sqlstate) {
+    switch (sqlstate) {
+        case ERRCODE_OUT_OF_MEMORY:
+        case ERRCODE_INTERNAL_ERROR:
+            return false;
+        case ERRCODE_LOCK_NOT_AVAILABLE:
+            return true;
+        default:
+            break;
+    }
     switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+        case ERRCODE_TRANSACTION_ROLLBACK:
         case ERRCODE_OPERATOR_INTERVENTION:
         case ERRCODE_INSUFFICIENT_RESOURCES:
         case ERRCODE_SYSTEM_ERROR:
@@ -195,20 +208,25 @@ bool must_pass(int sqlstate) {
     }
 }
 
-// False: an expression, or the key's length, has raised an error. Nothing that these take outlives
-// them but memory, so it can be caught without a subtransaction.
-bool try_rows(const Dependency& dep, const Aggregate* a, Relation relation, TupleTableSlot* old_row,
-              TupleTableSlot* new_row, Part* before, Part* after) {
+// nullptr: the cache is no aggregate any more, or an expression, or the key's length, has raised an
+// error. Nothing that these take outlives them but memory, so it can be caught without a
+// subtransaction.
+const Aggregate* try_rows(const Dependency& dep, Relation relation, TupleTableSlot* old_row,
+                          TupleTableSlot* new_row, Part* before, Part* after) {
     const Definition* d = dep.definition;
     MemoryContext context = CurrentMemoryContext;
-    volatile bool good = true;
+    const Aggregate* volatile evaluated = nullptr;
     PG_TRY();
     {
-        RowDeltas* r = row_deltas_of(d, a, relation);
-        const bool update = old_row != nullptr && new_row != nullptr;
-        if (!update || any_changed(r, old_row, new_row)) {
-            if (old_row != nullptr) evaluate(d, a, r, old_row, before);
-            if (new_row != nullptr) evaluate(d, a, r, new_row, after);
+        const Aggregate* a = aggregate_of(d);
+        if (a != nullptr && a->relation == dep.declared) {
+            RowDeltas* r = row_deltas_of(d, a, relation);
+            const bool update = old_row != nullptr && new_row != nullptr;
+            if (!update || any_changed(r, old_row, new_row)) {
+                if (old_row != nullptr) evaluate(d, a, r, old_row, before);
+                if (new_row != nullptr) evaluate(d, a, r, new_row, after);
+            }
+            evaluated = a;
         }
     }
     PG_CATCH();
@@ -216,10 +234,9 @@ bool try_rows(const Dependency& dep, const Aggregate* a, Relation relation, Tupl
         if (must_pass(geterrcode())) PG_RE_THROW();
         MemoryContextSwitchTo(context);
         FlushErrorState();
-        good = false;
     }
     PG_END_TRY();
-    return good;
+    return evaluated;
 }
 
 bool same_key(const Part& a, const Part& b) {
@@ -252,17 +269,21 @@ void collect(const Definition* d, const Part& part, int count) {
 }  // namespace
 
 void collect_row_delta(const Dependency& dep, Relation relation, TupleTableSlot* old_row,
-                       TupleTableSlot* new_row) {
+                       TupleTableSlot* new_row, bool tells) {
     const Definition* d = dep.definition;
-    const Aggregate* a = dep.mask == 0 ? aggregate_of(d) : nullptr;
     // A key's bytes may be long; they are in this memory, which goes with the statement's row.
     Part before, after;
-    before.any = after.any = false;
-    if (a == nullptr || a->relation != dep.declared ||
-        !try_rows(dep, a, relation, old_row, new_row, &before, &after)) {
+    before.any = after.any = before.known = after.known = false;
+    // With another dependency beside it, a row would be told twice.
+    const Aggregate* a = d->lapse == Lapse::kNone
+                             ? try_rows(dep, relation, old_row, new_row, &before, &after)
+                             : nullptr;
+    if (a == nullptr) {
         collect_whole(d->id, false);
         return;
     }
+    before.known = before.known && tells;
+    after.known = after.known && tells;
     negate(&before, a->amount_count);
     if (before.any && after.any && before.known && after.known && same_key(before, after)) {
         // A value that moves within its key adds what it differs by.

@@ -15,8 +15,9 @@ extern "C" {
 namespace cache_ext::pg {
 
 // Collects the change of a row of `relation`, to which the dependency of an aggregate cache
-// applies; nullptr: there was no such row, or is none.
+// applies; nullptr: there was no such row, or is none. Not `tells`: its keys are invalidated, and
+// nothing is added, whoever else tells of it.
 void collect_row_delta(const Dependency& dep, Relation relation, TupleTableSlot* old_row,
-                       TupleTableSlot* new_row);
+                       TupleTableSlot* new_row, bool tells);
 
 }  // namespace cache_ext::pg

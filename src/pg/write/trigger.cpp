@@ -3,6 +3,7 @@
 #include "pg/write/path_rows.hpp"
 #include "pg/write/row_deltas.hpp"
 #include "pg/write/relation_changes.hpp"
+#include "pg/write/telling_trigger.hpp"
 #include "pg/base/store_handle.hpp"
 
 extern "C" {
@@ -73,12 +74,14 @@ void collect_row(const Dependency& dep, TupleTableSlot* row, bool is_new) {
     }
 }
 
-void row_changed(const RelationDependencies& relation, Relation table, TupleTableSlot* old_row,
-                 TupleTableSlot* new_row) {
+void row_changed(const RelationDependencies& relation, const TriggerData& fired,
+                 TupleTableSlot* old_row, TupleTableSlot* new_row) {
     for (int i = 0; i < relation.count; ++i) {
         const Dependency& dep = relation.dependencies[i];
         if (dep.definition->aggregates) {
-            collect_row_delta(dep, table, old_row, new_row);
+            const Telling telling = telling_of(fired);
+            if (telling == Telling::kElsewhere) continue;
+            collect_row_delta(dep, fired.tg_relation, old_row, new_row, telling == Telling::kHere);
             continue;
         }
         const bool update = old_row != nullptr && new_row != nullptr;
@@ -138,11 +141,11 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     if (dependencies == nullptr) return Datum{0};
     TupleTableSlot* first = trigger->tg_trigslot;
     if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
-        row_changed(*dependencies, trigger->tg_relation, nullptr, first);
+        row_changed(*dependencies, *trigger, nullptr, first);
     } else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) {
-        row_changed(*dependencies, trigger->tg_relation, first, nullptr);
+        row_changed(*dependencies, *trigger, first, nullptr);
     } else {
-        row_changed(*dependencies, trigger->tg_relation, first, trigger->tg_newslot);
+        row_changed(*dependencies, *trigger, first, trigger->tg_newslot);
     }
     // Who writes after everybody has looked (a callback of another extension's).
     if (committing()) collect_tracked(relation, false);
