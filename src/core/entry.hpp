@@ -98,6 +98,7 @@ struct Entry {
     std::uint8_t frequency;        // atomic, relaxed; readers raise it, eviction lowers it
     std::uint16_t flags;           // partition lock, but for those that are constant
     std::uint8_t refresh_claimed;  // atomic: 1 once somebody asked for a refresh
+    bool opened;  // no value, only an account, for a load that runs; constant, without a lock
 
     static constexpr std::uint16_t kNullFlag = 1;     // the value is SQL NULL; constant
     static constexpr std::uint16_t kDeadFlag = 2;     // no longer in the index, waits to be freed
@@ -108,8 +109,7 @@ struct Entry {
     static constexpr std::uint16_t kOldFlag = 64;  // what speaks against it is gone from the rings
     // Those of an account; an entry that has one has no Origin, and is never kept as an old one.
     static constexpr std::uint16_t kAccountFlag = 128;  // the value is Amounts; constant
-    static constexpr std::uint16_t kOpenedFlag = 256;   // only that, for a load that runs; constant
-    static constexpr std::uint16_t kDeltasFlag = 512;   // it has been more than plain()
+    static constexpr std::uint16_t kDeltasFlag = 256;   // it has been more than plain()
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool has_period() const { return (flags & kPeriodFlag) != 0; }
@@ -119,7 +119,7 @@ struct Entry {
     bool is_old() const { return (flags & kOldFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
     bool has_account() const { return (flags & kAccountFlag) != 0; }
-    bool is_opened() const { return (flags & kOpenedFlag) != 0; }
+    bool is_opened() const { return opened; }
     bool has_deltas() const { return (flags & kDeltasFlag) != 0; }
 
     TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }

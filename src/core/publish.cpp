@@ -117,6 +117,7 @@ void write_entry(const Block& block, const Attempt& a) {
     e->lifetime = Lifetime::between(e->calculated_at, fill.expires_at);
     e->refresh_after = fill.refresh_after;
     e->load_us = fill.load_us;
+    e->opened = a.opens;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
     if (fill.packed) e->flags |= Entry::kPackedFlag;
     std::copy_n(a.pins.ref, a.pins.count, e->tags());
@@ -134,7 +135,6 @@ void write_entry(const Block& block, const Attempt& a) {
     std::copy_n(a.pins.span, a.pins.span_count, e->spans());
     if (fill.amounts != 0) {
         e->flags |= Entry::kAccountFlag;
-        if (a.opens) e->flags |= Entry::kOpenedFlag;
         e->account()->init(fill.amounts, a.lines);
     } else if (fill.value_bytes > 0) {
         std::memcpy(e->value(), fill.value, fill.value_bytes);

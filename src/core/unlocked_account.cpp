@@ -24,7 +24,7 @@ bool add_one(const AccountLine& l, const std::uint8_t* delta, std::uint32_t amou
     if (l.outcome == Outcome::kCommitted) return add_amounts(options.buffer, copy, amounts);
     if (options.deltas == nullptr) return false;
     SeenDeltas& seen = *options.deltas;
-    std::memcpy(seen.amounts + seen.count * amounts, copy, bytes);
+    std::memcpy(seen.amounts + std::size_t{seen.count} * amounts, copy, bytes);
     seen.xid[seen.count++] = l.xid;
     return true;
 }

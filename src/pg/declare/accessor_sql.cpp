@@ -214,9 +214,12 @@ void create_many_accessor(const Declaration& d, const char* parallel) {
     }
     const char* value = type_name(d.value_type);
     StringInfoData parameters, types, table, unnested, arguments, given;
-    for (StringInfo s : {&parameters, &types, &table, &unnested, &arguments, &given}) {
-        initStringInfo(s);
-    }
+    initStringInfo(&parameters);
+    initStringInfo(&types);
+    initStringInfo(&table);
+    initStringInfo(&unnested);
+    initStringInfo(&arguments);
+    initStringInfo(&given);
     for (int i = 0; i < d.columns; ++i) {
         const char* key = type_name(d.key_types[i]);
         const char* keys = many_name("keys", d.columns, i);
