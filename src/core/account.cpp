@@ -283,7 +283,8 @@ bool Account::add_seen(const Snapshot& s, std::uint8_t* value, SeenDeltas* seen)
             continue;
         }
         if (seen == nullptr) return false;
-        std::memcpy(seen->amounts + std::size_t{seen->count} * amounts, delta(i), amounts * sizeof(Amount));
+        std::memcpy(seen->amounts + std::size_t{seen->count} * amounts, delta(i),
+                    amounts * sizeof(Amount));
         seen->xid[seen->count++] = l.xid;
     }
     return true;
