@@ -46,7 +46,7 @@ bool check_dead(const Block& block, CacheIndex budget, Sum* dead) {
 
 bool check_totals(const CacheControl& c) {
     return c.used_entries == c.queue.entries() &&
-           (c.max_entries == 0 || c.used_entries <= c.max_entries) &&
+           (c.max_entries == 0 || c.used_entries - c.open_entries <= c.max_entries) &&
            (c.max_bytes == 0 || c.used_bytes <= c.max_bytes);
 }
 

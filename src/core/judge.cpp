@@ -54,8 +54,6 @@ bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, bool un
     if (e.has_period() && (e.period().over(now) || !e.period().holds(block.clock.reader()))) {
         return false;
     }
-    // With some of the deltas and not others it would be no value that there has ever been.
-    if (e.has_account() && !e.account()->agrees(s)) return false;
     const Unseen unseen = e.unseen_set();
     Millis since = std::min(e.expires_at(), e.origin()->old_since);
     const WriterRing* slot = block.slot(e.hash);

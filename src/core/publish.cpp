@@ -202,6 +202,7 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
     if (blind != PublishResult::kPublished) return {true, blind};
     const Ref known = a->opens ? a->used : find_entry(block, fill.cache, fill.key);
     std::uint64_t freed = 0;
+    std::uint64_t more = a->opens ? 0 : 1;
     if (known != kNullRef) {
         const Entry& old = *block.entry(known);
         if (a->old && !gives_way(block, old, *a)) return {true, PublishResult::kSuperseded};
@@ -212,10 +213,17 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
             return {true, PublishResult::kSuperseded};
         }
         // Otherwise every refresh in a full budget would cost another entry its place.
-        if (old.budget == e->budget) freed = block.arena.gross_bytes(known);
+        if (old.budget == e->budget) {
+            freed = block.arena.gross_bytes(known);
+            more = 0;
+        }
+    }
+    const bool closes = !a->opens && a->used != kNullRef;
+    if (closes && block.entry(a->used)->budget == e->budget) {
+        freed += block.arena.gross_bytes(a->used);
     }
     const std::uint64_t gross = block.arena.gross_bytes(a->ref);
-    if (!anyway && !has_room(block.caches[e->budget], gross, freed)) return {false};
+    if (!anyway && !has_room(block.caches[e->budget], gross, freed, more)) return {false};
     std::copy_n(a->unseen.xid, e->unseen_count, e->unseen());
     if (known != kNullRef) {
         // Before readers can find the new one: they raise it. A refresh is no use of the entry; a
@@ -226,7 +234,7 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
         if (a->old) e->hits = fill.ahead ? load_relaxed(block.entry(known)->hits) : 1;
         unlink_entry(block, known);
     }
-    if (!a->opens && a->used != kNullRef) {
+    if (closes) {
         unlink_entry(block, a->used);
         bury_entry(block, a->used);
     }
@@ -268,9 +276,9 @@ PublishResult enter(const Block& block, Attempt* a) {
 bool sound_amounts(const Attempt& a) {
     const Fill& fill = a.fill;
     return fill.amounts == 0 ||
-           ((a.opens || fill.value != nullptr) && fill.amounts <= kMaxAmounts &&
-            fill.value_bytes == fill.amounts * sizeof(Amount) && !fill.is_null && !fill.packed &&
-            fill.self == 0);
+           (ranged_tags(fill) == 0 && (a.opens || fill.value != nullptr) &&
+            fill.amounts <= kMaxAmounts && fill.value_bytes == fill.amounts * sizeof(Amount) &&
+            !fill.is_null && !fill.packed && fill.self == 0);
 }
 
 // All of it, once. `most`: bytes, if every unseen writer that an entry can remember is met.

@@ -26,7 +26,7 @@ std::uint64_t bury_entries(const Block& block, CacheIndex cache, std::uint32_t p
         if (e->cache != cache && !(going && (e->budget == cache || reads_whole(*e, cache)))) return;
         unlink_entry(block, ref);
         bury_entry(block, ref);
-        ++n;
+        if (!e->is_opened()) ++n;
     });
     return n;
 }

@@ -11,7 +11,7 @@ bool in_bounds(const Block& block, Ref ref, const Entry& e, const Account& a) {
            a.count <= a.capacity && a.capacity <= kMaxDeltas &&
            block.arena.holds(
                ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes, e.has_period(),
-                                     false, Account::bytes_for(a.amounts, a.capacity)));
+                                     false, 0, Account::bytes_for(a.amounts, a.capacity)));
 }
 
 // One writer whose delta is part of the value if it has committed.
@@ -35,7 +35,7 @@ bool adjust_unlocked(const Block& block, Ref ref, const Entry& e, const std::uin
                      const Snapshot& s, const LookupOptions& options) {
     Account a;
     if (!block.arena.holds(ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes,
-                                                 e.has_period(), false, sizeof(a)))) {
+                                                 e.has_period(), false, 0, sizeof(a)))) {
         return false;
     }
     copy_racing(&a, account, sizeof(a));

@@ -474,7 +474,7 @@ TEST_F(StoreAccounts, AnEarlierLoadDoesNotReplaceAValueThatServesAll) {
     EXPECT_EQ(read(snapshot(14)), hit(6, 51));
 }
 
-TEST_F(StoreAccounts, StaleIsWhatHasExpiredAndNotWhatIsContradicted) {
+TEST_F(StoreAccounts, WhatHasExpiredIsNeverServedAsAnOldValue) {
     store_->set_limits(cache_.index(), {0, 0, kNoCache, 1000});
     Fill fill;
     fill.expires_at = FakeClock::time + 10;
@@ -484,12 +484,11 @@ TEST_F(StoreAccounts, StaleIsWhatHasExpiredAndNotWhatIsContradicted) {
     Sums got;
     LookupOptions options = {reinterpret_cast<std::uint8_t*>(got.amounts), sizeof(got.amounts)};
     options.deltas = deltas_.get();
-    options.allow_stale = true;
+    options.old = OldValues::kStale;
     const auto look = [&] {
         return store_->lookup(cache_.index(), cache_.view(kKey), snapshot(11), options);
     };
-    EXPECT_EQ(look().result, LookupResult::kStale);
-    EXPECT_EQ(deltas_->count, 1U);
+    EXPECT_EQ(look().result, LookupResult::kExpired);
     cache_.write(kKey, 9);
     EXPECT_EQ(look().result, LookupResult::kExpired);
 }
@@ -526,6 +525,19 @@ TEST_F(StoreAccounts, OnlyAmountsArePublishedAsSuch) {
     EXPECT_EQ(attempt(kMaxAmounts, 16 * kMaxAmounts, 0, false), PublishResult::kPublished);
 }
 
+TEST_F(StoreAccounts, TheyHaveNoRangedTags) {
+    const Tag tag = cache_.hash("group");
+    const bool ranged = true;
+    const Span span;
+    Fill fill;
+    fill.tags = &tag;
+    fill.tag_ranged = &ranged;
+    fill.tag_span = &span;
+    fill.tag_count = 1;
+    EXPECT_EQ(publish(1, 1, snapshot(10), 0, fill), PublishResult::kUnusable);
+    EXPECT_TRUE(settled_check(*store_));
+}
+
 TEST_F(StoreAccounts, ACacheThatGoesTakesItsAccountsAlong) {
     publish(3, 30, snapshot(10));
     const Opened opened = open(snapshot(10));
@@ -549,6 +561,30 @@ TEST_F(StoreAccounts, BudgetsBoundThem) {
         ASSERT_LE(cache_.control().used_entries, 3U);
         ASSERT_EQ(read(snapshot(10), key), hit(i, i));
     }
+    EXPECT_TRUE(settled_check(*store_));
+}
+
+TEST_F(StoreAccounts, ALoadTakesNobodysPlace) {
+    store_->set_limits(cache_.index(), {3, 0, kNoCache});
+    const std::string keys[] = {"user 1", "user 2", "user 3"};
+    for (int round = 0; round < 3; ++round) {
+        for (const std::string& key : keys) {
+            const Opened opened = open(snapshot(10), false, key);
+            ASSERT_EQ(opened.result, PublishResult::kPublished);
+            ASSERT_TRUE(store_->check());
+            Fill fill;
+            fill.replace = true;
+            ASSERT_EQ(publish(round, 1, snapshot(10), opened.account, fill, key),
+                      PublishResult::kPublished);
+        }
+    }
+    for (const std::string& key : keys) EXPECT_EQ(read(snapshot(10), key), hit(2, 1));
+    // Nor do loads that never end.
+    for (int i = 0; i < 20; ++i) open(snapshot(10), false, "other " + std::to_string(i));
+    EXPECT_EQ(cache_.control().live_entries, 3U);
+    EXPECT_EQ(cache_.control().counters.totals()[Counter::kEvictions], 0U);
+    EXPECT_EQ(store_->remove_all(cache_.index()), 3U);
+    EXPECT_EQ(cache_.control().open_entries, 0U);
     EXPECT_TRUE(settled_check(*store_));
 }
 

@@ -215,13 +215,13 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
 
     count(d, Counter::kLoadMicros, loaded.load_us);
     const Bypass reason = publish(d, key, loaded, bytes, own, fresh, snapshot, result);
+    if (!result->published) close_account_of(d, key, loaded.account);
     if (reason == Bypass::kNone) {
         if (!fresh) count(d, Counter::kMisses);
         count(d, Counter::kFills);
         forget_failures(d->id, key.view.hash);
         return;
     }
-    close_account_of(d, key, loaded.account);
     if (settings.track) {
         store().control(d->session->index)->counters.bypassed(stripe(), reason);
     }

@@ -264,25 +264,30 @@ void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResul
     }
     if (d != request.definition) encode_key_of(request, d, key);
     Load load;
-    Loaded loaded;
+    volatile bool loading = false;
     // Writers that register from now on tell what they add to it.
     const core::Seq account =
         d->aggregates ? open_account_for(d, *key, snapshot, request.leads) : core::Seq{0};
-    enter_load(d, snapshot, &load);
     PG_TRY();
-    { loaded = run_loader(d, request.arguments, request.nulls, d->loader_collation, key->view); }
+    {
+        enter_load(d, snapshot, &load);
+        loading = true;
+        Loaded loaded =
+            run_loader(d, request.arguments, request.nulls, d->loader_collation, key->view);
+        loading = false;
+        loaded.account = account;
+        leave_load(load, false);
+        cover_reads(d, &load);
+        complete_fill(d, *key, load, loaded, request.fresh, snapshot, result);
+    }
     PG_CATCH();
     {
-        leave_load(load, true);
+        if (loading) leave_load(load, true);
         close_account_of(d, *key, account);
         fail_flight(d, key->view, snapshot);
         PG_RE_THROW();
     }
     PG_END_TRY();
-    loaded.account = account;
-    leave_load(load, false);
-    cover_reads(d, &load);
-    complete_fill(d, *key, load, loaded, request.fresh, snapshot, result);
 }
 
 ReadResult read_value(const ReadRequest& request) {
