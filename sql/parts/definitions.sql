@@ -62,7 +62,10 @@ CREATE TABLE cache_ext_internal.cache_dependency (
     -- Key columns, by number, between which a row's instant lies: key has its column there.
     since           int2,
     until           int2,
-    bounds          text                            -- which of the two belong to it, as '[)'
+    bounds          text,                           -- which of the two belong to it, as '[)'
+    -- What key_query meant when it was declared: a hash over what its names stood for. NULL: not known.
+    -- Set by the trigger, whoever writes.
+    meaning         bigint
 );
 
 CREATE INDEX ON cache_ext_internal.cache_dependency (cache);

@@ -210,6 +210,19 @@ inline auto tree_walker(Walker* walker) {
 #endif
 }
 
+// Expressions of SQL/JSON, which 15 has none of.
+inline bool is_json_expression(const Node* node) {
+#if PG_VERSION_NUM >= 170000
+    if (IsA(node, JsonExpr)) return true;
+#endif
+#if PG_VERSION_NUM >= 160000
+    return IsA(node, JsonValueExpr) || IsA(node, JsonConstructorExpr) || IsA(node, JsonIsPredicate);
+#else
+    (void)node;
+    return false;
+#endif
+}
+
 // --- catalogs ---
 
 // 19 has an enum for the numbers of system caches.

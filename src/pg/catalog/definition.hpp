@@ -165,6 +165,7 @@ struct Dependency {
     AttrNumber instant;              // the column that has it, and its type
     Oid instant_type;
     const char* key_query;  // kPath
+    int64 meaning;          // kPath: query_meaning of then; 0: not known, so nobody runs it
     bool reads_tables;      // kPath: and not only the row
     bool whole_row;         // kPath: key_query uses the row as a whole
     int row_column_count;   // kPath: columns of the row that key_query reads

@@ -35,6 +35,7 @@ enum {
     kDepSince,
     kDepUntil,
     kDepBounds,
+    kDepMeaning,
     kDependencyColumns
 };
 
@@ -56,6 +57,7 @@ constexpr ExpectedColumn kDependencyTable[] = {
     {"since", INT2OID},
     {"until", INT2OID},
     {"bounds", TEXTOID},
+    {"meaning", INT8OID},
 };
 static_assert(sizeof(kDependencyTable) / sizeof(kDependencyTable[0]) == kDependencyColumns);
 
@@ -287,7 +289,9 @@ bool mask_fits(const Row& row, const Definition* d) {
         if (nulls[i] || (instant != nullptr && strcmp(instant, name) != 0)) return false;
         instant = name;
     }
-    return mapped == mask_of(row) && (count == 0 || count == d->columns);
+    if (count != 0 && count != d->columns) return false;
+    // What a table on a path gives of the key need not be all that the path gives.
+    return !row.nulls[kDepPath] || mapped == mask_of(row);
 }
 
 // A set of key columns is a tag of every entry, if there is room for one more.
@@ -304,6 +308,7 @@ bool add_mask(ColumnMask mask, const Bounds& bounds, Definition* d) {
 const int kDependencyCache = kDepCache;
 const int kDependencyRelation = kDepRelation;
 const int kDependencyQuery = kDepKeyQuery;
+const int kDependencyMeaning = kDepMeaning;
 
 bool is_dependency_table(Oid table) {
     return has_columns(table, kDependencyTable, kDependencyColumns);
@@ -371,6 +376,7 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
     dep.mask = mask_of(row);
     dep.bounds = bounds_of(row);
     dep.key_query = row.string(kDepKeyQuery);
+    dep.meaning = row.nulls[kDepMeaning] ? 0 : DatumGetInt64(row.values[kDepMeaning]);
     dep.inserts = DatumGetBool(row.values[kDepInserts]);
     dep.derived = DatumGetBool(row.values[kDepDerived]);
     if (dep.derived) {

@@ -19,6 +19,7 @@ struct DependencyRow {
     const char* key;
     const char* columns;
     const char* key_query;
+    int64 meaning;  // of key_query, see query_meaning.hpp
     ColumnMask mask;
     Bounds bounds;
     const char* path;

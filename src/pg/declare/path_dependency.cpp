@@ -27,6 +27,7 @@ void declare_path(const Definition* d, Oid relation, const char* key_query, cons
     row.key = shape.whole_row ? "{NULL}" : array_literal(shape.row_columns);
     row.columns = columns;
     row.key_query = key_query;
+    row.meaning = shape.meaning;
     row.mask = shape.mask;
     row.derived = derived;
     const char* path = insert_dependency(row);

@@ -249,10 +249,18 @@ HeapTuple checked_definition(const Change& c) {
     return heap_modify_tuple_by_cols(c.new_row, c.columns(), 2, columns, values, nulls);
 }
 
-void check_dependency(const Change& c) {
+// The row as it is stored: with what its query means to whoever inserts it.
+HeapTuple with_meaning(const Change& c, int64 meaning) {
+    int column = kDependencyMeaning + 1;
+    Datum value = Int64GetDatum(meaning);
+    bool null = meaning == 0;
+    return heap_modify_tuple_by_cols(c.new_row, c.columns(), 1, &column, &value, &null);
+}
+
+HeapTuple checked_dependency(const Change& c) {
     const Row row = deformed(c, c.new_row);
     check_nulls(c, row);
-    if (declaring()) return;
+    if (declaring()) return c.new_row;
     const char* cache = row.string(kDependencyCache);
     const Definition* d = find_definition(cache);
     if (d == nullptr) {
@@ -268,10 +276,12 @@ void check_dependency(const Change& c) {
                         errhint("Declare dependencies with cache_invalidate_on.")));
     }
     const char* query = row.string(kDependencyQuery);
-    if (d == nullptr || query == nullptr) return;
+    // Without a definition nobody knows whose names these are.
+    if (d == nullptr || query == nullptr) return with_meaning(c, 0);
     connect_spi();
-    check_path_query(d, table, query);
+    const int64 meaning = check_path_query(d, table, query).meaning;
     SPI_finish();
+    return with_meaning(c, meaning);
 }
 
 // The cache that a row is about; 0: it is being dropped, or not restored yet.
@@ -302,7 +312,7 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
                                      cache != nullptr ? find_definition(cache) : nullptr);
     }
     HeapTuple result = c.new_row != nullptr ? c.new_row : c.old_row;
-    if (c.new_row != nullptr && c.dependency) check_dependency(c);
+    if (c.new_row != nullptr && c.dependency) result = checked_dependency(c);
     if (c.new_row != nullptr && !c.dependency) result = checked_definition(c);
     for (HeapTuple row : {c.old_row, c.new_row}) {
         const uint64 id = row != nullptr && store_ready() ? cache_of(c, row) : 0;

@@ -99,11 +99,14 @@ void drop_unfinished() {
 
 void analyse(const Dependency& path, Analysis* a) {
     connect_spi();
-    SPIPlanPtr plan = prepare_key_query(path.definition, path.declared, path.key_query);
+    if (path.meaning == 0) elog(ERROR, "it is not known what the query meant");
+    const MeantQuery prepared =
+        prepare_key_query(path.definition, path.declared, path.key_query, path.meaning);
+    SPIPlanPtr plan = prepared.plan;
     // At once: only a plan that is kept hears of changes.
     SPI_keepplan(plan);
     unfinished = plan;
-    const PathShape shape = path_shape(path.definition, path.declared, plan);
+    const PathShape shape = path_shape(path.definition, path.declared, prepared);
     *a = {plan, covers(path, shape)};
     unfinished = nullptr;
     SPI_finish();
