@@ -24,9 +24,9 @@ std::uint64_t bury_entries(const Block& block, CacheIndex cache, std::uint32_t p
     for_each_entry(block, partition, [&](Ref ref) {
         const Entry* e = block.entry(ref);
         if (e->cache != cache && !(going && (e->budget == cache || reads_whole(*e, cache)))) return;
-        unlink_entry(block, ref);
-        bury_entry(block, ref);
         if (!e->is_opened()) ++n;
+        unlink_entry(block, ref);
+        bury_entry(block, ref);  // gone as soon as its budget's holder looks
     });
     return n;
 }

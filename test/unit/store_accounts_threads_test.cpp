@@ -74,7 +74,8 @@ void run_crowd(TestStore& store, int readers, int writers, bool busy) {
     }
     if (busy) {
         churn(*store, TestCache(*store, 8, {40, 0, kNoCache}));
-        for (int i = 0; i < 200; ++i) actors[0]->remove();
+        SumActor remover(*store, cache, &world, 0);
+        for (int i = 0; i < 200; ++i) remover.remove();
     } else {
         std::this_thread::sleep_for(std::chrono::milliseconds(2000));
     }
