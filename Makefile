@@ -134,7 +134,7 @@ endif
 #:                    USERS= AGENTS= CALLS= set the size; KEEP=1 leaves the cluster running
 #: make demo-stop     stop what KEEP=1 left running
 #: make bench         install what is missing, build, measure the cache beside its peers
-#:                    ONLY=protocol|inserver|many|writers|copy|update|stampede|core|values runs a part;
+#:                    ONLY=protocol|inserver|many|writers|aggregate|copy|update|stampede|core|values runs a part;
 #:                    ROUNDS=3 is how often each contestant runs
 #: make bench-page    put the last result of make bench into docs/benchmarks.md
 #: make deb           install what is missing, build the Debian packages for the PostgreSQLs of this release, run

@@ -108,8 +108,9 @@ unit_tests_asan() {
     unit_tests asan
 }
 
+# In which order locks are taken, TestLocks looks at, which knows that readers do not wait for readers.
 unit_tests_tsan() {
-    unit_tests tsan
+    TSAN_OPTIONS=detect_deadlocks=0 unit_tests tsan
 }
 
 model_tests() {

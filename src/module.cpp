@@ -11,6 +11,7 @@
 #include "pg/sql/explain_option.hpp"
 #include "pg/startup/shmem.hpp"
 #include "pg/write/transaction.hpp"
+#include "pg/write/query_meaning.hpp"
 #include "worker/workers.hpp"
 
 extern "C" {
@@ -52,6 +53,7 @@ extern "C" void _PG_init(void) {
     pg::install_transaction_callbacks();
     pg::install_row_counts();
     pg::install_environment();
+    pg::install_query_meaning();
     pg::install_cache_option();
     if (!preloading) return;
     pg::install_shared_memory_hooks();

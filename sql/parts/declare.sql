@@ -34,6 +34,26 @@ CREATE FUNCTION @extschema@.cache_create(
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 
+-- Counts, sums and averages by key, which writers bring up to date.
+CREATE FUNCTION @extschema@.cache_create_aggregate(
+    name                text,
+    relation            regclass,
+    key                 text[],
+    measures            text[],
+    filter              text DEFAULT NULL,
+    ttl                 interval DEFAULT NULL,
+    refresh_at          float8 DEFAULT 0.8,
+    max_entries         int DEFAULT NULL,
+    max_memory          text DEFAULT NULL,
+    budget              text DEFAULT NULL,
+    warm_keys           text DEFAULT NULL,
+    warm_every          interval DEFAULT NULL,
+    warm_when_idle      bool DEFAULT false,
+    priority            int DEFAULT 0,
+    load_timeout        interval DEFAULT NULL
+) RETURNS void
+    AS 'MODULE_PATHNAME', 'cache_create_aggregate_1_0' LANGUAGE c VOLATILE;
+
 CREATE FUNCTION @extschema@.cache_alter(name text, options jsonb) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_alter_1_0' LANGUAGE c VOLATILE;
 
@@ -41,7 +61,9 @@ CREATE FUNCTION @extschema@.cache_drop(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_drop_1_0' LANGUAGE c VOLATILE;
 
 CREATE FUNCTION @extschema@.cache_invalidate_on(
-    name text, relation regclass, key text[] DEFAULT '{}', columns text[] DEFAULT NULL
+    name text, relation regclass, key text[] DEFAULT '{}', columns text[] DEFAULT NULL,
+    instant text DEFAULT NULL, since text DEFAULT NULL, until text DEFAULT NULL,
+    bounds text DEFAULT '[)'
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_invalidate_on_1_0' LANGUAGE c VOLATILE;
 

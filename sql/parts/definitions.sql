@@ -36,7 +36,9 @@ CREATE TABLE cache_ext_internal.cache_definition (
     -- trigger, whoever writes.
     functions           oid[] NOT NULL,
     -- Rows of cache_dependency that belong to it: a restore may have lost some.
-    dependencies        int NOT NULL
+    dependencies        int NOT NULL,
+    -- Of an aggregate cache: which body its loader had when it was declared. Set by the trigger.
+    aggregate           bigint
 );
 
 -- What each cache depends on. A path dependency has one row of its own, and one per table that its
@@ -56,7 +58,14 @@ CREATE TABLE cache_ext_internal.cache_dependency (
     declared_as     text[] NOT NULL,                -- schema and name of the relation
     key_numbers     int2[] NOT NULL,                -- of key, by number
     column_numbers  int2[],                         -- of columns
-    by_name         bool NOT NULL                   -- the relation's name alone meant it
+    by_name         bool NOT NULL,                  -- the relation's name alone meant it
+    -- Key columns, by number, between which a row's instant lies: key has its column there.
+    since           int2,
+    until           int2,
+    bounds          text,                           -- which of the two belong to it, as '[)'
+    -- What key_query meant when it was declared: a hash over what its names stood for. NULL: not known.
+    -- Set by the trigger, whoever writes.
+    meaning         bigint
 );
 
 CREATE INDEX ON cache_ext_internal.cache_dependency (cache);

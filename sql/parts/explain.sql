@@ -7,6 +7,15 @@ CREATE FUNCTION @extschema@.cache_explain(
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_explain_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1;
 
+-- What the value of a key of an aggregate cache is made of: what lies there, and what writers add to it
+-- that have registered since, in that order. Counts and sums as the measures are listed, a sum or an
+-- average with the number of its inputs.
+CREATE FUNCTION @extschema@.cache_explain_aggregate(
+    name text, VARIADIC key "any" DEFAULT NULL,
+    OUT part text, OUT writer xid8, OUT ended text, OUT seen bool, OUT amounts numeric[]
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_explain_aggregate_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10;
+
 -- What the values of a cache depend on, as far as its loads have shown, and how that is covered: by key, by
 -- path, by table, bounded by the ttl, or not at all.
 CREATE FUNCTION @extschema@.cache_check(

@@ -14,7 +14,7 @@ CREATE FUNCTION cache_ext_internal.cache_fetch(result anyelement, cache text)
     AS 'MODULE_PATHNAME', 'cache_fetch_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED;
 
 CREATE FUNCTION cache_ext_internal.cache_fetch_of(
-    result anyelement, cache text, keys anycompatiblearray
+    result anyelement, cache text, VARIADIC keys "any"
 ) RETURNS SETOF anyelement
     AS 'MODULE_PATHNAME', 'cache_fetch_of_1_0' LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1;
 

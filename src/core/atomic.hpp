@@ -20,7 +20,9 @@ namespace cache_ext::core {
 
 template <class T>
 inline T load_relaxed(const T& field) {
-    return __atomic_load_n(&field, __ATOMIC_RELAXED);
+    T value;  // this form takes enumerations as well
+    __atomic_load(&field, &value, __ATOMIC_RELAXED);
+    return value;
 }
 
 template <class T>
@@ -30,7 +32,8 @@ inline T load_acquire(const T& field) {
 
 template <class T, class V>
 inline void store_relaxed(T& field, V value) {
-    __atomic_store_n(&field, static_cast<T>(value), __ATOMIC_RELAXED);
+    T converted = static_cast<T>(value);
+    __atomic_store(&field, &converted, __ATOMIC_RELAXED);
 }
 
 template <class T, class V>

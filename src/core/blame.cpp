@@ -13,6 +13,11 @@ Blame blame(const Block& block, CacheIndex cache, const KeyView& key, const Snap
             const Entry& e = *block.entry(ref);
             collect_tags(block, e, tags);
             const Unseen unseen = e.unseen_set();
+            if (e.has_account()) {
+                found.tag = e.hash;
+                found.rule = e.account()->blame(s, &found.xid);
+                if (found.rule != Rule::kNone) return found;
+            }
             all_rings(block, e, [&](const WriterRing& ring, Tag tag, Seq seq) {
                 found.rule = ring.blame(tag, seq, unseen, s, &found.xid);
                 found.tag = tag;

@@ -66,13 +66,14 @@ struct Block {
 
     Entry* entry(Ref ref) const { return arena.at<Entry>(ref); }
     TagNode* node(Ref ref) const { return arena.at<TagNode>(ref); }
+    NodeSpans* spans_of(const TagNode& node) const { return arena.at<NodeSpans>(node.spans); }
     // The tag behind a reference of a live entry, and its ring.
     Tag tag_of(const TagRef& ref) const {
         return ref.node != kNullRef ? node(ref.node)->tag
-                                    : load_relaxed(caches[ref.cache].whole_tag);
+                                    : load_relaxed(caches[ref.which].whole_tag);
     }
     const WriterRing& ring_of(const TagRef& ref) const {
-        return ref.node != kNullRef ? node(ref.node)->ring : caches[ref.cache].whole;
+        return ref.node != kNullRef ? node(ref.node)->ring : caches[ref.which].whole;
     }
 
     // Not locked: read only what layout.hpp calls atomic, and counters. For an index that is none,

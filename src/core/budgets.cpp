@@ -11,16 +11,18 @@ EvictionRules rules_of(const Block& block, const CacheControl& budget) {
     return {block.eviction, max_entries, max_entries == 0 || load_relaxed(budget.max_bytes) != 0};
 }
 
-bool has_room(const CacheControl& budget, std::uint64_t bytes, std::uint64_t freed) {
+bool has_room(const CacheControl& budget, std::uint64_t bytes, std::uint64_t freed,
+              std::uint64_t more) {
     const std::uint64_t max_entries = load_relaxed(budget.max_entries);
     const std::uint64_t max_bytes = load_relaxed(budget.max_bytes);
-    return (max_entries == 0 || budget.used_entries + (freed == 0 ? 1 : 0) <= max_entries) &&
+    return (max_entries == 0 || budget.used_entries - budget.open_entries + more <= max_entries) &&
            (max_bytes == 0 || budget.used_bytes - freed + bytes <= max_bytes);
 }
 
 void count_entry(const Block& block, Ref ref) {
     CacheControl& b = block.caches[block.entry(ref)->budget];
     store_relaxed(b.used_entries, b.used_entries + 1);
+    if (block.entry(ref)->is_opened()) store_relaxed(b.open_entries, b.open_entries + 1);
     store_relaxed(b.used_bytes, b.used_bytes + block.arena.gross_bytes(ref));
 }
 
@@ -28,6 +30,7 @@ void forget_entry(const Block& block, Ref ref) {
     const Entry* e = block.entry(ref);
     CacheControl& b = block.caches[e->budget];
     store_relaxed(b.used_entries, b.used_entries - 1);
+    if (e->is_opened()) store_relaxed(b.open_entries, b.open_entries - 1);
     store_relaxed(b.used_bytes, b.used_bytes - block.arena.gross_bytes(ref));
     unpin(block, e->tags(), e->tag_count);
 }
@@ -57,7 +60,7 @@ bool evict_locked(const Block& block, CacheIndex budget, Ref* kept) {
         collect_dead(block, budget);  // somebody has unlinked it just now, and buries it
         return true;
     }
-    block.caches[e->cache].counters.add(e->cache, Counter::kEvictions);
+    if (!e->is_opened()) block.caches[e->cache].counters.add(e->cache, Counter::kEvictions);
     forget_entry(block, ref);
     if (kept != nullptr) {
         *kept = ref;
@@ -91,7 +94,7 @@ bool evict_at(const Block& block, Ref ref, Tag hash) {
         if (known == kNullRef) return false;
         const Entry* e = block.entry(ref);
         budget = e->budget;
-        block.caches[e->cache].counters.add(e->cache, Counter::kEvictions);
+        if (!e->is_opened()) block.caches[e->cache].counters.add(e->cache, Counter::kEvictions);
         unlink_entry(block, ref);
         bury_entry(block, ref);
     }

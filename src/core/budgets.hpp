@@ -12,9 +12,10 @@ namespace cache_ext::core {
 
 // How the budget evicts, for one call on its queue.
 EvictionRules rules_of(const Block& block, const CacheControl& budget);
-// Would the budget keep its limits with one more entry of `bytes`, if another one of `freed` bytes
-// (0: none) goes?
-bool has_room(const CacheControl& budget, std::uint64_t bytes, std::uint64_t freed);
+// Would the budget keep its limits with an entry of `bytes` instead of what has `freed` bytes, and
+// so with `more` entries?
+bool has_room(const CacheControl& budget, std::uint64_t bytes, std::uint64_t freed,
+              std::uint64_t more);
 
 // --- under the budget lock ---
 

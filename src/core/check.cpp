@@ -11,10 +11,12 @@ struct Sum {
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
     std::uint64_t pins = 0;
+    std::uint64_t opened = 0;
 
     void add(const Block& block, Ref ref) {
         const Entry* e = block.entry(ref);
         ++entries;
+        opened += e->is_opened() ? 1 : 0;
         bytes += block.arena.gross_bytes(ref);
         for (std::uint32_t t = 0; t < e->tag_count; ++t) {
             pins += e->tags()[t].node != kNullRef ? 1 : 0;
@@ -44,7 +46,7 @@ bool check_dead(const Block& block, CacheIndex budget, Sum* dead) {
 
 bool check_totals(const CacheControl& c) {
     return c.used_entries == c.queue.entries() &&
-           (c.max_entries == 0 || c.used_entries <= c.max_entries) &&
+           (c.max_entries == 0 || c.used_entries - c.open_entries <= c.max_entries) &&
            (c.max_bytes == 0 || c.used_bytes <= c.max_bytes);
 }
 
@@ -72,7 +74,7 @@ bool check_block(const Block& block) {
         used_bytes += c.used_bytes;
         live += c.live_entries;
     }
-    return linked.entries + dead.entries == used && linked.entries == live &&
+    return linked.entries + dead.entries == used && linked.entries - linked.opened == live &&
            linked.bytes + dead.bytes == used_bytes && check_slots(block) &&
            check_nodes(block, &refs) && linked.pins + dead.pins == refs && block.arena.check();
 }

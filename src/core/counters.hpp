@@ -64,6 +64,8 @@ enum class Bypass : std::uint8_t {
     kNoTrackingRoom,    // more relations than cache_ext.max_tracked_relations
     kOtherPeriod,       // its loader, or the cache, says that it does not hold now (any more)
     kSessionInput,      // its loader asks for something of the session that is no part of the key
+    kPolicies,          // an aggregate of a table whose policies apply to the cache's owner
+    kNoAmount,          // an aggregate that is NaN, or larger than 128 bits
     kNone               // there is no reason; the last one, so also the number of reasons
 };
 

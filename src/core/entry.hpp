@@ -7,11 +7,13 @@
 #include <cstring>
 #include <type_traits>
 
+#include "core/account.hpp"
 #include "core/arena.hpp"
 #include "core/atomic.hpp"
 #include "core/clock.hpp"
 #include "core/origin.hpp"
 #include "core/period.hpp"
+#include "core/spans.hpp"
 #include "core/writers.hpp"
 
 namespace cache_ext::core {
@@ -20,9 +22,12 @@ namespace cache_ext::core {
 // reference, or another cache as a whole (its loader has read that cache); and last_seq of the
 // tag's ring when the entry was published.
 struct TagRef {
-    Ref node;             // kNullRef: the whole-cache ring of `cache`
-    std::uint32_t cache;  // index of a control block
+    Ref node;             // kNullRef: the whole-cache ring of another cache
+    std::uint32_t which;  // that one's control block; with a node: of the entry's spans, from 1 on
     Seq seq;
+
+    // Does the entry depend on some instants of the tag only?
+    bool ranged() const { return node != kNullRef && which != 0; }
 };
 static_assert(sizeof(TagRef) == 16 && std::is_trivially_copyable_v<TagRef>);
 
@@ -67,7 +72,9 @@ inline constexpr std::size_t kValueAlignment = 8;
 // that say otherwise. Readers hold the partition lock of `hash`, shared.
 //
 // Followed by TagRef[tag_count], Xid[unseen_count], the key, padding, and the value; if it holds
-// for a Period only, or has an Origin, by padding and these.
+// for a Period only, has an Origin, or an Account because writers adjust it, by padding and these;
+// and by padding and a Span for each ranged tag. Value and account of an adjusted one are written
+// under the exclusive lock.
 struct Entry {
     Tag hash;        // of (database, cache, key): also the tag of the full key
     Ref next;        // index chain; once dead, the list of those that wait to be
@@ -89,16 +96,20 @@ struct Entry {
     std::uint8_t unseen_count;
     Queue queue;                   // budget lock
     std::uint8_t frequency;        // atomic, relaxed; readers raise it, eviction lowers it
-    std::uint8_t flags;            // partition lock, but for those that are constant
+    std::uint16_t flags;           // partition lock, but for those that are constant
     std::uint8_t refresh_claimed;  // atomic: 1 once somebody asked for a refresh
+    bool opened;  // no value, only an account, for a load that runs; constant, without a lock
 
-    static constexpr std::uint8_t kNullFlag = 1;     // the value is SQL NULL; constant
-    static constexpr std::uint8_t kDeadFlag = 2;     // no longer in the index, waits to be freed
-    static constexpr std::uint8_t kPutOffFlag = 4;   // refresh_after says when to ask again
-    static constexpr std::uint8_t kPackedFlag = 8;   // Fill::packed; constant
-    static constexpr std::uint8_t kPeriodFlag = 16;  // a Period follows the value; constant
-    static constexpr std::uint8_t kOriginFlag = 32;  // an Origin comes last; constant
-    static constexpr std::uint8_t kOldFlag = 64;  // what speaks against it is gone from the rings
+    static constexpr std::uint16_t kNullFlag = 1;     // the value is SQL NULL; constant
+    static constexpr std::uint16_t kDeadFlag = 2;     // no longer in the index, waits to be freed
+    static constexpr std::uint16_t kPutOffFlag = 4;   // refresh_after says when to ask again
+    static constexpr std::uint16_t kPackedFlag = 8;   // Fill::packed; constant
+    static constexpr std::uint16_t kPeriodFlag = 16;  // a Period follows the value; constant
+    static constexpr std::uint16_t kOriginFlag = 32;  // an Origin follows; constant
+    static constexpr std::uint16_t kOldFlag = 64;  // what speaks against it is gone from the rings
+    // Those of an account; an entry that has one has no Origin, and is never kept as an old one.
+    static constexpr std::uint16_t kAccountFlag = 128;  // the value is Amounts; constant
+    static constexpr std::uint16_t kDeltasFlag = 256;   // it has been more than plain()
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool has_period() const { return (flags & kPeriodFlag) != 0; }
@@ -107,6 +118,9 @@ struct Entry {
     // loaded again. Its key_seq, or an unseen writer, keeps the quick check from serving it.
     bool is_old() const { return (flags & kOldFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
+    bool has_account() const { return (flags & kAccountFlag) != 0; }
+    bool is_opened() const { return opened; }
+    bool has_deltas() const { return (flags & kDeltasFlag) != 0; }
 
     TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }
     const TagRef* tags() const { return reinterpret_cast<const TagRef*>(this + 1); }
@@ -132,6 +146,25 @@ struct Entry {
     }
     const Origin* origin() const { return const_cast<Entry*>(this)->origin(); }
 
+    // has_account() only; such an entry has no ranged tags.
+    Account* account() { return reinterpret_cast<Account*>(value() + account_offset()); }
+    const Account* account() const {
+        return reinterpret_cast<const Account*>(value() + account_offset());
+    }
+    std::size_t account_offset() const {
+        return padded(value_bytes) + (has_period() ? sizeof(Period) : 0);
+    }
+
+    // As many as it has ranged tags.
+    Span* spans() {
+        return reinterpret_cast<Span*>(value() + padded(value_bytes) +
+                                       (has_period() ? sizeof(Period) : 0) +
+                                       (has_origin() ? sizeof(Origin) : 0));
+    }
+    const Span& span_of(const TagRef& ranged) const {
+        return const_cast<Entry*>(this)->spans()[ranged.which - 1];
+    }
+
     Unseen unseen_set() const {
         Unseen set;
         for (std::uint32_t i = 0; i < unseen_count; ++i) set.add(unseen()[i]);
@@ -152,10 +185,12 @@ struct Entry {
     }
     static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
                                  std::size_t value, bool has_period = false,
-                                 bool has_origin = false) {
-        const std::size_t end = (has_period || has_origin ? padded(value) : value) +
-                                (has_period ? sizeof(Period) : 0) +
-                                (has_origin ? sizeof(Origin) : 0);
+                                 bool has_origin = false, std::uint32_t spans = 0,
+                                 std::size_t account = 0) {
+        const std::size_t after = (has_period ? sizeof(Period) : 0) +
+                                  (has_origin ? sizeof(Origin) : 0) + spans * sizeof(Span);
+        std::size_t end = after > 0 ? padded(value) + after : value;
+        if (account != 0) end = padded(end) + account;
         return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) + end;
     }
 };

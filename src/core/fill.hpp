@@ -13,11 +13,17 @@ struct Fill {
     KeyView key = {};
     const std::uint8_t* value = nullptr;
     std::uint32_t value_bytes = 0;
+    // Not 0, and at most kMaxAmounts: the value is that many Amounts, and writers adjust it. Then
+    // it is neither NULL nor packed, and `self` is 0.
+    std::uint32_t amounts = 0;
+    Seq account = 0;  // from open_account(), under the same snapshot; 0: publish() opens one
     bool is_null = false;
     bool packed = false;               // what the bytes are, is the caller's affair
     const Tag* tags = nullptr;         // beyond the full key and the whole cache; at most kMaxTags
     const bool* tag_is_key = nullptr;  // the tag is the full key of some entry; nullptr: none is
     const CacheIndex* tag_cache = nullptr;  // not kNoCache: the tag is that cache as a whole
+    const bool* tag_ranged = nullptr;       // the entry depends on some instants of the tag only,
+    const Span* tag_span = nullptr;         // which are these; nullptr: on all of every tag
     std::uint32_t tag_count = 0;
     Millis calculated_at = 0;
     Millis expires_at = kNever;

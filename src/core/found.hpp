@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/account.hpp"
 #include "core/judge.hpp"
 
 namespace cache_ext::core {
@@ -32,8 +33,11 @@ struct LookupOptions {
     // One of hazards_of(), in no use. A value that is too large for the buffer is then not copied,
     // but held: Found::held stays readable until let_go(hazard), whatever happens to the entry.
     // Only if Found::held is set is the hazard in use afterwards. Still kTooSmall are values beyond
-    // a 64th of the arena, and all while more than a 16th of it is kept by readers alone.
+    // a 64th of the arena, and all while more than a 16th of it is kept by readers alone; and
+    // values that writers adjust.
     Ref* hazard = nullptr;
+    SeenDeltas* deltas = nullptr;  // for Found::amounts; without, an entry that needs it is
+                                   // kContradicted
 };
 
 struct Found {
@@ -45,6 +49,9 @@ struct Found {
     const std::uint8_t* held = nullptr;  // the value where it lies, if it was not copied
     bool refresh_due = false;  // past its refresh point, and this call is the one that claimed it
     std::uint32_t value_bytes = 0;
+    // Not 0: the value is that many Amounts, and not complete without LookupOptions::deltas: those
+    // of them that have committed are to be added.
+    std::uint32_t amounts = 0;
     std::uint32_t load_us = 0;
     std::uint32_t hits = 0;
     std::uint32_t gross_bytes = 0;

@@ -7,6 +7,7 @@ void link_entry(const Block& block, Ref ref) {
     Ref* head = block.bucket(e->hash);
     e->next = *head;
     *head = ref;
+    if (e->is_opened()) return;
     CacheControl& c = block.caches[e->cache];
     add_relaxed(c.live_entries, 1U);
     add_relaxed(c.live_bytes, block.arena.gross_bytes(ref));
@@ -20,6 +21,7 @@ bool unlink_entry(const Block& block, Ref ref) {
     *link = e->next;
     e->next = kNullRef;
     e->flags |= Entry::kDeadFlag;
+    if (e->is_opened()) return true;
     CacheControl& c = block.caches[e->cache];
     add_relaxed(c.live_entries, std::uint64_t{0} - 1);
     add_relaxed(c.live_bytes, std::uint64_t{0} - block.arena.gross_bytes(ref));

@@ -21,12 +21,12 @@ struct KeyView {
     std::uint32_t size;
 };
 
-// The entry of a key, kNullRef if there is none. Partition lock.
+// The entry of a key, kNullRef if there is none. One that has no value yet is none. Partition lock.
 inline Ref find_entry(const Block& block, CacheIndex cache, const KeyView& key) {
     for (Ref ref = *block.bucket(key.hash); ref != kNullRef;) {
         const Entry* e = block.entry(ref);
         if (e->hash == key.hash && e->cache == cache && e->key_bytes == key.size &&
-            (key.size == 0 || std::memcmp(e->key(), key.bytes, key.size) == 0)) {
+            (key.size == 0 || std::memcmp(e->key(), key.bytes, key.size) == 0) && !e->is_opened()) {
             return ref;
         }
         ref = e->next;

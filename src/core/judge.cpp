@@ -8,6 +8,7 @@ void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
     const auto add = [&](Tag tag, bool is_key, CacheIndex cache) {
         tags->tag[tags->count] = tag;
         tags->is_key[tags->count] = is_key;
+        tags->ranged[tags->count] = false;
         tags->cache[tags->count++] = cache;
     };
     tags->count = 0;
@@ -17,10 +18,13 @@ void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
     for (std::uint32_t i = 0; i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
         if (t.node == kNullRef) {
-            add(block.tag_of(t), false, t.cache);
+            add(block.tag_of(t), false, t.which);
         } else {
             add(block.tag_of(t), block.node(t.node)->is_key, kNoCache);
         }
+        if (!t.ranged()) continue;
+        tags->ranged[tags->count - 1] = true;
+        tags->span[tags->count - 1] = e.span_of(t);
     }
 }
 
@@ -28,6 +32,9 @@ LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s)
     if (e.is_old()) return LookupResult::kContradicted;
     const Unseen unseen = e.unseen_set();
     LookupResult result = LookupResult::kHit;
+    if (e.has_account() && !e.account()->agrees(s)) {
+        return e.account()->usable(s) ? LookupResult::kContradicted : LookupResult::kUnusable;
+    }
     all_rings(block, e, [&](const WriterRing& ring, Tag tag, Seq seq) {
         if (!ring.usable(s)) {
             result = LookupResult::kUnusable;
@@ -65,7 +72,10 @@ bool of_this_snapshot(const Block& block, const Entry& e, const Snapshot& s) {
 }
 
 bool newest_state(const Block& block, const Entry& e) {
-    bool newest = e.unseen_count == 0 && load_acquire(block.slot(e.hash)->last_seq) <= e.key_seq &&
+    // Writers adjust what has an account, as long as they know by what.
+    const bool key = e.has_account() ? !e.account()->unclear()
+                                     : load_acquire(block.slot(e.hash)->last_seq) <= e.key_seq;
+    bool newest = key && e.unseen_count == 0 &&
                   load_acquire(block.caches[e.cache].whole.last_seq) <= e.cache_seq;
     for (std::uint32_t i = 0; newest && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
@@ -75,7 +85,7 @@ bool newest_state(const Block& block, const Entry& e) {
 }
 
 Xid last_writer(const Block& block, const Entry& e) {
-    Xid xid = 0;
+    Xid xid = e.has_account() ? e.account()->newest() : 0;
     all_rings(block, e, [&](const WriterRing& ring, Tag tag, Seq) {
         xid = std::max(xid, ring.newest(tag));
         return true;

@@ -27,7 +27,9 @@ struct EntryTags {
     Tag tag[kMaxTags + 2];
     bool is_key[kMaxTags + 2];
     CacheIndex cache[kMaxTags + 2];  // as Fill::tag_cache
-    Period period;                   // set with them
+    bool ranged[kMaxTags + 2];
+    Span span[kMaxTags + 2];  // of the ranged ones
+    Period period;            // set with them
 };
 void collect_tags(const Block& block, const Entry& e, EntryTags* tags);
 
@@ -47,7 +49,8 @@ inline LookupResult judge_time(const Block& block, const Entry& e, Millis now) {
 // kHit, kContradicted or kUnusable; time is another matter. What is_old() is contradicted.
 LookupResult judge_slowly(const Block& block, const Entry& e, const Snapshot& s);
 inline LookupResult judge(const Block& block, const Entry& e, const Snapshot& s) {
-    bool quick = e.unseen_count == 0 && block.slot(e.hash)->quick(e.key_seq, s.xmin) &&
+    bool quick = e.unseen_count == 0 && !e.has_deltas() &&
+                 block.slot(e.hash)->quick(e.key_seq, s.xmin) &&
                  block.caches[e.cache].whole.quick(e.cache_seq, s.xmin);
     for (std::uint32_t i = 0; quick && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
@@ -62,15 +65,16 @@ bool fresh_enough(const Block& block, const Entry& e, const Snapshot& s, bool un
 // Whatever the rings can tell: was it computed under s itself, or one that shows the same? Its
 // time is another matter, and the transaction of s must have no XID.
 bool of_this_snapshot(const Block& block, const Entry& e, const Snapshot& s);
-// Nothing has registered on any of the entry's tags since it was published. Exclusive, or an answer
-// that may have grown old.
+// Nothing has registered on any of the entry's tags since it was published, whatever instants that
+// was about. Exclusive, or an answer that may have grown old.
 bool newest_state(const Block& block, const Entry& e);
 // The newest writer on record that speaks of this entry at all; 0: none.
 Xid last_writer(const Block& block, const Entry& e);
 
 // Calls visit(ring, tag, seq) for the rings of an entry until one returns false, and returns
-// whether none did. Takes the partition locks of other tags, shared, one at a time; so the caller
-// may hold the entry's only shared.
+// whether none did. Of the ring of a ranged tag it is shown what concerns the entry. Takes the
+// partition locks of other tags, shared, one at a time; so the caller may hold the entry's only
+// shared. An entry with an account has no ring for its key.
 template <class Visit>
 bool all_rings(const Block& block, const Entry& e, Visit visit) {
     const auto elsewhere = [&](const WriterRing& ring, Tag tag, Seq seq) {
@@ -78,12 +82,22 @@ bool all_rings(const Block& block, const Entry& e, Visit visit) {
         const PartitionReader guard(block, partition_of(tag));
         return visit(ring, tag, seq);
     };
+    const auto ranged = [&](const TagRef& t) {
+        const TagNode& node = *block.node(t.node);
+        const auto look = [&] {
+            return block.spans_of(node)->against(node.ring, node.tag, t.seq, e.unseen_set(),
+                                                 e.span_of(t));
+        };
+        if (partition_of(node.tag) == partition_of(e.hash)) return visit(look(), node.tag, t.seq);
+        const PartitionReader guard(block, partition_of(node.tag));
+        return visit(look(), node.tag, t.seq);
+    };
     const CacheControl& c = block.caches[e.cache];
-    bool all = visit(*block.slot(e.hash), e.hash, e.key_seq) &&
+    bool all = (e.has_account() || visit(*block.slot(e.hash), e.hash, e.key_seq)) &&
                elsewhere(c.whole, load_relaxed(c.whole_tag), e.cache_seq);
     for (std::uint32_t i = 0; all && i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
-        all = elsewhere(block.ring_of(t), block.tag_of(t), t.seq);
+        all = t.ranged() ? ranged(t) : elsewhere(block.ring_of(t), block.tag_of(t), t.seq);
     }
     return all;
 }

@@ -87,9 +87,11 @@ struct TagNode {
     std::uint32_t refs;   // entries that carry it
     std::uint16_t place;  // of this piece in its page
     bool is_key;          // it is some entry's full key: its writers are in the shared slot as well
+    Ref spans;            // of a ranged tag: a piece of the same size, with its NodeSpans
     WriterRing ring;
 };
 static_assert(std::is_trivially_copyable_v<TagNode>);
+static_assert(sizeof(TagNode) == 24 + sizeof(WriterRing) && sizeof(NodeSpans) <= sizeof(TagNode));
 
 // Every allocation begins with a label of 8 bytes: the hash of an entry, or what else it is. It is
 // written under the arena lock when the memory is handed out, and constant until the memory is
@@ -146,8 +148,10 @@ struct alignas(kBlockAlignment) CacheControl {
     // What kept the last load from being published that met something of its own making, in one
     // word of the bridge's (0: nothing); atomic.
     std::uint64_t refused;
-    bool tracks;  // a relation has been announced for it (tracked.hpp); atomic
-    bool serial;  // its loads must not have parallel workers; atomic
+    std::uint64_t disproven;     // see disprove() (tracked.hpp); atomic. Tracked lock to change.
+    bool tracks;                 // a relation has been announced for it (tracked.hpp); atomic
+    bool serial;                 // its loads must not have parallel workers; atomic
+    std::uint8_t account_lines;  // of its next accounts; 0: kFirstDeltas; atomic
 
     Millis stale_for;  // how long an old value may still be served; atomic
     bool reloads;      // what was read is loaded again once it is invalidated; atomic
@@ -160,6 +164,8 @@ struct alignas(kBlockAlignment) CacheControl {
     std::uint64_t max_entries;  // 0: not limited
     std::uint64_t max_bytes;    // 0: not limited; gross
     std::uint64_t used_entries;
+    std::uint64_t
+        open_entries;  // of these, accounts of loads that run: max_entries is not for them
     std::uint64_t used_bytes;
     EvictionQueue queue;
     Ref dead;  // atomic: entries that were unlinked without the budget lock, to be freed by its

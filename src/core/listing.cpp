@@ -13,6 +13,7 @@ std::uint32_t list_entries(const Block& block, std::uint32_t partition, const Sn
     const PartitionReader guard(block, partition);
     for_each_entry(block, partition, [&](Ref ref) {
         const Entry* e = block.entry(ref);
+        if (e->is_opened()) return;
         if (n < listing->capacity && used + e->key_bytes <= listing->keys_capacity) {
             EntryInfo& info = listing->entries[n];
             info.cache = e->cache;

@@ -39,6 +39,14 @@ LookupResult judge_otherwise(const Block& block, const Entry& e, const Snapshot&
     return fresh_enough(block, e, s, unlisted, *now) ? LookupResult::kStale : result;
 }
 
+// Makes the base in the buffer the value for s. False: it cannot be told here.
+bool adjust(const Entry& e, const Snapshot& s, const LookupOptions& options, Found* found) {
+    found->amounts = e.account()->amounts;
+    if (e.account()->add_seen(s, options.buffer, options.deltas)) return true;
+    found->result = LookupResult::kContradicted;
+    return false;
+}
+
 }  // namespace
 
 Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Snapshot& s,
@@ -79,7 +87,7 @@ Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Sna
         }
     }
     if (options.buffer_bytes < e->value_bytes) {
-        if (options.hazard == nullptr || !block.may_hold(e->value_bytes)) {
+        if (options.hazard == nullptr || e->has_account() || !block.may_hold(e->value_bytes)) {
             found.result = LookupResult::kTooSmall;
             return found;
         }
@@ -89,6 +97,7 @@ Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Sna
     if (options.tags != nullptr) collect_tags(block, *e, options.tags);
     if (options.buffer != nullptr && found.held == nullptr) {
         std::memcpy(options.buffer, e->value(), e->value_bytes);
+        if (e->has_account() && !adjust(*e, s, options, &found)) return found;
     }
     if (quiet || options.detail == Detail::kServe) found.refresh_due = use(e, found, now, quiet);
     return found;
@@ -100,6 +109,7 @@ Predecessor predecessor(const Block& block, CacheIndex cache, const KeyView& key
     const Ref ref = find_entry(block, cache, key);
     if (ref == kNullRef) return {};
     const Entry& e = *block.entry(ref);
+    if (e.has_account()) return {};
     Predecessor p;
     p.known = true;
     p.same = e.is_null() == value.is_null && e.value_bytes == value.size &&

@@ -27,7 +27,8 @@ struct Predecessor {
     bool unwritten = false;  // nobody has registered on its tags since it was published
     Millis ttl = kNever;
 };
-// What is cached for the key, compared with a value that was just loaded.
+// What is cached for the key, compared with a value that was just loaded; not known of a value that
+// writers adjust.
 Predecessor predecessor(const Block& block, CacheIndex cache, const KeyView& key,
                         const ValueView& value);
 

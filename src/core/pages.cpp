@@ -65,7 +65,7 @@ bool check_nodes(const Block& block, std::uint64_t* refs) {
                 return false;
             }
             *refs += node.refs;
-            ++nodes;
+            nodes += node.spans != kNullRef ? 2 : 1;
         }
     }
     const Ref lowest = h.lowest_page;

@@ -39,10 +39,19 @@ PublishResult pin_cache(const Block& block, const Fill& fill, std::uint32_t i, c
     return PublishResult::kPublished;
 }
 
+// WriterRing::unseen_by, of some instants only if `own` says which.
+bool sees(const Block& block, const TagNode& node, const Snapshot& f, const Span* own,
+          Unseen* unseen, Xid self) {
+    if (own == nullptr) return node.ring.unseen_by(node.tag, f, unseen, self);
+    return block.spans_of(node)->concerning(node.ring, *own).unseen_by(node.tag, f, unseen, self);
+}
+
 PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, const Snapshot& f,
                        Pins* pins, Unseen* unseen) {
     const Tag tag = fill.tags[i];
-    Piece spare = {};
+    const Span* own =
+        fill.tag_ranged != nullptr && fill.tag_ranged[i] ? fill.tag_span + i : nullptr;
+    Piece spare = {}, spare_spans = {};
     PublishResult result = PublishResult::kNoMemory;
     for (;;) {
         {
@@ -50,23 +59,33 @@ PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, co
             Ref ref = find_node(block, tag);
             if (ref == kNullRef && spare.ref != kNullRef) {
                 ref = spare.ref;
-                link_node(block, spare, tag, fill.tag_is_key != nullptr && fill.tag_is_key[i]);
-                spare = {};
+                link_node(block, spare, spare_spans, tag,
+                          fill.tag_is_key != nullptr && fill.tag_is_key[i]);
+                spare = spare_spans = {};
             }
             if (ref != kNullRef) {
                 TagNode* node = block.node(ref);
                 ++node->refs;
-                pins->ref[pins->count++] = TagRef{ref, 0, node->ring.last_seq};
-                result = unseen == nullptr || node->ring.unseen_by(tag, f, unseen, fill.self)
+                // A node without spans is that of an ordinary tag with the same hash.
+                const bool ranged = own != nullptr && node->spans != kNullRef;
+                if (ranged) pins->span[pins->span_count++] = *own;
+                pins->ref[pins->count++] =
+                    TagRef{ref, ranged ? pins->span_count : 0, node->ring.last_seq};
+                result = unseen == nullptr ||
+                                 sees(block, *node, f, ranged ? own : nullptr, unseen, fill.self)
                              ? PublishResult::kPublished
                              : blind(node->ring, f);
                 break;
             }
         }
-        spare = make_node_memory(block);  // without the lock; then look again
-        if (spare.ref == kNullRef) return result;
+        // Without the lock; then look again.
+        spare = make_node_memory(block);
+        if (own != nullptr && spare.ref != kNullRef) spare_spans = make_node_memory(block);
+        if (spare.ref == kNullRef || (own != nullptr && spare_spans.ref == kNullRef)) break;
     }
-    if (spare.ref != kNullRef) give_node(block, spare);
+    for (const Piece piece : {spare, spare_spans}) {
+        if (piece.ref != kNullRef) give_node(block, piece);
+    }
     return result;
 }
 
@@ -74,7 +93,7 @@ PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, co
 
 PublishResult pin(const Block& block, const Fill& fill, const Snapshot& f, Pins* pins,
                   Unseen* unseen) {
-    if (unseen != nullptr) {
+    if (unseen != nullptr && fill.amounts == 0) {
         const PartitionReader guard(block, partition_of(fill.key.hash));
         const WriterRing& ring = *block.slot(fill.key.hash);
         if (!ring.unseen_by(fill.key.hash, f, unseen, fill.self)) return blind(ring, f);
@@ -91,7 +110,7 @@ PublishResult pin(const Block& block, const Fill& fill, const Snapshot& f, Pins*
 bool still(const Block& block, const Pins& pins) {
     for (std::uint32_t i = 0; i < pins.count; ++i) {
         const TagRef& t = pins.ref[i];
-        if (t.node == kNullRef && !still(block, t.cache, pins.generation[i])) return false;
+        if (t.node == kNullRef && !still(block, t.which, pins.generation[i])) return false;
     }
     return true;
 }

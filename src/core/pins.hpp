@@ -13,13 +13,15 @@ struct Pins {
     TagRef ref[kMaxTags];
     std::uint32_t generation[kMaxTags];  // of the control block, where it has no node
     std::uint32_t count = 0;
+    Span span[kMaxTags];  // of the ranged ones
+    std::uint32_t span_count = 0;
 };
 
 // Collects, for every tag of the fill but the whole cache, what f is blind to, and pins the nodes
-// of the grouping tags, evicting to make them. The full key is only looked at: publish() does that
-// again, under the lock that it links the entry under. Whatever the result, *pins is for unpin().
-// unseen == nullptr: the value is published as an old one, so f must only see what is hard. No
-// lock.
+// of the grouping tags, evicting to make them. The full key is only looked at, unless the value
+// has an account: publish() does that again, under the lock that it links the entry under. Whatever
+// the result, *pins is for unpin(). unseen == nullptr: the value is published as an old one, so f
+// must only see what is hard. No lock.
 PublishResult pin(const Block& block, const Fill& fill, const Snapshot& f, Pins* pins,
                   Unseen* unseen);
 

@@ -3,23 +3,36 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/account_writers.hpp"
 #include "core/budgets.hpp"
 #include "core/hazards.hpp"
 #include "core/index.hpp"
 #include "core/judge.hpp"
 #include "core/memory.hpp"
 #include "core/nodes.hpp"
+#include "core/opening.hpp"
 #include "core/pins.hpp"
 #include "core/tags.hpp"
 
 namespace cache_ext::core {
 namespace {
 
-// One call of publish(), from step to step.
+// May its entry have an Origin? What a transaction has put after its own writes is of no snapshot
+// that others could have; what writers adjust is of many.
+bool dated(const Fill& fill) {
+    return fill.self == 0 && fill.amounts == 0;
+}
+
+// One call, from step to step.
 struct Attempt {
-    Attempt(const Fill& given, const Snapshot& snapshot, CacheIndex queue, bool is_old,
+    Attempt(const Block& block, const Fill& given, const Snapshot& snapshot, bool is_old,
             bool with_origin)
-        : fill(given), f(snapshot), budget(queue), old(is_old), origin(with_origin) {
+        : fill(given),
+          f(snapshot),
+          budget(load_relaxed(block.control(given.cache)->budget)),
+          lines(account_lines(*block.control(given.cache))),
+          old(is_old),
+          origin(with_origin) {
         // Nobody. So the quick check, which knows no unseen writers, says nothing about it.
         if (old) unseen.add(0);
     }
@@ -27,13 +40,24 @@ struct Attempt {
     const Fill& fill;
     const Snapshot& f;
     const CacheIndex budget;
-    const bool old;     // published as an old value: the rings are not asked, but for hard writers
-    const bool origin;  // the entry has one
+    const std::uint32_t lines;  // of the account, if there is one
+    const bool old;      // published as an old value: the rings are not asked, but for hard writers
+    const bool origin;   // the entry has one
+    bool opens = false;  // there is no value yet
+    bool take_over = false;        // as in Opening
+    Ref used = kNullRef;           // the entry whose account has become this one's
+    Seq token = 0;                 // of the account
     std::uint32_t generation = 0;  // of the control block
     Seq cache_seq = 0;             // of the whole-cache ring
     Pins pins;
     Unseen unseen;
     Ref ref = kNullRef;  // the new entry
+
+    std::size_t bytes_for(std::uint32_t unseen_writers, std::uint32_t spans) const {
+        return Entry::bytes_for(fill.tag_count, unseen_writers, fill.key.size, fill.value_bytes,
+                                fill.period.bounded(), origin, spans,
+                                fill.amounts != 0 ? Account::bytes_for(fill.amounts, lines) : 0);
+    }
 };
 
 // What f is blind to of the whole cache. kPublished: go on.
@@ -55,6 +79,12 @@ PublishResult check_cache(const Block& block, Attempt* a) {
     return PublishResult::kPublished;
 }
 
+std::uint32_t ranged_tags(const Fill& fill) {
+    if (fill.tag_ranged == nullptr) return 0;
+    const bool* ranged = fill.tag_ranged;
+    return static_cast<std::uint32_t>(std::count(ranged, ranged + fill.tag_count, true));
+}
+
 // Pins the tags and allocates. What is large comes before the rings of its own tags, which would
 // lie in its way. `most`: bytes, if every unseen writer that an entry can remember is met.
 PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
@@ -66,9 +96,7 @@ PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
     }
     const PublishResult result = pin(block, fill, a->f, &a->pins, a->old ? nullptr : &a->unseen);
     if (result != PublishResult::kPublished || large) return result;
-    const std::size_t bytes = Entry::bytes_for(fill.tag_count, a->unseen.count, fill.key.size,
-                                               fill.value_bytes, fill.period.bounded(), a->origin);
-    a->ref = allocate(block, bytes, fill.key.hash);
+    a->ref = allocate(block, a->bytes_for(a->unseen.count, a->pins.span_count), fill.key.hash);
     return a->ref == kNullRef ? PublishResult::kNoMemory : PublishResult::kPublished;
 }
 
@@ -89,11 +117,11 @@ void write_entry(const Block& block, const Attempt& a) {
     e->lifetime = Lifetime::between(e->calculated_at, fill.expires_at);
     e->refresh_after = fill.refresh_after;
     e->load_us = fill.load_us;
+    e->opened = a.opens;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
     if (fill.packed) e->flags |= Entry::kPackedFlag;
     std::copy_n(a.pins.ref, a.pins.count, e->tags());
     if (fill.key.size > 0) std::memcpy(e->key(), fill.key.bytes, fill.key.size);
-    if (fill.value_bytes > 0) std::memcpy(e->value(), fill.value, fill.value_bytes);
     if (fill.period.bounded()) {
         e->flags |= Entry::kPeriodFlag;
         *e->period_place() = fill.period;
@@ -104,6 +132,43 @@ void write_entry(const Block& block, const Attempt& a) {
         *e->origin() = {a.f.xmax, count_running(a.f), 0, a.old ? Millis{e->calculated_at} : kNever,
                         fill.refresh_from};
     }
+    std::copy_n(a.pins.span, a.pins.span_count, e->spans());
+    if (fill.amounts != 0) {
+        e->flags |= Entry::kAccountFlag;
+        e->account()->init(fill.amounts, a.lines);
+    } else if (fill.value_bytes > 0) {
+        std::memcpy(e->value(), fill.value, fill.value_bytes);
+    }
+}
+
+// What a->f is blind to of the key, when the entry is about to be linked. Partition lock.
+PublishResult check_key(const Block& block, Entry* e, Attempt* a) {
+    const Fill& fill = a->fill;
+    if (fill.amounts != 0) {
+        if (a->opens && !a->take_over && find_opened(block, fill.cache, fill.key, 0) != kNullRef) {
+            return PublishResult::kSuperseded;
+        }
+        const PublishResult result = settle_account(block, fill, a->f, e, &a->used);
+        a->token = e->account()->opened;
+        if (result == PublishResult::kUnseenWriters) {
+            want_more_lines(block.caches[fill.cache], a->lines);
+        }
+        return result;
+    }
+    const WriterRing& ring = *block.slot(e->hash);
+    e->key_seq = ring.last_seq;
+    if (a->old) return PublishResult::kPublished;
+    if (!ring.usable(a->f)) return PublishResult::kUnusable;
+    if (!ring.unseen_by(e->hash, a->f, &a->unseen, fill.self) ||
+        a->unseen.count > e->unseen_count) {
+        return PublishResult::kUnseenWriters;
+    }
+    return PublishResult::kPublished;
+}
+
+// Is the new entry blind to a writer, so that one that is not is the better one?
+bool is_blind(const Attempt& a, const Entry& e) {
+    return a.unseen.count > 0 || (e.has_account() && e.account()->unclear());
 }
 
 // What link() has done.
@@ -130,32 +195,35 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
     const Fill& fill = a->fill;
     Entry* e = block.entry(a->ref);
     const PartitionWriter guard(block, partition_of(e->hash));
-    const WriterRing& ring = *block.slot(e->hash);
-    e->key_seq = ring.last_seq;
     if (!still(block, fill.cache, a->generation) || !still(block, a->pins)) {
         return {true, PublishResult::kNoCache};
     }
-    if (!a->old && !ring.usable(a->f)) return {true, PublishResult::kUnusable};
-    if (!a->old && (!ring.unseen_by(e->hash, a->f, &a->unseen, fill.self) ||
-                    a->unseen.count > e->unseen_count)) {
-        return {true, PublishResult::kUnseenWriters};
-    }
-    const Ref known = find_entry(block, fill.cache, fill.key);
+    const PublishResult blind = check_key(block, e, a);
+    if (blind != PublishResult::kPublished) return {true, blind};
+    const Ref known = a->opens ? a->used : find_entry(block, fill.cache, fill.key);
     std::uint64_t freed = 0;
+    std::uint64_t more = a->opens ? 0 : 1;
     if (known != kNullRef) {
         const Entry& old = *block.entry(known);
         if (a->old && !gives_way(block, old, *a)) return {true, PublishResult::kSuperseded};
         // A slow fill that ends after a newer one, or a load that was repeated for nothing.
-        if (!a->old && !fill.replace && !old.expired(block.clock.now()) &&
+        if (!a->old && !fill.replace && !a->opens && !old.expired(block.clock.now()) &&
             newest_state(block, old) &&
-            (a->unseen.count > 0 || old.calculated_at > fill.calculated_at)) {
+            (is_blind(*a, *e) || old.calculated_at > fill.calculated_at)) {
             return {true, PublishResult::kSuperseded};
         }
         // Otherwise every refresh in a full budget would cost another entry its place.
-        if (old.budget == e->budget) freed = block.arena.gross_bytes(known);
+        if (old.budget == e->budget) {
+            freed = block.arena.gross_bytes(known);
+            more = 0;
+        }
+    }
+    const bool closes = !a->opens && a->used != kNullRef;
+    if (closes && block.entry(a->used)->budget == e->budget) {
+        freed += block.arena.gross_bytes(a->used);
     }
     const std::uint64_t gross = block.arena.gross_bytes(a->ref);
-    if (!anyway && !has_room(block.caches[e->budget], gross, freed)) return {false};
+    if (!anyway && !has_room(block.caches[e->budget], gross, freed, more)) return {false};
     std::copy_n(a->unseen.xid, e->unseen_count, e->unseen());
     if (known != kNullRef) {
         // Before readers can find the new one: they raise it. A refresh is no use of the entry; a
@@ -165,6 +233,10 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
         // Of an old value of a cache without stale_for nobody makes a use that could be counted.
         if (a->old) e->hits = fill.ahead ? load_relaxed(block.entry(known)->hits) : 1;
         unlink_entry(block, known);
+    }
+    if (closes) {
+        unlink_entry(block, a->used);
+        bury_entry(block, a->used);
     }
     link_entry(block, a->ref);
     return {true, PublishResult::kPublished, known};
@@ -196,8 +268,17 @@ PublishResult enter(const Block& block, Attempt* a) {
             queue.insert(block.arena, a->ref, rules_of(block, block.caches[a->budget]));
         }
         count_entry(block, a->ref);
+        if (a->used != kNullRef) collect_dead(block, a->budget);
     }
     return linked.result;
+}
+
+bool sound_amounts(const Attempt& a) {
+    const Fill& fill = a.fill;
+    return fill.amounts == 0 ||
+           (ranged_tags(fill) == 0 && (a.opens || fill.value != nullptr) &&
+            fill.amounts <= kMaxAmounts && fill.value_bytes == fill.amounts * sizeof(Amount) &&
+            !fill.is_null && !fill.packed && fill.self == 0);
 }
 
 // All of it, once. `most`: bytes, if every unseen writer that an entry can remember is met.
@@ -216,10 +297,11 @@ PublishResult attempt(const Block& block, std::size_t most, Attempt* a) {
 }
 
 // A fill that cannot be judged, for the reason given: an old value, if it may be kept as one.
-PublishResult keep(const Block& block, const Fill& fill, const Snapshot& f, std::size_t most,
-                   PublishResult because) {
+PublishResult keep(const Block& block, const Fill& fill, const Snapshot& f, PublishResult because) {
     const CacheControl& c = *block.control(fill.cache);
-    Attempt a(fill, f, load_relaxed(c.budget), true, true);
+    Attempt a(block, fill, f, true, true);
+    const std::size_t most = a.bytes_for(kMaxUnseen, ranged_tags(fill));
+    if (most > block.max_entry_bytes()) return because;
     const PublishResult result = attempt(block, most, &a);
     if (result == PublishResult::kPublished) {
         return because == PublishResult::kUnusable ? PublishResult::kOldUnusable
@@ -230,25 +312,21 @@ PublishResult keep(const Block& block, const Fill& fill, const Snapshot& f, std:
     return better ? result : because;
 }
 
-}  // namespace
-
-PublishResult publish(const Block& block, const Fill& fill, const Snapshot& f) {
+PublishResult run(const Block& block, Attempt* first) {
+    Attempt& a = *first;
+    const Fill& fill = a.fill;
     const CacheControl& c = *block.control(fill.cache);
-    // What a transaction has put after its own writes is of no snapshot that others could have.
-    const bool origin = fill.self == 0 && load_relaxed(c.stale_for) > 0;
-    const bool keeps = fill.self == 0 && fill.keep;
-    Attempt a(fill, f, load_relaxed(c.budget), false, origin);
+    const bool keeps = fill.keep && dated(fill);
     const std::uint64_t max_bytes = load_relaxed(block.caches[a.budget].max_bytes);
-    const std::size_t most =
-        Entry::bytes_for(fill.tag_count, kMaxUnseen, fill.key.size, fill.value_bytes,
-                         fill.period.bounded(), origin || keeps);
+    const std::size_t most = a.bytes_for(kMaxUnseen, ranged_tags(fill));
     if (!is_entry(fill.key.hash)) return PublishResult::kNoMemory;  // two of 2^64 are labels
     if (most > block.max_entry_bytes() || (max_bytes != 0 && Arena::gross_size(most) > max_bytes)) {
         return PublishResult::kOversized;
     }
+    if (!sound_amounts(a)) return PublishResult::kUnusable;
     PublishResult result = attempt(block, most, &a);
     if (keeps && (result == PublishResult::kUnusable || result == PublishResult::kUnseenWriters)) {
-        result = keep(block, fill, f, most, result);
+        result = keep(block, fill, a.f, result);
     }
     if (result != PublishResult::kPublished && result != PublishResult::kOldUnusable &&
         result != PublishResult::kOldUnseen) {
@@ -260,6 +338,30 @@ PublishResult publish(const Block& block, const Fill& fill, const Snapshot& f) {
                          .value[static_cast<std::uint32_t>(Counter::kEvictions)]);
     if (evictions > 0) grow_ghosts(block, a.budget, evictions);
     return result;
+}
+
+}  // namespace
+
+PublishResult publish(const Block& block, const Fill& fill, const Snapshot& f) {
+    const bool origin = dated(fill) && load_relaxed(block.control(fill.cache)->stale_for) > 0;
+    Attempt a(block, fill, f, false, origin);
+    return run(block, &a);
+}
+
+Opened open_account(const Block& block, const Opening& opening, const Snapshot& f) {
+    Fill fill;
+    fill.cache = opening.cache;
+    fill.cache_id = opening.cache_id;
+    fill.key = opening.key;
+    fill.amounts = opening.amounts;
+    fill.value_bytes = static_cast<std::uint32_t>(opening.amounts * sizeof(Amount));
+    fill.calculated_at = block.clock.now();
+    fill.expires_at = fill.calculated_at + kOpenFor;
+    Attempt a(block, fill, f, false, false);
+    a.opens = true;
+    a.take_over = opening.take_over;
+    const PublishResult result = run(block, &a);
+    return {result, result == PublishResult::kPublished ? a.token : 0};
 }
 
 }  // namespace cache_ext::core

@@ -63,7 +63,9 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.put_only, false);
     store_relaxed(c.as_owner, false);
     store_relaxed(c.tracks, false);
+    store_relaxed(c.disproven, std::uint64_t{0});
     store_relaxed(c.serial, false);
+    store_relaxed(c.account_lines, std::uint8_t{0});
     store_relaxed(c.refused, std::uint64_t{0});
     c.stats_reset = 0;
     c.last_error[0] = '\0';

@@ -13,7 +13,7 @@ constexpr Millis kKeepOldMs = 60000;
 
 bool reads_whole(const Entry& e, CacheIndex cache) {
     return std::any_of(e.tags(), e.tags() + e.tag_count,
-                       [&](const TagRef& t) { return t.node == kNullRef && t.cache == cache; });
+                       [&](const TagRef& t) { return t.node == kNullRef && t.which == cache; });
 }
 
 std::uint64_t bury_entries(const Block& block, CacheIndex cache, std::uint32_t partition) {
@@ -24,9 +24,9 @@ std::uint64_t bury_entries(const Block& block, CacheIndex cache, std::uint32_t p
     for_each_entry(block, partition, [&](Ref ref) {
         const Entry* e = block.entry(ref);
         if (e->cache != cache && !(going && (e->budget == cache || reads_whole(*e, cache)))) return;
+        if (!e->is_opened()) ++n;
         unlink_entry(block, ref);
-        bury_entry(block, ref);
-        ++n;
+        bury_entry(block, ref);  // gone as soon as its budget's holder looks
     });
     return n;
 }
@@ -85,7 +85,7 @@ std::uint32_t sweep(const Block& block, std::uint32_t partition, std::uint32_t* 
                     e->is_old() && e->has_origin() && !load_relaxed(c.reloads) &&
                     e->origin()->old_since <= now - std::max(stale_for, kKeepOldMs);
                 if (of_no_use || e->expired(now - stale_for)) {
-                    c.counters.add(partition, Counter::kExpirations);
+                    if (!e->is_opened()) c.counters.add(partition, Counter::kExpirations);
                     unlink_entry(block, ref);
                     bury_entry(block, ref);
                     ++freed;

@@ -33,7 +33,7 @@ void drop_contradicted(const Block& block, const WriterRecord* dropped, std::uin
         while (ref != kNullRef) {
             Entry* e = block.entry(ref);
             const Ref next = e->next;
-            if (e->hash == dropped[i].tag &&
+            if (e->hash == dropped[i].tag && !e->has_account() &&
                 contradicted_by(dropped[i], e->key_seq, e->unseen_set()) &&
                 !keep_as_old(block, e, dropped[i]) && unlink_entry(block, ref)) {
                 bury_entry(block, ref);

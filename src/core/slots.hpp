@@ -2,8 +2,9 @@
 // of other keys.
 //
 // In a shared ring nothing else speaks against an entry once the record that did is dropped, so the
-// entry goes with it. The tag of a full key and its entry have the same hash, so one partition lock
-// covers both. All functions: the partition lock of the tag, exclusive unless they say otherwise.
+// entry goes with it, unless it has an account, which knows by itself. The tag of a full key and
+// its entry have the same hash, so one partition lock covers both. All functions: the partition
+// lock of the tag, exclusive unless they say otherwise.
 #pragma once
 
 #include "core/block.hpp"

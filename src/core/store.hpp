@@ -14,7 +14,9 @@
 //
 // What it costs:
 //   * An entry: 72 bytes, 16 a tag, 8 for each writer that its fill did not see; 8 of the arena. A
-//     tag that groups keys: 480 bytes, as long as entries carry it.
+//     tag that groups keys: 480 bytes, as long as entries carry it; twice that if it is ranged, and
+//     16 more in each entry. An account: 64 bytes, and for each of 8 to 64 writers 24 and the
+//     amounts.
 //   * 4.4 % of a block of 128 MB for tables, in sizes that are fixed when it is formatted.
 //   * What is forgotten of writers, for want of room, is answered with "not from the cache".
 //   * A value that somebody holds is memory that nobody else gets.
@@ -29,12 +31,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/account_view.hpp"
 #include "core/blame.hpp"
 #include "core/block.hpp"
 #include "core/check.hpp"
 #include "core/hazards.hpp"
 #include "core/listing.hpp"
 #include "core/lookup.hpp"
+#include "core/opening.hpp"
 #include "core/prefetch.hpp"
 #include "core/publish.hpp"
 #include "core/refresh.hpp"
@@ -109,9 +113,14 @@ class Store {
 
     // --- reading (lookup.hpp, hazards.hpp, prefetch.hpp) ---
 
+    // An entry with an account is given with deltas that are to be added: SeenDeltas.
     Found lookup(CacheIndex cache, const KeyView& key, const Snapshot& s,
                  const LookupOptions& options) const {
         return core::lookup(block_, cache, key, s, options);
+    }
+    void note_outcomes(CacheIndex cache, const KeyView& key, const Xid* xids,
+                       const Outcome* outcomes, std::uint32_t count) const {
+        core::note_outcomes(block_, cache, key, xids, outcomes, count);
     }
     Predecessor predecessor(CacheIndex cache, const KeyView& key, const ValueView& value) const {
         return core::predecessor(block_, cache, key, value);
@@ -136,12 +145,18 @@ class Store {
         core::release_refresh_claim(block_, cache, key, delay);
     }
 
-    // --- writing values (publish.hpp, removal.hpp) ---
+    // --- writing values (publish.hpp, opening.hpp, removal.hpp) ---
 
     PublishResult publish(const Fill& fill, const Snapshot& f) {
         return core::publish(block_, fill, f);
     }
     bool remove(CacheIndex cache, const KeyView& key) { return remove_entry(block_, cache, key); }
+    Opened open_account(const Opening& opening, const Snapshot& f) {
+        return core::open_account(block_, opening, f);
+    }
+    void close_account(CacheIndex cache, const KeyView& key, Seq account) {
+        core::close_account(block_, cache, key, account);
+    }
     std::uint64_t remove_all(CacheIndex cache) { return core::remove_all(block_, cache); }
     std::uint64_t remove_partition(CacheIndex cache, std::uint32_t partition) {
         return core::remove_partition(block_, cache, partition);
@@ -189,6 +204,12 @@ class Store {
     bool complete(RelationKey relation, CacheIndex cache, std::uint64_t id, Xid (*next_xid)()) {
         return core::complete(block_, relation, cache, id, next_xid);
     }
+    bool disprove(CacheIndex cache, std::uint64_t id, std::uint64_t derivation, Xid (*next_xid)()) {
+        return core::disprove(block_, cache, id, derivation, next_xid);
+    }
+    bool is_disproven(CacheIndex cache, std::uint64_t derivation) const {
+        return core::is_disproven(block_, cache, derivation);
+    }
     void forget_relation(RelationKey relation) { core::forget_relation(block_, relation); }
     std::uint32_t max_tracked() const { return block_.header->max_tracked; }
     std::uint32_t tracked_relations(std::uint32_t database, RelationKey* out) const {
@@ -196,7 +217,7 @@ class Store {
     }
     TrackingCaches tracking(RelationKey relation) const { return TrackingCaches(block_, relation); }
 
-    // --- watching (blame.hpp, listing.hpp, check.hpp) ---
+    // --- watching (blame.hpp, account_view.hpp, listing.hpp, check.hpp) ---
 
     Blame blame(CacheIndex cache, const KeyView& key, const Snapshot& s, EntryTags* tags) const {
         return core::blame(block_, cache, key, s, tags);
@@ -206,6 +227,9 @@ class Store {
     }
     std::uint32_t list(std::uint32_t partition, const Snapshot& s, Listing* listing) const {
         return list_entries(block_, partition, s, listing);
+    }
+    bool account(CacheIndex cache, const KeyView& key, AccountView* view) const {
+        return view_account(block_, cache, key, view);
     }
     bool check() const { return check_block(block_); }
 

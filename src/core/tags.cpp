@@ -43,10 +43,15 @@ bool register_writer(const Block& block, const WrittenTag& written, Xid xid, con
     const Ref node = find_node(block, tag);
     if (node != kNullRef) {
         WriterRecord dropped[kRingCapacity];
-        block.node(node)->ring.add(record, ended, dropped);
+        TagNode& n = *block.node(node);
+        const std::uint32_t count = n.ring.add(record, ended, dropped);
+        if (n.spans != kNullRef) {
+            block.spans_of(n)->add(record.seq, written.span, dropped, count);
+        }
         if (written.kind != TagKind::kKey) return false;
     }
     write_slot(block, record, ended);
+    if (written.kind == TagKind::kKey) add_to_accounts(block, record, written.delta, ended);
     // A witness has ended, so what is read from now on sees it; only overflow is felt by everybody.
     return block.slot(tag)->overflowed && has_bystander(block, tag);
 }
@@ -61,6 +66,7 @@ std::uint32_t possibly_running(const Block& block, const WrittenTag& written, Xi
     std::uint32_t n = block.slot(tag)->possibly_running(out);
     const Ref node = find_node(block, tag);
     if (node != kNullRef) n += block.node(node)->ring.possibly_running(out + n);
+    if (written.delta != nullptr) n += undecided_writers(block, *written.delta, out + n);
     return n;
 }
 

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "core/block.hpp"
+#include "core/account_writers.hpp"
 
 namespace cache_ext::core {
 
@@ -22,16 +22,23 @@ struct WrittenTag {
     bool hard;              // kWhole only
     CacheIndex cache;       // kWhole: the control block
     bool borrowed = false;  // registered on behalf of another transaction
+    // kKey: what the writer adds to the key's value, if that is known. A transaction that registers
+    // a key twice makes it unknown.
+    const KeyDelta* delta = nullptr;
+    Span span = {};  // of a ranged tag: which instants; a kPart
 };
 
 // XIDs that possibly_running() may list for one tag.
-inline constexpr std::uint32_t kMaxRunning = 2 * (kRingCapacity + kMaxLost + kMaxHard);
+inline constexpr std::uint32_t kMaxRunning =
+    2 * (kRingCapacity + kMaxLost + kMaxHard) + kMaxUndecided;
 
 // Records xid as a writer. Must have returned before xid's commit can become visible. `ended` is
-// what the caller found out about the XIDs that possibly_running() listed. True: this also keeps
+// what the caller found out about the XIDs that possibly_running() listed; with a delta, also how
+// those have ended (Ended::outcomes). True: this also keeps
 // entries from being served that do not depend on the tag, but share its ring.
 bool register_writer(const Block& block, const WrittenTag& written, Xid xid, const Ended& ended);
-// XIDs on record for the tag that are not known to have ended; room for kMaxRunning.
+// XIDs on record for the tag that are not known to have ended, with a delta also those of the key's
+// accounts; room for kMaxRunning.
 std::uint32_t possibly_running(const Block& block, const WrittenTag& written, Xid* out);
 // Do two snapshots agree on every writer of a tag, leaving out `self`? The rule for a value that is
 // not in the cache (yet).

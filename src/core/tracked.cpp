@@ -110,6 +110,19 @@ void shorten_run(const Block& block, std::uint32_t i) {
     }
 }
 
+// Nobody is served from here on who cannot see all that have an XID now. False: the cache is gone.
+// Tracked lock.
+bool serve_from_next_xid(const Block& block, CacheIndex cache, Xid (*next_xid)()) {
+    CacheControl& c = block.caches[cache];
+    const Xid next = next_xid();
+    const Tag tag = load_relaxed(c.whole_tag);
+    const PartitionWriter ring_guard(block, partition_of(tag));
+    if (load_relaxed(c.whole_tag) != tag) return false;
+    c.whole.unknown_below(next);
+    hard_unknown_below(&c, next);
+    return true;
+}
+
 }  // namespace
 
 bool is_tracked(const Block& block, RelationKey relation, CacheIndex cache) {
@@ -137,18 +150,29 @@ bool complete(const Block& block, RelationKey relation, CacheIndex cache, std::u
         return false;
     }
     if (has(slot.complete, cache)) return true;
-    CacheControl& c = block.caches[cache];
-    const Xid next = next_xid();
-    const Tag tag = load_relaxed(c.whole_tag);
-    {
-        const PartitionWriter ring_guard(block, partition_of(tag));
-        if (load_relaxed(c.whole_tag) != tag) return false;
-        c.whole.unknown_below(next);
-        hard_unknown_below(&c, next);
-    }
+    if (!serve_from_next_xid(block, cache, next_xid)) return false;
     put(slot.complete, cache, true);
     note_change(block);
     return true;
+}
+
+bool disprove(const Block& block, CacheIndex cache, std::uint64_t id, std::uint64_t derivation,
+              Xid (*next_xid)()) {
+    const TrackedWriter guard(block);
+    if (!block.is(cache, id)) return false;
+    CacheControl& c = block.caches[cache];
+    // Who comes late with an older one must not undo what a newer one has come to.
+    if (load_relaxed(c.disproven) >= derivation) return true;
+    store_release(c.disproven, derivation);
+    if (!serve_from_next_xid(block, cache, next_xid)) return false;
+    note_change(block);
+    return true;
+}
+
+bool is_disproven(const Block& block, CacheIndex cache, std::uint64_t derivation) {
+    // With the lock, so that whoever has said so has also seen to those from before.
+    const LockGuard guard(block.locks, kTrackedLock, LockGuard::kShared);
+    return load_relaxed(block.caches[cache].disproven) >= derivation;
 }
 
 void forget_relation(const Block& block, RelationKey relation) {

@@ -41,6 +41,16 @@ bool announce(const Block& block, RelationKey relation, CacheIndex cache, std::u
 bool complete(const Block& block, RelationKey relation, CacheIndex cache, std::uint64_t id,
               Xid (*next_xid)());
 
+// What is declared for a cache may have been derived from its loader's text, which turns out to be
+// another one now. Derivations are numbered in the order in which they are made; of those up to
+// that number writers learn here that they tell nothing, so that they go by what is tracked. Those
+// who had looked before lie below the XID that is asked then, as with complete(), and next_xid is
+// as there. False: the cache is gone. No lock.
+bool disprove(const Block& block, CacheIndex cache, std::uint64_t id, std::uint64_t derivation,
+              Xid (*next_xid)());
+// May values be published that were computed where this derivation does not hold? No lock.
+bool is_disproven(const Block& block, CacheIndex cache, std::uint64_t derivation);
+
 // The relation is gone, or the cache is. No lock.
 void forget_relation(const Block& block, RelationKey relation);
 void forget_tracked(const Block& block, CacheIndex cache);

@@ -1,6 +1,7 @@
 #include "core/unlocked.hpp"
 
 #include "core/hazards.hpp"
+#include "core/unlocked_account.hpp"
 
 namespace cache_ext::core {
 namespace {
@@ -14,8 +15,9 @@ bool quick_unlocked(const Ring& ring, Seq seq, Xid xmin) {
 }
 
 bool judge_unlocked(const Block& block, Ref ref, const Entry& e, const Snapshot& s) {
-    if (!quick_unlocked(*block.slot_head(e.hash), e.key_seq, s.xmin) ||
-        !quick_unlocked(block.caches[e.cache].whole, e.cache_seq, s.xmin)) {
+    // Of writers that adjust the value its account speaks.
+    const bool key = e.has_deltas() || quick_unlocked(*block.slot_head(e.hash), e.key_seq, s.xmin);
+    if (!key || !quick_unlocked(block.caches[e.cache].whole, e.cache_seq, s.xmin)) {
         return false;
     }
     if (e.tag_count > kMaxSteps) return false;
@@ -24,11 +26,11 @@ bool judge_unlocked(const Block& block, Ref ref, const Entry& e, const Snapshot&
         TagRef t;
         copy_racing(&t, tags + i, sizeof(t));
         const bool whole = t.node == kNullRef;
-        if (whole ? t.cache >= block.header->max_caches
+        if (whole ? t.which >= block.header->max_caches
                   : !block.arena.holds(t.node, sizeof(TagNode))) {
             return false;
         }
-        const WriterRing& ring = whole ? block.caches[t.cache].whole : block.node(t.node)->ring;
+        const WriterRing& ring = whole ? block.caches[t.which].whole : block.node(t.node)->ring;
         if (!quick_unlocked(ring, t.seq, s.xmin)) return false;
     }
     return true;
@@ -55,10 +57,12 @@ bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, c
     for (int steps = 0;; ref = e.next) {
         if (++steps > kMaxSteps || !block.arena.holds(ref, sizeof(Entry))) return false;
         copy_racing(&e, block.entry(ref), sizeof(e));
-        if (e.hash == key.hash && e.cache == cache && e.key_bytes == key.size) break;
+        if (e.hash == key.hash && e.cache == cache && e.key_bytes == key.size && !e.is_opened()) {
+            break;
+        }
     }
     const bool hold = e.value_bytes > options.buffer_bytes;
-    if (e.unseen_count != 0 ||
+    if (e.unseen_count != 0 || (hold && e.has_account()) ||
         (hold && (options.hazard == nullptr || !block.may_hold(e.value_bytes))) ||
         !block.arena.holds(
             ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes, e.has_period()))) {
@@ -82,6 +86,10 @@ bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, c
         full_fence();
     } else {
         if (e.value_bytes != 0) copy_racing(options.buffer, value, e.value_bytes);
+        if (e.has_deltas() &&
+            !adjust_unlocked(block, ref, e, value + e.account_offset(), s, options)) {
+            return false;
+        }
         read_fence();
     }
     if (load_relaxed(p.version) != version) {
@@ -93,6 +101,10 @@ bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, c
     found->is_null = e.is_null();
     found->packed = e.is_packed();
     found->value_bytes = e.value_bytes;
+    if (e.has_account()) {
+        found->amounts = e.value_bytes / static_cast<std::uint32_t>(sizeof(Amount));
+        if (!e.has_deltas() && options.deltas != nullptr) options.deltas->count = 0;
+    }
     found->calculated_at = e.calculated_at;
     found->expires_at = e.expires_at();
     found->load_us = e.load_us;

@@ -70,12 +70,16 @@ struct WriterRecord {
     Millis at = 0;  // when it registered; what it has changed became old later than that
 };
 
+// How a transaction has ended; kUnknown: nobody has found out, perhaps it runs.
+enum class Outcome : std::uint8_t { kUnknown, kCommitted, kAborted };
+
 // What a registrant knows about other transactions, asked before it takes the lock. Everything
 // below oldest_running has ended, and so have the listed ones; anything else counts as running.
 struct Ended {
     const Xid* xids = nullptr;
     std::uint32_t count = 0;
     Xid oldest_running = 0;
+    const Outcome* outcomes = nullptr;  // of xids, one by one; nullptr: all kUnknown
 
     bool contains(Xid x) const {
         if (x < oldest_running) return true;
@@ -83,6 +87,12 @@ struct Ended {
             if (xids[i] == x) return true;
         }
         return false;
+    }
+    Outcome outcome_of(Xid x) const {
+        for (std::uint32_t i = 0; outcomes != nullptr && i < count; ++i) {
+            if (xids[i] == x) return outcomes[i];
+        }
+        return Outcome::kUnknown;
     }
 };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [PART...]: installs what is missing, builds, and measures the cache beside its peers, all
-# parts or only those named (or listed in ONLY): protocol inserver many writers copy update stampede
+# parts or only those named (or listed in ONLY): protocol inserver many writers aggregate copy update stampede
 # core; values runs only if it is named. Prints a markdown page and leaves it in build/bench.md. ROUNDS
 # (3) is how often each contestant runs; the more, the quieter the medians.
 # shellcheck source=scripts/cluster.sh
@@ -11,7 +11,7 @@ source "$ROOT/test/bench/measure.sh"
 source "$ROOT/test/bench/peers.sh"
 cd "$ROOT"
 
-readonly PARTS='protocol inserver many writers copy update stampede core'
+readonly PARTS='protocol inserver many writers aggregate copy update stampede core'
 readonly MORE_PARTS='values'  # if named
 readonly BENCH=$ROOT/test/bench
 readonly ROUNDS=${ROUNDS:-3}

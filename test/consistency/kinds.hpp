@@ -99,6 +99,10 @@ enum class Group : std::uint8_t {
     kNote,     // put, no loader
     kVersion,  // a counter per key that only grows
     kDigest,   // a materialized view
+    kTotal,    // aggregates of item,
+    kShare,    // of sale, by two columns and with filters,
+    kStream,   // and of event, which is partitioned: writers adjust their values
+    kVisit,    // keys between whose columns a row's instant lies, see schema_periods.hpp
     // From here on the catalogs decide, see schema_catalog.hpp.
     kOper,   // operators, casts, an operator class
     kRight,  // privileges of its owner
@@ -111,9 +115,9 @@ enum class Group : std::uint8_t {
     kCount
 };
 
-inline constexpr const char* kGroupNames[] = {"item", "sale",    "lead",   "quote", "event", "both",
-                                              "note", "version", "digest", "oper",  "right", "role",
-                                              "swap", "fresh",   "claim",  "reader"};
+inline constexpr const char* kGroupNames[] = {
+    "item",  "sale",   "lead",  "quote", "event", "both", "note", "version", "digest", "total",
+    "share", "stream", "visit", "oper",  "right", "role", "swap", "fresh",   "claim",  "reader"};
 static_assert(std::size(kGroupNames) == static_cast<std::size_t>(Group::kCount));
 
 using KindSet = std::bitset<static_cast<std::size_t>(Kind::kCount)>;
@@ -125,6 +129,11 @@ inline const char* name_of(Kind kind) {
 }
 inline const char* name_of(Group group) {
     return kGroupNames[static_cast<std::size_t>(group)];
+}
+
+// Is it a cache that cache_create_aggregate makes?
+inline bool is_aggregate(Group group) {
+    return group == Group::kTotal || group == Group::kShare || group == Group::kStream;
 }
 
 // Names of what is in the sets, separated by commas; "reads" if there is nothing else.

@@ -39,10 +39,12 @@ Planner::Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, G
         if (groups[i] && !decided_by_catalogs(static_cast<Group>(i))) only_catalogs_ = false;
     }
     choose(all_changes(), &changes_);
+    choose(all_period_changes(), &changes_);
     choose(all_catalog_changes(), &changes_);
     choose(all_reader_changes(), &changes_);
     choose(all_newer_changes(), &changes_);
     choose(all_definitions(), &definitions_);
+    choose(all_period_definitions(), &definitions_);
     choose(all_catalog_definitions(), &definitions_);
     choose(all_reader_definitions(), &definitions_);
     choose(all_newer_definitions(), &definitions_);
@@ -52,10 +54,12 @@ Planner::Planner(std::uint64_t seed, int session, int sessions, KindSet kinds, G
 void Planner::choose(std::span<const Choice> from, std::vector<Choice>* list) const {
     for (const Choice& c : from) {
         if (c.since > major_) continue;
-        // Nested and put caches change with the tables of item and event.
-        const bool item = c.group == Group::kItem && (on(Group::kBoth) || on(Group::kNote));
-        const bool event = c.group == Group::kEvent && on(Group::kBoth);
-        if (on(c.kind) && (on(c.group) || item || event)) list->push_back(c);
+        // Nested and put caches, and aggregates, change with the tables of others.
+        const bool item =
+            c.group == Group::kItem && (on(Group::kBoth) || on(Group::kNote) || on(Group::kTotal));
+        const bool event = c.group == Group::kEvent && (on(Group::kBoth) || on(Group::kStream));
+        const bool sale = c.group == Group::kSale && on(Group::kShare);
+        if (on(c.kind) && (on(c.group) || item || event || sale)) list->push_back(c);
     }
 }
 
@@ -102,7 +106,8 @@ Step Planner::definition() {
 Group Planner::any_group() {
     // An entry of the nested cache lives no longer than what it was made of, so it is asked less
     // often.
-    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6, 6, 6, 6, 6, 8, 8, 8};
+    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6, 8,
+                                       8,  8,  10, 6, 6,  6, 6, 8, 8, 8};
     static_assert(std::size(kWeights) == static_cast<std::size_t>(Group::kCount));
     int total = 0;
     for (std::size_t i = 0; i < std::size(kWeights); ++i) total += groups_[i] ? kWeights[i] : 0;

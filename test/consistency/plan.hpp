@@ -67,6 +67,9 @@ struct Choice {
 std::span<const Choice> all_changes();
 // Statements that need the tables, or all caches, for themselves; rare.
 std::span<const Choice> all_definitions();
+// The same of rows that have an instant.
+std::span<const Choice> all_period_changes();
+std::span<const Choice> all_period_definitions();
 // The same of what the catalogs decide.
 std::span<const Choice> all_catalog_changes();
 std::span<const Choice> all_catalog_definitions();

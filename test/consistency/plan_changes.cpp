@@ -58,7 +58,7 @@ Step item_merge(Random& r) {
 Step item_copy(Random& r) {
     // Conflicts would end the transaction, so what is in the way goes first.
     const std::string id = any(r, kItems);
-    return copying("DELETE FROM item WHERE id = " + id + "; COPY item FROM STDIN",
+    return copying("DELETE FROM item WHERE id = " + id + "; COPY item (id, k, v) FROM STDIN",
                    id + "\t" + key(r) + "\t" + value(r) + "\n");
 }
 Step item_returning(Random& r) {
@@ -302,9 +302,10 @@ Step invalidate(Random& r) {
     return sql("SELECT cache_invalidate('" + name + "', " + arguments(group, key(r)) + ")");
 }
 Step refresh(Random& r) {
-    static constexpr Group kLoaded[] = {Group::kItem,  Group::kSale,  Group::kLead,
-                                        Group::kQuote, Group::kEvent, Group::kVersion,
-                                        Group::kDigest};
+    static constexpr Group kLoaded[] = {Group::kItem,   Group::kSale,  Group::kLead,
+                                        Group::kQuote,  Group::kEvent, Group::kVersion,
+                                        Group::kDigest, Group::kTotal, Group::kShare,
+                                        Group::kStream, Group::kVisit};
     const Group group = kLoaded[r.below(static_cast<int>(std::size(kLoaded)))];
     return sql("SELECT cache_refresh('" + std::string(name_of(group)) + "', " +
                arguments(group, key(r)) + ")");

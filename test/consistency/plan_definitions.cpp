@@ -10,8 +10,9 @@ Step item_freeze(Random& r) {
         data += number(id) + "\t" + key(r) + "\t" + value(r) + "\n";
     }
     // Somebody reads this table nearly all the time.
-    return copying("SET LOCAL lock_timeout = '700ms'; TRUNCATE item; COPY item FROM STDIN (FREEZE)",
-                   data);
+    return copying(
+        "SET LOCAL lock_timeout = '700ms'; TRUNCATE item; COPY item (id, k, v) FROM STDIN (FREEZE)",
+        data);
 }
 Step digest_refresh(Random& r) {
     const std::string how = r.chance(500) ? "CONCURRENTLY " : "";
@@ -32,7 +33,7 @@ Step event_truncate(Random& r) {
     return sql(r.chance(300) ? "TRUNCATE event" : "TRUNCATE event_" + any(r, 3));
 }
 Step item_rewrite(Random& r) {
-    return sql("ALTER TABLE item ALTER COLUMN v TYPE int USING v + " + any(r, 2));
+    return sql("ALTER TABLE item ALTER COLUMN w TYPE int USING w + " + any(r, 2));
 }
 Step lead_rewrite(Random& r) {
     static constexpr const char* kTables[] = {"lead", "call", "agent"};
@@ -40,7 +41,7 @@ Step lead_rewrite(Random& r) {
                " ALTER COLUMN v TYPE int USING v + 1");
 }
 Step event_rewrite(Random&) {
-    return sql("ALTER TABLE event ALTER COLUMN v TYPE int USING v + 1");
+    return sql("ALTER TABLE event ALTER COLUMN w TYPE int USING w + 1");
 }
 Step triggers(Random& r, const std::string& table, const std::string& change) {
     std::string text = "ALTER TABLE " + table + " DISABLE TRIGGER ALL; ";
@@ -68,8 +69,8 @@ Step event_attach(Random& r) {
     return sql(way == 0 ? detach + attach : detach + write + attach);
 }
 Group any_loader(Random& r) {
-    static constexpr Group kLoaders[] = {Group::kItem, Group::kSale, Group::kLead, Group::kQuote,
-                                         Group::kEvent};
+    static constexpr Group kLoaders[] = {Group::kItem,  Group::kSale,  Group::kLead,
+                                         Group::kQuote, Group::kEvent, Group::kVisit};
     return kLoaders[r.below(static_cast<int>(std::size(kLoaders)))];
 }
 Step comment(Random& r) {

@@ -18,9 +18,9 @@ Step item_merge_all(Random& r) {
 }
 Step item_lenient_copy(Random& r) {
     const std::string id = any(r, kItems);
-    return copying(
-        "DELETE FROM item WHERE id = " + id + "; COPY item FROM STDIN WITH (ON_ERROR ignore)",
-        "x\t1\t1\n" + id + "\t" + key(r) + "\t" + value(r) + "\n1\ty\t1\n");
+    return copying("DELETE FROM item WHERE id = " + id +
+                       "; COPY item (id, k, v) FROM STDIN WITH (ON_ERROR ignore)",
+                   "x\t1\t1\n" + id + "\t" + key(r) + "\t" + value(r) + "\n1\ty\t1\n");
 }
 
 // --- 18 ---

@@ -3,13 +3,15 @@
 #include <regex>
 
 #include "schema_catalog.hpp"
+#include "schema_periods.hpp"
 #include "schema_readers.hpp"
 
 namespace consistency {
 namespace {
 
+// Columns named w are for statements that may not be about what an aggregate reads.
 constexpr const char* kTables = R"(
-CREATE TABLE item (id int PRIMARY KEY, k int NOT NULL, v int NOT NULL);
+CREATE TABLE item (id int PRIMARY KEY, k int NOT NULL, v int NOT NULL, w int NOT NULL DEFAULT 0);
 CREATE INDEX ON item (k);
 CREATE TABLE sale (id int PRIMARY KEY, region int NOT NULL, day int NOT NULL, v int NOT NULL);
 CREATE INDEX ON sale (region, day);
@@ -26,11 +28,11 @@ CREATE TABLE lead (id int PRIMARY KEY, v int NOT NULL,
 CREATE INDEX ON lead (call_id);
 CREATE TABLE price (k int PRIMARY KEY, v int NOT NULL);
 CREATE TABLE rate (id int PRIMARY KEY, v int NOT NULL);
-CREATE TABLE event (id int NOT NULL, part int NOT NULL, k int NOT NULL, v int NOT NULL)
+CREATE TABLE event (id int NOT NULL, part int NOT NULL, k int NOT NULL, v int NOT NULL, w int NOT NULL DEFAULT 0)
     PARTITION BY LIST (part);
 CREATE TABLE event_0 PARTITION OF event FOR VALUES IN (0);
 CREATE TABLE event_1 PARTITION OF event FOR VALUES IN (1);
-CREATE TABLE event_2 (v int NOT NULL, k int NOT NULL, id int NOT NULL, part int NOT NULL);
+CREATE TABLE event_2 (v int NOT NULL, k int NOT NULL, w int NOT NULL DEFAULT 0, id int NOT NULL, part int NOT NULL);
 ALTER TABLE event ATTACH PARTITION event_2 FOR VALUES IN (2);
 CREATE UNIQUE INDEX ON event (id, part);
 CREATE INDEX ON event (k);
@@ -105,6 +107,12 @@ SELECT cache_create('version', 'load_version(int)');
 SELECT cache_invalidate_on('version', 'counter', '{k}');
 SELECT cache_create('digest', 'load_digest(int)');
 SELECT cache_invalidate_on('digest', 'digest');
+SELECT cache_create_aggregate('total', 'item', '{k}', '{n: count(*), s: sum(v), m: avg(v)}');
+SELECT cache_create_aggregate('share', 'sale', '{region, day}',
+    ARRAY['n: count(*)', 's: sum((v / 3.0)::numeric(20,2))', 'f: avg(v) FILTER (WHERE v % 2 = 0)'],
+    ttl => '3 s', refresh_at => 0.5);
+SELECT cache_create_aggregate('stream', 'event', ARRAY['(k + 0)'], '{n: count(*), s: sum(v::int8)}',
+    filter => 'v % 5 <> 0');
 )";
 
 Declared declared = Declared::kAll;
@@ -131,14 +139,31 @@ std::string rows_sql() {
     return sql + repopulate_sql();
 }
 
+// What PostgreSQL itself says of an aggregate. The key is one number, as for the table's own cache.
+std::string aggregate_query(Group group) {
+    switch (group) {
+        case Group::kTotal:
+            return "SELECT ROW(count(*), sum(v), avg(v))::text FROM item WHERE k = $1";
+        case Group::kShare:
+            return "SELECT ROW(count(*), sum((v / 3.0)::numeric(20,2)), avg(v) FILTER (WHERE v % 2 "
+                   "= "
+                   "0))::text FROM sale WHERE region = $1 / 6 AND day = $1 % 6";
+        default:
+            return "SELECT ROW(count(*), sum(v::int8))::text FROM event WHERE k = $1 AND v % 5 <> "
+                   "0";
+    }
+}
+
 // The two direct calls of a comparison. The second one first listens for what others have changed
 // in the catalogs: a relation is locked that nobody keeps locked, and that is when a session hears.
 // And, where plans may be out of date, what this session's own plan gives.
 std::vector<std::string> calls_sql(Group group) {
     const std::string name = name_of(group);
-    std::string query = decided_by_session(group) ? reader_query(group) : direct_query(group);
+    std::string query = is_aggregate(group)         ? aggregate_query(group)
+                        : decided_by_session(group) ? reader_query(group)
+                                                    : direct_query(group);
     if (query.empty()) {
-        query = "SELECT load_" + name + (group == Group::kSale ? "($1 / 6, $1 % 6)" : "($1)");
+        query = "SELECT load_" + name + "(" + arguments(group, "$1") + ")";
     }
     const auto head = [&](const char* kind) {
         return "CREATE FUNCTION " + std::string(kind) + "_" + name +
@@ -166,13 +191,15 @@ std::string rates_sql(int major) {
 }
 
 std::string signature(Group group) {
+    if (group == Group::kVisit) return "(org int, since date, until date)";
     return group == Group::kSale ? "(region int, day int)" : "(k int)";
 }
 
 }  // namespace
 
 std::string arguments(Group group, const std::string& key) {
-    if (group != Group::kSale) return key;
+    if (group == Group::kVisit) return period_arguments(key);
+    if (group != Group::kSale && group != Group::kShare) return key;
     return "(" + key + ") / " + number(kDays) + ", (" + key + ") % " + number(kDays);
 }
 
@@ -192,6 +219,10 @@ std::string kept_comparison(Group group, const std::string& key) {
 
 void set_declared(Declared how) {
     declared = how;
+}
+
+bool may_widen() {
+    return declared == Declared::kNone || declared == Declared::kDerived;
 }
 
 // What is put has nobody to track it for.
@@ -233,7 +264,8 @@ std::string loader_sql(Group group, int meaning, int comment) {
     std::string body;
     switch (group) {
         case Group::kItem:
-            body = rows + "t.id || ':' || t.v, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
+            body = rows +
+                   "t.id || ':' || t.v + t.w, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
             break;
         case Group::kSale:
             body = rows +
@@ -254,15 +286,19 @@ std::string loader_sql(Group group, int meaning, int comment) {
                 "(SELECT sum(r.v) FROM rates r) || ' ' || (SELECT s.meaning FROM scale s)";
             break;
         case Group::kEvent:
-            body =
-                rows +
-                "t.id || ':' || t.v, ',' ORDER BY t.id, t.part), '') FROM event t WHERE t.k = $1";
+            body = rows +
+                   "t.id || ':' || t.v + t.w, ',' ORDER BY t.id, t.part), '') FROM event t WHERE "
+                   "t.k = $1";
             break;
         case Group::kNote:  // what is put; never replaced, since no cache has it as its loader
-            body = rows + "t.id || ':' || t.v, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
+            body = rows +
+                   "t.id || ':' || t.v + t.w, ',' ORDER BY t.id), '') FROM item t WHERE t.k = $1";
             break;
         case Group::kBoth:
             body = "cache_get_item($1) || ' / ' || cache_get_event($1)";
+            break;
+        case Group::kVisit:
+            body = period_query();
             break;
         case Group::kDigest:
             body = "coalesce((SELECT d.rows || ' ' || d.v FROM digest d WHERE d.k = $1), '-')";
@@ -312,7 +348,8 @@ std::string swap_sql() {
 }
 
 std::vector<std::string> meanings(const std::string& value) {
-    static const std::regex kMeaning("(item|sale|lead|quote|event|both|digest|weigh|scale) [0-9]+");
+    static const std::regex kMeaning(
+        "(item|sale|lead|quote|event|both|digest|visit|weigh|scale) [0-9]+");
     std::vector<std::string> found;
     for (std::sregex_iterator it(value.begin(), value.end(), kMeaning), end; it != end; ++it) {
         found.push_back(it->str());
@@ -349,9 +386,11 @@ void make_schema(Connection* connection) {
     connection->must("ALTER FUNCTION weigh(int) RENAME TO weigh_else");
     connection->must(weigh_sql(3));
     connection->must(scale_sql(1));
+    make_period_tables(connection);
     for (std::size_t i = 0; i < static_cast<std::size_t>(Group::kCount); ++i) {
         const auto group = static_cast<Group>(i);
         if (group == Group::kBoth) continue;  // needs the caches
+        if (is_aggregate(group)) continue;    // theirs are made with them
         connection->must(loader_sql(group, 0, 0));
     }
     make_catalog_tables(connection);
@@ -362,6 +401,7 @@ void make_schema(Connection* connection) {
         for (const std::string& sql : calls_sql(static_cast<Group>(i))) connection->must(sql);
     }
     connection->must(as_declared(kCaches));
+    declare_period_caches(connection);
     declare_catalog_caches(connection);
     declare_reader_caches(connection);
     connection->must(kTriggers);

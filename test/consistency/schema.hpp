@@ -44,6 +44,8 @@ std::string arguments(Group group, const std::string& key);
 // is tracked.
 enum class Declared { kAll, kSome, kNone, kDerived };
 void set_declared(Declared how);
+// May a loader come to read other rows than those of its key, without anybody having said so?
+bool may_widen();
 // Leaves out of statements that declare what is not to be declared so in this run.
 std::string as_declared(const std::string& sql);
 

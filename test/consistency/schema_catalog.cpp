@@ -157,11 +157,13 @@ std::string factor_sql(int meaning) {
            number(meaning) + "'";
 }
 std::string fresh_sql(int meaning) {
+    // What was derived from the text of before does not follow from this one.
+    const bool wide = may_widen() && meaning % 3 == 1;
     return "CREATE OR REPLACE FUNCTION load_fresh(k int) RETURNS text STABLE LANGUAGE plpgsql AS "
            "$f$ "
            "#variable_conflict use_column\nBEGIN RETURN (SELECT 'fresh " +
            number(meaning) + " ' || fresh_factor() || ' ' || " + rows_of("leaf_a", "t.v") +
-           "); END $f$";
+           (wide ? " || ' ' || (SELECT sum(v) FROM leaf_a)" : "") + "); END $f$";
 }
 
 namespace {

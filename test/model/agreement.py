@@ -15,10 +15,11 @@ import argparse
 import random
 import sys
 
-from cache import RELATION, WHOLE, Cache
+from cache import RANGED, RELATION, WHOLE, Cache
 from ring import Ended, Ring, Snapshot
 from scripts import SCRIPTS, Script
-from trace import Trace, TracedRing
+from spans import Spans
+from trace import Trace, TracedRing, TracedSpans
 
 BREAKS = {
     "drop-too-soon": "a writer is dropped although its witness registered before it ended",
@@ -75,16 +76,24 @@ BREAKS = {
     "old-before-hard": "it is published as an old value although it misses a hard writer",
     "old-below-unknown": "or one that nobody remembers",
     "same-by-xmax": "a snapshot with the same xmax counts as the same",
+    "hull-too-small": "a writer of a ranged tag registers one of the instants that it has changed",
+    "absorbed-span": "a record from a shared ring, which has no spans, covers one instant",
+    "span-not-folded": "a dropped record takes its span with it: the witness is of other instants",
+    "fold-without-hull": "two forgotten spans become one of them",
+    "fold-keeps-oldest": "and what they become counts as old as the older one",
+    "blind-to-forgotten": "a forgotten span says nothing against a younger entry with unseen writers",
 }
 UNKNOWN = object()  # the truth for a snapshot older than a hard change: never to be served
 ENOUGH = 0.6        # of the right values at hand that fresh snapshots must have been served
 
-# Keys 0 to 5 and what their entries depend on beyond their own key and the whole cache: groups of
-# keys, and other keys (4 and 5 are filled by reading 0 and 1).
-KEYS = range(6)
-GROUPS = {2: ["g0"], 3: ["g1"], 4: ["g0", "g1"]}
+# Keys 0 to 7 and what their entries depend on beyond their own key and the whole cache: groups of
+# keys, other keys (4 and 5 are filled by reading 0 and 1), and some instants of a group whose rows have one.
+KEYS = range(8)
+GROUPS = {2: ["g0"], 3: ["g1"], 4: ["g0", "g1"], 6: ["ranged"], 7: ["ranged"]}
 NESTED = {4: [0], 5: [0, 1]}
-TAGS = {**{k: 1 + k for k in KEYS}, "g0": 7, "g1": 8}
+TAGS = {**{k: 1 + k for k in KEYS}, "g0": 10, "g1": 11, "ranged": RANGED}
+SPANS = {6: (0, 1), 7: (1, 4)}
+INSTANTS = range(6)
 
 
 class Database:
@@ -130,6 +139,7 @@ class Wrong(Exception):
 class Writer:
     def __init__(self, xid, tags, hard, nameless):
         self.xid, self.tags, self.hard, self.wrote = xid, list(tags), hard, tags
+        self.span = None  # of what it wrote of the ranged tag
         self.nameless = nameless  # it cannot tell which tags it wrote
         self.looked = None  # the snapshot that tells who has ended, taken before the first registration
         self.borrowed = []  # others that it registers on the whole cache
@@ -146,10 +156,12 @@ class History:
             ring = TracedRing(trace, *size, broken) if trace else Ring(*size, broken)
             ring.clock = lambda: self.db.now
             return ring
+        # One place is kept for what stands for the forgotten (src/core/spans.hpp).
+        make_part = lambda ranged=False: make_ring((min(shared[0], 7), shared[1]) if ranged else shared)
+        make_spans = lambda ring: (TracedSpans if trace else Spans)(ring, broken)
         slot_count = 3 if sizes else self.r.choice([1, 2, 3])
         stale_for = 0 if sizes else self.r.choice([0, 0, 10, 40, 200])
-        self.make_cache = lambda: Cache(lambda: make_ring(shared), lambda: make_ring(whole), slot_count, broken,
-                                        stale_for)
+        self.make_cache = lambda: Cache(make_part, lambda: make_ring(whole), make_spans, slot_count, broken, stale_for)
         self.cache = self.make_cache()
         self.running, self.committing, self.ready, self.late = [], [], [], []
         self.fills, self.pinned, self.old = [], [], []
@@ -169,7 +181,7 @@ class History:
         self.relation_share = self.r.choice([0, 0, .2, .6])
         self.prepared_share = self.r.choice([.02, .1, .3])
         self.old_share = self.r.choice([.1, .4, .7])
-        self.keys = self.r.sample(KEYS, self.r.choice([1, 2, 3, 6]))
+        self.keys = self.r.sample(KEYS, self.r.choice([1, 2, 3, 8]))
         tags = sorted({t for k in self.keys for ts in self.tags_of(k) for t in ts})
         self.tags = self.r.sample(tags, self.r.randint(1, len(tags)))
         if self.relation_share:  # their loaders read a relation that nobody has declared
@@ -181,6 +193,8 @@ class History:
             self.keys, self.tags, self.readers, self.relation_share = [0], [], {0}, .8
         elif focus < .4:   # a group whose ring comes and goes, and a tag that may share its slot
             self.keys, self.tags, self.whole_share = [2, 3], [TAGS["g0"], TAGS[self.r.choice(KEYS)]], 0
+        elif focus < .55:  # instants
+            self.keys, self.tags, self.whole_share, self.hard_share = [6, 7], [RANGED], 0, 0
         if self.r.random() < .5:
             self.db.begin()  # a long transaction that holds everybody's xmin back
 
@@ -190,6 +204,14 @@ class History:
     def tags_of(self, k):
         """Its own, those of its groups, those of nested entries."""
         return [TAGS[k]], [TAGS[g] for g in GROUPS.get(k, ())], [TAGS[n] for n in NESTED.get(k, ())]
+
+    def spans_of(self, k):
+        return {RANGED: SPANS[k]} if k in SPANS else {}
+
+    def read_by(self, k):
+        """What its loader reads: of the ranged tag only some instants."""
+        tags = [t for t in sum(self.tags_of(k), []) if t != RANGED]
+        return tags + [(RANGED, i) for i in range(SPANS[k][0], SPANS[k][1] + 1)] if k in SPANS else tags
 
     def run(self, steps):
         weights = {self.begin: 12, self.register: 20, self.end: 13, self.end_prepared: 2,
@@ -213,11 +235,17 @@ class History:
             tags.append(WHOLE)
         if r.random() < self.relation_share:
             tags.append(RELATION)
-        for t in tags:
+        writer = Writer(xid, tags, hard, not hard and r.random() < self.nameless_share)
+        if RANGED in tags:
+            instants = r.sample(INSTANTS, r.choice([1, 1, 1, 2]))
+            writer.wrote = [t for t in tags if t != RANGED] + [(RANGED, i) for i in instants]
+            small = "hull-too-small" in self.broken
+            writer.span = (instants[0],) * 2 if small else (min(instants), max(instants))
+        for t in writer.wrote:
             self.db.wrote.setdefault(t, set()).add(xid)
         if hard:
             self.db.hard.add(xid)
-        self.running.append(Writer(xid, tags, hard, not hard and r.random() < self.nameless_share))
+        self.running.append(writer)
 
     def register(self):
         """PRE_COMMIT or PRE_PREPARE, one tag at a time."""
@@ -272,7 +300,7 @@ class History:
         if "prepared-is-ended" in self.broken:
             ended |= set(on_record) & self.db.prepared
         is_key = 1 <= tag <= len(KEYS)
-        self.cache.register(tag, is_key, xid, w.hard, Ended(ended, looked.xmin), borrowed)
+        self.cache.register(tag, is_key, xid, w.hard, Ended(ended, looked.xmin), borrowed, w.span)
 
     def end(self):
         if not self.ready:
@@ -289,9 +317,9 @@ class History:
     def put(self, w, k, value):
         self.first_use()
         (own,), parts, nested = self.tags_of(k)
-        if value is not UNKNOWN and set(w.wrote) & {own, WHOLE, *parts, *nested}:
+        if value is not UNKNOWN and set(w.wrote) & {WHOLE, *self.read_by(k)}:
             value |= {w.xid}
-        e = self.cache.pin(k, own, parts, nested, w.looked, value, w.xid)
+        e = self.cache.pin(k, own, parts, nested, w.looked, value, w.xid, spans=self.spans_of(k))
         if e:
             self.pinned.append((e, w.looked))
 
@@ -310,7 +338,7 @@ class History:
         self.old = (self.old + [self.db.snapshot()])[-5:]
 
     def truth(self, k, s):
-        return self.db.value(sum(self.tags_of(k), [WHOLE] + [RELATION] * (k in self.readers)), s)
+        return self.db.value([WHOLE] + [RELATION] * (k in self.readers) + self.read_by(k), s)
 
     def fill(self):
         f, k = self.snapshot()[0], self.r.choice(self.keys)
@@ -324,7 +352,7 @@ class History:
         if k in self.readers and not self.track():
             return
         (own,), parts, nested = self.tags_of(k)
-        e = self.cache.pin(k, own, parts, nested, f, value)
+        e = self.cache.pin(k, own, parts, nested, f, value, spans=self.spans_of(k))
         if e:
             self.pinned.append((e, f))
 

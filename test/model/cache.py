@@ -3,16 +3,20 @@
 The tag of a full key has its writers in a ring shared with other tags (a slot). A tag that groups several
 keys, or the key of a nested entry, gets a ring of its own (a node) while entries carry it. The whole cache
 has a ring of its own, the only one with hard writers; it can go away and come back (a control block).
+
+A ranged tag has a node that knows which instants each writer has changed (spans.py); entries say which ones
+they depend on.
 """
 from ring import MAX_HARD, NEVER, Ended
 
 WHOLE = 0
 RELATION = 9  # no tag of an entry: what some loaders read without anybody having declared it
+RANGED = 12   # a tag whose rows have an instant, and whose entries depend on some instants only
 
 
 class Node:
-    def __init__(self, ring, is_key):
-        self.ring, self.is_key, self.refs = ring, is_key, 0
+    def __init__(self, ring, is_key, spans=None):
+        self.ring, self.is_key, self.spans, self.refs = ring, is_key, spans, 0
 
 
 class Entry:
@@ -20,6 +24,7 @@ class Entry:
         self.key, self.tag, self.value = key, tag, value
         self.key_seq = self.cache_seq = 0
         self.nodes = {}            # tag -> last_seq of its node
+        self.spans = {}            # ranged tag -> the instants that matter, from lo to hi
         self.unseen = frozenset()  # of all tags together
         self.whole = None          # the ring it was published with
         # What a value needs to be served when it is old: F, and the time of that. None: it never is.
@@ -30,9 +35,9 @@ class Entry:
 
 
 class Cache:
-    def __init__(self, make_ring, make_whole, slot_count, broken, stale_for=0):
+    def __init__(self, make_ring, make_whole, make_spans, slot_count, broken, stale_for=0):
         """stale_for: how long old values may be served; 0: they are not kept."""
-        self.make_ring, self.make_whole, self.broken = make_ring, make_whole, broken
+        self.make_ring, self.make_whole, self.make_spans, self.broken = make_ring, make_whole, make_spans, broken
         self.stale_for = stale_for
         self.slots = [make_ring() for _ in range(slot_count)]
         self.seqs = [0] * slot_count + [0]  # the last one: the whole cache
@@ -58,7 +63,7 @@ class Cache:
         node = self.nodes.get(tag)
         return self.slot(tag).possibly_running() + (node.ring.possibly_running() if node else [])
 
-    def register(self, tag, is_key, xid, hard, ended, borrowed=False):
+    def register(self, tag, is_key, xid, hard, ended, borrowed=False, span=None):
         seq = self.next_seq(tag)
         if tag == WHOLE:
             # Whoever is blind to it has it among its unseen writers already.
@@ -72,7 +77,9 @@ class Cache:
             return
         node = self.nodes.get(tag)
         if node:
-            node.ring.add(tag, xid, seq, False, ended, borrowed)
+            dropped = node.ring.add(tag, xid, seq, False, ended, borrowed)
+            if node.spans:
+                node.spans.add(seq, span, dropped)
         if not node or is_key and "key-writers-in-node-only" not in self.broken:
             self.drop_contradicted(self.slot(tag).add(tag, xid, seq, False, ended, borrowed))
 
@@ -92,14 +99,14 @@ class Cache:
 
     # --- entries: pin() under the locks of the tags, then link() under the lock of the key ---
 
-    def pin(self, key, tag, parts, nested, f, value, own=0, old=False):
+    def pin(self, key, tag, parts, nested, f, value, own=0, old=False, spans={}):
         """None: the fill may not be published. own: see Ring.unseen_by(). old: it is not judged, and will only
-        be served as an old value, or to F itself."""
+        be served as an old value, or to F itself. spans: of the ranged tags."""
         if not self.whole or old and not self.knows_hard(f):
             return None
         e = Entry(key, tag, value)
         e.own, e.whole, e.cache_seq = own, self.whole, self.whole.last_seq
-        e.parts, e.nested, e.at = parts, nested, f.at
+        e.parts, e.nested, e.at, e.spans = parts, nested, f.at, spans
         if self.stale_for and not own:
             e.f = f
         unseen = frozenset([0])  # nobody, so that the fast path has nothing to say
@@ -108,6 +115,8 @@ class Cache:
         else:
             unseen = self.whole.unseen_by(WHOLE, f, own=own)
         judge = (lambda ring, t, known: known) if old else (lambda ring, t, known: ring.unseen_by(t, f, known, own))
+        judge_span = (lambda node, t, known: known) if old else (
+            lambda node, t, known: node.spans.unseen_by(t, f, known, own, spans[t]))
         if unseen is not None:
             unseen = judge(self.slot(tag), tag, unseen)
         e.key_seq = self.slot(tag).last_seq
@@ -116,16 +125,17 @@ class Cache:
                 break
             node = self.nodes.get(t)
             if not node:
-                node = self.nodes[t] = Node(self.make_ring(), t in nested)
+                ring = self.make_ring(t in spans)
+                node = self.nodes[t] = Node(ring, t in nested, self.make_spans(ring) if t in spans else None)
                 if "node-without-absorb" not in self.broken:
                     node.ring.absorb(self.slot(t), t)
             node.refs += 1
             e.nodes[t] = node.ring.last_seq
-            unseen = judge(node.ring, t, unseen)
+            unseen = judge_span(node, t, unseen) if t in spans else judge(node.ring, t, unseen)
         if unseen is None:
             self.unpin(e)
             if self.stale_for and not old and not own:
-                return self.pin(key, tag, parts, nested, f, value, own, True)
+                return self.pin(key, tag, parts, nested, f, value, own, True, spans)
             return None
         e.unseen = unseen
         return e
@@ -147,7 +157,7 @@ class Cache:
         if again is None or len(again) > len(e.unseen) or e.whole is not self.whole:
             self.unpin(e)
             again = self.stale_for and not e.own and self.pin(
-                e.key, e.tag, e.parts, e.nested, f, e.value, 0, True)
+                e.key, e.tag, e.parts, e.nested, f, e.value, 0, True, e.spans)
             return bool(again) and self.link(again, f)
         if "late-sequence" in self.broken:
             e.cache_seq = self.whole.last_seq
@@ -184,7 +194,13 @@ class Cache:
             return bool(e.f) and s.same(e.f, self.broken) and self.whole.last_hard <= e.cache_seq
         return self.slot(e.tag).agrees(e.tag, e.key_seq, e.unseen, s) and \
             self.whole.agrees(WHOLE, e.cache_seq, e.unseen, s) and \
-            all(self.nodes[t].ring.agrees(t, seq, e.unseen, s) for t, seq in e.nodes.items())
+            all(self.node_agrees(e, t, seq, s) for t, seq in e.nodes.items())
+
+    def node_agrees(self, e, t, seq, s):
+        node = self.nodes[t]
+        if t in e.spans:
+            return node.spans.agrees(t, seq, e.unseen, s, e.spans[t])
+        return node.ring.agrees(t, seq, e.unseen, s)
 
     def quick(self, e, s):
         return (not e.unseen or "quick-despite-unseen" in self.broken) and \
@@ -209,7 +225,8 @@ class Cache:
         yield self.slot(e.tag), e.tag, e.key_seq, NEVER
         yield self.whole, WHOLE, e.cache_seq, e.at
         for t, seq in e.nodes.items():
-            yield self.nodes[t].ring, t, seq, e.at
+            node = self.nodes[t]
+            yield node.spans.against(t, seq, e.unseen, e.spans[t]) if t in e.spans else node.ring, t, seq, e.at
 
     def fresh_enough(self, e, s, now):
         """May it be served to S as an old value?"""

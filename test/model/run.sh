@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The read rule as a model: random histories must serve nothing wrong, and every deliberate mistake
-# must be caught. Then a fresh trace of what rings answered is replayed through the C++ rule, if the
-# unit tests have been built. HISTORIES and SEED choose others.
+# The read rule and that of accounts as models: random histories must serve nothing wrong, and every
+# deliberate mistake must be caught. Then fresh traces of what rings and accounts answered are replayed
+# through the C++ rules, if the unit tests have been built. HISTORIES and SEED choose others.
 set -u
 cd "$(dirname "$0")/../.." || exit
 
@@ -17,30 +17,33 @@ count() {
 }
 
 histories() {
-    python3 -B test/model/agreement.py --histories "$HISTORIES" --seed "$SEED"
+    python3 -B "test/model/$1.py" --histories "$HISTORIES" --seed "$SEED"
 }
 
 mistake() {
-    python3 -B test/model/agreement.py --histories 20000 --seed "$SEED" --break "$1"
+    python3 -B "test/model/$1.py" --histories 20000 --seed "$SEED" --break "$2"
 }
 
 # Any build of the test will do: the verdicts are the same.
 replay() {
     local program
-    python3 -B test/model/agreement.py --histories 150 --seed "$SEED" --trace "$SCRATCH/trace" || return
-    for program in build/*/agreement_replay_test; do
+    python3 -B "test/model/$1.py" --histories 150 --seed "$SEED" --trace "$SCRATCH/trace" || return
+    for program in build/*/"$2"; do
         [ -x "$program" ] || continue
-        CACHE_EXT_TRACE=$SCRATCH/trace "$program" --gtest_brief=1 || return
+        env "$3=$SCRATCH/trace" "$program" --gtest_brief=1 || return
         echo "$(wc -l < "$SCRATCH/trace") operations replayed by $program"
         return 0
     done
     echo "the unit tests have not been built: nothing to replay the trace with"
 }
 
-count histories
-names=$(python3 -B test/model/agreement.py --list-breaks | cut -d ' ' -f 1) || exit
-for name in $names; do count mistake "$name"; done
-count replay
+for model in agreement aggregate; do
+    count histories "$model"
+    names=$(python3 -B "test/model/$model.py" --list-breaks | cut -d ' ' -f 1) || exit
+    for name in $names; do count mistake "$model" "$name"; done
+done
+count replay agreement agreement_replay_test CACHE_EXT_TRACE
+count replay aggregate account_replay_test CACHE_EXT_ACCOUNT_TRACE
 
 echo "$PASSED passed, $FAILED failed"
 [ "$FAILED" -eq 0 ]

@@ -1,5 +1,5 @@
 """Short histories that random ones come upon too seldom, each written down once it was understood."""
-from cache import RELATION, WHOLE
+from cache import RANGED, RELATION, WHOLE
 from ring import Ended
 
 
@@ -19,7 +19,15 @@ class Script:
     def register(self, xid, tag, looked=None, hard=False):
         looked = looked or self.db.snapshot()
         ended = {x for x in self.cache.possibly_running(tag) if not looked.in_progress(x)}
-        self.cache.register(tag, tag in range(1, 7), xid, hard, Ended(ended, looked.xmin))
+        self.cache.register(tag, tag in range(1, 9), xid, hard, Ended(ended, looked.xmin))
+
+    def write_instant(self, instant, tag):
+        """A whole transaction that changes a row of this instant."""
+        xid = self.begin((tag, instant))
+        looked = self.db.snapshot()
+        ended = {x for x in self.cache.possibly_running(tag) if not looked.in_progress(x)}
+        self.cache.register(tag, False, xid, False, Ended(ended, looked.xmin), span=(instant, instant))
+        self.commit(xid)
 
     def commit(self, *xids):
         for xid in xids:
@@ -32,6 +40,14 @@ class Script:
     def fill(self, k, f):
         self.pin(k, f)
         self.world.publish()
+
+
+def forgotten_spans_become_one(s):
+    """What is left of the ring is of other instants, and so is the younger one of the two spans."""
+    s.fill(6, s.db.snapshot())
+    for instant in (1, 2, 5, 5, 5):
+        s.write_instant(instant, RANGED)
+    s.world.read()
 
 
 def more_is_dropped_beyond_a_horizon(s):
@@ -169,5 +185,6 @@ SCRIPTS = [
     (a_borrowed_one_is_no_witness, (2, 0), (2, 0)),
     (a_floor_outlives_an_overflow, (8, 4), (2, 2)),
     (ended_between_a_crash_and_first_use, (2, 0), (8, 4)),
+    (forgotten_spans_become_one, (2, 0), (8, 4)),
 ]
 

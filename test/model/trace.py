@@ -16,8 +16,12 @@ One operation a line, space-separated; lists are comma-separated, an empty one i
   F ring tag unseen own snapshot = verdict unseen       unseen_by
   Q ring seq snapshot = verdict                         quick
   N ring tag = xid                                      newest
+  X ring seq lo hi                                      the record's span, after A
+  J ring tag seq unseen snapshot lo hi = verdict        agrees, for what matters to these instants
+  M ring tag unseen own snapshot lo hi = verdict unseen the same of unseen_by
 """
 from ring import Ring
+from spans import Spans
 
 
 def listed(xids):
@@ -97,3 +101,25 @@ class TracedRing(Ring):
         verdict = super().quick(seq, s)
         self.trace.write("Q", self.number, seq, self.trace.number_of(s), "=", int(verdict))
         return verdict
+
+
+class TracedSpans(Spans):
+    def __init__(self, ring, broken):
+        super().__init__(ring, broken)
+        self.trace = ring.trace
+
+    def add(self, seq, span, dropped):
+        super().add(seq, span, dropped)
+        self.trace.write("X", self.ring.number, seq, *span)
+
+    def agrees(self, tag, seq, unseen, s, own):
+        verdict = super().agrees(tag, seq, unseen, s, own)
+        self.trace.write("J", self.ring.number, tag, seq, listed(sorted(unseen)), self.trace.number_of(s), *own,
+                         "=", int(verdict))
+        return verdict
+
+    def unseen_by(self, tag, f, unseen, own_xid, own):
+        out = super().unseen_by(tag, f, unseen, own_xid, own)
+        self.trace.write("M", self.ring.number, tag, listed(sorted(unseen)), own_xid, self.trace.number_of(f), *own,
+                         "=", int(out is not None), listed(sorted(out or ())))
+        return out

@@ -50,7 +50,7 @@ DO $$
 BEGIN
     FOR i IN 1 .. 20 LOOP EXECUTE format('CREATE TABLE t%s (id int, n int)', i); END LOOP;
     EXECUTE format('CREATE FUNCTION load_twenty(int) RETURNS bigint LANGUAGE sql STABLE AS %L', (
-        SELECT 'SELECT ' || string_agg(format('(SELECT count(*) FROM t%s WHERE %s)', i, CASE WHEN i % 2 = 0 THEN 'id = $1' ELSE 'n > $1' END), ' + ')
+        SELECT 'SELECT ' || string_agg(format('(SELECT count(*) FROM t%s WHERE %s)', i, CASE WHEN i % 2 = 0 THEN 'id = $1' ELSE 'n <> $1' END), ' + ')
         FROM generate_series(1, 20) AS i));
 END $$;
 SELECT cache_create('twenty', 'load_twenty(int)');

@@ -85,7 +85,7 @@ FROM options AS o
 FULL JOIN (SELECT row_number() OVER (ORDER BY attnum) AS n, * FROM pg_attribute
            WHERE attrelid = 'cache_ext_internal.cache_definition'::regclass AND attnum > 0
            AND attname NOT IN ('name', 'id', 'loader', 'key_types', 'value_type', 'settings', 'functions',
-                               'dependencies')) AS a USING (n)
+                               'dependencies', 'aggregate')) AS a USING (n)
 WHERE o.name IS DISTINCT FROM a.attname OR o.type <> a.atttypid OR (o.if_null IS NOT NULL) <> a.attnotnull;
 
 -- The reference: the signature of cache_create, the ranges, what cache_alter lists.

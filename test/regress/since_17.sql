@@ -8,7 +8,7 @@ CREATE TABLE item (id int PRIMARY KEY, owner int, n int, twice int GENERATED ALW
 INSERT INTO item VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3);
 CREATE FUNCTION total(owner int) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT sum(twice) FROM item AS i WHERE i.owner = $1';
-SELECT cache_create('total', 'total(int)');
+SELECT cache_create('total', 'total(int)', invalidate => 'declared');
 SELECT cache_invalidate_on('total', 'item', '{owner}');
 -- As they are in the midst of a statement: a volatile function sees what the statement has done so far.
 CREATE FUNCTION cached(owner int) RETURNS bigint LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN cache_get_total(owner); END';
@@ -82,7 +82,7 @@ SELECT source FROM cache_get_entry('total', 1);
 RESET transaction_timeout;
 SELECT source FROM cache_get_entry('total', 1);
 CREATE FUNCTION sets_limit(k int) RETURNS int LANGUAGE plpgsql STABLE SET transaction_timeout = '10ms' AS 'BEGIN RETURN k; END';
-SELECT cache_create('sets_limit', 'sets_limit(int)');
+SELECT cache_create('sets_limit', 'sets_limit(int)', invalidate => 'declared');
 SELECT error_of('SELECT cache_get_sets_limit(1)');
 -- What is looked up in a commit does not count.
 CREATE TABLE parent (id int PRIMARY KEY, owner int);
@@ -90,7 +90,7 @@ INSERT INTO parent SELECT g, g % 10 FROM generate_series(1, 30000) AS g;
 CREATE TABLE child (id int, parent int);
 CREATE FUNCTION children(owner int) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT count(*) FROM child AS c JOIN parent AS p ON p.id = c.parent WHERE p.owner = $1';
-SELECT cache_create('children', 'children(int)');
+SELECT cache_create('children', 'children(int)', invalidate => 'declared');
 SELECT cache_invalidate_on_path('children', 'child', 'SELECT p.owner FROM parent AS p, parent AS q, parent AS r
     WHERE p.id = $1.parent AND q.id * r.id::bigint < 0 UNION ALL SELECT owner FROM parent WHERE id = $1.parent');
 SELECT cache_get_children(0), cache_get_children(1);

@@ -10,8 +10,8 @@ CREATE TABLE item (id int PRIMARY KEY, owner int, n int, tens int GENERATED ALWA
 INSERT INTO item VALUES (1, 11, 5), (2, 12, 6);
 CREATE FUNCTION by_ten(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(n) FROM item WHERE tens = $1';
 CREATE FUNCTION doubled(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(twice) FROM item WHERE owner = $1';
-SELECT cache_create('by_ten', 'by_ten(int)');
-SELECT cache_create('doubled', 'doubled(int)');
+SELECT cache_create('by_ten', 'by_ten(int)', invalidate => 'declared');
+SELECT cache_create('doubled', 'doubled(int)', invalidate => 'declared');
 -- A changed row does not hold them.
 SELECT error_of($$SELECT cache_invalidate_on('by_ten', 'item', '{tens}')$$);
 SELECT error_of($$SELECT cache_invalidate_on('doubled', 'item', '{owner}', '{twice}')$$);
@@ -53,7 +53,7 @@ CREATE TABLE person (id int PRIMARY KEY, base int, number int GENERATED ALWAYS A
 INSERT INTO person VALUES (11, 99), (12, 199);
 CREATE FUNCTION of_person(k int) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT sum(n) FROM item AS i JOIN person AS p ON p.id = i.owner WHERE p.number = $1';
-SELECT cache_create('of_person', 'of_person(int)');
+SELECT cache_create('of_person', 'of_person(int)', invalidate => 'declared');
 SELECT cache_invalidate_on_path('of_person', 'item', 'SELECT number FROM person WHERE id = $1.owner');
 CREATE VIEW persons AS SELECT k, cache_get_of_person(k) AS cached, cache_get_of_person(k) IS NOT DISTINCT FROM of_person(k)
     AS is_right FROM unnest('{100,200,300}'::int[]) AS k;
@@ -68,7 +68,7 @@ SELECT * FROM persons;
 CREATE TABLE late (id int PRIMARY KEY, k int);
 INSERT INTO late VALUES (1, 1);
 CREATE FUNCTION of_late(k int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM late WHERE late.k = $1';
-SELECT cache_create('of_late', 'of_late(int)');
+SELECT cache_create('of_late', 'of_late(int)', invalidate => 'declared');
 SELECT cache_invalidate_on('of_late', 'late', '{k}');
 SELECT cache_get_of_late(1), cache_get_of_late(2);
 ALTER TABLE late RENAME k TO base;
@@ -83,7 +83,7 @@ CREATE TABLE task (id int, job int, during int4range, FOREIGN KEY (job, PERIOD d
 INSERT INTO job VALUES (1, '[1,10)', 5);
 CREATE FUNCTION pay(id int) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT sum(pay * (upper(during) - lower(during))) FROM job AS j WHERE j.id = $1';
-SELECT cache_create('pay', 'pay(int)');
+SELECT cache_create('pay', 'pay(int)', invalidate => 'declared');
 SELECT cache_invalidate_on('pay', 'job', '{id}');
 SELECT cache_get_pay(1);
 UPDATE job SET during = '[1,8)';
@@ -93,7 +93,7 @@ SELECT cache_get_pay(1), cache_get_pay(1) = pay(1) AS is_right;
 -- A path by id and range, which may find more than one row: the key is unique for equal ranges only.
 CREATE FUNCTION tasks(pay int) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT count(*) FROM task AS t JOIN job AS j ON j.id = t.job AND j.during && t.during WHERE j.pay = $1';
-SELECT cache_create('tasks', 'tasks(int)');
+SELECT cache_create('tasks', 'tasks(int)', invalidate => 'declared');
 SELECT cache_invalidate_on_path('tasks', 'task', 'SELECT pay FROM job WHERE id = $1.job AND during && $1.during');
 SELECT inserts FROM cache_ext_internal.cache_dependency WHERE cache = 'tasks' AND relation = 'job'::regclass;
 SELECT cache_get_tasks(5), cache_get_tasks(6);

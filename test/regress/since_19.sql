@@ -7,7 +7,7 @@
 CREATE TABLE item (id int PRIMARY KEY, n int);
 INSERT INTO item VALUES (1, 1);
 CREATE FUNCTION n_of(id int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(n) FROM item AS i WHERE i.id = $1';
-SELECT cache_create('n_of', 'n_of(int)');
+SELECT cache_create('n_of', 'n_of(int)', invalidate => 'declared');
 SELECT cache_invalidate_on('n_of', 'item', '{id}');
 CREATE VIEW look AS SELECT k, e.source, e.value, e.value IS NOT DISTINCT FROM to_jsonb(n_of(k)) AS is_right
     FROM generate_series(1, 2) AS k, cache_get_entry('n_of', k) AS e;

@@ -58,6 +58,7 @@ FROM unnest(ARRAY[
     $$'spare', 'mine.item', '{a}', 0, false, NULL, NULL, NULL$$,
     $$'spare', 'mine.item', '{a}', 3, true, NULL, NULL, NULL$$,
     $$'spare', 'mine.item', '{a,b}', 1, true, NULL, NULL, NULL$$,
+    $$'spare', 'mine.item', '{a,a}', 1, true, NULL, 1, NULL$$,
     $$'spare', 'mine.item', '{ctid}', 1, true, NULL, NULL, NULL$$,
     $$'spare', 'mine.item', '{zzz}', 1, true, NULL, NULL, NULL$$,
     $$'spare', 'mine.item', '{a}', 65535, true, NULL, NULL, NULL$$,

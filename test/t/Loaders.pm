@@ -122,7 +122,17 @@ sub restriction
 	my $argument = pick(@arguments);
 	return pick(
 		"$left = $argument", "$argument = $left", "$left = $argument", "$left IN ($argument)", "$left = ANY (ARRAY[$argument])",
-		"$left\::int8 = $argument", "$left >= $argument", "$left IS NOT DISTINCT FROM $argument", "$left IN ($argument, 2)", "$left <> $argument");
+		"$left\::int8 = $argument", "$left >= $argument", between($sources), "$left IS NOT DISTINCT FROM $argument", "$left IN ($argument, 2)", "$left <> $argument");
+}
+
+# Instants, for which any integers will do: between arguments, or beside one.
+sub between
+{
+	my ($sources) = @_;
+	my $left = column(@$sources);
+	my ($one, $other) = (pick(@arguments), pick(@arguments));
+	return pick("$left BETWEEN $one AND $other", "$left >= $one AND $left < $other", "$left < $one", "$one < $left", "$left\::int8 <= $one",
+		"$left > $one AND $other >= $left");
 }
 
 # By key, plainly, or by a row around.
@@ -159,6 +169,7 @@ sub conditions
 	my @all = map { condition($depth, $sources, $outer) } 1 .. $n;
 	# What restricts to the key, plainly, or to a row around: else few tables would be proven.
 	unshift @all, plain_restriction($sources, $outer) if chance($simple ? 0.4 : 0.6);
+	unshift @all, between($sources) if chance(0.2);
 	return join(' AND ', @all);
 }
 

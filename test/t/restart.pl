@@ -174,5 +174,44 @@ is(scores(), 't', 'path: both prepared before the crash, one has ended');
 $node->safe_psql('postgres', "COMMIT PREPARED 'child'");
 is(scores(), 't', 'path: both have ended');
 
+# Keys between which a row's instant lies: over a restart it is forgotten which instants a prepared transaction has changed,
+# but not that it has changed something. Both periods are right, whoever reads them, and later ones know the instants again.
+$node->safe_psql(
+	'postgres', <<'END');
+CREATE TABLE sale (org int NOT NULL, at date NOT NULL, n int NOT NULL);
+INSERT INTO sale VALUES (1, '2025-10-05', 1), (1, '2025-11-05', 2);
+CREATE FUNCTION load_month(org int, since date, until date) RETURNS bigint LANGUAGE sql STABLE AS
+  'SELECT sum(n) FROM sale s WHERE s.org = $1 AND s.at >= $2 AND s.at < $3';
+SELECT cache_create('month', 'load_month(int,date,date)', invalidate => 'declared');
+SELECT cache_invalidate_on('month', 'sale', '{org}', instant => 'at', since => 'since', until => 'until');
+END
+my $months = q{SELECT string_agg(CASE WHEN e.value = to_jsonb(load_month(1, a, b)) THEN 'ok ' ELSE 'ng ' END || e.source, ', ' ORDER BY a)
+  FROM (VALUES ('2025-10-01'::date, '2025-11-01'::date), ('2025-11-01', '2025-12-01')) AS p(a, b), cache_get_entry('month', 1, a, b) AS e};
+
+sub months { return $node->safe_psql('postgres', $months); }
+
+for my $stop ('fast', 'immediate')
+{
+	for my $end ('COMMIT', 'ROLLBACK')
+	{
+		my $name = "instants, $end PREPARED after stop -m $stop";
+		$node->safe_psql('postgres', "BEGIN; INSERT INTO sale VALUES (1, '2025-11-20', 10); PREPARE TRANSACTION 'p'");
+		$node->stop($stop);
+		$node->start;
+		is(months(), 'ok loader, ok loader', "$name: nothing is there");
+		is(months(), 'ok cache, ok cache', "$name: served while it is prepared");
+		my $old = $node->background_psql('postgres');
+		$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+		is($old->query_safe($months), 'ok cache, ok cache', "$name: an old snapshot, before");
+		$node->safe_psql('postgres', "$end PREPARED 'p'");
+		unlike(months(), qr/ng/, "$name: after it has ended");
+		is(months(), 'ok cache, ok cache', "$name: served after it has ended");
+		unlike($old->query_safe($months), qr/ng/, "$name: an old snapshot, after");
+		$old->quit;
+		$node->safe_psql('postgres', "INSERT INTO sale VALUES (1, '2025-11-21', 100)");
+		is(months(), 'ok cache, ok loader', "$name: later ones concern their own instants");
+	}
+}
+
 $node->stop;
 done_testing();

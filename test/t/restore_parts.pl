@@ -170,9 +170,9 @@ app('copy', 'SELECT cache_get_org(2)') for 1 .. 2;
 app('copy', q{UPDATE org SET name = 'renamed' WHERE id = 2});
 like(app('copy', 'SELECT cache_get_org(2)'), qr/^renamed/, 'dependencies lost: what is read is right');
 is(app('copy', q{SELECT state, reason FROM cache_explain('org', 2)}),
-	'bypass|some of its dependencies were not restored: declare the cache anew', 'dependencies lost: it bypasses');
+	'bypass|its dependencies are not those that were declared: declare the cache anew', 'dependencies lost: it bypasses');
 is(app('copy', 'SELECT reason, bypasses FROM cache_bypasses'),
-	'some of its dependencies were not restored: declare the cache anew|3', 'and that is counted');
+	'its dependencies are not those that were declared: declare the cache anew|3', 'and that is counted');
 is(app('copy', $declarations), 'declarations|critical|org: 4 of its dependencies were not restored', 'dependencies lost: health says so');
 # One is not enough.
 app('copy', q{SELECT cache_invalidate_on('org', 'org', '{id}')});

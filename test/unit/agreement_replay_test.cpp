@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/spans.hpp"
 #include "core/writers.hpp"
 #include "support/transactions.hpp"
 
@@ -56,6 +57,7 @@ class Replay {
         switch (f[0][0]) {
             case 'H':
                 rings_.clear();
+                spans_.clear();
                 snapshots_.clear();
                 return "";
             case 'R':
@@ -93,9 +95,26 @@ class Replay {
             case 'G':
                 return agrees(f);
             case 'F':
-                return unseen_by(f);
+                return unseen_by(ring(f), f);
             case 'Q':
                 return verdict(ring(f).quick(number(f[2]), snapshots_.at(number(f[3])).xmin()));
+            case 'X':
+                spans(f).add(number(f[2]), {signed_number(f[3]), signed_number(f[4])},
+                             dropped_.data(), static_cast<std::uint32_t>(dropped_.size()));
+                return "";
+            case 'J': {
+                const Unseen unseen = unseen_of(xid_list(f[4]));
+                const Tag tag = number(f[2]);
+                const Seq seq = number(f[3]);
+                const Span own = {signed_number(f[6]), signed_number(f[7])};
+                return verdict(spans(f)
+                                   .against(ring(f), tag, seq, unseen, own)
+                                   .agrees(tag, seq, unseen, snapshots_.at(number(f[5]))));
+            }
+            case 'M': {
+                const Span own = {signed_number(f[6]), signed_number(f[7])};
+                return unseen_by(spans(f).concerning(ring(f), own), f);
+            }
             case 'N':
                 return std::to_string(ring(f).newest(number(f[2])));
             default:
@@ -105,6 +124,7 @@ class Replay {
 
   private:
     static std::uint64_t number(const std::string& text) { return std::stoull(text); }
+    static Instant signed_number(const std::string& text) { return std::stoll(text); }
     static std::string verdict(bool yes) { return yes ? "1" : "0"; }
     WriterRing& ring(const std::vector<std::string>& f) { return rings_.at(number(f[1])); }
 
@@ -115,6 +135,7 @@ class Replay {
         record.hard = f[5] == "1" ? 1 : 0;
         record.borrowed = f[6] == "1" ? 1 : 0;
         const std::uint32_t n = ring(f).add(record, knowledge, dropped);
+        dropped_.assign(dropped, dropped + n);
         return text_of(dropped, n);
     }
 
@@ -127,17 +148,26 @@ class Replay {
         return verdict(yes);
     }
 
-    std::string unseen_by(const std::vector<std::string>& f) {
+    std::string unseen_by(const WriterRing& ring, const std::vector<std::string>& f) {
         Unseen unseen = unseen_of(xid_list(f[3]));
         const bool yes =
-            ring(f).unseen_by(number(f[2]), snapshots_.at(number(f[5])), &unseen, number(f[4]));
+            ring.unseen_by(number(f[2]), snapshots_.at(number(f[5])), &unseen, number(f[4]));
         if (!yes) return "0 -";
         std::vector<Xid> all(unseen.xid, unseen.xid + unseen.count);
         std::sort(all.begin(), all.end());
         return "1 " + text_of(all);
     }
 
+    // The model remembers fewer forgotten spans, so that they become one more often.
+    NodeSpans& spans(const std::vector<std::string>& f) {
+        const auto [at, is_new] = spans_.try_emplace(number(f[1]));
+        if (is_new) at->second.init(0, 2);
+        return at->second;
+    }
+
     std::deque<WriterRing> rings_;
+    std::map<std::uint64_t, NodeSpans> spans_;
+    std::vector<WriterRecord> dropped_;  // by the last A
     std::map<std::uint64_t, HeldSnapshot> snapshots_;
 };
 

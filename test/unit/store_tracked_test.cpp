@@ -68,6 +68,30 @@ TEST_F(StoreTracked, OnlyWhoSeesAllFromBeforeIsServed) {
     EXPECT_EQ(cache.peek("k", snapshot(130, {100})), LookupResult::kHit);
 }
 
+TEST_F(StoreTracked, WhatIsDisprovenBindsWhoHadLookedBefore) {
+    const std::uint64_t before = store->tracked_changes();
+    const auto& disproven = store->control(cache.index())->disproven;
+    EXPECT_FALSE(store->is_disproven(cache.index(), 7));
+    EXPECT_FALSE(store->disprove(cache.index(), cache.id() + 1, 7, next_is<100>));
+    ASSERT_TRUE(store->disprove(cache.index(), cache.id(), 7, next_is<100>));
+    EXPECT_TRUE(store->is_disproven(cache.index(), 7));
+    EXPECT_FALSE(store->is_disproven(cache.index(), 8));
+    EXPECT_FALSE(store->is_disproven(other.index(), 7));
+    EXPECT_GT(store->tracked_changes(), before);
+    EXPECT_EQ(cache.put("k", "v", snapshot(120, {99})), PublishResult::kUnusable);
+    ASSERT_EQ(cache.put("k", "v", snapshot(120, {110})), PublishResult::kPublished);
+    EXPECT_NE(cache.peek("k", snapshot(130, {99})), LookupResult::kHit);
+    // Once more, or of an older derivation, changes nothing; of a newer one it does.
+    ASSERT_TRUE(store->disprove(cache.index(), cache.id(), 7, next_is<500>));
+    ASSERT_TRUE(store->disprove(cache.index(), cache.id(), 6, next_is<500>));
+    EXPECT_EQ(load_relaxed(disproven), 7U);
+    EXPECT_EQ(cache.peek("k", snapshot(130, {110})), LookupResult::kHit);
+    ASSERT_TRUE(store->disprove(cache.index(), cache.id(), 9, next_is<200>));
+    EXPECT_EQ(load_relaxed(disproven), 9U);
+    EXPECT_NE(cache.peek("k", snapshot(130, {110})), LookupResult::kHit);
+    EXPECT_TRUE(store->is_disproven(cache.index(), 7));
+}
+
 TEST_F(StoreTracked, ValuesThatReadSomethingElseStay) {
     ASSERT_EQ(cache.put("k", "v", snapshot(50)), PublishResult::kPublished);
     ASSERT_TRUE(track(cache, kCalls));

@@ -13,6 +13,7 @@ extern "C" {
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "parser/parse_relation.h"
 #include "utils/memutils.h"
@@ -134,6 +135,8 @@ bool object_ownercheck(Oid class_id, Oid object_id, Oid role) {
             return pg_database_ownercheck(object_id, role);
         case ExtensionRelationId:
             return pg_extension_ownercheck(object_id, role);
+        case TypeRelationId:
+            return pg_type_ownercheck(object_id, role);
         default:
             elog(ERROR, "no owners are known of class %u", class_id);
     }

@@ -66,6 +66,15 @@ inline uint64 latest_completed_xid() {
 #endif
 }
 
+// The oldest XID whose end the commit log knows. Under XactTruncationLock.
+inline TransactionId oldest_logged_xid() {
+#if PG_VERSION_NUM >= 170000
+    return TransamVariables->oldestClogXid;
+#else
+    return ShmemVariableCache->oldestClogXid;
+#endif
+}
+
 // This process's place in ProcGlobal->allProcs: below MaxBackends, if it can run transactions. 17
 // gives processes this one number, which is not in PGPROC any more.
 inline int proc_number() {
@@ -198,6 +207,19 @@ inline auto tree_walker(Walker* walker) {
     return walker;
 #else
     return reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker));
+#endif
+}
+
+// Expressions of SQL/JSON, which 15 has none of.
+inline bool is_json_expression(const Node* node) {
+#if PG_VERSION_NUM >= 170000
+    if (IsA(node, JsonExpr)) return true;
+#endif
+#if PG_VERSION_NUM >= 160000
+    return IsA(node, JsonValueExpr) || IsA(node, JsonConstructorExpr) || IsA(node, JsonIsPredicate);
+#else
+    (void)node;
+    return false;
 #endif
 }
 

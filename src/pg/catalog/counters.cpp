@@ -87,6 +87,10 @@ const char* bypass_text(Bypass reason) {
             return "the loader has read a table that was not tracked before";
         case Bypass::kOtherPeriod:
             return "the value holds for another time than now";
+        case Bypass::kPolicies:
+            return "row-level security of the table applies to the owner of the cache";
+        case Bypass::kNoAmount:
+            return "an aggregate is NaN or too large to be kept";
         case Bypass::kNoTrackingRoom:
             return "more tables to be tracked than cache_ext.max_tracked_relations allows";
         case Bypass::kOutdatedPath:
@@ -104,7 +108,7 @@ const char* bypass_text(Bypass reason) {
         case Bypass::kCollation:
             return "a key argument has a collation of its own";
         case Bypass::kLostDependencies:
-            return "some of its dependencies were not restored: declare the cache anew";
+            return "its dependencies are not those that were declared: declare the cache anew";
         case Bypass::kNone:
             break;
     }

@@ -4,7 +4,7 @@
 
 #include "core/snapshot.hpp"
 #include "pg/base/calendar.hpp"
-#include "pg/catalog/keys.hpp"
+#include "pg/catalog/instants.hpp"
 
 namespace cache_ext::pg {
 
@@ -16,7 +16,8 @@ enum class Lapse : uint8 {
     kRenamed,    // what it was declared on by name is another relation now, or none
     kHidden,     // its name alone, as the loader resolves it, means another relation since
     kForeign,    // it has a partition or child on a foreign server
-    kIncomplete  // of the cache: dependencies that were declared are not there
+    kPolicies,   // of an aggregate: its owner does not see all rows any more
+    kIncomplete  // of the cache: dependencies that were declared are not there, or are others
 };
 
 struct PinnedSetting {
@@ -24,8 +25,10 @@ struct PinnedSetting {
     const char* value;
 };
 
+struct Aggregate;
 struct Dependency;
 struct InputPlan;
+struct RowDeltas;
 
 // What this session has found out about a definition while it uses it.
 struct SessionState {
@@ -34,6 +37,12 @@ struct SessionState {
     uint64 executor_as_of;   // as of which definitions_generation() (require_execute)
     uint32 size_hint;        // how large values have been lately
     InputPlan* inputs;       // how session inputs are evaluated; nullptr until they are first
+    // Of an aggregate cache: what its loader adds up; nullptr until that is first asked, or if it
+    // is not what it was. And how changed rows are added up.
+    const Aggregate* aggregate;
+    bool no_aggregate;
+    bool disproven;  // as of the last look before a fill, what is derived does not follow any more
+    RowDeltas* row_deltas;
 };
 
 struct Definition {
@@ -60,7 +69,10 @@ struct Definition {
     bool tracks;         // relations that its loader reads and nobody has declared
     bool untracked_too;  // values that depend on what cannot be tracked live until their ttl
     bool loader_volatile;
-    bool loader_changed;  // it returns something else than it did when the cache was declared
+    // It returns something else than it did when the cache was declared; of an aggregate cache: it
+    // is another one.
+    bool loader_changed;
+    bool aggregates;  // its values are sums, to which writers add what they have changed
     int columns;
     Oid key_types[kMaxKeyColumns];
     Oid value_type;
@@ -92,19 +104,22 @@ struct Definition {
     bool others_load;
     bool as_reader;  // its loader runs as whoever reads, whose role is a part of the key, too
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
-    // a dependency maps.
+    // a dependency maps, and bounds of its instants (group_tags.hpp).
     int mask_count;
     ColumnMask masks[core::kMaxTags];
+    Bounds bounds[core::kMaxTags];
     Lapse lapse;         // of the first dependency that has lapsed
     char* lapse_text;    // which one, and what mends it
     char* widened_text;  // the same of one that concerns the whole cache now; nullptr: none
     bool path_lost;      // a row of a path dependency cannot be used as such
-    bool derives;        // a dependency follows from the loader's text
+    uint64
+        derivation;  // the newest of its dependencies that follow from the loader's text; 0: none
     int path_count;
     const Dependency** paths;  // on the relations that they were declared on
     List* stale;               // int64*: ids of rows that have lapsed or widened
     List* hidden;              // of those that are hidden
     int dependencies_missing;  // declared, but not there: a restore has lost them
+    bool has_dependency;       // of an aggregate cache: its only one was read
     // Tables it depends on, partitions and children included.
     int relation_count;
     Oid* relations;
@@ -145,11 +160,15 @@ struct Dependency {
     bool derived;      // from the loader's text (load/loader_analysis)
     int column_count;  // columns whose change matters
     AttrNumber* columns;
-    AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped
-    const char* key_query;           // kPath
-    bool reads_tables;               // kPath: and not only the row
-    bool whole_row;                  // kPath: key_query uses the row as a whole
-    int row_column_count;            // kPath: columns of the row that key_query reads
+    AttrNumber key[kMaxKeyColumns];  // kKey: by key column, 0: not mapped; that of the instant, too
+    Bounds bounds;                   // kKey: only keys between which the row's instant lies
+    AttrNumber instant;              // the column that has it, and its type
+    Oid instant_type;
+    const char* key_query;  // kPath
+    int64 meaning;          // kPath: query_meaning of then; 0: not known, so nobody runs it
+    bool reads_tables;      // kPath: and not only the row
+    bool whole_row;         // kPath: key_query uses the row as a whole
+    int row_column_count;   // kPath: columns of the row that key_query reads
     AttrNumber* row_columns;
     // kVia: the same cache depends on the relation by the very columns that the query returns,
     // so that a row that comes or goes, or an update that concerns the path, invalidates its

@@ -1,5 +1,6 @@
 #include "pg/catalog/definition_row.hpp"
 
+#include "pg/catalog/aggregates.hpp"
 #include "pg/catalog/collations.hpp"
 #include "pg/base/functions.hpp"
 #include "pg/base/memory.hpp"
@@ -37,6 +38,7 @@ enum {
     kSettings = kFirstOption + kOptions,
     kFunctions,
     kDependencies,
+    kAggregate,
     kDefinitionColumns
 };
 
@@ -58,6 +60,7 @@ const ExpectedColumn* expected_columns() {
     columns[kSettings] = {"settings", TEXTARRAYOID};
     columns[kFunctions] = {"functions", OIDARRAYOID};
     columns[kDependencies] = {"dependencies", INT4OID};
+    columns[kAggregate] = {"aggregate", INT8OID};
     return columns;
 }
 
@@ -137,6 +140,10 @@ void read_accessor(Oid schema, const TrustedFunctions& remembered, bool trust, D
         d->accessor_taken = true;
         return;
     }
+    if (get_func_rettype(function) != d->value_type) {
+        is_broken(d, "its accessor returns another type than its values have");
+        return;
+    }
     d->accessor = function;
     d->owner = owner_of_function(function);
 }
@@ -159,9 +166,15 @@ void read_loader_name(const Row& row, const TrustedFunctions& remembered, bool t
     auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     d->loader = function;
     d->loader_volatile = proc->provolatile == PROVOLATILE_VOLATILE;
+    const Oid returned = d->aggregates ? NUMERICARRAYOID : d->value_type;
     d->loader_changed =
-        proc->prorettype != d->value_type || proc->proretset || proc->prokind != PROKIND_FUNCTION;
+        proc->prorettype != returned || proc->proretset || proc->prokind != PROKIND_FUNCTION;
     ReleaseSysCache(tuple);
+    if (d->aggregates && trust) {
+        // 0 is none that aggregates, whichever of the two it is.
+        const auto made = static_cast<uint64>(DatumGetInt64(row.values[kAggregate]));
+        d->loader_changed |= made == 0 || made != fingerprint_of_body(function);
+    }
     if (trust && !may_run_as(function, remembered[Trusted::kLoader], d->owner)) {
         d->loader_taken = true;
         d->loader = InvalidOid;
@@ -298,6 +311,17 @@ void read_inputs(const Row& row, Definition* d) {
     }
 }
 
+// What an aggregate cache must not have: its values are sums, and nothing else.
+void check_aggregate(const Row& row, Definition* d) {
+    const bool plain = d->loader_name != nullptr && !d->varies() && d->stale_ms == 0 &&
+                       d->load_many_name == nullptr && d->load_all_name == nullptr &&
+                       !d->warm_on_invalidate && d->null_ttl_ms < 0 && d->ttl_min_ms == d->ttl_ms &&
+                       d->ttl_max_ms == d->ttl_ms && row.nulls[column_of(Option::kExpires)] &&
+                       d->tracks && !d->untracked_too &&
+                       get_typtype(d->value_type) == TYPTYPE_COMPOSITE;
+    if (!plain) is_broken(d, "it is an aggregate with options that aggregates do not have");
+}
+
 void read_same_for_all(const Row& row, Definition* d) {
     if (row.nulls[column_of(Option::kSameForAll)]) return;
     ArrayType* a = DatumGetArrayTypeP(row.values[column_of(Option::kSameForAll)]);
@@ -339,6 +363,7 @@ void leave_to_readers(Definition* d) {
 const int kDefinitionId = kId;
 const int kDefinitionBudget = column_of(Option::kBudget);
 const int kDefinitionFunctions = kFunctions;
+const int kDefinitionAggregate = kAggregate;
 
 const char* name_problem(const char* name) {
     const char* problem = nullptr;
@@ -389,6 +414,7 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     if (trust && !trusted_from_array(row.values[kFunctions], &remembered)) {
         is_broken(d, "its functions are not remembered");
     }
+    d->aggregates = !row.nulls[kAggregate];
     read_types(row, d);
     read_accessor(schema, remembered, trust, d);
     read_loader_name(row, remembered, trust, d);
@@ -416,6 +442,7 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     d->limits.as_owner = !d->as_reader;
     if (d->as_reader) d->inputs_hash = hash_combine64(d->inputs_hash, 'r');
     d->others_load = true;
+    if (d->aggregates) check_aggregate(row, d);
     if (d->varies()) leave_to_readers(d);
     const char* budget = row.string(column_of(Option::kBudget));
     if (budget != nullptr && strcmp(budget, d->name) == 0) {

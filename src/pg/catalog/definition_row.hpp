@@ -40,6 +40,7 @@ const char* name_problem(const char* name);
 extern const int kDefinitionId;
 extern const int kDefinitionBudget;
 extern const int kDefinitionFunctions;
+extern const int kDefinitionAggregate;
 
 // In the current memory context; `d` has been zeroed. With `trust` functions are only taken if they
 // are those that the row remembers. Raises no error because of what is in the row.

@@ -321,12 +321,16 @@ const RelationDependencies* dependencies_of(Oid relation) {
     return slot != nullptr ? &current->relations[slot->index] : nullptr;
 }
 
-bool is_declared_for(uint64 cache, Oid relation) {
+bool is_declared_for(uint64 cache, Oid relation, uint64 disproven) {
     const RelationDependencies* r = dependencies_of(relation);
-    return r != nullptr &&
-           std::any_of(r->dependencies, r->dependencies + r->count, [&](const Dependency& dep) {
-               return dep.definition->id == cache && dep.kind != DependencyKind::kVia;
-           });
+    bool declared = false;
+    for (int i = 0; r != nullptr && i < r->count; ++i) {
+        const Dependency& dep = r->dependencies[i];
+        if (dep.definition->id != cache || dep.kind == DependencyKind::kVia) continue;
+        if (dep.derived && dep.definition->derivation <= disproven) return false;
+        declared = true;
+    }
+    return declared;
 }
 
 int dependency_relation_count() {

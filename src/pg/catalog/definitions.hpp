@@ -57,7 +57,9 @@ const Definition* definition_at(int i);
 const RelationDependencies* dependencies_of(Oid relation);
 // Does the cache depend on the relation by a declaration? A table that a path only leads through
 // announces what moves keys, not all that a loader may read there.
-bool is_declared_for(uint64 cache, Oid relation);
+// Nor does it where something that was derived for the relation is of a derivation up to
+// `disproven`.
+bool is_declared_for(uint64 cache, Oid relation, uint64 disproven = 0);
 // All relations that something depends on, for the check at commit.
 int dependency_relation_count();
 const RelationDependencies& dependency_relation_at(int i);

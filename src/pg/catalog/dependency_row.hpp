@@ -12,6 +12,7 @@ bool is_dependency_table(Oid table);
 extern const int kDependencyCache;
 extern const int kDependencyRelation;
 extern const int kDependencyQuery;
+extern const int kDependencyMeaning;
 
 // What is wrong with a row, for a cache if that is known; nullptr: nothing. What became wrong later
 // is no fault: then every change concerns the whole cache.

@@ -154,6 +154,10 @@ core::Tag part_tag(CacheId cache, ColumnMask mask, const uint64* column_hash) {
     return tag(h);
 }
 
+core::Tag ranged_tag(core::Tag part, uint64 bounds) {
+    return tag(hash_combine64(hash_combine64(part, 'r'), bounds));
+}
+
 void encode_key(CacheId cache, int columns, const Oid* types, const Datum* values,
                 const bool* nulls, Key* key) {
     const ptrdiff_t size = encode_fixed(columns, types, values, nulls, key);

@@ -49,5 +49,7 @@ core::Tag whole_tag(CacheId cache);
 core::Tag key_tag(CacheId cache, int columns, const uint64* column_hash);
 // The tag of some of the columns; hashes of others are not read.
 core::Tag part_tag(CacheId cache, ColumnMask mask, const uint64* column_hash);
+// Of some instants of what that one stands for; `bounds` tells apart how they are bounded.
+core::Tag ranged_tag(core::Tag part, uint64 bounds);
 
 }  // namespace cache_ext::pg

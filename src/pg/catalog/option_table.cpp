@@ -71,6 +71,29 @@ const OptionInfo& option_info(Option option) {
     return kTable[static_cast<int>(option)];
 }
 
+const char* aggregate_default(Option option) {
+    return option == Option::kInvalidate ? "track" : option_info(option).if_null;
+}
+
+bool suits_aggregates(Option option) {
+    switch (option) {
+        case Option::kTtl:
+        case Option::kRefreshAt:
+        case Option::kMaxEntries:
+        case Option::kMaxMemory:
+        case Option::kBudget:
+        case Option::kWarmKeys:
+        case Option::kWarmEvery:
+        case Option::kPriority:
+        case Option::kLoadTimeout:
+        case Option::kWarmWhenIdle:
+        case Option::kRefreshMin:
+            return true;
+        default:
+            return false;
+    }
+}
+
 int64 interval_ms(const Interval* i) {
     constexpr int64 kDay = USECS_PER_DAY / 1000;
     constexpr auto kYear = static_cast<int64>(DAYS_PER_YEAR * kDay);

@@ -54,6 +54,12 @@ struct OptionInfo {
 
 const OptionInfo& option_info(Option option);
 
+// May an aggregate cache have another value of it than that below? Its values are never old, nobody
+// loads many of them at once, and they are the same whoever reads.
+bool suits_aggregates(Option option);
+// if_null, but nothing is derived: what the loader reads is declared with it.
+const char* aggregate_default(Option option);
+
 // 100 years.
 constexpr int64 kLongestMs = int64{36525} * (USECS_PER_DAY / 1000);
 

@@ -16,6 +16,7 @@ extern "C" {
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/rls.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
@@ -160,6 +161,10 @@ bool has_foreign_part(Oid relation) {
         if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE) return true;
     }
     return false;
+}
+
+bool has_policies_for(Oid relation, Oid role) {
+    return OidIsValid(role) && check_enable_rls(relation, role, true) == RLS_ENABLED;
 }
 
 bool is_being_detached_from(Oid relation) {

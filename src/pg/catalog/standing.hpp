@@ -32,6 +32,8 @@ Oid meant_by_name(const Definition* definition, Oid relation);
 Lapse lapse_of(Oid relation, ArrayType* declared_as);
 // A partition or child whose rows lie on a foreign server.
 bool has_foreign_part(Oid relation);
+// Do policies of the relation apply to what that role reads of it?
+bool has_policies_for(Oid relation, Oid role);
 // DETACH PARTITION ... CONCURRENTLY is between its two transactions, at any level below.
 bool is_being_detached_from(Oid relation);
 

@@ -9,6 +9,7 @@
 extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "access/htup_details.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
@@ -79,9 +80,9 @@ char* function_body(const Declaration& d, const char* expression) {
 
 // Nor may constraints be added to a domain of whose arrays it has a column.
 char* set_function_body(const Declaration& d, const char* query) {
-    return contains_row(d.value_type) || contains_domain(d.key_types[0])
-               ? psprintf("AS %s", quote_literal_cstr(query))
-               : psprintf("BEGIN ATOMIC %s; END", query);
+    const bool domain = std::any_of(d.key_types, d.key_types + d.columns, contains_domain);
+    return contains_row(d.value_type) || domain ? psprintf("AS %s", quote_literal_cstr(query))
+                                                : psprintf("BEGIN ATOMIC %s; END", query);
 }
 
 // What looks like a call of a function with one literal means a type of that name first.
@@ -174,6 +175,79 @@ void drop_found(Find find) {
     if (find() == function) drop_locked(ProcedureRelationId, function);
 }
 
+// It is the owner's, who may have given it away.
+void drop_row_type(const Definition* d) {
+    const Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+                                     CStringGetDatum(psprintf("cache_row_%s", d->name)),
+                                     ObjectIdGetDatum(extension_schema()));
+    if (!OidIsValid(type) || type != d->value_type ||
+        !object_ownercheck(TypeRelationId, type, GetUserId())) {
+        return;
+    }
+    LockDatabaseObject(TypeRelationId, type, 0, AccessExclusiveLock);
+    if (SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type))) drop_locked(TypeRelationId, type);
+}
+
+// Arrays of the key columns; false: one of them, or there is no column, has none (there are no
+// arrays of arrays).
+bool array_types(int columns, const Oid* key_types, Oid* arrays) {
+    for (int i = 0; i < columns; ++i) {
+        arrays[i] = get_array_type(key_types[i]);
+        if (!OidIsValid(arrays[i])) return false;
+    }
+    return columns > 0;
+}
+
+// "keys" and "key", or with more than one column "keys1" and "key1"...
+const char* many_name(const char* name, int columns, int i) {
+    return columns == 1 ? name : psprintf("%s%d", name, i + 1);
+}
+
+void create_many_accessor(const Declaration& d, const char* parallel) {
+    Oid arrays[kMaxKeyColumns];
+    if (!array_types(d.columns, d.key_types, arrays)) return;
+    const char* name = psprintf("cache_get_many_%s", d.name);
+    if (strlen(name) >= NAMEDATALEN) {
+        ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),
+                         errdetail("Its name would be longer than an identifier.")));
+        return;
+    }
+    const char* value = type_name(d.value_type);
+    StringInfoData parameters, types, table, unnested, arguments, given;
+    initStringInfo(&parameters);
+    initStringInfo(&types);
+    initStringInfo(&table);
+    initStringInfo(&unnested);
+    initStringInfo(&arguments);
+    initStringInfo(&given);
+    for (int i = 0; i < d.columns; ++i) {
+        const char* key = type_name(d.key_types[i]);
+        const char* keys = many_name("keys", d.columns, i);
+        const char* comma = i > 0 ? ", " : "";
+        appendStringInfo(&parameters, "%s%s %s[]", comma, keys, key);
+        appendStringInfo(&types, "%s%s[]", comma, key);
+        appendStringInfo(&table, "%s %s, ", many_name("key", d.columns, i), key);
+        appendStringInfo(&unnested, "pg_catalog.unnest(a.%s), ", keys);
+        appendStringInfo(&arguments, ", a.%s", keys);
+        appendStringInfo(&given, "%s$%d AS %s", comma, i + 1, keys);
+    }
+    create_function(
+        name, psprintf("(%s)", parameters.data), psprintf("(%s)", types.data),
+        psprintf("RETURNS TABLE (%svalue %s) LANGUAGE sql STABLE PARALLEL %s", table.data, value,
+                 parallel),
+        // OFFSET 0: the arrays are computed once, not per key. A query that returns sets stays
+        // apart, so a value is fetched once, however often it is used.
+        set_function_body(d, psprintf("SELECT %s%s(NULL::%s, %s%s) FROM (SELECT %s OFFSET 0) AS a",
+                                      unnested.data, in_internals("cache_fetch_of"), value,
+                                      quote_literal_cstr(d.name), arguments.data, given.data)));
+}
+
+Oid many_function(const Definition* d) {
+    Oid arrays[kMaxKeyColumns];
+    if (!array_types(d->columns, d->key_types, arrays)) return InvalidOid;
+    return function_of(d, "cache_get_many_", arrays, d->columns);
+}
+
 }  // namespace
 
 void create_accessors(const Declaration& d) {
@@ -185,26 +259,7 @@ void create_accessors(const Declaration& d) {
                     psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s", value, parallel),
                     function_body(d, psprintf("%s(NULL::%s, %s%s)", in_internals("cache_fetch"),
                                               value, literal, positions(d.columns))));
-    // There are no arrays of arrays.
-    if (d.columns == 1 && OidIsValid(get_array_type(d.key_types[0]))) {
-        const char* many = psprintf("cache_get_many_%s", d.name);
-        if (strlen(many) < NAMEDATALEN) {
-            const char* key = type_name(d.key_types[0]);
-            create_function(
-                many, psprintf("(keys %s[])", key), psprintf("(%s[])", key),
-                psprintf("RETURNS TABLE (key %s, value %s) LANGUAGE sql STABLE PARALLEL %s", key,
-                         value, parallel),
-                // OFFSET 0: the array is computed once, not per key. A query that returns sets
-                // stays apart, so a value is fetched once, however often it is used.
-                set_function_body(
-                    d, psprintf("SELECT pg_catalog.unnest(a.keys), %s(NULL::%s, %s, a.keys) FROM "
-                                "(SELECT $1 AS keys OFFSET 0) AS a",
-                                in_internals("cache_fetch_of"), value, literal)));
-        } else {
-            ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),
-                             errdetail("Its name would be longer than an identifier.")));
-        }
-    }
+    create_many_accessor(d, parallel);
     if (!OidIsValid(d.loader)) {
         create_function(
             psprintf("cache_put_%s", d.name),
@@ -216,6 +271,24 @@ void create_accessors(const Declaration& d) {
                           psprintf("%s(%s, $%d, $%d%s)", in_internals("cache_put_value"), literal,
                                    d.columns + 1, d.columns + 2, positions(d.columns))));
     }
+}
+
+Oid create_aggregate_loader(const Declaration& d, const char* body) {
+    const char* name = psprintf("cache_sum_%s", d.name);
+    create_function(name, parameter_list(d, true, ""), parameter_list(d, false, ""),
+                    "RETURNS pg_catalog.numeric[] LANGUAGE sql STABLE PARALLEL SAFE", body);
+    return find_function(extension_schema(), name, d.columns, d.key_types);
+}
+
+void drop_aggregate_parts(const Definition* d) {
+    // Whoever has replaced it has untied it from the extension.
+    drop_found([&] {
+        const Oid loader = find_function(extension_schema(), psprintf("cache_sum_%s", d->name),
+                                         d->columns, d->key_types);
+        const Oid owner = OidIsValid(d->owner) ? d->owner : d->declared_owner;
+        return owner_of_function(loader) == owner ? loader : InvalidOid;
+    });
+    drop_row_type(d);
 }
 
 Oid put_function(const Definition* d) {
@@ -230,22 +303,16 @@ Oid put_function(const Definition* d) {
 void drop_accessors(const Definition* d) {
     if (OidIsValid(d->accessor)) drop_object(ProcedureRelationId, d->accessor);
     drop_found([&] { return put_function(d); });
-    if (d->columns == 1) {
-        const Oid keys = get_array_type(d->key_types[0]);
-        if (!OidIsValid(keys)) return;
-        drop_found([&] { return function_of(d, "cache_get_many_", &keys, 1); });
-    }
+    drop_found([&] { return many_function(d); });
 }
 
 const char* function_beside(const Definition* d) {
-    const Oid keys = d->columns == 1 ? get_array_type(d->key_types[0]) : InvalidOid;
     const struct {
         const char* prefix;
         Oid function;
     } accessors[] = {
         {"cache_get_", d->accessor},
-        {"cache_get_many_",
-         OidIsValid(keys) ? function_of(d, "cache_get_many_", &keys, 1) : InvalidOid},
+        {"cache_get_many_", many_function(d)},
         {"cache_put_", put_function(d)},
     };
     for (const auto& a : accessors) {

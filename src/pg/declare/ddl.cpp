@@ -85,9 +85,10 @@ uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* pa
     const Oid owner = relation->rd_rel->relowner;
     RelationClose(relation);
 
-    Oid types[32];
-    Datum values[32];
-    char nulls[32];
+    Oid types[kMostParameters];
+    Datum values[kMostParameters];
+    char nulls[kMostParameters];
+    if (count > kMostParameters) elog(ERROR, "a statement of cache_ext has too many parameters");
     for (int i = 0; i < count; ++i) {
         types[i] = TEXTOID;
         nulls[i] = parameters[i] == nullptr ? 'n' : ' ';

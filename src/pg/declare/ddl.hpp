@@ -18,6 +18,7 @@ void end_plain_texts(int nest);
 
 // Runs one statement with text parameters ($1::text, ...; nullptr: NULL) as the owner of `table`,
 // one of the extension's own. Returns the number of rows.
+constexpr int kMostParameters = 40;
 uint64 run_as_owner(Oid table, const char* sql, int count, const char* const* parameters);
 
 // Is this one of those statements? Of what is written into the extension's tables the rest is a

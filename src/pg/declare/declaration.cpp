@@ -44,6 +44,13 @@ char* checked_name(const text* argument) {
     return name;
 }
 
+void require_undeclared(const char* name) {
+    if (find_definition(name) == nullptr) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("cache \"%s\" already exists", name),
+             errhint("Change it with cache_alter, or drop it with cache_drop('%s').", name)));
+}
+
 void check_key_types(const Declaration& d) {
     if (d.columns > kMaxKeyColumns) {
         ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS),

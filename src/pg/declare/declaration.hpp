@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/catalog/definitions.hpp"
+#include "pg/declare/options.hpp"
 
 extern "C" {
 #include "utils/array.h"
@@ -19,10 +20,13 @@ struct Declaration {
     char* key_names[kMaxKeyColumns];
     Oid value_type;
     char parallel;
+    bool aggregates;
 };
 
 // ERROR 42602 unless it can be the name of a cache.
 char* checked_name(const text* argument);
+// ERROR 42710 if there is a cache of that name.
+void require_undeclared(const char* name);
 // Fills in what follows from a loader, or ERROR 42P13 if it cannot be one.
 void read_loader(Oid loader, Declaration* d);
 // Fills in the key of a cache without a loader.
@@ -35,6 +39,12 @@ void check_value_type(Oid type);
 // public and tied to the extension; and drops them. SPI must be connected.
 void create_accessors(const Declaration& d);
 void drop_accessors(const Definition* d);
+// Creates what an aggregate cache has beside them, cache_sum_<name>, its loader, and returns it;
+// and drops that, once the accessors are gone, and the type of its rows, cache_row_<name>.
+Oid create_aggregate_loader(const Declaration& d, const char* body);
+void drop_aggregate_parts(const Definition* d);
+// The accessors and the row of cache_definition. SPI must be connected.
+void write_declaration(const Declaration& d, const Options& options);
 
 // The name of one of these that another function, or a type, has, too: calls could mean that one,
 // or do, where it is one that was made for the cache and its owner has not become the cache's. It

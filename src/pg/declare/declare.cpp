@@ -76,28 +76,32 @@ const char* new_identity() {
 
 void insert_definition(const Declaration& d, const Options& options) {
     const char* loader = OidIsValid(d.loader) ? loader_name(d.loader) : nullptr;
-    const char* parameters[6 + kOptions] = {d.name,
-                                            new_identity(),
-                                            loader,
-                                            array_of_types(d),
-                                            psprintf("%u", d.value_type),
-                                            array_literal(settings_to_pin())};
+    constexpr int kFixed = 7;
+    static_assert(kFixed + kOptions <= kMostParameters);
+    const char* parameters[kFixed + kOptions] = {d.name,
+                                                 new_identity(),
+                                                 loader,
+                                                 array_of_types(d),
+                                                 psprintf("%u", d.value_type),
+                                                 array_literal(settings_to_pin()),
+                                                 d.aggregates ? "0" : nullptr};
     StringInfoData columns, values;
     initStringInfo(&columns);
     initStringInfo(&values);
-    appendStringInfoString(&columns,
-                           "name, id, loader, key_types, value_type, settings, dependencies");
-    appendStringInfoString(&values, "$1, $2::int8, $3, $4::regtype[], $5::regtype, $6::text[], 0");
+    appendStringInfoString(
+        &columns, "name, id, loader, key_types, value_type, settings, dependencies, aggregate");
+    appendStringInfoString(&values,
+                           "$1, $2::int8, $3, $4::regtype[], $5::regtype, $6::text[], 0, $7::int8");
     for (int i = 0; i < kOptions; ++i) {
         const auto option = static_cast<Option>(i);
-        parameters[6 + i] = options[option];
+        parameters[kFixed + i] = options[option];
         appendStringInfo(&columns, ", %s", option_info(option).name);
-        appendStringInfo(&values, ", $%d::%s", 7 + i, option_info(option).type);
+        appendStringInfo(&values, ", $%d::%s", kFixed + 1 + i, option_info(option).type);
     }
     run_as_owner(definition_table(),
                  psprintf("INSERT INTO %s (%s) VALUES (%s)", in_internals("cache_definition"),
                           columns.data, values.data),
-                 6 + kOptions, parameters);
+                 kFixed + kOptions, parameters);
 }
 
 // The arguments of cache_create: these, and the options in the order of their table, with the types
@@ -258,6 +262,13 @@ void require_droppable(const Definition* d) {
 
 }  // namespace
 
+void write_declaration(const Declaration& d, const Options& options) {
+    lock_budget(options);
+    create_accessors(d);
+    drop_left_dependencies(d.name);
+    insert_definition(d, options);
+}
+
 extern "C" {
 PG_FUNCTION_INFO_V1(cache_create_1_0);
 PG_FUNCTION_INFO_V1(cache_alter_1_0);
@@ -273,11 +284,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     }
     Declaration d = {};
     d.name = checked_name(PG_GETARG_TEXT_PP(kName));
-    if (find_definition(d.name) != nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("cache \"%s\" already exists", d.name),
-                 errhint("Change it with cache_alter, or drop it with cache_drop('%s').", d.name)));
-    }
+    require_undeclared(d.name);
     if (!PG_ARGISNULL(kLoader)) {
         if (!PG_ARGISNULL(kKeyTypes) || !PG_ARGISNULL(kValueType)) {
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -312,10 +319,7 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     }
 
     connect_spi();
-    lock_budget(options);
-    create_accessors(d);
-    drop_left_dependencies(d.name);
-    insert_definition(d, options);
+    write_declaration(d, options);
     SPI_finish();
     if (OidIsValid(d.loader)) {
         CommandCounterIncrement();
@@ -379,6 +383,7 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
         }
     }
     check_options(name, options);
+    if (d->aggregates) check_aggregate_options(options);
     lock_budget(options);
 
     const char* parameters[1 + kOptions] = {name};
@@ -417,10 +422,10 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
     require_droppable(d);
     const uint64 id = d->id;
     const char* name = pstrdup(d->name);  // definitions may be read again
+    List* relations = relations_with_triggers_for(d);
     // Before waiting for locks that its workers hold.
     hold_work(id);
     connect_spi();
-    drop_triggers_only_for(id);
     d = lock_definition(d);
     require_droppable(d);
     run_as_owner(dependency_table(),
@@ -432,6 +437,8 @@ extern "C" Datum cache_drop_1_0(PG_FUNCTION_ARGS) {
                           in_internals("cache_definition")),
                  1, &name);
     drop_accessors(d);
+    if (d->aggregates) drop_aggregate_parts(d);
+    drop_needless_triggers(relations);
     SPI_finish();
     if (store_ready()) {
         release_at_commit(id);

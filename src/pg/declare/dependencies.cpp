@@ -2,6 +2,7 @@
 
 #include "pg/base/compat.hpp"
 #include "pg/declare/ddl.hpp"
+#include "pg/catalog/group_tags.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/standing.hpp"
@@ -18,12 +19,17 @@ extern "C" {
 
 namespace cache_ext::pg {
 
+namespace {
+
+const char* bound_text(int key_column) {
+    return key_column == 0 ? nullptr : psprintf("%d", key_column);
+}
+
+}  // namespace
+
 // A new set of key columns is one more tag of every entry.
-void check_mask_room(const Definition* d, ColumnMask mask) {
-    if (mask == 0 || d->full_mask(mask)) return;
-    for (int i = 0; i < d->mask_count; ++i) {
-        if (d->masks[i] == mask) return;
-    }
+void check_mask_room(const Definition* d, ColumnMask mask, const Bounds& bounds) {
+    if (has_group(d, mask, bounds)) return;
     if (d->mask_count == static_cast<int>(core::kMaxTags)) {
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the dependencies of cache \"%s\" map more than %u different sets "
@@ -41,14 +47,19 @@ const char* insert_dependency(const DependencyRow& row) {
                                 psprintf("%u", row.mask),
                                 row.path,
                                 row.inserts ? "t" : "f",
-                                row.derived ? "t" : "f"};
+                                row.derived ? "t" : "f",
+                                bound_text(row.bounds.since),
+                                bound_text(row.bounds.until),
+                                row.bounds.any() ? ends_text(row.bounds) : nullptr,
+                                row.meaning != 0 ? psprintf(INT64_FORMAT, row.meaning) : nullptr};
     const char* table = in_internals("cache_dependency");
     run_as_owner(
         dependency_table(),
         psprintf(
             "INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "
-            "path, inserts, derived) VALUES ($1, $2::oid::regclass, $3::text[], $4::text[], $5, "
-            "$6::int4, $7::int8, $8::bool, $9::bool) RETURNING id",
+            "path, inserts, derived, since, until, bounds, meaning) VALUES ($1, $2::oid::regclass, "
+            "$3::text[], $4::text[], $5, $6::int4, $7::int8, $8::bool, $9::bool, $10::int2, "
+            "$11::int2, $12, $13::int8) RETURNING id",
             table),
         lengthof(parameters), parameters);
     return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
@@ -93,6 +104,12 @@ const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what) {
     }
     const Definition* d = require_definition(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     require_owner(d);
+    if (d->aggregates) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cache \"%s\" is an aggregate cache, which depends on its table and "
+                               "on nothing else",
+                               d->name)));
+    }
     LockRelationOid(PG_GETARG_OID(1), AccessShareLock);
     check_relation(PG_GETARG_OID(1));
     return d;

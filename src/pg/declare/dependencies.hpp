@@ -19,16 +19,19 @@ struct DependencyRow {
     const char* key;
     const char* columns;
     const char* key_query;
+    int64 meaning;  // of key_query, see query_meaning.hpp
     ColumnMask mask;
+    Bounds bounds;
     const char* path;
     bool inserts;
     bool derived;
 };
 
-// What cache_invalidate_on does for columns, as arrays of text or nullptr. `derived`: it follows
-// from the loader's text. SPI must be connected.
+// What cache_invalidate_on does for columns, as arrays of text or nullptr. With bounds the key
+// names the column of the instant where they are. `derived`: it follows from the loader's text. SPI
+// must be connected.
 void declare_key(const Definition* definition, Oid relation, ArrayType* key, ArrayType* columns,
-                 bool derived);
+                 const Bounds& bounds, bool derived);
 
 // --- for the functions that declare one ---
 
@@ -37,7 +40,7 @@ void declare_key(const Definition* definition, Oid relation, ArrayType* key, Arr
 // that until the transaction ends.
 const Definition* cache_to_change(FunctionCallInfo fcinfo, const char* what);
 // ERROR 54000 if entries of the cache have no room for one more tag.
-void check_mask_room(const Definition* definition, ColumnMask mask);
+void check_mask_room(const Definition* definition, ColumnMask mask, const Bounds& bounds);
 // Returns the new row's id, as text. SPI must be connected.
 const char* insert_dependency(const DependencyRow& row);
 // Somebody is about to say himself what the cache depends on in that table, which is locked: what

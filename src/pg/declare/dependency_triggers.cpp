@@ -1,7 +1,8 @@
 #include "pg/declare/dependency_triggers.hpp"
 
-#include "pg/declare/ddl.hpp"
+#include "pg/base/compat.hpp"
 #include "pg/catalog/definitions.hpp"
+#include "pg/declare/ddl.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -12,6 +13,7 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -70,22 +72,39 @@ void lock_declarations(Oid relation) {
     LockDatabaseObject(RelationRelationId, relation, 0, AccessExclusiveLock);
 }
 
-// The definition as it is when its tables' declarations are ours alone, and theirs are known.
-const Definition* lock_all_declarations(uint64 id) {
-    const Definition* known = nullptr;
-    const Definition* d = find_definition_by_id(id);
-    while (d != nullptr && d != known) {
-        known = d;
-        List* relations = NIL;
-        for (int i = 0; i < d->relation_count; ++i) {
-            relations = lappend_oid(relations, d->relations[i]);
-        }
-        list_sort(relations, list_oid_cmp);  // so that no two wait for each other
-        ListCell* cell;
-        foreach (cell, relations) lock_declarations(lfirst_oid(cell));
-        d = find_definition_by_id(id);
+void unlock_all(List* relations) {
+    ListCell* cell;
+    foreach (cell, relations) UnlockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
+}
+
+// Nobody who reads or writes the table is waited for, and nobody who is declaring something on it:
+// partitions are locked with it, from which clones of its triggers go. False: somebody is there.
+bool lock_at_once(Oid relation) {
+    List* locked = NIL;
+    ListCell* cell;
+    if (!ConditionalLockDatabaseObject(RelationRelationId, relation, 0, AccessExclusiveLock)) {
+        return false;
     }
-    return d;
+    foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
+        if (ConditionalLockRelationOid(lfirst_oid(cell), AccessExclusiveLock)) {
+            locked = lappend_oid(locked, lfirst_oid(cell));
+            continue;
+        }
+        unlock_all(locked);
+        UnlockDatabaseObject(RelationRelationId, relation, 0, AccessExclusiveLock);
+        return false;
+    }
+    return true;
+}
+
+bool is_needed(Oid relation) {
+    const RelationDependencies* r = dependencies_of(relation);
+    return r != nullptr && r->count > 0;
+}
+
+bool may_drop_triggers(Oid relation) {
+    return get_rel_relkind(relation) != '\0' &&
+           object_ownercheck(RelationRelationId, relation, GetUserId());
 }
 
 }  // namespace
@@ -98,7 +117,7 @@ const Definition* lock_all_declarations(uint64 id) {
 // already: what that has collected did not know of this declaration.
 void ensure_triggers(Oid relation) {
     List* all = find_all_inheritors(relation, NoLock, nullptr);
-    list_sort(all, list_oid_cmp);  // as lock_all_declarations() does
+    list_sort(all, list_oid_cmp);  // so that no two wait for each other
     ListCell* cell;
     foreach (cell, all) lock_declarations(lfirst_oid(cell));
     LockRelationOid(relation, ShareRowExclusiveLock);
@@ -112,19 +131,25 @@ void ensure_triggers(Oid relation) {
     }
 }
 
-void drop_triggers_only_for(uint64 id) {
-    const Definition* d = lock_all_declarations(id);
-    for (int i = 0; d != nullptr && i < d->relation_count; ++i) {
-        const RelationDependencies* r = dependencies_of(d->relations[i]);
-        bool others = false;
-        for (int k = 0; r != nullptr && k < r->count; ++k) {
-            others = others || r->dependencies[k].definition->id != id;
-        }
-        if (others) continue;
-        ListCell* cell;
-        foreach (cell, triggers_of(d->relations[i], false)) {
-            drop_object(TriggerRelationId, lfirst_oid(cell));
-        }
+List* relations_with_triggers_for(const Definition* d) {
+    List* relations = NIL;
+    for (int i = 0; i < d->relation_count; ++i) {
+        relations = lappend_oid(relations, d->relations[i]);
+    }
+    return relations;
+}
+
+void drop_needless_triggers(List* relations) {
+    ListCell *r, *t;
+    CommandCounterIncrement();
+    foreach (r, relations) {
+        const Oid relation = lfirst_oid(r);
+        if (!may_drop_triggers(relation) || is_needed(relation)) continue;
+        if (triggers_of(relation, false) == NIL || !lock_at_once(relation)) continue;
+        // Somebody may have been faster. The locks stay: nobody waits for them who comes later
+        // than this transaction's end.
+        if (!may_drop_triggers(relation) || is_needed(relation)) continue;
+        foreach (t, triggers_of(relation, false)) drop_object(TriggerRelationId, lfirst_oid(t));
     }
 }
 

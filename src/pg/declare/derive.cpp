@@ -61,6 +61,22 @@ List* columns_of(const LoaderInput* input) {
     return get_attnum(input->relation, any) == InvalidAttrNumber ? list_make1(any) : NIL;
 }
 
+const char* instant_name(const RowMapping* mapping) {
+    const Bounds& bounds = mapping->bounds;
+    if (!bounds.any()) return nullptr;
+    return mapping->key[(bounds.since != 0 ? bounds.since : bounds.until) - 1];
+}
+
+// As cache_invalidate_on takes them: without what instant says.
+List* keys_beside_instant(const Definition* d, const RowMapping* mapping) {
+    List* names = NIL;
+    for (int i = 0; i < d->columns; ++i) {
+        const char* name = mapping->bounds.name(i) ? nullptr : mapping->key[i];
+        names = lappend(names, const_cast<char*>(name));
+    }
+    return names;
+}
+
 ArrayType* text_array(List* names) {
     const int count = list_length(names);
     auto* values = make_array<Datum>(static_cast<size_t>(count));
@@ -133,7 +149,7 @@ void declare_input(const char* cache, const LoaderInput* input) {
                          some ? array_literal(columns) : nullptr, true);
         } else {
             declare_key(d, input->relation, text_array(key_names(d, mapping)),
-                        some ? text_array(columns) : nullptr, true);
+                        some ? text_array(columns) : nullptr, mapping->bounds, true);
         }
         CommandCounterIncrement();
     }
@@ -164,7 +180,9 @@ void give_up_derived(const char* cache, bool forget) {
     if (forget) lock_derived(require_definition(cache));
     const Definition* d = lock_own_definition(require_definition(cache));
     if (forget) {
+        List* relations = relations_with_triggers_for(d);
         forget_derived(d);
+        drop_needless_triggers(relations);
     } else {
         const char* name = d->name;
         run_as_owner(dependency_table(),
@@ -197,13 +215,16 @@ const LoaderAnalysis* declare_derived(const char* cache) {
     connect_spi();
     lock_derived(require_definition(cache));
     lock_tables(analysis);
-    forget_derived(lock_own_definition(require_definition(cache)));
+    d = lock_own_definition(require_definition(cache));
+    List* relations = relations_with_triggers_for(d);
+    forget_derived(d);
     CommandCounterIncrement();
     ListCell* cell;
     foreach (cell, analysis->inputs) {
         const auto* input = static_cast<LoaderInput*>(lfirst(cell));
         if (input->unproven == nullptr) declare_input(cache, input);
     }
+    drop_needless_triggers(relations);
     SPI_finish();
     return analysis;
 }
@@ -232,8 +253,9 @@ const char* statement_of(const char* cache, const LoaderInput* input, const RowM
                         quote_literal_cstr(mapping->key_query), columns);
     }
     const Definition* d = require_definition(cache);
-    return psprintf("SELECT cache_invalidate_on(%s, %s, key => %s%s)", name, relation,
-                    quote_literal_cstr(array_literal(key_names(d, mapping))), columns);
+    return psprintf("SELECT cache_invalidate_on(%s, %s, key => %s%s%s)", name, relation,
+                    quote_literal_cstr(array_literal(keys_beside_instant(d, mapping))), columns,
+                    bounds_arguments(mapping->bounds, instant_name(mapping), d->accessor));
 }
 
 const char* proven_statements(const Definition* d, const LoaderAnalysis* analysis, Oid relation) {

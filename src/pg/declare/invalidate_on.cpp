@@ -5,6 +5,7 @@
 #include "pg/declare/lock_declared.hpp"
 #include "pg/declare/key_expressions.hpp"
 #include "pg/declare/mending.hpp"
+#include "pg/declare/named_bounds.hpp"
 #include "pg/declare/named_columns.hpp"
 #include "pg/declare/path_dependency.hpp"
 #include "pg/base/spi.hpp"
@@ -62,7 +63,7 @@ int check_count(const Definition* d, ArrayType* key) {
     pg_unreachable();
 }
 
-ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
+ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key, const Bounds& bounds) {
     if (check_count(d, key) == 0) return 0;
     Datum* names;
     bool* nulls;
@@ -70,7 +71,7 @@ ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key) {
     deconstruct_array(key, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
     ColumnMask mask = 0;
     for (int i = 0; i < n; ++i) {
-        if (nulls[i]) continue;
+        if (nulls[i] || bounds.name(i)) continue;
         char* name = TextDatumGetCString(names[i]);
         const AttrNumber column = get_attnum(relation, name);
         if (column <= 0) no_column(relation, name);
@@ -94,7 +95,7 @@ void declare_expressions(const Definition* d, Oid relation, ArrayType* key, Arra
 }  // namespace
 
 void declare_key(const Definition* d, Oid relation, ArrayType* key, ArrayType* columns,
-                 bool derived) {
+                 const Bounds& bounds, bool derived) {
     ensure_triggers(relation);
     d = lock_own_definition(d);
     if (!derived) d = take_place_of_derived(d, relation);
@@ -103,9 +104,10 @@ void declare_key(const Definition* d, Oid relation, ArrayType* key, ArrayType* c
     row.relation = relation;
     row.derived = derived;
     row.key = key == nullptr ? "{}" : array_text(key);
-    if (key != nullptr) row.mask = check_key(d, relation, key);
-    if (row.mask == 0) row.key = "{}";
-    check_mask_room(d, row.mask);
+    row.bounds = bounds;
+    if (key != nullptr) row.mask = check_key(d, relation, key, bounds);
+    if (row.mask == 0 && !bounds.any()) row.key = "{}";
+    check_mask_room(d, row.mask, bounds);
     row.columns = named_columns(columns, relation);
     count_dependencies(row.cache, 1 - replace_stale_keys(d, insert_dependency(row)));
 }
@@ -120,11 +122,18 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     ArrayType* key = array_argument(fcinfo, 2);
     ArrayType* columns = array_argument(fcinfo, 3);
     connect_spi();
-    if (key != nullptr && has_expressions(relation, key)) {
+    List* relations = relations_with_triggers_for(d);
+    const bool expressions = key != nullptr && has_expressions(relation, key);
+    if (says_instant(fcinfo)) {
+        if (expressions) no_expressions_with_instant();
+        const Bounds bounds = named_bounds(fcinfo, d, relation);
+        declare_key(d, relation, with_instant(fcinfo, d, key, bounds), columns, bounds, false);
+    } else if (expressions) {
         declare_expressions(d, relation, key, columns);
     } else {
-        declare_key(d, relation, key, columns, false);
+        declare_key(d, relation, key, columns, {}, false);
     }
+    drop_needless_triggers(relations);
     SPI_finish();
     PG_RETURN_VOID();
 }

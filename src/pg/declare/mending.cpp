@@ -21,6 +21,10 @@ constexpr const char* kSameRelation =
 constexpr const char* kHides =
     "(t.id = ANY ($3::int8[]) AND t.declared_as[2] = n.declared_as[2] AND n.by_name)";
 
+constexpr const char* kSameBounds =
+    "(t.since IS NOT DISTINCT FROM n.since AND t.until IS NOT DISTINCT FROM n.until "
+    "AND t.bounds IS NOT DISTINCT FROM n.bounds)";
+
 void append_id(StringInfo ids, int64 id) {
     appendStringInfo(ids, "%s" INT64_FORMAT, ids->len > 1 ? "," : "", id);
 }
@@ -41,7 +45,9 @@ const char* id_array(List* stale, const Definition* paths_of) {
 
 }  // namespace
 
-// By its key, as names or as numbers: of several that are stale each is mended by its own.
+// By its key, as names or as numbers: of several that are stale each is mended by its own, or all
+// by one that says more: that every change of the table concerns the whole cache, or all keys
+// between the same instants.
 int replace_stale_keys(const Definition* d, const char* row) {
     const char* parameters[] = {row, id_array(d->stale, nullptr), id_array(d->hidden, nullptr)};
     const char* table = in_internals("cache_dependency");
@@ -49,11 +55,12 @@ int replace_stale_keys(const Definition* d, const char* row) {
         dependency_table(),
         psprintf("DELETE FROM %s AS t USING %s AS n WHERE n.id = $1::int8 AND t.id <> n.id "
                  "AND t.cache = n.cache AND t.key_query IS NULL AND t.path IS NULL "
-                 "AND (%s AND t.key = n.key AND t.columns IS NOT DISTINCT FROM n.columns "
+                 "AND (%s AND %s AND t.key = n.key AND t.columns IS NOT DISTINCT FROM n.columns "
                  "OR (%s AND t.id = ANY ($2::int8[]) OR %s) "
-                 "AND (t.key = n.key OR t.key_numbers = n.key_numbers "
-                 "OR n.key_mask = 0 AND n.columns IS NULL))",
-                 table, table, kSameRelation, kSameRelation, kHides),
+                 "AND (%s AND (t.key = n.key OR t.key_numbers = n.key_numbers) "
+                 "OR n.key_mask = 0 AND n.columns IS NULL AND (%s OR n.bounds IS NULL)))",
+                 table, table, kSameBounds, kSameRelation, kSameRelation, kHides, kSameBounds,
+                 kSameBounds),
         lengthof(parameters), parameters));
 }
 

@@ -239,6 +239,25 @@ void check_options(const char* cache, const Options& options) {
     }
 }
 
+void check_aggregate_options(const Options& options) {
+    constexpr const char* kHint =
+        "Values of an aggregate cache are brought up to date by what writes.";
+    for (int i = 0; i < kOptions; ++i) {
+        const auto o = static_cast<Option>(i);
+        const char* given = options[o];
+        const char* usual = aggregate_default(o);
+        const OptionInfo& info = option_info(o);
+        if (given == nullptr || suits_aggregates(o)) continue;
+        // The column may show it in other words.
+        const bool same =
+            usual != nullptr && (info.type_oid == BOOLOID       ? given[0] == usual[0]
+                                 : info.type_oid == INTERVALOID ? checked_interval_ms(o, given) == 0
+                                                                : strcmp(given, usual) == 0);
+        if (same) continue;
+        out_of_range(info.name, given, kHint);
+    }
+}
+
 void check_row_loaders(const RowShape& shape, bool has_loader, const bool* given,
                        Options* options) {
     const auto asked = [&](Option o) {

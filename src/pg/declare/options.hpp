@@ -23,6 +23,9 @@ bool others_load(const Options& options);
 // `cache` is the cache's own name, for messages and to keep it from being its own budget.
 void check_options(const char* cache, const Options& options);
 
+// The same for an aggregate cache, which has fewer.
+void check_aggregate_options(const Options& options);
+
 // The functions and queries among the options that are `given`: ERROR unless they fit the cache.
 // Turns function names into the qualified names that are stored.
 void check_row_loaders(const RowShape& shape, bool has_loader, const bool* given, Options* options);

@@ -19,7 +19,7 @@ void declare_path(const Definition* d, Oid relation, const char* key_query, cons
     }
     d = lock_own_definition(d);
     if (!derived) d = take_place_of_derived(d, relation);
-    check_mask_room(d, shape.mask);
+    check_mask_room(d, shape.mask, {});
     DependencyRow row = {};
     row.cache = d->name;
     row.relation = relation;
@@ -27,6 +27,7 @@ void declare_path(const Definition* d, Oid relation, const char* key_query, cons
     row.key = shape.whole_row ? "{NULL}" : array_literal(shape.row_columns);
     row.columns = columns;
     row.key_query = key_query;
+    row.meaning = shape.meaning;
     row.mask = shape.mask;
     row.derived = derived;
     const char* path = insert_dependency(row);

@@ -8,6 +8,7 @@
 #include "pg/write/changes.hpp"
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/declaration.hpp"
+#include "pg/catalog/aggregates.hpp"
 #include "pg/catalog/definition_row.hpp"
 #include "pg/catalog/definitions.hpp"
 #include "pg/declare/dependencies.hpp"
@@ -22,13 +23,17 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/catcache.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 }
@@ -170,6 +175,32 @@ void warn_of_function_beside(const Definition* d) {
              errhint("Drop it, or give it to the owner of cache_get_%s.", d->name)));
 }
 
+// Which body the loader of an aggregate cache has from now on; 0: none that aggregates.
+uint64 body_of_aggregate(const Definition* d) {
+    const Aggregate* a = OidIsValid(d->loader) ? read_aggregate(d, d->loader) : nullptr;
+    return a != nullptr && is_sound(d, a) ? fingerprint_of_body(d->loader) : 0;
+}
+
+// What is tied to the extension goes with it: nothing but the row type that was made for the cache.
+void tie_row_type(const Definition& d) {
+    const Oid made = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+                                     CStringGetDatum(psprintf("cache_row_%s", d.name)),
+                                     ObjectIdGetDatum(extension_schema()));
+    const Oid relation = get_typ_typrelid(d.value_type);
+    if (d.value_type != made || !OidIsValid(relation) ||
+        get_rel_relkind(relation) != RELKIND_COMPOSITE_TYPE ||
+        (!declaring() && !object_ownercheck(TypeRelationId, made, GetUserId()))) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("this is not the definition of a cache: its value type is not "
+                               "%s, or that is no row type of yours",
+                               in_extension(psprintf("cache_row_%s", d.name))),
+                        errhint("Declare caches with cache_create_aggregate.")));
+    }
+    if (!list_member_oid(getAutoExtensionsOfObject(TypeRelationId, made), extension_oid())) {
+        depend_on_extension(TypeRelationId, made);
+    }
+}
+
 // The row as it is stored: with the functions that it trusts. An update trusts no function that the
 // cache does not trust already.
 HeapTuple checked_definition(const Change& c) {
@@ -208,16 +239,28 @@ HeapTuple checked_definition(const Change& c) {
             if (!trusted && !renamed) now.of[i] = before.of[i];
         }
     }
-    int column = kDefinitionFunctions + 1;
-    Datum functions = trusted_to_array(now);
-    bool null = false;
-    return heap_modify_tuple_by_cols(c.new_row, c.columns(), 1, &column, &functions, &null);
+    int columns[] = {kDefinitionFunctions + 1, kDefinitionAggregate + 1};
+    Datum values[] = {trusted_to_array(now), row.values[kDefinitionAggregate]};
+    bool nulls[] = {false, row.nulls[kDefinitionAggregate]};
+    if (d.aggregates && c.old_row == nullptr) {
+        values[1] = Int64GetDatum(static_cast<int64>(body_of_aggregate(&d)));
+        tie_row_type(d);
+    }
+    return heap_modify_tuple_by_cols(c.new_row, c.columns(), 2, columns, values, nulls);
 }
 
-void check_dependency(const Change& c) {
+// The row as it is stored: with what its query means to whoever inserts it.
+HeapTuple with_meaning(const Change& c, int64 meaning) {
+    int column = kDependencyMeaning + 1;
+    Datum value = Int64GetDatum(meaning);
+    bool null = meaning == 0;
+    return heap_modify_tuple_by_cols(c.new_row, c.columns(), 1, &column, &value, &null);
+}
+
+HeapTuple checked_dependency(const Change& c) {
     const Row row = deformed(c, c.new_row);
     check_nulls(c, row);
-    if (declaring()) return;
+    if (declaring()) return c.new_row;
     const char* cache = row.string(kDependencyCache);
     const Definition* d = find_definition(cache);
     if (d == nullptr) {
@@ -233,10 +276,12 @@ void check_dependency(const Change& c) {
                         errhint("Declare dependencies with cache_invalidate_on.")));
     }
     const char* query = row.string(kDependencyQuery);
-    if (d == nullptr || query == nullptr) return;
+    // Without a definition nobody knows whose names these are.
+    if (d == nullptr || query == nullptr) return with_meaning(c, 0);
     connect_spi();
-    check_path_query(d, table, query);
+    const int64 meaning = check_path_query(d, table, query).meaning;
     SPI_finish();
+    return with_meaning(c, meaning);
 }
 
 // The cache that a row is about; 0: it is being dropped, or not restored yet.
@@ -267,7 +312,7 @@ extern "C" Datum cache_definition_changed_1_0(PG_FUNCTION_ARGS) {
                                      cache != nullptr ? find_definition(cache) : nullptr);
     }
     HeapTuple result = c.new_row != nullptr ? c.new_row : c.old_row;
-    if (c.new_row != nullptr && c.dependency) check_dependency(c);
+    if (c.new_row != nullptr && c.dependency) result = checked_dependency(c);
     if (c.new_row != nullptr && !c.dependency) result = checked_definition(c);
     for (HeapTuple row : {c.old_row, c.new_row}) {
         const uint64 id = row != nullptr && store_ready() ? cache_of(c, row) : 0;

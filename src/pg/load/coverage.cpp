@@ -34,9 +34,14 @@ using core::Bypass;
 // What the relations of a load come to.
 struct Coverage {
     const Definition* definition;
+    uint64 disproven = 0;  // what was derived up to that one does not count
     Refusal refusal = {};
     bool tracked = false;  // something is, or is to be
     bool full = false;     // there is no room for more
+
+    bool is_declared(Oid relation) const {
+        return is_declared_for(definition->id, relation, disproven);
+    }
 };
 
 // What keeps a value from being published at all counts for more than what bounds it to its ttl.
@@ -132,11 +137,24 @@ void track(Coverage* c, Oid relation) {
     }
 }
 
+// What has been derived says too little of what the loader reads: all of that is tracked. Writers
+// know so from here on, and readers will have to see all who had looked before. (Who is changing a
+// relation that was declared tells of it whether or not that counts.)
+void disprove(Coverage* c) {
+    const Definition* d = c->definition;
+    const core::CacheIndex index = d->session->index;
+    c->tracked = true;
+    if (!store().is_disproven(index, c->disproven) &&
+        !store().disprove(index, d->id, c->disproven, next_xid)) {
+        note(c, Bypass::kNewlyTracked, InvalidOid);
+    }
+}
+
 // Returns whether there are partitions or children.
 bool cover_one(Coverage* c, Oid relation) {
     bool has_children;
     const Content content = content_of(relation, &has_children);
-    if (is_declared_for(c->definition->id, relation)) return has_children;
+    if (c->is_declared(relation)) return has_children;
     switch (content) {
         case Content::kNone:
             break;
@@ -165,7 +183,7 @@ void cover(Coverage* c, Oid relation) {
     }
     list_free(all);
     // The plan may be of a snapshot that decided otherwise.
-    if (!is_declared_for(c->definition->id, relation) && is_being_detached_from(relation)) {
+    if (!c->is_declared(relation) && is_being_detached_from(relation)) {
         note(c, Bypass::kRedefinition, relation);
     }
 }
@@ -222,10 +240,11 @@ void cover_all(Coverage* c, const Load& load) {
     for_each_read(load, [&](Oid relation) {
         if (!is_known_covered(basis, c->definition, relation)) {
             cover(c, relation);
-        } else if (!is_declared_for(c->definition->id, relation)) {
+        } else if (!c->is_declared(relation)) {
             c->tracked = true;
         }
     });
+    if (c->disproven != 0) disprove(c);
     // Something has become tracked since the load began, by this session or another one.
     if (c->tracked && store().tracked_changes() != load.tracked_changes &&
         (!nothing_announced_since(load) ||
@@ -291,6 +310,10 @@ bool bounds_only(Bypass reason) {
     }
 }
 
+bool is_tracked_instead(const Definition* d) {
+    return d->derivation != 0 && store().is_disproven(d->session->index, d->derivation);
+}
+
 bool is_trackable(Oid relation) {
     ListCell* cell;
     foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
@@ -331,7 +354,7 @@ void cover_reads(const Definition* d, Load* load) {
     } else if (load->publishable && !TransactionIdIsValid(GetTopTransactionIdIfAny())) {
         // (A transaction that has written publishes nothing, and is older than any floor that it
         // made.)
-        Coverage c = {d};
+        Coverage c = {d, d->session->disproven ? d->derivation : 0};
         note(&c, {.reason = load->met, .is_function = true, .object = load->met_object});
         cover_all(&c, *load);
         remember(d, c.refusal);

@@ -13,6 +13,11 @@ namespace cache_ext::pg {
 // is not covered is not publishable any more; why is remembered with the cache.
 void cover_reads(const Definition* definition, Load* load);
 
+// Has a load found that what was derived for the cache does not follow from its loader's text any
+// more, so that all that it reads is tracked until cache_declare derives it anew? Of a cache that
+// has a control block.
+bool is_tracked_instead(const Definition* definition);
+
 // Are changes of the relation noticed with nothing declared, and of its partitions and children?
 // Not those of foreign tables, catalogs, temporary tables and tables that are no heaps.
 bool is_trackable(Oid relation);

@@ -18,8 +18,6 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-enum class Proof : uint8 { kHolds, kFails, kNotFound };  // the last: an error came in between
-
 // What this session has found out.
 struct Check {
     uint64 cache;
@@ -69,9 +67,12 @@ bool covers(const Dependency& dep, Oid relation, const LoaderInput& input,
         case DependencyKind::kKey:
             break;
     }
+    if (dep.bounds.any() && (mapping == nullptr || !(mapping->bounds == dep.bounds))) return false;
     for (int i = 0; i < dep.definition->columns; ++i) {
         if (dep.key[i] == 0) continue;
-        const char* name = mapping != nullptr ? mapping->key[i] : nullptr;
+        // That a row's instant is near an argument does not mean that the two are equal.
+        const bool told = mapping != nullptr && mapping->bounds.name(i) == dep.bounds.name(i);
+        const char* name = told ? mapping->key[i] : nullptr;
         if (name == nullptr || get_attnum(relation, name) != dep.key[i]) return false;
     }
     return covers_columns(dep, relation, input);
@@ -185,19 +186,20 @@ Check* check_of(uint64 cache) {
 
 }  // namespace
 
-bool derived_dependencies_hold(const Definition* d) {
-    if (!d->derives) return true;
+Proof text_proves_derived(const Definition* d) {
+    if (d->derivation == 0) return Proof::kHolds;
     const uint64 cache = d->id;
     Check* check = check_of(cache);
     for (int i = 0; i < kMostTries && !is_current(*check); ++i) {
-        if (IsInParallelMode()) return false;  // no subtransactions there
+        if (IsInParallelMode()) return Proof::kNotFound;  // no subtransactions there
         const uint64 generation = definitions_generation();
         const uint64 messages = SharedInvalidMessageCounter;
         const Proof proof = prove_apart(d);
-        if (generation != definitions_generation()) return false;  // it is another definition now
+        // It is another definition now.
+        if (generation != definitions_generation()) return Proof::kNotFound;
         *check = {cache, generation, messages, proof, GetCurrentTimestamp()};
     }
-    return is_current(*check) && check->proof == Proof::kHolds;
+    return is_current(*check) ? check->proof : Proof::kNotFound;
 }
 
 LoaderAnalysis* analysis_of(const Definition* d, Oid declarer) {

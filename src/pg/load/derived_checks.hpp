@@ -6,9 +6,15 @@
 
 namespace cache_ext::pg {
 
-// By the analysis of now, which is made anew once this session has heard of any change. False also
-// if that cannot be found out. Only for who has received all messages.
-bool derived_dependencies_hold(const Definition* definition);
+enum class Proof : uint8 {
+    kHolds,
+    kFails,
+    kNotFound  // that cannot be found out, here (in a parallel query) or now (after an error)
+};
+
+// By the analysis of now, which is made anew once this session has heard of any change. kHolds
+// where nothing was derived. Only for who has received all messages.
+Proof text_proves_derived(const Definition* definition);
 
 // analyse_loader() that keeps no locks. nullptr: the loader's text is wrong now.
 LoaderAnalysis* analysis_of(const Definition* definition, Oid declarer);

@@ -2,6 +2,7 @@
 
 #include "pg/base/compat.hpp"
 #include "pg/catalog/pinned_settings.hpp"
+#include "pg/load/aggregate_values.hpp"
 #include "pg/load/running_load.hpp"
 #include "pg/load/temporary.hpp"
 
@@ -17,6 +18,47 @@ extern "C" {
 }
 
 namespace cache_ext::pg {
+namespace {
+
+[[noreturn]] void loader_changed(const Definition* d) {
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_FUNCTION),
+             d->aggregates ? errmsg("loader %s of aggregate cache \"%s\" is not the function that "
+                                    "was made for it",
+                                    d->loader_name, d->name)
+             : d->loader_changed
+                 ? errmsg("loader %s of cache \"%s\" no longer returns %s", d->loader_name, d->name,
+                          format_type_be(d->value_type))
+                 : errmsg("loader %s of cache \"%s\" does not exist", d->loader_name, d->name),
+             d->aggregates
+                 ? errhint("Declare the cache anew: cache_drop('%s'), then cache_create_aggregate.",
+                           d->name)
+                 : errhint("Create the function again as it was, or declare the cache anew: "
+                           "cache_drop('%s'), then cache_create.",
+                           d->name)));
+    pg_unreachable();
+}
+
+// nullptr: the cache is none.
+const Aggregate* aggregate_for_load(const Definition* d) {
+    if (!d->aggregates) return nullptr;
+    const Aggregate* a = aggregate_of(d);
+    if (a == nullptr) loader_changed(d);
+    return a;
+}
+
+// What an aggregate's loader has returned becomes the row of its measures.
+void read_parts(const Definition* d, const Aggregate* a, Loaded* loaded) {
+    const Datum parts = loaded->value;
+    if (loaded->is_null) loader_changed(d);
+    loaded->value = row_of_parts(d, a, parts);
+    core::Amount amounts[core::kMaxAmounts];
+    if (!amounts_of_parts(a, parts, amounts)) return;
+    const Size bytes = sizeof(core::Amount) * static_cast<Size>(a->amount_count);
+    loaded->amounts = static_cast<const uint8*>(memcpy(palloc(bytes), amounts, bytes));
+}
+
+}  // namespace
 
 List* settings_to_pin() {
     List* list = NIL;
@@ -48,17 +90,7 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
                      "TO %s, or declare the cache anew: cache_drop('%s'), then cache_create.",
                      owner, d->name)));
     }
-    if (!OidIsValid(d->loader) || d->loader_changed) {
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                 d->loader_changed
-                     ? errmsg("loader %s of cache \"%s\" no longer returns %s", d->loader_name,
-                              d->name, format_type_be(d->value_type))
-                     : errmsg("loader %s of cache \"%s\" does not exist", d->loader_name, d->name),
-                 errhint("Create the function again as it was, or declare the cache anew: "
-                         "cache_drop('%s'), then cache_create.",
-                         d->name)));
-    }
+    if (!OidIsValid(d->loader) || d->loader_changed) loader_changed(d);
     const FromReader passed = from_reader(d, key);
     const Oid user = OidIsValid(passed.role) ? passed.role : d->owner;
     if (object_aclcheck(ProcedureRelationId, d->loader, user, ACL_EXECUTE) != ACLCHECK_OK) {
@@ -84,6 +116,7 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
     }
     Loaded loaded;
     if (skip) return loaded;  // as the executor does
+    const Aggregate* aggregate = aggregate_for_load(d);
 
     loaded.here_only = spoil_load(as_owner_of(d, passed, [&] {
         instr_time start, end;
@@ -94,7 +127,9 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
         loaded.load_us =
             static_cast<uint32>(std::min<uint64>(UINT32_MAX, INSTR_TIME_GET_MICROSEC(end)));
         loaded.is_null = call->isnull;
-        if (!loaded.is_null && d->value_length == -1) {
+        if (aggregate != nullptr) {
+            read_parts(d, aggregate, &loaded);
+        } else if (!loaded.is_null && d->value_length == -1) {
             loaded.value = PointerGetDatum(PG_DETOAST_DATUM(loaded.value));
         }
     }));

@@ -11,6 +11,10 @@ struct Loaded {
     bool is_null = true;
     uint32 load_us = 0;
     bool here_only = false;  // it holds for this session, and is not to be compared with anything
+    // Of an aggregate cache, what the value is made of: core::Amount by core::Amount, at any
+    // address. nullptr: it cannot be told so.
+    const uint8* amounts = nullptr;
+    core::Seq account = 0;  // where writers have told meanwhile what they add to it
 };
 
 // `key` is the whole one, of which the loader may see some settings.

@@ -56,7 +56,7 @@ bool same_text(const char* a, const char* b) {
 }
 
 bool same_mapping(const RowMapping* a, const RowMapping* b) {
-    if (!same_text(a->key_query, b->key_query)) return false;
+    if (!same_text(a->key_query, b->key_query) || !(a->bounds == b->bounds)) return false;
     for (int i = 0; i < kMaxKeyColumns; ++i) {
         if (!same_text(a->key[i], b->key[i])) return false;
     }

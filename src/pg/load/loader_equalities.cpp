@@ -6,19 +6,22 @@
 #include "pg/catalog/key_types.hpp"
 
 extern "C" {
+#include "access/stratnum.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 }
 
 namespace cache_ext::pg {
 
-// Of a WHERE or an ON: two columns are equal, or the subquery has a row.
+// Of a WHERE or an ON: two columns are equal, or in order, or the subquery has a row.
 struct Condition {
     int left;
     int right;
-    Scope* exists;  // nullptr: the former
+    Scope* exists;  // nullptr: one of the former
+    const Order* order;
 };
 
 namespace {
@@ -167,7 +170,31 @@ bool are_comparable(const Column* a, const Column* b) {
 void add_equality(Equalities* e, List** conditions, int left, int right) {
     if (left < 0 || right < 0 || !are_comparable(column_at(e, left), column_at(e, right))) return;
     auto* condition = make<Condition>();
-    *condition = {left, right, nullptr};
+    *condition = {left, right, nullptr, nullptr};
+    *conditions = lappend(*conditions, condition);
+}
+
+// <, <=, > and >= of the server's own ordered types. Whether these are instants of one kind is for
+// who uses them to see.
+void add_order(Equalities* e, List** conditions, Scope* scope, const OpExpr* op) {
+    if (op->opno >= FirstNormalObjectId || list_length(op->args) != 2) return;
+    auto* first = static_cast<Node*>(linitial(op->args));
+    const int strategy = get_op_opfamily_strategy(
+        op->opno, lookup_type_cache(exprType(first), TYPECACHE_BTREE_OPFAMILY)->btree_opf);
+    const bool less = strategy == BTLessStrategyNumber || strategy == BTLessEqualStrategyNumber;
+    const bool greater =
+        strategy == BTGreaterStrategyNumber || strategy == BTGreaterEqualStrategyNumber;
+    if (!less && !greater) return;
+    const int left = resolve(e, scope, first, 0);
+    const int right = resolve(e, scope, static_cast<Node*>(lsecond(op->args)), 0);
+    if (left < 0 || right < 0) return;
+    auto* order = make<Order>();
+    order->smaller = less ? left : right;
+    order->greater = less ? right : left;
+    order->or_equal =
+        strategy == BTLessEqualStrategyNumber || strategy == BTGreaterEqualStrategyNumber;
+    auto* condition = make<Condition>();
+    *condition = {left, right, nullptr, order};
     *conditions = lappend(*conditions, condition);
 }
 
@@ -195,7 +222,7 @@ void add_sublink(Equalities* e, List** conditions, Scope* scope, SubLink* link) 
     const bool there_is = link->subLinkType == EXISTS_SUBLINK || link->subLinkType == ANY_SUBLINK;
     if (!there_is || subquery == nullptr || !subquery->transparent) return;
     auto* condition = make<Condition>();
-    *condition = {-1, -1, subquery};
+    *condition = {-1, -1, subquery, nullptr};
     *conditions = lappend(*conditions, condition);
     if (link->subLinkType == ANY_SUBLINK) {
         add_membership(e, conditions, scope, subquery, link->testexpr);
@@ -223,7 +250,10 @@ void add_conditions(Equalities* e, List** conditions, Scope* scope, Node* node) 
         add_sublink(e, conditions, scope, reinterpret_cast<SubLink*>(node));
     } else if (IsA(node, OpExpr)) {
         auto* op = reinterpret_cast<OpExpr*>(node);
-        if (list_length(op->args) != 2 || !is_equality(op->opno, op->inputcollid)) return;
+        if (list_length(op->args) != 2 || !is_equality(op->opno, op->inputcollid)) {
+            add_order(e, conditions, scope, op);
+            return;
+        }
         add_equality(e, conditions, resolve(e, scope, static_cast<Node*>(linitial(op->args)), 0),
                      resolve(e, scope, static_cast<Node*>(lsecond(op->args)), 0));
     } else if (IsA(node, ScalarArrayOpExpr)) {
@@ -246,12 +276,16 @@ void note_present(Scope* scope, int entry) {
     }
 }
 
-void note_equal(Equalities* e, const Condition* condition) {
+void note_compared(Equalities* e, const Condition* condition) {
     for (const int i : {condition->left, condition->right}) {
         const Column* column = column_at(e, i);
         if (column->scope != nullptr) note_present(column->scope, column->entry);
     }
-    e->equal[class_of(e, condition->left)] = class_of(e, condition->right);
+    if (condition->order != nullptr) {
+        e->orders = lappend(e->orders, const_cast<Order*>(condition->order));
+    } else {
+        e->equal[class_of(e, condition->left)] = class_of(e, condition->right);
+    }
 }
 
 void activate(Equalities* e, Scope* scope);
@@ -263,7 +297,7 @@ void apply(Equalities* e, List* conditions) {
         if (condition->exists != nullptr) {
             activate(e, condition->exists);
         } else {
-            note_equal(e, condition);
+            note_compared(e, condition);
         }
     }
 }
@@ -312,6 +346,7 @@ void begin_closure(Equalities* e) {
         foreach (j, scope->joins) static_cast<Join*>(lfirst(j))->holds = false;
     }
     for (int i = 0; i < list_length(e->columns); ++i) e->equal[i] = i;
+    e->orders = NIL;
 }
 
 }  // namespace

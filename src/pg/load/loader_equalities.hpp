@@ -3,7 +3,7 @@
 // A row of a table matters to a loader only by combinations in which all of this holds: WHERE and
 // the inner joins of its scope; the conditions of an outer join, if a row of the side that may be
 // missing is there; the same of the scopes around it; and what EXISTS and IN say must be there.
-// Only equalities are looked at, which are not true of NULL: so both sides' rows are there.
+// Only comparisons are looked at, which are not true of NULL: so both sides' rows are there.
 // docs/guarantees.md has the proof.
 #pragma once
 
@@ -20,10 +20,18 @@ struct Column {
     Oid collation;  // of its own
 };
 
+// One column's value is not greater than another's, as the server's own types are ordered.
+struct Order {
+    int smaller;
+    int greater;
+    bool or_equal;
+};
+
 struct Equalities {
     const LoaderTree* tree;
     List* columns;  // of Column*
     int* equal;     // by column: another one that is equal to it, itself for one of each class
+    List* orders;   // of const Order*: those that hold
 };
 
 // All conditions of all scopes.

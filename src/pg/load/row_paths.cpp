@@ -76,6 +76,53 @@ bool map_by_columns(const Equalities* e, const Definition* d, const Mention* men
     return any;
 }
 
+// The key column that the other side of the order is, if no column of the row is equal to it
+// already; 0: it is none, or compares otherwise than spans do.
+uint8 bound_of(const Equalities* e, const Definition* d, const RowMapping* mapping, int column,
+               Oid instant_type) {
+    for (int i = 0; i < d->columns; ++i) {
+        const int argument = column_of_argument(e, i + 1);
+        if (argument < 0 || class_of(e, argument) != class_of(e, column)) continue;
+        if (mapping->key[i] != nullptr || !gives_instants(instant_type, d->key_types[i]) ||
+            !gives_instants(column_at(e, column)->type, d->key_types[i])) {
+            continue;
+        }
+        return static_cast<uint8>(i + 1);
+    }
+    return 0;
+}
+
+// Between which key columns the mention's instant lies, if it has one: the first of its columns
+// that the loader compares with an argument.
+void map_bounds(const Equalities* e, const Definition* d, const Mention* mention,
+                RowMapping* mapping) {
+    Bounds& bounds = mapping->bounds;
+    const char* instant = nullptr;
+    ListCell* cell;
+    foreach (cell, e->orders) {
+        const auto* order = static_cast<const Order*>(lfirst(cell));
+        for (const bool since : {true, false}) {
+            const int row = since ? order->greater : order->smaller;
+            const Column* c = column_at(e, row);
+            const char* name = is_of(c, mention) ? name_of(c, mention->relation) : nullptr;
+            if (name == nullptr || (instant != nullptr && strcmp(instant, name) != 0)) continue;
+            if ((since ? bounds.since : bounds.until) != 0) continue;
+            const int other = since ? order->smaller : order->greater;
+            const uint8 bound = bound_of(e, d, mapping, other, c->type);
+            if (bound == 0) continue;
+            instant = name;
+            if (since) {
+                bounds.since = bound;
+                bounds.since_excluded = !order->or_equal;
+            } else {
+                bounds.until = bound;
+                bounds.until_included = order->or_equal;
+            }
+            mapping->key[bound - 1] = instant;
+        }
+    }
+}
+
 // The query that finds keys runs as the cache's owner, who may see less of it than a view of
 // somebody else's does.
 bool has_policies(Oid relation) {
@@ -205,8 +252,12 @@ bool map_by_query(const Equalities* e, const Definition* d, const Mention* menti
 
 RowMapping* mapping_of(const Equalities* e, const Definition* d, const Mention* mention) {
     auto* mapping = make<RowMapping>();
-    if (map_by_columns(e, d, mention, mapping)) return mapping;
-    return map_by_query(e, d, mention, mapping) ? mapping : nullptr;
+    const bool by_columns = map_by_columns(e, d, mention, mapping);
+    map_bounds(e, d, mention, mapping);
+    if (by_columns) return mapping;
+    auto* path = make<RowMapping>();
+    if (map_by_query(e, d, mention, path)) return path;
+    return mapping->bounds.any() ? mapping : nullptr;
 }
 
 }  // namespace cache_ext::pg

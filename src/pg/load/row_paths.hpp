@@ -10,6 +10,7 @@ namespace cache_ext::pg {
 // a query.
 struct RowMapping {
     const char* key[kMaxKeyColumns];  // by key column, nullptr: any
+    Bounds bounds;                    // key names the column of the row's instant there
     const char* key_query;            // nullptr: key
     List* through;                    // Oids: what the query reads
 };

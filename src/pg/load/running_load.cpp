@@ -1,5 +1,6 @@
 #include "pg/load/running_load.hpp"
 
+#include "pg/catalog/group_tags.hpp"
 #include "pg/load/gathering.hpp"
 #include "pg/load/worker_reads.hpp"
 
@@ -17,16 +18,33 @@ Load* innermost_load = nullptr;
 namespace {
 
 uint64 loads = 0;
+
 bool has_tag(const Load& load, core::Tag tag) {
     const core::EntryTags& all = load.tags;
     return std::find(all.tag, all.tag + all.count, tag) != all.tag + all.count;
 }
 
-void append_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner) {
+const core::Span* span_of(const core::EntryTags& tags, uint32 i) {
+    return tags.ranged[i] ? &tags.span[i] : nullptr;
+}
+
+// A tag that the load has already: other instants of it may matter, too.
+void widen_tag(Load* load, core::Tag tag, const core::Span* span) {
+    core::EntryTags& all = load->tags;
+    const auto i = static_cast<size_t>(std::find(all.tag, all.tag + all.count, tag) - all.tag);
+    all.ranged[i] = all.ranged[i] && span != nullptr;
+    if (all.ranged[i]) all.span[i] = all.span[i].hull(*span);
+}
+
+// span: the instants that matter of a ranged tag; nullptr: it is none.
+void append_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner,
+                const core::Span* span) {
     core::EntryTags& all = load->tags;
     load->owner[all.count] = owner;
     all.tag[all.count] = tag;
     all.is_key[all.count] = is_key;
+    all.ranged[all.count] = span != nullptr;
+    if (span != nullptr) all.span[all.count] = *span;
     all.cache[all.count++] = cache;
 }
 
@@ -56,9 +74,10 @@ bool gather(Load* load) {
     std::copy_n(load->owner, before.count, owners);
     for (uint32 i = 0; i < before.count; ++i) {
         if (owners[i].id == most.id) continue;
-        append_tag(load, before.tag[i], before.is_key[i], before.cache[i], owners[i]);
+        append_tag(load, before.tag[i], before.is_key[i], before.cache[i], owners[i],
+                   span_of(before, i));
     }
-    append_tag(load, any_key_tag({MyDatabaseId, most.id}), false, core::kNoCache, {});
+    append_tag(load, any_key_tag({MyDatabaseId, most.id}), false, core::kNoCache, {}, nullptr);
     return true;
 }
 
@@ -73,9 +92,10 @@ TagOwner owner_of_keys(const Definition* d) {
 // Not one that its loader has read elsewhere?
 bool is_own_tag(const Definition* d, const Key& key, core::Tag tag) {
     if (tag == key.view.hash) return true;
-    return std::any_of(d->masks, d->masks + d->mask_count, [&](ColumnMask mask) {
-        return tag == part_tag(d->cache_id(), mask, key.column_hash);
-    });
+    for (int i = 0; i < d->mask_count; ++i) {
+        if (tag == group_tag(d, i, key.column_hash)) return true;
+    }
+    return false;
 }
 
 void limit(Load* load, const core::Period& period, core::Millis expires_at) {
@@ -85,8 +105,13 @@ void limit(Load* load, const core::Period& period, core::Millis expires_at) {
 
 }  // namespace
 
-void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner) {
-    if (has_tag(*load, tag) || is_gathered(*load, owner)) return;
+void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner,
+             const core::Span* span) {
+    if (has_tag(*load, tag)) {
+        widen_tag(load, tag, span);
+        return;
+    }
+    if (is_gathered(*load, owner)) return;
     if (load->tags.count == core::kMaxTags) {
         if (!gather(load)) {
             load->publishable = false;
@@ -94,15 +119,18 @@ void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, Tag
         }
         if (is_gathered(*load, owner)) return;
     }
-    append_tag(load, tag, is_key, cache, owner);
+    append_tag(load, tag, is_key, cache, owner, span);
 }
 
 // They stay as they are in the cache's own entries: what these have beyond them is read from others
 // (own_write_below()).
 void add_part_tags(const Definition* d, const Key& key, Load* load) {
     for (int i = 0; i < d->mask_count; ++i) {
-        add_tag(load, part_tag(d->cache_id(), d->masks[i], key.column_hash), false, core::kNoCache,
-                {});
+        core::Span span;
+        const bool ranged = d->bounds[i].any();
+        if (ranged) span = group_span(d, i, key);
+        add_tag(load, group_tag(d, i, key.column_hash), false, core::kNoCache, {},
+                ranged ? &span : nullptr);
     }
 }
 
@@ -117,7 +145,7 @@ void add_hit_to_outer(const Definition* d, const Key& key, const core::EntryTags
     limit(outer, tags.period, expires_at);
     for (uint32 i = 0; i < tags.count; ++i) {
         const TagOwner owner = is_own_tag(d, key, tags.tag[i]) ? owner_of_keys(d) : TagOwner{};
-        add_tag(outer, tags.tag[i], tags.is_key[i], tags.cache[i], owner);
+        add_tag(outer, tags.tag[i], tags.is_key[i], tags.cache[i], owner, span_of(tags, i));
     }
 }
 
@@ -129,7 +157,8 @@ void add_load_to_outer(const Definition* d, const Key& key, const Load& load,
     for (uint32 i = 0; i < load.tags.count; ++i) {
         const TagOwner owner =
             is_own_tag(d, key, load.tags.tag[i]) ? owner_of_keys(d) : load.owner[i];
-        add_tag(outer, load.tags.tag[i], load.tags.is_key[i], load.tags.cache[i], owner);
+        add_tag(outer, load.tags.tag[i], load.tags.is_key[i], load.tags.cache[i], owner,
+                span_of(load.tags, i));
     }
     add_tag(outer, key.view.hash, true, core::kNoCache, owner_of_keys(d));
     add_tag(outer, whole_tag(d->cache_id()), false, d->session->index, {});

@@ -72,9 +72,11 @@ inline void check_outer_snapshot(const core::Snapshot& s) {
     if (!core::same_snapshot(*innermost_load->snapshot, s)) spoil_outer();
 }
 
-// One more tag. Where there is no room, those of the cache that most of them are of become the one
-// for any key of it (gathering.hpp); what has too many of others is not published.
-void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner);
+// One more tag, or (span) some instants of a ranged one. Where there is no room, those of the cache
+// that most of them are of become the one for any key of it (gathering.hpp); what has too many of
+// others is not published.
+void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner,
+             const core::Span* span = nullptr);
 // Those that stand for a part of the key, by the dependencies of its cache.
 void add_part_tags(const Definition* d, const Key& key, Load* load);
 

@@ -47,6 +47,8 @@ Bypass bypass_for_lapse(const Definition* d) {
             return Bypass::kLostName;
         case Lapse::kForeign:
             return Bypass::kForeignPart;
+        case Lapse::kPolicies:
+            return Bypass::kPolicies;
         case Lapse::kIncomplete:
             return Bypass::kLostDependencies;
     }

@@ -1,6 +1,6 @@
-// cache_fetch_of: the values of the keys in an array, one after the other, for
-// cache_get_many_<name>. What is cached is served as it comes, without being gathered anywhere; the
-// first value that is missing has all missing ones of the array loaded together.
+// cache_fetch_of: the values of the keys in arrays, one for each key column, one after the other,
+// for cache_get_many_<name>. What is cached is served as it comes, without being gathered anywhere;
+// the first value that is missing has all missing ones of the arrays loaded together.
 //
 // While one key is served, the processor fetches what the next ones will need: first their buckets,
 // then their entries (software-pipelined prefetching: Chen, Ailamaki, Gibbons, Mowry, "Improving
@@ -22,7 +22,7 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-// cache_fetch_of(result anyelement, cache text, keys anycompatiblearray)
+// cache_fetch_of(result anyelement, cache text, VARIADIC keys "any")
 enum { kResult, kCache, kKeys };
 
 // Keys that are loaded together at most.
@@ -47,9 +47,9 @@ struct Reader {
 struct Site {
     CallSite call;
 
-    bool reading;         // an array, up to and without element `next`
-    ManyKeys keys;        // its elements
-    MemoryContext array;  // of `keys`
+    bool reading;          // arrays, up to and without element `next`
+    ManyKeys keys;         // their elements
+    MemoryContext arrays;  // of `keys`
     uint32 next;
     uint32 encoded;  // elements before this one are in `ahead`, or past
     uint32 asked;    // entries of elements before this one were asked for
@@ -74,8 +74,8 @@ Site* call_site(FunctionCallInfo fcinfo) {
     if (!names_constant_cache(fcinfo)) found.generation = 0;
     if (site == nullptr) {
         site = static_cast<Site*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Site)));
-        site->array = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext keys",
-                                            ALLOCSET_DEFAULT_SIZES);
+        site->arrays = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cache_ext keys",
+                                             ALLOCSET_DEFAULT_SIZES);
         fcinfo->flinfo->fn_extra = site;
     }
     // What was loaded is another cache's, or was loaded for somebody else; so is what was encoded.
@@ -85,33 +85,71 @@ Site* call_site(FunctionCallInfo fcinfo) {
     return site;
 }
 
-// The array has been read, or nobody wants the rest.
+// The arrays have been read, or nobody wants the rest.
 void finish(Datum argument) {
     auto* site = reinterpret_cast<Site*>(DatumGetPointer(argument));
     site->reading = false;
-    site->loaded = nullptr;  // it knows the keys by their place in the array
-    MemoryContextReset(site->array);
+    site->loaded = nullptr;  // it knows the keys by their place in the arrays
+    MemoryContextReset(site->arrays);
+}
+
+// Elements of an array of one key column; a NULL has none.
+ManyKeys elements(FunctionCallInfo fcinfo, int argument, Oid type) {
+    if (PG_ARGISNULL(argument)) return {};
+    ManyKeys found;
+    int16 length;
+    bool by_value;
+    char align;
+    int count;
+    get_typlenbyvalalign(type, &length, &by_value, &align);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), type, length, by_value, align, &found.values,
+                      &found.nulls, &count);
+    found.count = static_cast<uint32>(count);
+    return found;
+}
+
+// ERROR 2202E: the arrays are not of one length.
+ManyKeys keys_in(FunctionCallInfo fcinfo, const Definition* d) {
+    ManyKeys all = elements(fcinfo, kKeys, d->key_types[0]);
+    if (d->columns == 1) return all;
+    const ManyKeys first = all;
+    const auto columns = static_cast<size_t>(d->columns);
+    all.values = make_array<Datum>(columns * all.count);
+    all.nulls = make_array<bool>(columns * all.count);
+    for (size_t c = 0; c < columns; ++c) {
+        const int argument = kKeys + static_cast<int>(c);
+        const ManyKeys column = c == 0 ? first : elements(fcinfo, argument, d->key_types[c]);
+        if (column.count != all.count) {
+            ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                            errmsg("arrays of keys must have the same length"),
+                            errdetail("The first one has %u elements, number %d has %u.", all.count,
+                                      static_cast<int>(c) + 1, column.count),
+                            errhint("The n-th key is made of the n-th elements of all arrays.")));
+        }
+        for (size_t i = 0; i < all.count; ++i) {
+            all.values[i * columns + c] = column.values[i];
+            all.nulls[i * columns + c] = column.nulls[i];
+        }
+    }
+    return all;
 }
 
 void begin(FunctionCallInfo fcinfo, Site* site, ExprContext* context) {
-    MemoryContext old = MemoryContextSwitchTo(site->array);
-    const Definition* d = site->call.definition;
+    MemoryContext old = MemoryContextSwitchTo(site->arrays);
     site->keys = {};
-    if (!PG_ARGISNULL(kKeys)) {
-        int16 length;
-        bool by_value;
-        char align;
-        int count;
-        get_typlenbyvalalign(d->key_types[0], &length, &by_value, &align);
-        deconstruct_array(PG_GETARG_ARRAYTYPE_P(kKeys), d->key_types[0], length, by_value, align,
-                          &site->keys.values, &site->keys.nulls, &count);
-        site->keys.count = static_cast<uint32>(count);
-        site->ahead = make_array<Key>(kBucketsAhead);
-    }
+    site->keys = keys_in(fcinfo, site->call.definition);
+    if (site->keys.count > 0) site->ahead = make_array<Key>(kBucketsAhead);
     MemoryContextSwitchTo(old);
     site->next = site->encoded = site->asked = 0;
     site->reading = true;
     RegisterExprContextCallback(context, finish, PointerGetDatum(site));
+}
+
+bool all_short(const Definition* d, const Datum* values, const bool* nulls) {
+    for (int c = 0; c < d->columns; ++c) {
+        if (!short_key(d->key_types[c], values[c], nulls[c])) return false;
+    }
+    return true;
 }
 
 // Asks for what the next keys will read. Nothing depends on it but time.
@@ -122,9 +160,11 @@ void prefetch_next(Site* site) {
     const ManyKeys& keys = site->keys;
     const uint32 end = std::min(keys.count, site->next + kBucketsAhead);
     for (uint32& i = site->encoded; i < end; ++i) {
-        if (!short_key(d->key_types[0], keys.values[i], keys.nulls[i])) break;
+        const Datum* values = keys.values_of(i, d);
+        const bool* nulls = keys.nulls_of(i, d);
+        if (!all_short(d, values, nulls)) break;
         Key* key = &site->ahead[i % kBucketsAhead];
-        encode_key(d->cache_id(), 1, d->key_types, &keys.values[i], &keys.nulls[i], key);
+        encode_key(d->cache_id(), d->columns, d->key_types, values, nulls, key);
         store().prefetch(key->view.hash);
     }
     const uint32 soon = std::min(site->encoded, site->next + kEntriesAhead);
@@ -145,11 +185,15 @@ void load_from(FunctionCallInfo fcinfo, Site* site, LoadNeeded needed, uint32 fi
     const Definition* d = site->call.definition;
     const ManyKeys& all = site->keys;
     const uint32 room = std::min(all.count - first, kAtOnce);
-    ManyKeys wanted = {0, make_array<Datum>(room), make_array<bool>(room)};
+    const size_t datums = size_t{room} * static_cast<size_t>(d->columns);
+    ManyKeys wanted = {0, make_array<Datum>(datums), make_array<bool>(datums)};
     for (uint32 i = first; i < all.count && wanted.count < room; ++i) {
-        if (i > first && would_serve(d, &all.values[i], &all.nulls[i])) continue;
-        wanted.values[wanted.count] = all.values[i];
-        wanted.nulls[wanted.count++] = all.nulls[i];
+        const Datum* values = all.values_of(i, d);
+        const bool* nulls = all.nulls_of(i, d);
+        if (i > first && would_serve(d, values, nulls)) continue;
+        std::copy_n(values, d->columns, wanted.values_of(wanted.count, d));
+        std::copy_n(nulls, d->columns, wanted.nulls_of(wanted.count, d));
+        ++wanted.count;
     }
     LoadedBatch* loaded = load_missing(d, wanted, needed);
     MemoryContextSwitchTo(old);
@@ -184,7 +228,7 @@ extern "C" Datum cache_fetch_of_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = site->call.definition;
     const uint32 place = site->next++;
     Key here;
-    ReadRequest request = {d, &site->keys.values[place], &site->keys.nulls[place]};
+    ReadRequest request = {d, site->keys.values_of(place, d), site->keys.nulls_of(place, d)};
     request.size_hint = expected_bytes(d);
     request.encoded = place < site->encoded;
     if (!request.encoded) site->encoded = site->asked = site->next;

@@ -1,11 +1,12 @@
 #include "pg/read/fill.hpp"
 
+#include "pg/read/aggregate_reads.hpp"
 #include "pg/read/bypass.hpp"
+#include "pg/catalog/aggregates.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/write/path_checks.hpp"
-#include "pg/load/derived_checks.hpp"
 #include "pg/load/flights.hpp"
 #include "pg/load/plans.hpp"
 #include "pg/base/settings.hpp"
@@ -90,6 +91,7 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     const core::Period& period = load.tags.period;
     if (!period.holds(transaction_start_us()) || period.over(now_ms())) return Bypass::kOtherPeriod;
     if (now_ms() >= result->expires_at) return Bypass::kExpiredAtOnce;
+    if (d->aggregates && loaded.amounts == nullptr) return Bypass::kNoAmount;
     core::Fill fill;
     fill.cache = d->session->index;
     fill.cache_id = d->id;
@@ -97,10 +99,17 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     fill.value = bytes.data;
     fill.value_bytes = bytes.size;
     fill.is_null = loaded.is_null;
-    fill.packed = !loaded.is_null && is_compressed(d, PointerGetDatum(bytes.data));
+    fill.packed =
+        !d->aggregates && !loaded.is_null && is_compressed(d, PointerGetDatum(bytes.data));
+    if (d->aggregates) {
+        fill.amounts = bytes.size / sizeof(core::Amount);
+        fill.account = loaded.account;
+    }
     fill.tags = load.tags.tag;
     fill.tag_is_key = load.tags.is_key;
     fill.tag_cache = load.tags.cache;
+    fill.tag_ranged = load.tags.ranged;
+    fill.tag_span = load.tags.span;
     fill.tag_count = load.tags.count;
     fill.calculated_at = result->calculated_at;
     fill.expires_at = result->expires_at;
@@ -140,10 +149,14 @@ ReadResult not_published() {
 Bypass reason_not_to_fill(const Definition* d) {
     if (d->loader_volatile) return Bypass::kVolatileLoader;
     const Bypass reason = bypass_for_lapse(d);
-    if (reason == Bypass::kNone && !(key_queries_hold(d) && derived_dependencies_hold(d))) {
-        return Bypass::kOutdatedPath;
-    }
-    return reason;
+    if (reason != Bypass::kNone) return reason;
+    if (!key_queries_hold(d)) return Bypass::kOutdatedPath;
+    const Proof proof = proof_of_derived(d);
+    // What does not follow any more from its loader's text does not count: all that the loader
+    // reads is tracked instead (coverage.hpp).
+    d->session->disproven = proof == Proof::kFails;
+    const bool known = proof == Proof::kHolds || (proof == Proof::kFails && d->tracks);
+    return known ? Bypass::kNone : Bypass::kOutdatedPath;
 }
 
 bool serves_outrun(const Definition* d, const core::Snapshot& snapshot) {
@@ -179,8 +192,13 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
                    bool fresh, const core::Snapshot& snapshot, ReadResult* result) {
     Load own = load;
     add_part_tags(d, key, &own);
-    ValueBytes bytes;
-    stored_bytes(d, loaded.value, loaded.is_null, &bytes);
+    ValueBytes bytes = {};
+    if (!d->aggregates) {
+        stored_bytes(d, loaded.value, loaded.is_null, &bytes);
+    } else if (const Aggregate* a = aggregate_of(d); a != nullptr && loaded.amounts != nullptr) {
+        bytes.data = loaded.amounts;
+        bytes.size = static_cast<uint32>(a->amount_count) * sizeof(core::Amount);
+    }
     const core::Millis now = transaction_now();
     const core::Millis life = lifetime(d, key, bytes, loaded.is_null);
     own.tags.period = own.tags.period.meet(period_of(d->calendar, transaction_start_us()));
@@ -200,11 +218,14 @@ void complete_fill(const Definition* d, const Key& key, const Load& load, const 
 
     count(d, Counter::kLoadMicros, loaded.load_us);
     const Bypass reason = publish(d, key, loaded, bytes, own, fresh, snapshot, result);
+    if (!result->published) close_account_of(d, key, loaded.account);
     if (reason == Bypass::kNone) {
         if (!fresh) count(d, Counter::kMisses);
         count(d, Counter::kFills);
         forget_failures(d->id, key.view.hash);
-    } else if (settings.track) {
+        return;
+    }
+    if (settings.track) {
         store().control(d->session->index)->counters.bypassed(stripe(), reason);
     }
 }

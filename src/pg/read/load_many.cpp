@@ -58,8 +58,8 @@ struct Batch {
     uint32 hidden_size;
 
     ReadRequest request(uint32 place, bool fresh) const {
-        const size_t first = size_t{place} * static_cast<size_t>(definition->columns);
-        ReadRequest r = {definition, keys->values + first, keys->nulls + first};
+        ReadRequest r = {definition, keys->values_of(place, definition),
+                         keys->nulls_of(place, definition)};
         r.fresh = fresh;
         return r;
     }
@@ -90,7 +90,8 @@ void add_missing(Batch* batch, Missing* m) {
     m->same_hash = found ? bucket->first : nullptr;
     bucket->first = m;
     const int columns = batch->definition->columns;
-    for (int i = 0; i < columns; ++i) m->nulls |= batch->keys->nulls[m->place * columns + i];
+    const bool* nulls = batch->keys->nulls_of(m->place, batch->definition);
+    for (int i = 0; i < columns; ++i) m->nulls |= nulls[i];
     batch->missing[batch->count++] = m;
     if (m->needed == LoadNeeded::kFill) ++batch->fills;
 }
@@ -161,7 +162,7 @@ void key_arrays(const Batch& batch, Missing* const* wanted, uint32 count, Oid* t
     auto* column = make_array<Datum>(count);
     for (int c = 0; c < d->columns; ++c) {
         for (uint32 i = 0; i < count; ++i) {
-            column[i] = batch.keys->values[wanted[i]->place * d->columns + c];
+            column[i] = batch.keys->values_of(wanted[i]->place, d)[c];
         }
         int16 length;
         bool by_value;

@@ -10,6 +10,14 @@ struct ManyKeys {
     uint32 count;
     Datum* values;  // key by key, `columns` of the definition each
     bool* nulls;
+
+    Datum* values_of(uint32 key, const Definition* d) const { return values + at(key, d); }
+    bool* nulls_of(uint32 key, const Definition* d) const { return nulls + at(key, d); }
+
+  private:
+    static size_t at(uint32 key, const Definition* d) {
+        return size_t{key} * static_cast<size_t>(d->columns);
+    }
 };
 
 // One result per key, in their order. Counts, judges and publishes as read_value does for each of

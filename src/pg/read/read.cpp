@@ -1,5 +1,6 @@
 #include "pg/read/read.hpp"
 
+#include "pg/read/aggregate_reads.hpp"
 #include "pg/read/bypass.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
@@ -82,6 +83,17 @@ uint32 to_fetch(const ReadRequest& request) {
     return read ? request.size_hint : 0;
 }
 
+// All but the value.
+void take_found(const Definition* d, const Key& key, const core::Found& found,
+                const core::EntryTags& tags, ReadResult* result) {
+    result->is_null = found.is_null;
+    result->value_bytes = found.value_bytes;
+    result->calculated_at = found.calculated_at;
+    result->expires_at = found.expires_at;
+    result->source = found.result == core::LookupResult::kStale ? Source::kStale : Source::kCache;
+    add_hit_to_outer(d, key, tags, found.expires_at);
+}
+
 // Serves what is cached. What fits the buffer is copied, and there is none if the value is expected
 // to be large; the rest is used where it lies, if it may be held, and otherwise copied to a larger
 // buffer.
@@ -91,6 +103,12 @@ core::Found serve_cached(const Definition* d, const Key& key, const core::Snapsh
     static uint32 uses = 0;
     const core::Detail detail =
         ++uses % core::kHitSample == 0 ? core::Detail::kServe : core::Detail::kServeQuietly;
+    if (d->aggregates) {
+        const core::Found found =
+            find_amounts(d, key, snapshot, detail, needs_tags ? tags : nullptr, &result->value);
+        if (found.result == core::LookupResult::kHit) take_found(d, key, found, *tags, result);
+        return found;
+    }
     uint64 by_value = 0;
     core::Ref* hazard = d->value_by_value || !may_hold(request) ? nullptr : free_hazard();
     uint32 room = d->value_by_value                        ? sizeof(by_value)
@@ -103,9 +121,8 @@ core::Found serve_cached(const Definition* d, const Key& key, const core::Snapsh
         const core::Found found = store().lookup(
             d->session->index, key.view, snapshot,
             {buffer, room, detail, old_values(d, needs_tags), needs_tags ? tags : nullptr, hazard});
-        const bool stale = found.result == core::LookupResult::kStale;
-        if (stale || found.result == core::LookupResult::kHit) {
-            result->is_null = found.is_null;
+        if (found.result == core::LookupResult::kStale ||
+            found.result == core::LookupResult::kHit) {
             if (d->value_by_value) {
                 result->value = static_cast<Datum>(by_value);
             } else if (found.held != nullptr) {
@@ -114,11 +131,7 @@ core::Found serve_cached(const Definition* d, const Key& key, const core::Snapsh
                 result->value = PointerGetDatum(buffer);
                 if (found.packed) result->value = open_value(d, result->value);
             }
-            result->value_bytes = found.value_bytes;
-            result->calculated_at = found.calculated_at;
-            result->expires_at = found.expires_at;
-            result->source = stale ? Source::kStale : Source::kCache;
-            add_hit_to_outer(d, key, *tags, found.expires_at);
+            take_found(d, key, found, *tags, result);
             return found;
         }
         if (!d->value_by_value && buffer != nullptr) pfree(buffer);
@@ -139,6 +152,7 @@ core::OldValues old_values(const Definition* d, bool has_xid) {
 
 core::Found peek_cached(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                         Datum* value) {
+    if (d->aggregates) return find_amounts(d, key, snapshot, core::Detail::kPeek, nullptr, value);
     uint32 room = 1024;
     for (;;) {
         auto* buffer = static_cast<uint8*>(palloc(room));
@@ -225,10 +239,15 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
     if (find_pending_put(d, key) != nullptr) return true;
     if (bypass_reason(d, key) != Bypass::kNone || control_block(d) == core::kNoCache) return false;
     core::EntryTags tags;
+    Datum value;
+    const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     const core::Found found =
-        store().lookup(d->session->index, key.view, to_core(GetActiveSnapshot()),
-                       {nullptr, UINT32_MAX, core::Detail::kInspect,
-                        old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &tags});
+        d->aggregates
+            ? find_amounts(d, key, snapshot, core::Detail::kInspect, &tags, &value)
+            : store().lookup(
+                  d->session->index, key.view, snapshot,
+                  {nullptr, UINT32_MAX, core::Detail::kInspect,
+                   old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &tags});
     const bool served =
         found.result == core::LookupResult::kHit || found.result == core::LookupResult::kStale;
     return served && !own_write_below(d, tags);
@@ -245,20 +264,30 @@ void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResul
     }
     if (d != request.definition) encode_key_of(request, d, key);
     Load load;
-    Loaded loaded;
-    enter_load(d, snapshot, &load);
+    volatile bool loading = false;
+    // Writers that register from now on tell what they add to it.
+    const core::Seq account =
+        d->aggregates ? open_account_for(d, *key, snapshot, request.leads) : core::Seq{0};
     PG_TRY();
-    { loaded = run_loader(d, request.arguments, request.nulls, d->loader_collation, key->view); }
+    {
+        enter_load(d, snapshot, &load);
+        loading = true;
+        Loaded loaded =
+            run_loader(d, request.arguments, request.nulls, d->loader_collation, key->view);
+        loading = false;
+        loaded.account = account;
+        leave_load(load, false);
+        cover_reads(d, &load);
+        complete_fill(d, *key, load, loaded, request.fresh, snapshot, result);
+    }
     PG_CATCH();
     {
-        leave_load(load, true);
+        if (loading) leave_load(load, true);
+        close_account_of(d, *key, account);
         fail_flight(d, key->view, snapshot);
         PG_RE_THROW();
     }
     PG_END_TRY();
-    leave_load(load, false);
-    cover_reads(d, &load);
-    complete_fill(d, *key, load, loaded, request.fresh, snapshot, result);
 }
 
 ReadResult read_value(const ReadRequest& request) {
@@ -273,7 +302,11 @@ ReadResult read_value(const ReadRequest& request) {
         if (others != Await::kServeAgain) break;
         needed = try_serve(request, &key, &result);
     }
-    if (needed != LoadNeeded::kNone) load_one(request, needed, &key, &result);
+    if (needed != LoadNeeded::kNone) {
+        ReadRequest load = request;
+        load.leads = others == Await::kOthersWait;
+        load_one(load, needed, &key, &result);
+    }
     if (others == Await::kOthersWait) land(result.published);
     return result;
 }

@@ -17,6 +17,7 @@ struct ReadRequest {
     bool copy = false;        // even of a large value: it is to be kept for longer than a row
     // An encoded key of the session that it is for, where that is not this one.
     const core::KeyView* like = nullptr;
+    bool leads = false;    // others wait for the load
     bool encoded = false;  // the key is filled in, and its memory has been asked for
     // An argument has a collation of its own, so the loader runs for this reader, under that.
     bool own_collation = false;

@@ -11,10 +11,10 @@
 #include "pg/declare/ddl.hpp"
 #include "pg/declare/derive.hpp"
 #include "pg/load/coverage.hpp"
-#include "pg/load/derived_checks.hpp"
 #include "pg/load/loader_inputs.hpp"
 #include "pg/load/loader_limits.hpp"
 #include "pg/load/session_inputs.hpp"
+#include "pg/write/path_checks.hpp"
 
 extern "C" {
 #include "funcapi.h"
@@ -153,10 +153,14 @@ List* checked_inputs(const char* cache) {
     d = find_definition(cache);
     const LoaderAnalysis* proven = d != nullptr ? analysis_of(d, GetUserId()) : nullptr;
     d = find_definition(cache);
+    const bool fails = d != nullptr && proof_of_derived(d) == Proof::kFails;
+    d = find_definition(cache);
     if (d == nullptr) return NIL;
-    List* rows = declared_inputs(d, proven);
-    if (control_block(d) != core::kNoCache) {
-        rows = list_concat(rows, tracked_inputs(d, proven));
+    const bool attached = control_block(d) != core::kNoCache;
+    const bool disproven = fails || (attached && is_tracked_instead(d));
+    List* rows = declared_inputs(d, proven, disproven);
+    if (attached) {
+        rows = list_concat(rows, tracked_inputs(d, proven, disproven));
         rows = add_refused(rows, d, proven, others);
     }
     ListCell* cell;

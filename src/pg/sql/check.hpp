@@ -39,8 +39,9 @@ inline List* add_input(List* rows, const CheckedInput& input) {
 }
 
 // Tables that are declared, and such columns of theirs whose UPDATE alone does something else.
-List* declared_inputs(const Definition* definition, const LoaderAnalysis* proven);
+// `disproven`: what was derived for the cache does not follow from its loader's text any more.
+List* declared_inputs(const Definition* definition, const LoaderAnalysis* proven, bool disproven);
 // Tables that are tracked for the cache, which has a control block.
-List* tracked_inputs(const Definition* definition, const LoaderAnalysis* proven);
+List* tracked_inputs(const Definition* definition, const LoaderAnalysis* proven, bool disproven);
 
 }  // namespace cache_ext::pg

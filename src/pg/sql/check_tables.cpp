@@ -83,7 +83,8 @@ Bitmapset* columns_read(const LoaderInput* input) {
 // What one changed row does.
 const char* covered_by(const Dependency& dep) {
     if (dep.kind != DependencyKind::kKey) return "path";
-    return dep.mask == 0 ? "table" : "key";
+    if (dep.definition->aggregates) return "key";  // what a row tells is its writer's delta
+    return dep.mask == 0 && !dep.bounds.any() ? "table" : "key";
 }
 
 const char* invalidated_by(const Dependency& dep) {
@@ -95,6 +96,12 @@ const char* invalidated_by(const Dependency& dep) {
         case DependencyKind::kKey:
             break;
     }
+    if (dep.definition->aggregates) return "nothing: the value of the row's key is adjusted";
+    if (dep.bounds.any()) {
+        return dep.mask == 0
+                   ? "the keys between which its instant lies"
+                   : "the keys that share columns with it and between which its instant lies";
+    }
     if (dep.mask == 0) return "the whole cache";
     if (dep.mask != dep.definition->all_columns()) {
         return "the keys that share some of their columns with it";
@@ -105,13 +112,18 @@ const char* invalidated_by(const Dependency& dep) {
 // What its author has declared may be wider than what the text proves.
 const char* narrower(const Dependency& dep, const LoaderAnalysis* proven) {
     const LoaderInput* input = input_of(proven, dep.declared);
-    if (dep.kind == DependencyKind::kVia || input == nullptr || input->unproven != nullptr) {
+    if (dep.definition->aggregates || dep.kind == DependencyKind::kVia || input == nullptr ||
+        input->unproven != nullptr) {
         return nullptr;
     }
-    const bool wide = dep.kind == DependencyKind::kKey && dep.mask == 0;
+    const bool wide = dep.kind == DependencyKind::kKey && dep.mask == 0 && !dep.bounds.any();
     return wide || (dep.all_columns && !input->all_columns)
                ? proven_statements(dep.definition, proven, dep.declared)
                : nullptr;
+}
+
+const char* declared_anew(const Definition* d) {
+    return psprintf("SELECT * FROM cache_declare(%s)", quote_literal_cstr(d->name));
 }
 
 // The dependency with these columns as well.
@@ -121,6 +133,7 @@ const char* with_columns(const Dependency& dep, Bitmapset* more) {
     input.columns = names_of(dep.declared, bms_union(numbers(dep.columns, dep.column_count), more));
     RowMapping mapping = {};
     mapping.key_query = dep.key_query;
+    mapping.bounds = dep.bounds;
     for (int i = 0; i < dep.definition->columns; ++i) {
         if (dep.key[i] > 0) mapping.key[i] = get_attname(dep.declared, dep.key[i], true);
     }
@@ -128,6 +141,7 @@ const char* with_columns(const Dependency& dep, Bitmapset* more) {
 }
 
 struct Declared {
+    bool disproven;  // what is derived of it
     Oid relation;
     List* dependencies;  // of const Dependency*
 };
@@ -183,25 +197,39 @@ List* add_forgotten_columns(List* rows, const Declared& table, const LoaderInput
 }
 
 List* add_declared(List* rows, const Declared& table, const LoaderAnalysis* proven) {
+    bool as_a_whole = false;
     ListCell* cell;
     foreach (cell, table.dependencies) {
         const auto* dep = static_cast<const Dependency*>(lfirst(cell));
-        rows =
-            add_input(rows, {relation_as_sql(table.relation), "table",
-                             names_of(table.relation, columns_that_matter(*dep)), covered_by(*dep),
-                             invalidated_by(*dep), narrower(*dep, proven), false});
+        CheckedInput row = {relation_as_sql(table.relation),
+                            "table",
+                            names_of(table.relation, columns_that_matter(*dep)),
+                            covered_by(*dep),
+                            invalidated_by(*dep),
+                            narrower(*dep, proven),
+                            false};
+        if (dep->derived && table.disproven) {
+            if (is_tracked_for(table.relation, dep->definition->session->index)) {
+                as_a_whole = true;
+                row.covered = "table";
+                row.invalidates = "the whole cache: tracked since its loader changed";
+            }
+            row.more_precise = declared_anew(dep->definition);
+        }
+        rows = add_input(rows, row);
     }
+    if (as_a_whole) return rows;
     rows = add_key_columns(rows, table);
     return add_forgotten_columns(rows, table, input_of(proven, table.relation));
 }
 
 }  // namespace
 
-List* declared_inputs(const Definition* d, const LoaderAnalysis* proven) {
+List* declared_inputs(const Definition* d, const LoaderAnalysis* proven, bool disproven) {
     List* rows = NIL;
     for (int i = 0; i < dependency_relation_count(); ++i) {
         const RelationDependencies& r = dependency_relation_at(i);
-        Declared table = {r.relation, NIL};
+        Declared table = {disproven, r.relation, NIL};
         for (int k = 0; k < r.count; ++k) {
             // Each row of cache_dependency once, though it holds for partitions and children, too.
             const Dependency& dep = r.dependencies[k];
@@ -213,7 +241,7 @@ List* declared_inputs(const Definition* d, const LoaderAnalysis* proven) {
     return rows;
 }
 
-List* tracked_inputs(const Definition* d, const LoaderAnalysis* proven) {
+List* tracked_inputs(const Definition* d, const LoaderAnalysis* proven, bool disproven) {
     const core::CacheIndex index = d->session->index;
     auto* all = make_array<core::RelationKey>(store().max_tracked());
     const uint32 count = store().tracked_relations(MyDatabaseId, all);
@@ -226,10 +254,11 @@ List* tracked_inputs(const Definition* d, const LoaderAnalysis* proven) {
         if (!is_tracked_for(relation, index) || is_declared_for(d->id, relation)) continue;
         const LoaderInput* input = input_of(proven, relation);
         const bool some = input != nullptr && !input->all_columns;
-        rows = add_input(rows, {relation_as_sql(relation), "table",
-                                some ? names_of(relation, columns_read(input)) : NIL,
-                                store().is_tracked(all[i], index) ? "table" : "none",
-                                "the whole cache", proven_statements(d, proven, relation), false});
+        rows = add_input(
+            rows, {relation_as_sql(relation), "table",
+                   some ? names_of(relation, columns_read(input)) : NIL,
+                   store().is_tracked(all[i], index) ? "table" : "none", "the whole cache",
+                   disproven ? declared_anew(d) : proven_statements(d, proven, relation), false});
     }
     pfree(all);
     return rows;

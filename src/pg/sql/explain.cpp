@@ -1,9 +1,11 @@
 // cache_explain: what a read would do now, and the rule or the writer behind it.
 #include "pg/catalog/arguments.hpp"
+#include "pg/read/aggregate_reads.hpp"
 #include "pg/read/bypass.hpp"
 #include "pg/catalog/collations.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/counters.hpp"
+#include "pg/catalog/group_tags.hpp"
 #include "pg/read/fill.hpp"
 #include "pg/read/read.hpp"
 #include "pg/catalog/hard_writers.hpp"
@@ -45,6 +47,17 @@ const char* mask_text(ColumnMask mask, int columns) {
     return s.data;
 }
 
+const char* group_text(ColumnMask mask, const Bounds& bounds, int columns) {
+    const char* keys = mask_text(mask, columns);
+    if (!bounds.any()) return keys;
+    const char* between =
+        bounds.since == 0 ? psprintf("instants until key column %d", bounds.until)
+        : bounds.until == 0
+            ? psprintf("instants since key column %d", bounds.since)
+            : psprintf("instants between key columns %d and %d", bounds.since, bounds.until);
+    return mask == 0 ? between : psprintf("%s, %s", keys, between);
+}
+
 const char* tag_text(const Definition* d, const Key& key, core::Tag tag) {
     if (tag == whole_tag(d->cache_id())) return "whole cache";
     if (tag == key.view.hash) {
@@ -52,8 +65,8 @@ const char* tag_text(const Definition* d, const Key& key, core::Tag tag) {
                         d->varies() ? " of sessions like this one" : "");
     }
     for (int i = 0; i < d->mask_count; ++i) {
-        if (tag == part_tag(d->cache_id(), d->masks[i], key.column_hash)) {
-            return mask_text(d->masks[i], d->columns);
+        if (tag == group_tag(d, i, key.column_hash)) {
+            return group_text(d->masks[i], d->bounds[i], d->columns);
         }
     }
     for (int i = 0; i < definition_count(); ++i) {
@@ -99,6 +112,13 @@ const char* refusal_text(const Definition* d) {
     const char* name = may_see(d) ? refused_object(last) : nullptr;
     const char* text = refusal_reason(last);
     return name != nullptr ? psprintf("%s (%s)", text, name) : text;
+}
+
+// What was derived for the cache does not count any more.
+const char* with_tracking(const Definition* d, const char* reason) {
+    if (!is_tracked_instead(d)) return reason;
+    return psprintf("%s; what it reads is tracked since its loader changed, until cache_declare",
+                    reason);
 }
 
 // A read that finds nothing to serve, because of `reason`: could it publish what it loads?
@@ -197,7 +217,7 @@ Datum tags_array(const Definition* d, const Key& key, const core::EntryTags& tag
     add(whole_tag(d->cache_id()));
     if (d->columns > 0) add(key.view.hash);
     for (int i = 0; i < d->mask_count; ++i) {
-        add(part_tag(d->cache_id(), d->masks[i], key.column_hash));
+        add(group_tag(d, i, key.column_hash));
     }
     for (uint32 i = 0; i < tags.count; ++i) {
         const char* text = tag_text(d, key, tags.tag[i]);
@@ -244,11 +264,18 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
         const core::Snapshot snapshot = to_core(GetActiveSnapshot());
         store().blame(d->session->index, key.view, snapshot, &tags);
         core::EntryTags served;
-        found = store().lookup(
-            d->session->index, key.view, snapshot,
-            {nullptr, UINT32_MAX, core::Detail::kInspect,
-             old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &served});
-        if (bypass == core::Bypass::kNone) e = explain(d, key, snapshot, found, tags);
+        Datum value;
+        found =
+            d->aggregates
+                ? find_amounts(d, key, snapshot, core::Detail::kInspect, &served, &value)
+                : store().lookup(
+                      d->session->index, key.view, snapshot,
+                      {nullptr, UINT32_MAX, core::Detail::kInspect,
+                       old_values(d, TransactionIdIsValid(GetTopTransactionIdIfAny())), &served});
+        if (bypass == core::Bypass::kNone) {
+            e = explain(d, key, snapshot, found, tags);
+            e.reason = with_tracking(d, e.reason);
+        }
     }
 
     Datum values[9] = {};

@@ -143,6 +143,7 @@ const char* declaration_fault(const Definition* d) {
     if (!OidIsValid(d->accessor)) return "its accessor was dropped";
     if (d->lapse == Lapse::kDropped || d->lapse == Lapse::kIncomplete) return d->lapse_text;
     if (d->loader_name != nullptr && !OidIsValid(d->loader)) return "its loader was dropped";
+    if (d->loader_changed && d->aggregates) return "its loader is not the one that was made for it";
     if (d->loader_changed) return "its loader returns another type than it did";
     if (d->loader_volatile) return "its loader is VOLATILE";
     const char* beside = function_beside(d);
@@ -238,10 +239,11 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     if (store_ready()) inputs = check_inputs();
     const Caches caches = visible_caches();
     List* left = undeclared_caches(all);
-    if (caches.count == 0 && left == NIL && !all) PG_RETURN_VOID();
+    const HealthCheck triggers = check_triggers(all);
+    if (caches.count == 0 && left == NIL && triggers.value == 0 && !all) PG_RETURN_VOID();
     put_row(set, check_declarations(caches, left));
     put_row(set, check_dependencies());
-    put_row(set, check_triggers());
+    put_row(set, triggers);
     if (!store_ready()) PG_RETURN_VOID();
     put_row(set, check_suspension(caches));
     put_row(set, check_untriggered(caches));

@@ -66,7 +66,8 @@ HealthCheck check_prepared();
 
 // Triggers of the tables that caches of the current user depend on, as they are and as they were
 // made (health_triggers.cpp).
-HealthCheck check_triggers();
+// And those that nothing depends on any more, of tables of the current user, or of all.
+HealthCheck check_triggers(bool all);
 // What these caches depend on: does it still mean what it did (health_dependencies.cpp)?
 HealthCheck check_dependencies();
 // What else do their values depend on, and is it noticed (health_inputs.cpp)?

@@ -1,7 +1,9 @@
 // cache_health, the check of what caches depend on: do the dependencies still mean what they did?
 #include "pg/sql/health.hpp"
 #include "pg/base/memory.hpp"
-#include "pg/load/derived_checks.hpp"
+#include "pg/base/store_handle.hpp"
+#include "pg/catalog/control_blocks.hpp"
+#include "pg/load/coverage.hpp"
 #include "pg/write/path_checks.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/catalog/rights.hpp"
@@ -30,7 +32,7 @@ const char* named_columns_of(const Dependency& path) {
 char* path_fault(const Definition* d) {
     for (int i = 0; i < d->path_count; ++i) {
         const Dependency& path = *d->paths[i];
-        if (key_query_holds(path)) continue;
+        if (path.derived || key_query_holds(path)) continue;
         ArrayType* name = qualified_name(path.declared);
         return psprintf(
             "what a key query reads has changed: SELECT cache_invalidate_on_path(%s, "
@@ -40,6 +42,22 @@ char* path_fault(const Definition* d) {
             quote_literal_cstr(path.key_query), named_columns_of(path));
     }
     return d->path_lost ? d->widened_text : nullptr;
+}
+
+// What was derived from the loader's text and does not follow from it now: it is tracked instead.
+// Or *fault: that cannot be found out, so nothing is published. nullptr: all follows from it.
+const char* derived_fault(const Definition* d, const char** fault) {
+    const Proof proof = proof_of_derived(d);
+    const char* again = psprintf("SELECT * FROM cache_declare(%s)", quote_literal_cstr(d->name));
+    if (proof == Proof::kFails && !d->tracks) {
+        *fault = psprintf("its loader has changed: %s", again);
+    } else if (proof == Proof::kFails ||
+               (store_ready() && control_block(d) != core::kNoCache && is_tracked_instead(d))) {
+        return psprintf("tracked since its loader changed, %s makes it precise", again);
+    } else if (proof == Proof::kNotFound) {
+        *fault = psprintf("what its loader reads cannot be found out: %s says why", again);
+    }
+    return nullptr;
 }
 
 }  // namespace
@@ -68,16 +86,13 @@ HealthCheck check_dependencies() {
                                 ? d->lapse_text
                                 : nullptr;
         if (fault == nullptr) fault = path_fault(d);
-        if (fault == nullptr && !derived_dependencies_hold(d)) {
-            fault = psprintf(
-                "what the loader of %s reads has changed: SELECT * FROM "
-                "cache_declare(%s)",
-                d->name, quote_literal_cstr(d->name));
-        }
-        check.status = std::max(check.status, fault != nullptr             ? Status::kCritical
-                                              : d->widened_text != nullptr ? Status::kWarning
-                                                                           : Status::kOk);
-        if (fault == nullptr) fault = d->widened_text;
+        const char* widened = nullptr;
+        if (fault == nullptr) widened = derived_fault(d, &fault);
+        if (widened == nullptr) widened = d->widened_text;
+        check.status = std::max(check.status, fault != nullptr     ? Status::kCritical
+                                              : widened != nullptr ? Status::kWarning
+                                                                   : Status::kOk);
+        if (fault == nullptr) fault = widened;
         if (fault != nullptr) names.add(d, fault);
     }
     AtEOXact_GUC(true, nest);

@@ -1,5 +1,7 @@
 // cache_health, the check of our triggers: are they all there, enabled, and ENABLE ALWAYS?
+#include "pg/base/compat.hpp"
 #include "pg/catalog/definitions.hpp"
+#include "pg/catalog/standing.hpp"
 #include "pg/sql/health.hpp"
 #include "pg/catalog/rights.hpp"
 
@@ -12,6 +14,8 @@ extern "C" {
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 }
@@ -62,9 +66,29 @@ bool has_triggers(Oid relation) {
     return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
 }
 
+// Triggers of ours that call for nothing, with each changed row, on tables that the current user
+// may see to; what drops them.
+List* needless_triggers(Relation catalog, bool all) {
+    List* tables = NIL;
+    SysScanDesc scan =
+        systable_beginscan(catalog, TriggerRelidNameIndexId, true, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        const auto* trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+        if (trigger->tgfoid != invalidate_trigger() || OidIsValid(trigger->tgparentid)) continue;
+        if (dependencies_of(trigger->tgrelid) != nullptr) continue;
+        if (!all && !object_ownercheck(RelationRelationId, trigger->tgrelid, GetUserId())) continue;
+        tables = lappend(tables, psprintf("needless: DROP TRIGGER %s ON %s",
+                                          quote_identifier(NameStr(trigger->tgname)),
+                                          relation_as_sql(trigger->tgrelid)));
+    }
+    systable_endscan(scan);
+    return tables;
+}
+
 }  // namespace
 
-HealthCheck check_triggers() {
+HealthCheck check_triggers(bool all) {
     constexpr int kNamed = 5;
     HealthCheck check = {"triggers"};
     check.measured = true;
@@ -93,6 +117,14 @@ HealthCheck check_triggers() {
                              get_namespace_name(get_rel_namespace(relation)),
                              get_rel_name(relation), what);
         }
+    }
+    ListCell* cell;
+    foreach (cell, needless_triggers(catalog, all)) {
+        check.status = std::max(check.status, Status::kWarning);
+        check.value += 1;
+        if (check.value > kNamed) continue;
+        appendStringInfo(&detail, "%s%s", detail.len > 0 ? ", " : "",
+                         static_cast<char*>(lfirst(cell)));
     }
     table_close(catalog, AccessShareLock);
     if (check.value > kNamed) {

@@ -56,6 +56,11 @@ int64 ttl_of(const Definition* d, const Interval* given) {
 void put(const Definition* d, const KeyArguments& arguments, Datum value, bool is_null,
          const Interval* ttl) {
     if (!may_put(d)) require_owner(d);
+    if (d->aggregates) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("nothing can be put into aggregate cache \"%s\"", d->name),
+                        errdetail("Its values are what the rows of its table add up to.")));
+    }
     require_store("cache_put");
     forbid_in_run("cache_put");
     PreventCommandIfParallelMode("cache_put");

@@ -1,6 +1,7 @@
 #include "pg/write/changes.hpp"
 
 #include "pg/load/gathering.hpp"
+#include "pg/write/deltas.hpp"
 #include "pg/write/levels.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/write/registration.hpp"
@@ -23,7 +24,12 @@ struct Change {
     uint64 cache;
     core::TagKind kind;
     bool hard;
-    int level;  // of the outermost subtransaction that holds it
+    bool by_delta;    // of what is collected of it, it is known what it adds to the value
+    int level;        // of the outermost subtransaction that holds it
+    core::Span span;  // of a ranged tag: the hull of what has changed
+    // The change of the same tag that an outer subtransaction holds, whose span is smaller; -1:
+    // none.
+    int outer;
 };
 
 struct ChangeSlot {
@@ -86,6 +92,17 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
     // A cache without a control block has no entries; its keys' rings remember the writer all the
     // same, and a control block that is made later distrusts what came before (attach).
     if (change.kind == core::TagKind::kWhole && index == core::kNoCache) return;
+    // The compiler expects amounts at multiples of 16: not in what palloc gives.
+    static KnownDelta known;
+    core::KeyDelta delta;
+    if (change.by_delta && index != core::kNoCache && find_delta(change.tag, &known)) {
+        delta = {index,
+                 {change.tag, known.key, known.key_size},
+                 known.amounts,
+                 static_cast<uint32>(known.count)};
+        written.delta = &delta;
+    }
+    written.span = change.span;
     const bool spurious = register_with(written, own_xid(), now_snapshot);
     // Once for each cache: keys of one come together, as a rule. The XID was asked before the look.
     if (change.kind != core::TagKind::kWhole && index != core::kNoCache &&
@@ -94,7 +111,8 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
                       own_xid(), now_snapshot);
         now.gathered = change.cache;
     }
-    if (index == core::kNoCache || !settings.track) return;
+    // What is adjusted is not invalidated.
+    if (index == core::kNoCache || !settings.track || written.delta != nullptr) return;
     core::Counters& counters = store().control(index)->counters;
     counters.add(stripe(), core::Counter::kInvalidations);
     if (spurious) counters.add(stripe(), core::Counter::kSpurious);
@@ -109,10 +127,22 @@ void drop_outdated_puts(core::Tag tag, uint64 cache, core::TagKind kind) {
     }
 }
 
-void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
+// Adds to a change that is there already. False: it is one of an outer subtransaction, and would
+// not be what it was if this one is rolled back.
+bool extend_change(Change* change, bool hard, bool by_delta, const core::Span& span) {
+    change->hard |= hard;
+    change->by_delta &= by_delta;
+    if (change->span.covers(span)) return true;
+    if (change->level != GetCurrentTransactionNestLevel()) return false;
+    change->span = change->span.hull(span);
+    return true;
+}
+
+void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool by_delta = false,
+                const core::Span& span = {}) {
     drop_outdated_puts(tag, cache, kind);
     if (now.committing) {
-        Change change = {tag, cache, kind, hard, 1};
+        const Change change = {tag, cache, kind, hard, false, 1, span, -1};
         if (hard && now.preparing) mark_hard_survivor(MyDatabaseId, cache);
         register_change(change, to_core(GetLatestSnapshot()));
         return;
@@ -126,16 +156,37 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard) {
     }
     bool found;
     auto* slot = static_cast<ChangeSlot*>(hash_search(now.by_tag, &tag, HASH_ENTER, &found));
-    if (found) {
-        now.changes[slot->index].hard |= hard;
-        return;
-    }
+    if (found && extend_change(&now.changes[slot->index], hard, by_delta, span)) return;
+    const int outer = found ? slot->index : -1;
+    const core::Span all = found ? now.changes[outer].span.hull(span) : span;
     slot->index = now.count;
-    now.changes[now.count++] = {tag, cache, kind, hard, GetCurrentTransactionNestLevel()};
+    now.changes[now.count++] = {tag, cache, kind, hard, by_delta, GetCurrentTransactionNestLevel(),
+                                all, outer};
+}
+
+// nullptr: it has not been collected.
+Change* change_of(core::Tag tag) {
+    if (now.count == 0) return nullptr;
+    auto* slot = static_cast<ChangeSlot*>(hash_search(now.by_tag, &tag, HASH_FIND, nullptr));
+    return slot != nullptr ? &now.changes[slot->index] : nullptr;
 }
 
 bool collected_tag(core::Tag tag) {
-    return now.count > 0 && hash_search(now.by_tag, &tag, HASH_FIND, nullptr) != nullptr;
+    return change_of(tag) != nullptr;
+}
+
+// One more key of the cache. False: it is one too many, so the whole cache is collected instead.
+bool count_key(uint64 cache) {
+    prepare();
+    bool found;
+    auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &cache, HASH_ENTER, &found));
+    if (!found) counted->count = 0;
+    if (counted->count >= settings.max_transaction_tags) {
+        collect_whole(cache, false);
+        return false;
+    }
+    ++counted->count;
+    return true;
 }
 
 // What is rolled back leaves room for other keys.
@@ -156,20 +207,33 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
     const bool key = d->full_mask(mask);
     const core::Tag tag = key ? key_tag(d->cache_id(), d->columns, column_hash)
                               : part_tag(d->cache_id(), mask, column_hash);
-    if (now.count > 0 && collected_tag(tag)) {
+    if (Change* change = change_of(tag)) {
+        change->by_delta = false;
         drop_outdated_puts(tag, d->id, core::TagKind::kKey);
+    } else if (count_key(d->id)) {
+        add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
+    }
+}
+
+void collect_delta(const Definition* d, const Key& key, const core::Amount* amounts, int count) {
+    // What the cache has been told of is known by its tag only, from now on.
+    if (now.committing) {
+        add_change(key.view.hash, d->id, core::TagKind::kKey, false);
         return;
     }
-    prepare();
-    bool found;
-    auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &d->id, HASH_ENTER, &found));
-    if (!found) counted->count = 0;
-    if (counted->count >= settings.max_transaction_tags) {
-        collect_whole(d->id, false);
-        return;
+    if (!collected_tag(key.view.hash)) {
+        if (!count_key(d->id)) return;
+        add_change(key.view.hash, d->id, core::TagKind::kKey, false, true);
     }
-    ++counted->count;
-    add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
+    add_delta(key, amounts, count);
+}
+
+void collect_instant(const Definition* d, ColumnMask mask, const Bounds& bounds,
+                     const uint64* column_hash, const core::Span& span) {
+    const core::Tag tag = group_tag(d->cache_id(), mask, bounds, column_hash);
+    if (collected_tag(tag) || count_key(d->id)) {
+        add_change(tag, d->id, core::TagKind::kPart, false, false, span);
+    }
 }
 
 void collect_key(uint64 id, core::Tag key) {
@@ -185,7 +249,8 @@ bool collected_for(const Definition* d, const Key& key) {
     if (now.count == 0) return false;
     if (collected_tag(key.view.hash) || collected_tag(whole_tag(d->cache_id()))) return true;
     for (int i = 0; i < d->mask_count; ++i) {
-        if (collected_tag(part_tag(d->cache_id(), d->masks[i], key.column_hash))) return true;
+        // Whatever instants that was about: where a table has been changed, all keys bypass.
+        if (collected_tag(group_tag(d, i, key.column_hash))) return true;
     }
     return false;
 }
@@ -237,15 +302,44 @@ bool committing() {
 }
 
 void forget_changes() {
+    forget_deltas();
     if (now.context != nullptr) MemoryContextDelete(now.context);
     now = Transaction{};
 }
 
 void subtransaction_ended_for_changes(int level, bool committed) {
-    now.count = notes_left(now.changes, now.count, level, committed, [](const Change& change) {
+    subtransaction_ended_for_deltas(level, committed);
+    const auto place_of = [](const Change& change) {
+        return static_cast<ChangeSlot*>(hash_search(now.by_tag, &change.tag, HASH_FIND, nullptr));
+    };
+    int first = now.count;  // of the subtransaction's own
+    while (first > 0 && now.changes[first - 1].level >= level) --first;
+    now.count = notes_left(now.changes, now.count, level, committed, [&](const Change& change) {
+        if (change.outer >= 0) {
+            place_of(change)->index = change.outer;
+            return;
+        }
         hash_search(now.by_tag, &change.tag, HASH_REMOVE, nullptr);
         uncount_key(change);
     });
+    if (!committed) return;
+    // What it has added to changes of its parent is theirs now. Those lie below its own.
+    int left = first;
+    for (int i = first; i < now.count; ++i) {
+        const Change& change = now.changes[i];
+        Change* outer = change.outer >= 0 ? &now.changes[change.outer] : nullptr;
+        if (outer != nullptr && outer->level == change.level) {
+            outer->span = change.span;
+            place_of(change)->index = change.outer;
+            continue;
+        }
+        if (left != i) {
+            now.changes[left] = change;
+            place_of(change)->index = left;
+        }
+        ++left;
+    }
+    now.count = left;
 }
 
 }  // namespace cache_ext::pg

@@ -6,7 +6,9 @@
 // needed at commit for exactness.
 #pragma once
 
+#include "core/account.hpp"
 #include "pg/catalog/definitions.hpp"
+#include "pg/catalog/group_tags.hpp"
 
 namespace cache_ext::pg {
 
@@ -14,6 +16,13 @@ namespace cache_ext::pg {
 //
 // A changed key of a cache; `mask` says which columns of column_hash count (0: the whole cache).
 void collect_change(const Definition* definition, ColumnMask mask, const uint64* column_hash);
+// A key of an aggregate cache, and what is added to its value. Everything else that is collected of
+// the key makes that unknown.
+void collect_delta(const Definition* definition, const Key& key, const core::Amount* amounts,
+                   int count);
+// The same of some instants only, of the keys between whose columns they lie.
+void collect_instant(const Definition* definition, ColumnMask mask, const Bounds& bounds,
+                     const uint64* column_hash, const core::Span& span);
 // The same by the tag of the full key.
 void collect_key(uint64 cache_id, core::Tag key);
 // The whole cache. hard: see core/writers.hpp.

@@ -99,11 +99,14 @@ void drop_unfinished() {
 
 void analyse(const Dependency& path, Analysis* a) {
     connect_spi();
-    SPIPlanPtr plan = prepare_key_query(path.definition, path.declared, path.key_query);
+    if (path.meaning == 0) elog(ERROR, "it is not known what the query meant");
+    const MeantQuery prepared =
+        prepare_key_query(path.definition, path.declared, path.key_query, path.meaning);
+    SPIPlanPtr plan = prepared.plan;
     // At once: only a plan that is kept hears of changes.
     SPI_keepplan(plan);
     unfinished = plan;
-    const PathShape shape = path_shape(path.definition, path.declared, plan);
+    const PathShape shape = path_shape(path.definition, path.declared, prepared);
     *a = {plan, covers(path, shape)};
     unfinished = nullptr;
     SPI_finish();
@@ -148,12 +151,15 @@ void forget_old_checks() {
     }
 }
 
-}  // namespace
-
-bool key_query_holds(const Dependency& path) {
+Proof find_out(const Dependency& path) {
+    const auto proof_of = [](const Check& check) {
+        return check.holds             ? Proof::kHolds
+               : check.plan == nullptr ? Proof::kNotFound
+                                       : Proof::kFails;
+    };
     const Check* known = find_check(path.path);
-    if (known != nullptr && is_current(*known)) return known->holds;
-    if (IsInParallelMode()) return false;  // no subtransactions there
+    if (known != nullptr && is_current(*known)) return proof_of(*known);
+    if (IsInParallelMode()) return Proof::kNotFound;  // no subtransactions there
     forget_old_checks();
     const uint64 generation = definitions_generation();
     const Analysis a = analysis_of(path);
@@ -162,12 +168,27 @@ bool key_query_holds(const Dependency& path) {
     *check = {path.path, generation, a.plan, GetCurrentTimestamp(), a.holds};
     checks = lappend(checks, check);
     MemoryContextSwitchTo(old);
-    return a.holds;
+    return proof_of(*check);
+}
+
+}  // namespace
+
+bool key_query_holds(const Dependency& path) {
+    return find_out(path) == Proof::kHolds;
 }
 
 bool key_queries_hold(const Definition* d) {
-    return !d->path_lost && std::all_of(d->paths, d->paths + d->path_count,
-                                        [](const Dependency* p) { return key_query_holds(*p); });
+    return !d->path_lost &&
+           std::all_of(d->paths, d->paths + d->path_count,
+                       [](const Dependency* p) { return p->derived || key_query_holds(*p); });
+}
+
+Proof proof_of_derived(const Definition* d) {
+    Proof proof = text_proves_derived(d);
+    for (int i = 0; proof == Proof::kHolds && i < d->path_count; ++i) {
+        if (d->paths[i]->derived) proof = find_out(*d->paths[i]);
+    }
+    return proof;
 }
 
 }  // namespace cache_ext::pg

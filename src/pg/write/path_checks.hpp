@@ -13,12 +13,18 @@
 #pragma once
 
 #include "pg/catalog/definitions.hpp"
+#include "pg/load/derived_checks.hpp"
 
 namespace cache_ext::pg {
 
-// All key queries of the cache. False also if that cannot be found out here (in a parallel query).
+// All key queries that somebody has declared for the cache himself. False also if that cannot be
+// found out here (in a parallel query).
 bool key_queries_hold(const Definition* definition);
-// One of them.
+// One query.
 bool key_query_holds(const Dependency& path);
+
+// Does what was derived for the cache still follow from its loader's text, and do its key queries
+// hold? Only for who has received all messages.
+Proof proof_of_derived(const Definition* definition);
 
 }  // namespace cache_ext::pg

@@ -1,7 +1,7 @@
 #include "pg/write/path_plans.hpp"
 
 #include "pg/base/guarded.hpp"
-#include "pg/base/spi.hpp"
+#include "pg/write/query_meaning.hpp"
 
 extern "C" {
 #include "catalog/pg_inherits.h"
@@ -13,9 +13,9 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
-// A plan that is run is made anew by the server when something behind it has changed, and what we
-// know of it does not hear of that. So one whose query indexes answer is never run: it says whether
-// anything has changed. Where the query has to be run nevertheless, another is prepared.
+// A plan that is run may be found out of date by the server, which fails then. One whose query
+// indexes answer is never run: it says whether anything has changed. Where the query has to be run
+// nevertheless, another is prepared.
 struct PathPlan {
     int64 id;
     uint64 generation;
@@ -75,12 +75,13 @@ PathPlan* find_or_make_plan(int64 path) {
 }
 
 bool is_current(const PathPlan& known) {
-    return known.plan != nullptr && known.generation == definitions_generation();
+    return known.plan != nullptr && known.generation == definitions_generation() &&
+           SPI_plan_is_valid(known.plan);
 }
 
 SPIPlanPtr prepare(const Path& p, const Dependency& dep) {
-    Oid type = get_rel_type_id(p.rows->declared);
-    return prepare_spi(dep.key_query, 1, &type);
+    if (dep.meaning == 0) elog(ERROR, "it is not known what the query meant");
+    return prepare_meant(dep.key_query, get_rel_type_id(p.rows->declared), dep.meaning).plan;
 }
 
 void lock_planned_tables(SPIPlanPtr plan, const Path& p) {
@@ -126,18 +127,13 @@ const Dependency* path_dependency(const Path& p) {
 
 const IndexPath* kept_index_path(const Path& p) {
     const PathPlan* known = find_plan(p.id);
-    if (known == nullptr || !is_current(*known) || !known->by_index ||
-        !SPI_plan_is_valid(known->plan)) {
-        return nullptr;
-    }
+    if (known == nullptr || !is_current(*known) || !known->by_index) return nullptr;
     return &known->index;
 }
 
 SPIPlanPtr plan_of_path(const Path& p, const Dependency& dep) {
     PathPlan* known = find_or_make_plan(p.id);
-    if (!is_current(*known) || (known->by_index && !SPI_plan_is_valid(known->plan))) {
-        keep(known, p, dep);
-    }
+    if (!is_current(*known)) keep(known, p, dep);
     SPIPlanPtr plan = known->by_index ? prepare(p, dep) : known->plan;
     lock_planned_tables(plan, p);
     return plan;

@@ -5,7 +5,6 @@
 #include "pg/base/compat.hpp"
 #include "pg/catalog/virtual_columns.hpp"
 #include "pg/load/environment.hpp"
-#include "pg/base/spi.hpp"
 #include "pg/catalog/key_types.hpp"
 
 extern "C" {
@@ -316,16 +315,16 @@ bool is_plain_join(const Query* query) {
     return true;
 }
 
-SPIPlanPtr prepare_key_query(const Definition* d, Oid relation, const char* text) {
-    Oid row_type = get_rel_type_id(relation);
+MeantQuery prepare_key_query(const Definition* d, Oid relation, const char* text, int64 expected) {
+    const Oid row_type = get_rel_type_id(relation);
     // As it will run: what names mean, and which policies apply, is the owner's.
-    SPIPlanPtr plan;
-    as_owner_of(d, [&] { plan = prepare_spi(text, 1, &row_type); });
-    return plan;
+    MeantQuery prepared;
+    as_owner_of(d, [&] { prepared = prepare_meant(text, row_type, expected); });
+    return prepared;
 }
 
-PathShape path_shape(const Definition* d, Oid relation, SPIPlanPtr plan) {
-    List* sources = SPI_plan_get_plan_sources(plan);
+PathShape path_shape(const Definition* d, Oid relation, const MeantQuery& prepared) {
+    List* sources = SPI_plan_get_plan_sources(prepared.plan);
     if (list_length(sources) != 1) bad_query("it is not one statement", "Give one SELECT.");
     auto* source = static_cast<CachedPlanSource*>(linitial(sources));
     if (list_length(source->query_list) != 1) bad_query("it is not one SELECT", "Give one SELECT.");
@@ -337,6 +336,7 @@ PathShape path_shape(const Definition* d, Oid relation, SPIPlanPtr plan) {
         bad_query("it calls a VOLATILE function", "Use IMMUTABLE functions.");
     }
     PathShape shape = {};
+    shape.meaning = prepared.meaning;
     check_result(d, query, &shape);
     Walk walk = {&shape, relation, nullptr};
     walk_node(reinterpret_cast<Node*>(query), &walk);
@@ -349,7 +349,7 @@ PathShape path_shape(const Definition* d, Oid relation, SPIPlanPtr plan) {
 }
 
 PathShape check_path_query(const Definition* d, Oid relation, const char* text) {
-    return path_shape(d, relation, prepare_key_query(d, relation, text));
+    return path_shape(d, relation, prepare_key_query(d, relation, text, 0));
 }
 
 }  // namespace cache_ext::pg

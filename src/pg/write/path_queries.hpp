@@ -2,16 +2,14 @@
 #pragma once
 
 #include "pg/catalog/definitions.hpp"
-
-extern "C" {
-#include "executor/spi.h"
-}
+#include "pg/write/query_meaning.hpp"
 
 namespace cache_ext::pg {
 
 // What a key query is made of.
 constexpr int kMaxPathRelations = 16;
 struct PathShape {
+    int64 meaning;      // see query_meaning.hpp
     ColumnMask mask;    // key columns that it gives: all but constant NULLs
     List* row_columns;  // of char*: columns of the changed row that it reads
     bool whole_row;     // it uses the row as a whole
@@ -25,11 +23,11 @@ struct PathShape {
     List* keys[kMaxPathRelations];
 };
 
-// Analyses a query as it is now, as the cache's owner. ERROR if it cannot serve.
-// SPI must be connected.
-SPIPlanPtr prepare_key_query(const Definition* d, Oid relation, const char* text);
-PathShape path_shape(const Definition* d, Oid relation, SPIPlanPtr plan);
-// Both.
+// Analyses a query as it is now, as the cache's owner. ERROR if it cannot serve, or means anything
+// else than `expected` (0: whatever it means). SPI must be connected.
+MeantQuery prepare_key_query(const Definition* d, Oid relation, const char* text, int64 expected);
+PathShape path_shape(const Definition* d, Oid relation, const MeantQuery& prepared);
+// Both, whatever it means.
 PathShape check_path_query(const Definition* d, Oid relation, const char* text);
 
 // Nothing but inner joins and quals: a row that comes, goes or changes then concerns no keys but

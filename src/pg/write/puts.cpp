@@ -2,6 +2,7 @@
 
 #include "pg/write/levels.hpp"
 #include "pg/base/store_handle.hpp"
+#include "pg/catalog/group_tags.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {
@@ -26,6 +27,8 @@ struct PendingPut {
     PutValue value;
     bool packed;
     core::Tag tags[core::kMaxTags];
+    bool ranged[core::kMaxTags];
+    core::Span spans[core::kMaxTags];
     uint32 tag_count;
     core::Snapshot snapshot;  // the value belongs to it, but for the transaction's own writes
 };
@@ -118,7 +121,9 @@ void add_pending_put(const Definition* d, core::CacheIndex index, const Key& key
     put->value.bytes = copy(value.bytes, value.size);
     put->packed = !value.is_null && is_compressed(d, PointerGetDatum(value.bytes));
     for (int i = 0; i < d->mask_count; ++i) {
-        put->tags[put->tag_count++] = part_tag(d->cache_id(), d->masks[i], key.column_hash);
+        put->ranged[i] = d->bounds[i].any();
+        if (put->ranged[i]) put->spans[i] = group_span(d, i, key);
+        put->tags[put->tag_count++] = group_tag(d, i, key.column_hash);
     }
     put->snapshot = copy_to_core(GetActiveSnapshot());
     MemoryContextSwitchTo(old);
@@ -190,6 +195,8 @@ void publish_pending_puts(core::Xid self) {
         fill.is_null = p->value.is_null;
         fill.packed = p->packed;
         fill.tags = p->tags;
+        fill.tag_ranged = p->ranged;
+        fill.tag_span = p->spans;
         fill.tag_count = p->tag_count;
         fill.calculated_at = time;
         fill.expires_at = p->value.expires_at(time);

@@ -6,6 +6,7 @@
 #include "pg/base/spi.hpp"
 #include "pg/load/environment.hpp"
 #include "pg/write/path_plans.hpp"
+#include "pg/write/query_meaning.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -72,7 +73,7 @@ void add_keys(const Path& first, Path* p) {
 
 void look_up_row(const Lookup& lookup, SPIPlanPtr plan, const PathRow& row, TupleDesc desc) {
     Datum value = composite(*lookup.first->rows, row, desc);
-    const int result = SPI_execute_plan(plan, &value, nullptr, true, 0);
+    const int result = run_meant(plan, get_rel_type_id(lookup.first->rows->declared), value);
     if (result != SPI_OK_SELECT) elog(ERROR, "%s", SPI_result_code_string(result));
     ListCell* cell;
     foreach (cell, lookup.paths) {
@@ -157,8 +158,8 @@ bool same_query_lookup(const Path& a, const Path& b) {
     if (a.rows != b.rows || first == nullptr || second == nullptr) return false;
     const Definition& d = *first->definition;
     const Definition& e = *second->definition;
-    return strcmp(first->key_query, second->key_query) == 0 && d.owner == e.owner &&
-           d.columns == e.columns && d.setting_count == e.setting_count &&
+    return strcmp(first->key_query, second->key_query) == 0 && first->meaning == second->meaning &&
+           d.owner == e.owner && d.columns == e.columns && d.setting_count == e.setting_count &&
            std::equal(d.settings, d.settings + d.setting_count, e.settings, same_setting);
 }
 

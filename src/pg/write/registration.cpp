@@ -1,6 +1,7 @@
 #include "pg/write/registration.hpp"
 
 #include "pg/base/compat.hpp"
+#include "pg/base/commit_log.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
@@ -20,6 +21,7 @@ core::Xid own_xid() {
 bool register_with(const core::WrittenTag& written, core::Xid xid, const core::Snapshot& snapshot) {
     core::Xid running[core::kMaxRunning];
     core::Xid ended[core::kMaxRunning];
+    core::Outcome outcomes[core::kMaxRunning];
     core::Ended knowledge;
     // Zero for hard writers: nobody has ended by age alone, see below.
     knowledge.oldest_running = written.hard ? 0 : std::min(snapshot.xmin, xid);
@@ -35,9 +37,13 @@ bool register_with(const core::WrittenTag& written, core::Xid xid, const core::S
             !try_xact_lock(static_cast<TransactionId>(running[i]))) {
             continue;
         }
+        // What is added to a value is put into it once it is known how it has ended.
+        outcomes[knowledge.count] =
+            written.delta != nullptr ? outcome_of(running[i]) : core::Outcome::kUnknown;
         ended[knowledge.count++] = running[i];
     }
     knowledge.xids = ended;
+    if (written.delta != nullptr) knowledge.outcomes = outcomes;
     return store().register_writer(written, xid, knowledge);
 }
 

@@ -18,18 +18,6 @@ namespace {
 
 NotedIds collected = {};  // relations
 
-// Where the relation has been declared since it was tracked, rows are the triggers' business.
-void collect_tracked(Oid relation, bool hard) {
-    core::TrackingCaches caches = tracking(relation);
-    for (core::CacheIndex i; (i = caches.next()) != core::kNoCache;) {
-        // A look without a lock may meet the places of others.
-        const core::CacheControl* c = store().control(i);
-        const uint64 id = core::load_acquire(c->id);
-        if (id == 0 || c->database != MyDatabaseId) continue;
-        if (hard || !is_declared_for(id, relation)) collect_whole(id, hard);
-    }
-}
-
 // Nobody knows which tables it has changed.
 void collect_all_tracked() {
     for (core::CacheIndex i = 0; i < store().max_caches(); ++i) {
@@ -41,6 +29,21 @@ void collect_all_tracked() {
 }
 
 }  // namespace
+
+void collect_tracked(Oid relation, bool hard) {
+    core::TrackingCaches caches = tracking(relation);
+    for (core::CacheIndex i; (i = caches.next()) != core::kNoCache;) {
+        // A look without a lock may meet the places of others.
+        const core::CacheControl* c = store().control(i);
+        const uint64 id = core::load_acquire(c->id);
+        if (id == 0 || c->database != MyDatabaseId) continue;
+        // Where the relation has been declared since it was tracked, rows are the triggers'
+        // business, unless that has turned out to say too little.
+        if (hard || !is_declared_for(id, relation, core::load_acquire(c->disproven))) {
+            collect_whole(id, hard);
+        }
+    }
+}
 
 void collect_hard_relation(Oid relation) {
     const RelationDependencies* r = dependencies_of(relation);

@@ -13,6 +13,9 @@ namespace cache_ext::pg {
 // Hard, for all caches that depend on a relation, declared or not.
 void collect_hard_relation(Oid relation);
 
+// Caches that the relation is tracked for, as a whole.
+void collect_tracked(Oid relation, bool hard);
+
 // The caches that a relation of this database is tracked for.
 inline core::TrackingCaches tracking(Oid relation) {
     return store().tracking(core::relation_key(MyDatabaseId, relation));

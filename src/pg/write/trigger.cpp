@@ -1,7 +1,9 @@
 // The trigger that cache_invalidate_on puts on a relation: one per relation, for all caches.
 #include "pg/write/changes.hpp"
 #include "pg/write/path_rows.hpp"
+#include "pg/write/row_deltas.hpp"
 #include "pg/write/relation_changes.hpp"
+#include "pg/write/telling_trigger.hpp"
 #include "pg/base/store_handle.hpp"
 
 extern "C" {
@@ -52,20 +54,36 @@ void collect_row(const Dependency& dep, TupleTableSlot* row, bool is_new) {
         collect_path_row(dep, row, is_new);
         return;
     }
+    bool null;
+    core::Span instant;
+    if (dep.bounds.any()) {
+        const Datum value = slot_getattr(row, dep.instant, &null);
+        if (null) return;  // it lies between nothing
+        instant.lo = instant.hi = instant_of(dep.instant_type, value);
+    }
     uint64 hashes[kMaxKeyColumns];
     for (int i = 0; i < dep.definition->columns; ++i) {
-        if (dep.key[i] == 0) continue;
-        bool null;
+        if (dep.key[i] == 0 || dep.bounds.name(i)) continue;
         const Datum value = slot_getattr(row, dep.key[i], &null);
         hashes[i] = hash_column(dep.definition->key_types[i], value, null);
     }
-    collect_change(dep.definition, dep.mask, hashes);
+    if (dep.bounds.any()) {
+        collect_instant(dep.definition, dep.mask, dep.bounds, hashes, instant);
+    } else {
+        collect_change(dep.definition, dep.mask, hashes);
+    }
 }
 
-void row_changed(const RelationDependencies& relation, TupleTableSlot* old_row,
-                 TupleTableSlot* new_row) {
+void row_changed(const RelationDependencies& relation, const TriggerData& fired,
+                 TupleTableSlot* old_row, TupleTableSlot* new_row) {
     for (int i = 0; i < relation.count; ++i) {
         const Dependency& dep = relation.dependencies[i];
+        if (dep.definition->aggregates) {
+            const Telling telling = telling_of(fired);
+            if (telling == Telling::kElsewhere) continue;
+            collect_row_delta(dep, fired.tg_relation, old_row, new_row, telling == Telling::kHere);
+            continue;
+        }
         const bool update = old_row != nullptr && new_row != nullptr;
         if (update && !concerns(dep, old_row, new_row)) continue;
         if (dep.kind == DependencyKind::kVia) {
@@ -123,12 +141,14 @@ extern "C" Datum cache_invalidate_trigger_1_0(PG_FUNCTION_ARGS) {
     if (dependencies == nullptr) return Datum{0};
     TupleTableSlot* first = trigger->tg_trigslot;
     if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
-        row_changed(*dependencies, nullptr, first);
+        row_changed(*dependencies, *trigger, nullptr, first);
     } else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) {
-        row_changed(*dependencies, first, nullptr);
+        row_changed(*dependencies, *trigger, first, nullptr);
     } else {
-        row_changed(*dependencies, first, trigger->tg_newslot);
+        row_changed(*dependencies, *trigger, first, trigger->tg_newslot);
     }
+    // Who writes after everybody has looked (a callback of another extension's).
+    if (committing()) collect_tracked(relation, false);
     // A trigger that ALTER TABLE ... ENABLE TRIGGER ALL has made an ordinary one may have missed
     // the transaction's other changes: those made with session_replication_role = replica.
     if (trigger->tg_trigger->tgenabled == TRIGGER_FIRES_ALWAYS) note_collected(relation);

@@ -146,6 +146,8 @@ struct TagSpec {
     Tag tag = 0;
     bool is_key = false;
     CacheIndex cache = kNoCache;
+    bool ranged = false;
+    Span span = {};
 };
 
 // What most fills leave as it is.
@@ -223,10 +225,14 @@ class TestCache {
         Tag tags[kMaxTags];
         bool is_key[kMaxTags];
         CacheIndex caches[kMaxTags];
+        bool ranged[kMaxTags];
+        Span spans[kMaxTags];
         Fill fill;
         for (const TagSpec& t : options.tags) {
             tags[fill.tag_count] = t.tag;
             is_key[fill.tag_count] = t.is_key;
+            ranged[fill.tag_count] = t.ranged;
+            spans[fill.tag_count] = t.span;
             caches[fill.tag_count++] = t.cache;
         }
         fill.cache = index_;
@@ -239,6 +245,8 @@ class TestCache {
         fill.tags = tags;
         fill.tag_is_key = is_key;
         fill.tag_cache = caches;
+        fill.tag_ranged = ranged;
+        fill.tag_span = spans;
         fill.calculated_at = FakeClock::time;
         fill.expires_at = options.expires_at;
         fill.refresh_after = options.refresh_after;
@@ -292,6 +300,11 @@ class TestCache {
 
     void write_tag(Tag tag, TagKind kind, Xid xid, const Ended& ended = {}) const {
         store_->register_writer({tag, kind, false, kNoCache}, xid, ended);
+    }
+    void write_span(Tag tag, const Span& span, Xid xid, const Ended& ended = {}) const {
+        WrittenTag written = {tag, TagKind::kPart, false, kNoCache};
+        written.span = span;
+        store_->register_writer(written, xid, ended);
     }
     void write(const std::string& key, Xid xid, const Ended& ended = {}) const {
         write_tag(hash(key), TagKind::kKey, xid, ended);
@@ -360,8 +373,8 @@ inline void PrintTo(const HeldSnapshot& s, std::ostream* out) {
 namespace cache_ext::core {
 
 inline void PrintTo(LookupResult r, std::ostream* out) {
-    static const char* const names[] = {"hit",          "absent",   "expired",
-                                        "contradicted", "unusable", "too small"};
+    static const char* const names[] = {"hit",      "absent",  "expired", "contradicted",
+                                        "unusable", "not yet", "stale",   "too small"};
     *out << names[static_cast<int>(r)];
 }
 inline void PrintTo(PublishResult r, std::ostream* out) {
