@@ -58,7 +58,8 @@ END
 # What must be the same on both sides.
 my %same = (
 	'definitions' => q{SELECT to_jsonb(d) - 'functions' FROM cache_ext_internal.cache_definition AS d ORDER BY name},
-	'dependencies' => 'SELECT * FROM cache_ext_internal.cache_dependency ORDER BY id',
+	# Without what key queries mean, which is noted anew: types have other numbers.
+	'dependencies' => q{SELECT to_jsonb(d) - 'meaning' FROM cache_ext_internal.cache_dependency AS d ORDER BY id},
 	'accessors' => q{SELECT p.oid::regprocedure::text, proowner::regrole, proacl, replace(pg_get_function_sqlbody(p.oid), E'\n', ' '), provolatile, proparallel
 		FROM pg_proc p WHERE pronamespace = 'tools'::regnamespace AND proname ~ '^cache_(get|get_many|put)_(counter|conf)$' ORDER BY 1},
 	'triggers' => q{SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger

@@ -63,6 +63,16 @@ void add_relation(uint64* hash, Oid relation) {
     add(hash, has_privs_of_role(owner, GetUserId()) ? InvalidOid : owner);
 }
 
+// A row type is that of its relation.
+void add_type(uint64* hash, Oid type) {
+    const Oid relation = get_typ_typrelid(type);
+    if (OidIsValid(relation)) {
+        add_relation(hash, relation);
+    } else {
+        add(hash, type);
+    }
+}
+
 // Those of initdb have other numbers in each cluster.
 void add_collation(uint64* hash, Oid collation) {
     if (collation >= FirstGenbkiObjectId && collation < FirstNormalObjectId) {
@@ -180,7 +190,7 @@ bool walk(Node* node, void* context) {
     check_functions_in_node(node, add_function, context);
     add_named(hash, node);
     if (has_type(node)) {
-        add(hash, exprType(node));
+        add_type(hash, exprType(node));
         add_collation(hash, exprCollation(node));
         add_collation(hash, exprInputCollation(node));
     }
