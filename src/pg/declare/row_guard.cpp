@@ -12,6 +12,7 @@
 #include "pg/catalog/definition_row.hpp"
 #include "pg/catalog/definitions.hpp"
 #include "pg/declare/dependencies.hpp"
+#include "pg/declare/restored_queries.hpp"
 #include "pg/catalog/dependency_row.hpp"
 #include "pg/base/functions.hpp"
 #include "pg/write/path_queries.hpp"
@@ -218,6 +219,7 @@ HeapTuple checked_definition(const Change& c) {
         require_own_budget(row.string(kDefinitionBudget));
         for (int i = 0; i < d.input_count; ++i) checked_input(d.inputs[i]);
         warn_of_function_beside(&d);
+        if (c.old_row == nullptr) note_restored_queries(&d);
     }
     const Oid found[kTrusted] = {d.accessor, d.loader, d.load_many, d.load_all};
     TrustedFunctions now = {};
@@ -276,7 +278,7 @@ HeapTuple checked_dependency(const Change& c) {
                         errhint("Declare dependencies with cache_invalidate_on.")));
     }
     const char* query = row.string(kDependencyQuery);
-    // Without a definition nobody knows whose names these are.
+    // Without a definition nobody knows whose names these are, until it is restored.
     if (d == nullptr || query == nullptr) return with_meaning(c, 0);
     connect_spi();
     const int64 meaning = check_path_query(d, table, query).meaning;
