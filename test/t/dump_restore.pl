@@ -123,7 +123,7 @@ sub serves
 serves('before', 'before');
 my %before = map { $_ => $node->safe_psql('before', $same{$_}, @app) } keys %same;
 my @functions = split /\n/, $before{accessors};
-is(scalar @functions, 4, 'there are accessors');
+is(scalar @functions, 5, 'there are accessors');
 my @triggers = split /\n/, $before{triggers};
 is(scalar(grep { /\|A\|/ } @triggers), scalar @triggers, 'all triggers are ENABLE ALWAYS');
 cmp_ok(scalar @triggers, '>=', 5, 'there are triggers');
