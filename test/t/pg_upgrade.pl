@@ -125,7 +125,7 @@ sub serves
 }
 serves($old, 'before');
 my %before = map { $_ => $old->safe_psql('shop', $same{$_}) } keys %same;
-is(scalar(split /\n/, $before{accessors}), 4, 'there are accessors');
+is(scalar(split /\n/, $before{accessors}), 5, 'there are accessors');
 cmp_ok(scalar(split /\n/, $before{triggers}), '>=', 5, 'there are triggers');
 $old->stop;
 
