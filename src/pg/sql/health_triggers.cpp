@@ -70,6 +70,7 @@ bool has_triggers(Oid relation) {
 // may see to; what drops them.
 List* needless_triggers(Relation catalog, bool all) {
     List* tables = NIL;
+    if (!definitions_ready()) return NIL;  // nobody knows what is needed
     SysScanDesc scan =
         systable_beginscan(catalog, TriggerRelidNameIndexId, true, nullptr, 0, nullptr);
     HeapTuple tuple;
