@@ -311,7 +311,9 @@ bool bounds_only(Bypass reason) {
 }
 
 bool is_tracked_instead(const Definition* d) {
-    return d->derivation != 0 && store().is_disproven(d->session->index, d->derivation);
+    if (d->derivation == 0 || !store_ready()) return false;
+    const core::CacheIndex index = store().find(MyDatabaseId, d->id);
+    return index != core::kNoCache && store().is_disproven(index, d->derivation);
 }
 
 bool is_trackable(Oid relation) {

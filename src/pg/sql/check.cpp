@@ -157,7 +157,7 @@ List* checked_inputs(const char* cache) {
     d = find_definition(cache);
     if (d == nullptr) return NIL;
     const bool attached = control_block(d) != core::kNoCache;
-    const bool disproven = fails || (attached && is_tracked_instead(d));
+    const bool disproven = fails || is_tracked_instead(d);
     List* rows = declared_inputs(d, proven, disproven);
     if (attached) {
         rows = list_concat(rows, tracked_inputs(d, proven, disproven));

@@ -2,7 +2,6 @@
 #include "pg/sql/health.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/store_handle.hpp"
-#include "pg/catalog/control_blocks.hpp"
 #include "pg/load/coverage.hpp"
 #include "pg/write/path_checks.hpp"
 #include "pg/catalog/standing.hpp"
@@ -51,8 +50,7 @@ const char* derived_fault(const Definition* d, const char** fault) {
     const char* again = psprintf("SELECT * FROM cache_declare(%s)", quote_literal_cstr(d->name));
     if (proof == Proof::kFails && !d->tracks) {
         *fault = psprintf("its loader has changed: %s", again);
-    } else if (proof == Proof::kFails ||
-               (store_ready() && control_block(d) != core::kNoCache && is_tracked_instead(d))) {
+    } else if (proof == Proof::kFails || is_tracked_instead(d)) {
         return psprintf("tracked since its loader changed, %s makes it precise", again);
     } else if (proof == Proof::kNotFound) {
         *fault = psprintf("what its loader reads cannot be found out: %s says why", again);
