@@ -71,7 +71,8 @@ bool left_blocks_here() {
 core::CacheIndex attach_control_block(uint64 id, Oid owner) {
     const core::CacheIndex known = store().find(MyDatabaseId, id);
     if (known != core::kNoCache) return known;
-    // Who writes on the primary meanwhile cannot be known: it is made after the promotion, or never.
+    // Who writes on the primary meanwhile cannot be known: it is made after the promotion, or
+    // never.
     if (RecoveryInProgress()) return core::kNoCache;
     const core::Tag tag = whole_tag({MyDatabaseId, id});
     bool created;
