@@ -66,17 +66,19 @@ bool check_slots(const Block& block) {
 bool check_block(const Block& block) {
     Sum linked, dead;
     if (!check_index(block, &linked)) return false;
-    std::uint64_t used = 0, used_bytes = 0, live = 0, refs = 0;
+    std::uint64_t used = 0, used_bytes = 0, live = 0, open = 0, refs = 0;
     for (CacheIndex i = 0; i < block.header->max_caches; ++i) {
         const CacheControl& c = block.caches[i];
         if (!check_dead(block, i, &dead) || !check_totals(c)) return false;
         used += c.used_entries;
         used_bytes += c.used_bytes;
         live += c.live_entries;
+        open += c.open_entries;
     }
     return linked.entries + dead.entries == used && linked.entries - linked.opened == live &&
-           linked.bytes + dead.bytes == used_bytes && check_slots(block) &&
-           check_nodes(block, &refs) && linked.pins + dead.pins == refs && block.arena.check();
+           linked.opened + dead.opened == open && linked.bytes + dead.bytes == used_bytes &&
+           check_slots(block) && check_nodes(block, &refs) && linked.pins + dead.pins == refs &&
+           block.arena.check();
 }
 
 }  // namespace cache_ext::core

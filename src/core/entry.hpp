@@ -68,6 +68,14 @@ struct Lifetime {
 // Values begin at a multiple of this, so that they can be used where they are.
 inline constexpr std::size_t kValueAlignment = 8;
 
+// What follows an entry's value.
+struct EntryTail {
+    bool period = false;
+    bool origin = false;
+    std::size_t account = 0;  // bytes
+    std::uint32_t spans = 0;
+};
+
 // Written once before it is linked into the index and constant from then on, except for the fields
 // that say otherwise. Readers hold the partition lock of `hash`, shared.
 //
@@ -98,7 +106,8 @@ struct Entry {
     std::uint8_t frequency;        // atomic, relaxed; readers raise it, eviction lowers it
     std::uint16_t flags;           // partition lock, but for those that are constant
     std::uint8_t refresh_claimed;  // atomic: 1 once somebody asked for a refresh
-    bool opened;  // no value, only an account, for a load that runs; constant, without a lock
+    // 1: no value, only an account, for a load that runs. Constant; read without a lock.
+    std::uint8_t opened;
 
     static constexpr std::uint16_t kNullFlag = 1;     // the value is SQL NULL; constant
     static constexpr std::uint16_t kDeadFlag = 2;     // no longer in the index, waits to be freed
@@ -119,7 +128,7 @@ struct Entry {
     bool is_old() const { return (flags & kOldFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
     bool has_account() const { return (flags & kAccountFlag) != 0; }
-    bool is_opened() const { return opened; }
+    bool is_opened() const { return opened != 0; }
     bool has_deltas() const { return (flags & kDeltasFlag) != 0; }
 
     TagRef* tags() { return reinterpret_cast<TagRef*>(this + 1); }
@@ -184,14 +193,12 @@ struct Entry {
         return (bytes + kValueAlignment - 1) / kValueAlignment * kValueAlignment;
     }
     static std::size_t bytes_for(std::uint32_t tags, std::uint32_t unseen, std::size_t key,
-                                 std::size_t value, bool has_period = false,
-                                 bool has_origin = false, std::uint32_t spans = 0,
-                                 std::size_t account = 0) {
-        const std::size_t after = (has_period ? sizeof(Period) : 0) +
-                                  (has_origin ? sizeof(Origin) : 0) + spans * sizeof(Span);
-        std::size_t end = after > 0 ? padded(value) + after : value;
-        if (account != 0) end = padded(end) + account;
-        return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) + end;
+                                 std::size_t value, const EntryTail& tail = {}) {
+        const std::size_t after = (tail.period ? sizeof(Period) : 0) +
+                                  (tail.origin ? sizeof(Origin) : 0) + tail.account +
+                                  tail.spans * sizeof(Span);
+        return sizeof(Entry) + tags * sizeof(TagRef) + unseen * sizeof(Xid) + padded(key) +
+               (after > 0 ? padded(value) + after : value);
     }
 };
 static_assert(std::is_trivially_copyable_v<Entry>);

@@ -164,8 +164,7 @@ struct alignas(kBlockAlignment) CacheControl {
     std::uint64_t max_entries;  // 0: not limited
     std::uint64_t max_bytes;    // 0: not limited; gross
     std::uint64_t used_entries;
-    std::uint64_t
-        open_entries;  // of these, accounts of loads that run: max_entries is not for them
+    std::uint64_t open_entries;  // of these, accounts of loads that run: max_entries spares them
     std::uint64_t used_bytes;
     EvictionQueue queue;
     Ref dead;  // atomic: entries that were unlinked without the budget lock, to be freed by its

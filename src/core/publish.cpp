@@ -54,9 +54,12 @@ struct Attempt {
     Ref ref = kNullRef;  // the new entry
 
     std::size_t bytes_for(std::uint32_t unseen_writers, std::uint32_t spans) const {
-        return Entry::bytes_for(fill.tag_count, unseen_writers, fill.key.size, fill.value_bytes,
-                                fill.period.bounded(), origin, spans,
-                                fill.amounts != 0 ? Account::bytes_for(fill.amounts, lines) : 0);
+        return Entry::bytes_for(
+            fill.tag_count, unseen_writers, fill.key.size, fill.value_bytes,
+            {.period = fill.period.bounded(),
+             .origin = origin,
+             .account = fill.amounts != 0 ? Account::bytes_for(fill.amounts, lines) : 0,
+             .spans = spans});
     }
 };
 
@@ -117,7 +120,7 @@ void write_entry(const Block& block, const Attempt& a) {
     e->lifetime = Lifetime::between(e->calculated_at, fill.expires_at);
     e->refresh_after = fill.refresh_after;
     e->load_us = fill.load_us;
-    e->opened = a.opens;
+    e->opened = a.opens ? 1 : 0;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
     if (fill.packed) e->flags |= Entry::kPackedFlag;
     std::copy_n(a.pins.ref, a.pins.count, e->tags());

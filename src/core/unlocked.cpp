@@ -64,8 +64,8 @@ bool lookup_unlocked(const Block& block, CacheIndex cache, const KeyView& key, c
     const bool hold = e.value_bytes > options.buffer_bytes;
     if (e.unseen_count != 0 || (hold && e.has_account()) ||
         (hold && (options.hazard == nullptr || !block.may_hold(e.value_bytes))) ||
-        !block.arena.holds(
-            ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes, e.has_period()))) {
+        !block.arena.holds(ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes,
+                                                 {.period = e.has_period()}))) {
         return false;
     }
     // A use that has to be noted down needs the lock.

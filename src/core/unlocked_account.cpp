@@ -10,8 +10,9 @@ bool in_bounds(const Block& block, Ref ref, const Entry& e, const Account& a) {
     return a.amounts <= kMaxAmounts && a.amounts * sizeof(Amount) == e.value_bytes &&
            a.count <= a.capacity && a.capacity <= kMaxDeltas &&
            block.arena.holds(
-               ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes, e.has_period(),
-                                     false, 0, Account::bytes_for(a.amounts, a.capacity)));
+               ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes,
+                                     {.period = e.has_period(),
+                                      .account = Account::bytes_for(a.amounts, a.capacity)}));
 }
 
 // One writer whose delta is part of the value if it has committed.
@@ -34,8 +35,9 @@ bool add_one(const AccountLine& l, const std::uint8_t* delta, std::uint32_t amou
 bool adjust_unlocked(const Block& block, Ref ref, const Entry& e, const std::uint8_t* account,
                      const Snapshot& s, const LookupOptions& options) {
     Account a;
-    if (!block.arena.holds(ref, Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes,
-                                                 e.has_period(), false, 0, sizeof(a)))) {
+    if (!block.arena.holds(ref,
+                           Entry::bytes_for(e.tag_count, 0, e.key_bytes, e.value_bytes,
+                                            {.period = e.has_period(), .account = sizeof(a)}))) {
         return false;
     }
     copy_racing(&a, account, sizeof(a));

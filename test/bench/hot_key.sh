@@ -8,34 +8,8 @@
 set -euo pipefail
 readonly LOADERS=${LOADERS:-50 300} WRITES=${WRITES:-1 2.5 5 15} EACH=${SECONDS_EACH:-5} READERS=${READERS:-2}
 
-if [ -z "${PGHOST:-}" ]; then
-    # shellcheck source=scripts/cluster.sh
-    source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/cluster.sh"
-    cd "$ROOT"
-    find_postgres
-    {
-        scratch_with_extension hot_key
-        printf 'autovacuum = off\nfsync = off\n' > "$SCRATCH/hot.conf"
-        run cluster_start hot "$SCRATCH/hot.conf"
-    } >&2
-    export PGHOST=$SCRATCH/hot/socket PGUSER=postgres
-    readonly TMP=$SCRATCH/tmp BIN=$PG_BINDIR
-else
-    TMP=$(mktemp -d /tmp/cache_ext_hot_key.XXXXXX)
-    readonly TMP BIN=${BIN:-/usr/lib/postgresql/15/bin}
-    trap 'rm -rf "$TMP"' EXIT
-fi
-
-sql() {
-    "$BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d postgres "$@"
-}
-
-# pgbench SCRIPT CLIENTS RATE: for EACH seconds; 0: as fast as can be.
-pgbench() {
-    local limit=()
-    if [ "$3" != 0 ]; then limit=(-R "$3"); fi
-    "$BIN/pgbench" -n -c "$2" -j 1 -T "$EACH" "${limit[@]}" -f "$TMP/$1" postgres > "$TMP/$1.log" 2>&1
-}
+# shellcheck source=test/bench/own_server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/own_server.sh" hot_key
 
 # contest OPTIONS LOADER_MS WRITES: bypasses and loads of a hundred reads, loads per second, per cent.
 contest() {

@@ -8,34 +8,8 @@ set -euo pipefail
 shopt -s inherit_errexit
 readonly WRITES=${WRITES:-0 10 100 1000} EACH=${SECONDS_EACH:-5} READERS=${READERS:-1} ROWS=${ROWS:-2000}
 
-if [ -z "${PGHOST:-}" ]; then
-    # shellcheck source=scripts/cluster.sh
-    source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/cluster.sh"
-    cd "$ROOT"
-    find_postgres
-    {
-        scratch_with_extension periods
-        printf 'autovacuum = off\nfsync = off\n' > "$SCRATCH/periods.conf"
-        run cluster_start periods "$SCRATCH/periods.conf"
-    } >&2
-    export PGHOST=$SCRATCH/periods/socket PGUSER=postgres
-    readonly TMP=$SCRATCH/tmp BIN=$PG_BINDIR
-else
-    TMP=$(mktemp -d /tmp/cache_ext_periods.XXXXXX)
-    readonly TMP BIN=${BIN:-/usr/lib/postgresql/15/bin}
-    trap 'rm -rf "$TMP"' EXIT
-fi
-
-sql() {
-    "$BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d postgres "$@"
-}
-
-# pgbench SCRIPT CLIENTS RATE: for EACH seconds; 0: as fast as can be.
-pgbench() {
-    local limit=()
-    if [ "$3" != 0 ]; then limit=(-R "$3"); fi
-    "$BIN/pgbench" -n -M prepared -c "$2" -j 1 -T "$EACH" "${limit[@]}" -f "$TMP/$1" postgres > "$TMP/$1.log" 2>&1
-}
+# shellcheck source=test/bench/own_server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/own_server.sh" periods
 
 # contest DEPENDENCY WRITES: hits of a hundred reads, and reads a second.
 contest() {

@@ -12,13 +12,14 @@ fresh and old snapshots, and evictions. Lists and rings are tiny on purpose.
 Exit status 1 on the first wrong value, and when too few of the fresh reads of what is cached were served. With
 --break, the exit status says whether the mistake was caught: 0 if so.
 """
-import argparse
 import random
 import sys
 
 from account import ABORTED, COMMITTED, DELTA, UNKNOWN, Account, ZERO, plus
-from aggregate_trace import Trace, TracedAccount
+from aggregate_trace import TracedAccount
+from command import command
 from ring import Ended, Ring, Snapshot
+from trace import Trace
 
 BREAKS = {
     "fold-too-soon": "a writer is folded although its witness registered before it ended",
@@ -424,38 +425,11 @@ def run(histories, first_seed, steps, broken, trace_file):
     return total, None
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--histories", type=int, default=2000)
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--steps", type=int, default=400)
-    p.add_argument("--trace", metavar="FILE")
-    p.add_argument("--break", dest="broken", choices=sorted(BREAKS), metavar="NAME")
-    p.add_argument("--list-breaks", action="store_true")
-    args = p.parse_args()
-    if args.list_breaks:
-        for name, meaning in BREAKS.items():
-            print("%-25s %s" % (name, meaning))
-        return 0
-    file = None
-    if args.trace:
-        file = sys.stdout if args.trace == "-" else open(args.trace, "w")
-    report = sys.stderr if file is sys.stdout else sys.stdout
-    total, wrong = run(args.histories, args.seed, args.steps, frozenset({args.broken} - {None}), file)
-    if args.broken:
-        print("%-25s %s" % (args.broken, "caught, " + wrong.split(":")[0] if wrong else "NOT CAUGHT"), file=report)
-        return 0 if wrong else 1
-    if wrong:
-        print(wrong, file=report)
-        return 1
-    reads, served = total
-    print("%d histories, %d fresh reads of what is cached, %d served (%.0f %%); none wrong" %
-          (args.histories, reads, served, 100 * served / max(reads, 1)), file=report)
-    if served < ENOUGH * reads:
-        print("too few were served", file=report)
-        return 1
-    return 0
+def report(histories, totals):
+    reads, served = totals
+    return ("%d histories, %d fresh reads of what is cached, %d served (%.0f %%); none wrong" %
+            (histories, reads, served, 100 * served / max(reads, 1)), served >= ENOUGH * reads)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, BREAKS, run, report))

@@ -15,33 +15,13 @@ One operation a line, space-separated; lists are comma-separated, an empty one i
   L account = xid:kind:outcome... witness floor             what is listed
 """
 from account import COMMITTED, Account
-
-
-def listed(items):
-    return ",".join(map(str, items)) or "-"
-
-
-class Trace:
-    def __init__(self, file, seed):
-        self.file, self.accounts = file, 0
-        self.snapshots = {}
-        self.write("H", seed)
-
-    def write(self, *fields):
-        print(*fields, file=self.file)
-
-    def number_of(self, s):
-        if s not in self.snapshots:
-            self.snapshots[s] = len(self.snapshots)
-            self.write("S", self.snapshots[s], s.xmin, s.xmax, listed(sorted(s.active)))
-        return self.snapshots[s]
+from trace import listed
 
 
 class TracedAccount(Account):
     def __init__(self, trace, *args):
         super().__init__(*args)
-        self.trace, self.number = trace, trace.accounts
-        trace.accounts += 1
+        self.trace, self.number = trace, trace.next_number()
 
     def list(self):
         self.trace.write("L", self.number, "=",

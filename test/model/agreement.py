@@ -11,11 +11,11 @@ control block that goes and comes back. Rings are tiny on purpose.
 Exit status 1 on the first wrong value, and when too few of the right values at hand were served: a rule
 that serves nothing is never wrong. With --break, the exit status says whether the mistake was caught: 0 if so.
 """
-import argparse
 import random
 import sys
 
 from cache import RANGED, RELATION, WHOLE, Cache
+from command import command
 from ring import Ended, Ring, Snapshot
 from scripts import SCRIPTS, Script
 from spans import Spans
@@ -493,38 +493,12 @@ def run(histories, first_seed, steps, broken, trace_file):
     return total, None
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--histories", type=int, default=2000)
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--steps", type=int, default=400)
-    p.add_argument("--trace", metavar="FILE")
-    p.add_argument("--break", dest="broken", choices=sorted(BREAKS), metavar="NAME")
-    p.add_argument("--list-breaks", action="store_true")
-    args = p.parse_args()
-    if args.list_breaks:
-        for name, meaning in BREAKS.items():
-            print("%-25s %s" % (name, meaning))
-        return 0
-    file = None
-    if args.trace:
-        file = sys.stdout if args.trace == "-" else open(args.trace, "w")
-    report = sys.stderr if file is sys.stdout else sys.stdout
-    total, wrong = run(args.histories, args.seed, args.steps, frozenset({args.broken} - {None}), file)
-    if args.broken:
-        print("%-25s %s" % (args.broken, "caught, " + wrong.split(":")[0] if wrong else "NOT CAUGHT"), file=report)
-        return 0 if wrong else 1
-    if wrong:
-        print(wrong, file=report)
-        return 1
-    reads, right, served, stale = total
-    print("%d histories, %d fresh reads, a right value at hand in %d, served in %d (%.0f %%); %d old values; "
-          "none wrong" % (args.histories, reads, right, served, 100 * served / max(right, 1), stale), file=report)
-    if served < ENOUGH * right:
-        print("too few were served", file=report)
-        return 1
-    return 0
+def report(histories, totals):
+    reads, right, served, stale = totals
+    return ("%d histories, %d fresh reads, a right value at hand in %d, served in %d (%.0f %%); %d old values; "
+            "none wrong" % (histories, reads, right, served, 100 * served / max(right, 1), stale),
+            served >= ENOUGH * right)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, BREAKS, run, report))

@@ -24,8 +24,8 @@ from ring import Ring
 from spans import Spans
 
 
-def listed(xids):
-    return ",".join(map(str, xids)) or "-"
+def listed(items):
+    return ",".join(map(str, items)) or "-"
 
 
 def dropped_list(records):
@@ -34,9 +34,14 @@ def dropped_list(records):
 
 class Trace:
     def __init__(self, file, seed):
-        self.file, self.rings = file, 0
+        self.file = file
+        self.numbered = 0  # rings, or accounts
         self.snapshots = {}
         self.write("H", seed)
+
+    def next_number(self):
+        self.numbered += 1
+        return self.numbered - 1
 
     def write(self, *fields):
         print(*fields, file=self.file)
@@ -51,8 +56,7 @@ class Trace:
 class TracedRing(Ring):
     def __init__(self, trace, *args):
         super().__init__(*args)
-        self.trace, self.number = trace, trace.rings
-        trace.rings += 1
+        self.trace, self.number = trace, trace.next_number()
         trace.write("R", self.number, self.capacity, self.can_lose)
 
     def add(self, tag, xid, seq, hard, ended, borrowed=False):

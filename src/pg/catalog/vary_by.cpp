@@ -1,6 +1,7 @@
 #include "pg/catalog/vary_by.hpp"
 
 #include "pg/base/compat.hpp"
+#include "pg/base/expression_text.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -14,7 +15,6 @@ extern "C" {
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_type.h"
-#include "parser/parser.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -211,20 +211,9 @@ bool check_analysed(Node* node, void* context) {
 
 // The expression alone: no FROM, no WHERE, nothing behind it.
 Node* parsed(const char* text) {
-    List* statements = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
-    const auto* raw = static_cast<RawStmt*>(linitial(statements));
-    const auto* s = reinterpret_cast<SelectStmt*>(raw->stmt);
-    if (list_length(statements) != 1 || !IsA(s, SelectStmt) || s->op != SETOP_NONE ||
-        list_length(s->targetList) != 1 || s->distinctClause != NIL || s->intoClause != nullptr ||
-        s->fromClause != NIL || s->whereClause != nullptr || s->groupClause != NIL ||
-        s->havingClause != nullptr || s->windowClause != NIL || s->valuesLists != NIL ||
-        s->sortClause != NIL || s->limitOffset != nullptr || s->limitCount != nullptr ||
-        s->lockingClause != NIL || s->withClause != nullptr) {
-        refuse("anything but an expression");
-    }
-    const auto* target = static_cast<ResTarget*>(linitial(s->targetList));
-    if (target->name != nullptr || target->indirection != NIL) refuse("anything but an expression");
-    return target->val;
+    Node* expression = one_expression(text);
+    if (expression == nullptr) refuse("anything but an expression");
+    return expression;
 }
 
 // Texts mean the same in every session.
@@ -239,14 +228,8 @@ void read_as_everywhere() {
     }
 }
 
-// An error's position is one in the expression, not in the statement that the client has sent.
 void say_where(void* text) {
-    const int position = geterrposition();
-    if (position > 0) {
-        errposition(0);
-        internalerrposition(position);
-        internalerrquery(static_cast<const char*>(text));
-    }
+    point_into(static_cast<const char*>(text));
     errcontext("vary_by expression \"%s\"", static_cast<const char*>(text));
 }
 

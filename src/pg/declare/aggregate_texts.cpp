@@ -1,6 +1,7 @@
 #include "pg/declare/aggregate_texts.hpp"
 
 #include "pg/base/compat.hpp"
+#include "pg/base/expression_text.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/catalog/key_types.hpp"
 #include "pg/catalog/row_expressions.hpp"
@@ -19,7 +20,6 @@ extern "C" {
 #include "parser/parse_expr.h"
 #include "parser/parse_oper.h"
 #include "parser/parse_relation.h"
-#include "parser/parser.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -44,14 +44,8 @@ struct Element {
     pg_unreachable();
 }
 
-// An error's position is one in the text, not in the statement that the client has sent.
 void say_where(void* text) {
-    const int position = geterrposition();
-    if (position > 0) {
-        errposition(0);
-        internalerrposition(position);
-        internalerrquery(static_cast<const char*>(text));
-    }
+    point_into(static_cast<const char*>(text));
 }
 
 bool begins_name(char c) {
@@ -84,17 +78,8 @@ Element split(const char* text) {
     return {name.data, c + 1};
 }
 
-// What the parser takes for the expression: nothing may follow that is more than one.
 Node* parsed(const char* what, const char* text) {
-    List* statements = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
-    auto* select = reinterpret_cast<SelectStmt*>(static_cast<RawStmt*>(linitial(statements))->stmt);
-    if (list_length(select->targetList) == 1) {
-        auto* target = static_cast<ResTarget*>(linitial(select->targetList));
-        SelectStmt bare = {};
-        bare.type = T_SelectStmt;
-        bare.targetList = select->targetList;
-        if (target->name == nullptr && equal(select, &bare)) return target->val;
-    }
+    if (Node* expression = one_expression(text)) return expression;
     refuse(what, text, "it is not one expression",
            "Put each expression into an element of its own, with its name before it: "
            "'{calls: count(*)}'.");

@@ -2,6 +2,7 @@
 
 #include "pg/declare/named_columns.hpp"
 #include "pg/load/environment.hpp"
+#include "pg/base/expression_text.hpp"
 #include "pg/catalog/key_types.hpp"
 
 extern "C" {
@@ -15,7 +16,6 @@ extern "C" {
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
-#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -34,18 +34,8 @@ bool is_expression(Oid relation, const char* text) {
     return text[0] == '(' && get_attnum(relation, text) == InvalidAttrNumber;
 }
 
-// What the parser takes for the expression. The text becomes part of a query, so nothing may follow
-// that is more than one.
 Node* raw_expression(const char* text) {
-    List* statements = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
-    auto* select = reinterpret_cast<SelectStmt*>(static_cast<RawStmt*>(linitial(statements))->stmt);
-    if (list_length(select->targetList) == 1) {
-        auto* target = static_cast<ResTarget*>(linitial(select->targetList));
-        SelectStmt bare = {};
-        bare.type = T_SelectStmt;
-        bare.targetList = select->targetList;
-        if (target->name == nullptr && equal(select, &bare)) return target->val;
-    }
+    if (Node* expression = one_expression(text)) return expression;
     bad_expression(text, "it is not one expression",
                    "Put each expression in parentheses, as an element of key of its own.");
 }
