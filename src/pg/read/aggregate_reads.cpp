@@ -23,9 +23,8 @@ bool add_committed(const core::SeenDeltas& seen, uint32 count, core::Outcome* ou
         good = good && outcomes[i] != core::Outcome::kUnknown;
         if (outcomes[i] != core::Outcome::kCommitted) continue;
         const Amount* more = seen.amounts + static_cast<size_t>(i) * count;
-        for (uint32 k = 0; k < count; ++k) {
-            good = !__builtin_add_overflow(amounts[k], more[k], &amounts[k]) && good;
-        }
+        good = good && core::add_amounts(reinterpret_cast<uint8*>(amounts),
+                                         reinterpret_cast<const uint8*>(more), count);
     }
     return good;
 }

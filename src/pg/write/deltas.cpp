@@ -63,26 +63,13 @@ Top* top_of(core::Tag tag) {
                : static_cast<Top*>(hash_search(now.by_tag, &tag, HASH_FIND, nullptr));
 }
 
-// False: one of them is too large.
-bool add_amounts(const uint8* more, int count, uint8* to) {
-    bool good = true;
-    for (int i = 0; i < count; ++i) {
-        Amount a, b;
-        memcpy(&a, to + sizeof(Amount) * i, sizeof(Amount));
-        memcpy(&b, more + sizeof(Amount) * i, sizeof(Amount));
-        good = !__builtin_add_overflow(a, b, &a) && good;
-        memcpy(to + sizeof(Amount) * i, &a, sizeof(Amount));
-    }
-    return good;
-}
-
 bool same_key(const Delta& a, const uint8* key, uint32 size) {
     return a.key_size == size && memcmp(a.key, key, size) == 0;
 }
 
 void add_to(Delta* to, const uint8* key, uint32 key_size, const uint8* amounts, int count) {
     to->known = to->known && to->count == count && same_key(*to, key, key_size) &&
-                add_amounts(amounts, count, to->amounts);
+                core::add_amounts(to->amounts, amounts, static_cast<uint32>(count));
 }
 
 uint8* copied(const void* bytes, size_t size) {
