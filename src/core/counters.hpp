@@ -66,6 +66,7 @@ enum class Bypass : std::uint8_t {
     kSessionInput,      // its loader asks for something of the session that is no part of the key
     kPolicies,          // an aggregate of a table whose policies apply to the cache's owner
     kNoAmount,          // an aggregate that is NaN, or larger than 128 bits
+    kDetaching,         // an aggregate of a table of which a partition is leaving, CONCURRENTLY
     kNone               // there is no reason; the last one, so also the number of reasons
 };
 

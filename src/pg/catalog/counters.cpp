@@ -91,6 +91,8 @@ const char* bypass_text(Bypass reason) {
             return "row-level security of the table applies to the owner of the cache";
         case Bypass::kNoAmount:
             return "an aggregate is NaN or too large to be kept";
+        case Bypass::kDetaching:
+            return "a partition of the table is being detached CONCURRENTLY";
         case Bypass::kNoTrackingRoom:
             return "more tables to be tracked than cache_ext.max_tracked_relations allows";
         case Bypass::kOutdatedPath:

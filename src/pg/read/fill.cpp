@@ -148,6 +148,8 @@ ReadResult not_published() {
 
 Bypass reason_not_to_fill(const Definition* d) {
     if (d->loader_volatile) return Bypass::kVolatileLoader;
+    // Who writes to the partition tells of rows that count for some snapshots only.
+    if (d->aggregates && d->detaching) return Bypass::kDetaching;
     const Bypass reason = bypass_for_lapse(d);
     if (reason != Bypass::kNone) return reason;
     if (!key_queries_hold(d)) return Bypass::kOutdatedPath;
