@@ -85,6 +85,14 @@ char* set_function_body(const Declaration& d, const char* query) {
                                                 : psprintf("BEGIN ATOMIC %s; END", query);
 }
 
+// A NULL that says which type a value has. The name in a string may come to mean a domain of
+// somebody else's, if the type is renamed and he may create in its schema: a NULL of that type
+// would be asked his CHECK, as whoever reads, and an element of an array that is NULL is not.
+char* null_of(Oid type) {
+    const bool element = OidIsValid(get_array_type(type)) && !OidIsValid(get_element_type(type));
+    return psprintf(element ? "(NULL::%s[])[1]" : "NULL::%s", type_name(type));
+}
+
 // What looks like a call of a function with one literal means a type of that name first.
 void require_no_type(const char* name) {
     const Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
@@ -212,7 +220,6 @@ void create_many_accessor(const Declaration& d, const char* parallel) {
                          errdetail("Its name would be longer than an identifier.")));
         return;
     }
-    const char* value = type_name(d.value_type);
     StringInfoData parameters, types, table, unnested, arguments, given;
     initStringInfo(&parameters);
     initStringInfo(&types);
@@ -233,13 +240,14 @@ void create_many_accessor(const Declaration& d, const char* parallel) {
     }
     create_function(
         name, psprintf("(%s)", parameters.data), psprintf("(%s)", types.data),
-        psprintf("RETURNS TABLE (%svalue %s) LANGUAGE sql STABLE PARALLEL %s", table.data, value,
-                 parallel),
+        psprintf("RETURNS TABLE (%svalue %s) LANGUAGE sql STABLE PARALLEL %s", table.data,
+                 type_name(d.value_type), parallel),
         // OFFSET 0: the arrays are computed once, not per key. A query that returns sets stays
         // apart, so a value is fetched once, however often it is used.
-        set_function_body(d, psprintf("SELECT %s%s(NULL::%s, %s%s) FROM (SELECT %s OFFSET 0) AS a",
-                                      unnested.data, in_internals("cache_fetch_of"), value,
-                                      quote_literal_cstr(d.name), arguments.data, given.data)));
+        set_function_body(
+            d, psprintf("SELECT %s%s(%s, %s%s) FROM (SELECT %s OFFSET 0) AS a", unnested.data,
+                        in_internals("cache_fetch_of"), null_of(d.value_type),
+                        quote_literal_cstr(d.name), arguments.data, given.data)));
 }
 
 Oid many_function(const Definition* d) {
@@ -254,11 +262,11 @@ void create_accessors(const Declaration& d) {
     const char* value = type_name(d.value_type);
     const char* literal = quote_literal_cstr(d.name);
     const char* parallel = d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED";
-    create_function(psprintf("cache_get_%s", d.name), parameter_list(d, true, ""),
-                    parameter_list(d, false, ""),
-                    psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s", value, parallel),
-                    function_body(d, psprintf("%s(NULL::%s, %s%s)", in_internals("cache_fetch"),
-                                              value, literal, positions(d.columns))));
+    create_function(
+        psprintf("cache_get_%s", d.name), parameter_list(d, true, ""), parameter_list(d, false, ""),
+        psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s", value, parallel),
+        function_body(d, psprintf("%s(%s, %s%s)", in_internals("cache_fetch"),
+                                  null_of(d.value_type), literal, positions(d.columns))));
     create_many_accessor(d, parallel);
     if (!OidIsValid(d.loader)) {
         create_function(
