@@ -15,6 +15,7 @@ extern "C" {
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 }
 
 namespace cache_ext::pg {
@@ -37,6 +38,15 @@ namespace {
                            "cache_drop('%s'), then cache_create.",
                            d->name)));
     pg_unreachable();
+}
+
+// What was declared was told to this statement before somebody dropped it.
+void require_loader(const Definition* d) {
+    if (SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(d->loader))) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_FUNCTION),
+             errmsg("loader %s of cache \"%s\" was dropped meanwhile", d->loader_name, d->name),
+             errhint("If the cache was declared anew, repeat the statement.")));
 }
 
 // nullptr: the cache is none.
@@ -91,6 +101,7 @@ Loaded run_loader(const Definition* d, const Datum* arguments, const bool* nulls
                      owner, d->name)));
     }
     if (!OidIsValid(d->loader) || d->loader_changed) loader_changed(d);
+    require_loader(d);
     const FromReader passed = from_reader(d, key);
     const Oid user = OidIsValid(passed.role) ? passed.role : d->owner;
     if (object_aclcheck(ProcedureRelationId, d->loader, user, ACL_EXECUTE) != ACLCHECK_OK) {
