@@ -124,6 +124,7 @@ inline constexpr std::uint32_t tracked_slot_words(std::uint32_t words) {
 enum class ControlState : std::uint8_t { kFree, kUsed, kLeaving };
 
 inline constexpr std::uint32_t kMaxErrorBytes = 256;
+inline constexpr std::uint32_t kMaxAskedBytes = 64;
 
 // CacheControl::unsettled: is the cache declared, and will it stay so? Somebody has seen that it
 // is, since the last transaction that could have changed it.
@@ -185,6 +186,7 @@ struct alignas(kBlockAlignment) CacheControl {
     // Registry lock.
     std::int64_t stats_reset;  // ms, 0: never
     char last_error[kMaxErrorBytes];
+    char asked[kMaxAskedBytes];  // the setting that `refused` is about, if it is about one
 
     Counters counters;
 

@@ -69,6 +69,7 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.refused, std::uint64_t{0});
     c.stats_reset = 0;
     c.last_error[0] = '\0';
+    c.asked[0] = '\0';
     c.counters.reset();
     {
         const PartitionWriter ring_guard(block, partition_of(cache.whole_tag));
@@ -82,6 +83,12 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.generation, c.generation + 1);
     store_relaxed(c.unsettled, cache.unsettled);
     store_release(c.id, cache.id);
+}
+
+void copy_text(const char* text, std::size_t room, char* to) {
+    const std::size_t n = std::min(std::strlen(text), room - 1);
+    std::memcpy(to, text, n);
+    to[n] = '\0';
 }
 
 // Nothing is published from here on: publish() compares the id under the partition lock, and
@@ -205,15 +212,25 @@ void release_database(const Block& block, std::uint32_t database) {
 
 void set_last_error(const Block& block, CacheIndex cache, const char* message) {
     const RegistryWriter guard(block);
-    char* to = block.control(cache)->last_error;
-    const std::size_t n = std::min<std::size_t>(std::strlen(message), kMaxErrorBytes - 1);
-    std::memcpy(to, message, n);
-    to[n] = '\0';
+    copy_text(message, kMaxErrorBytes, block.control(cache)->last_error);
 }
 
 void last_error(const Block& block, CacheIndex cache, char* out) {
     const RegistryReader guard(block);
     std::memcpy(out, block.control(cache)->last_error, kMaxErrorBytes);
+}
+
+void set_asked(const Block& block, CacheIndex cache, const char* setting) {
+    char known[kMaxAskedBytes];
+    asked(block, cache, known);
+    if (std::strncmp(known, setting, kMaxAskedBytes - 1) == 0) return;
+    const RegistryWriter guard(block);
+    copy_text(setting, kMaxAskedBytes, block.control(cache)->asked);
+}
+
+void asked(const Block& block, CacheIndex cache, char* out) {
+    const RegistryReader guard(block);
+    std::memcpy(out, block.control(cache)->asked, kMaxAskedBytes);
 }
 
 void reset_stats(const Block& block, CacheIndex cache) {

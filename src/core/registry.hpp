@@ -71,6 +71,9 @@ void release_database(const Block& block, std::uint32_t database);
 
 void set_last_error(const Block& block, CacheIndex cache, const char* message);
 void last_error(const Block& block, CacheIndex cache, char* out);  // room for kMaxErrorBytes
+// The setting that CacheControl::refused is about. Cheap if it is that one already.
+void set_asked(const Block& block, CacheIndex cache, const char* setting);
+void asked(const Block& block, CacheIndex cache, char* out);  // room for kMaxAskedBytes
 // Counters, and the last error.
 void reset_stats(const Block& block, CacheIndex cache);
 

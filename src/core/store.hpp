@@ -109,6 +109,10 @@ class Store {
         core::set_last_error(block_, cache, message);
     }
     void last_error(CacheIndex cache, char* out) const { core::last_error(block_, cache, out); }
+    void set_asked(CacheIndex cache, const char* setting) {
+        core::set_asked(block_, cache, setting);
+    }
+    void asked(CacheIndex cache, char* out) const { core::asked(block_, cache, out); }
     void reset_stats(CacheIndex cache) { core::reset_stats(block_, cache); }
 
     // --- reading (lookup.hpp, hazards.hpp, prefetch.hpp) ---

@@ -140,6 +140,9 @@ BEGIN
 END $$;
 SELECT k, published('any', k) FROM generate_series(1, 10) AS k;
 SELECT k, published('any_by_hand', k) FROM generate_series(1, 5) AS k;
+-- What a load has asked for is named with what to say of it.
+SELECT published('any_by_hand', 1) LIKE '%(app.tenant)';
+SELECT input, kind, covered, invalidates, more_precise FROM cache_check('any_by_hand');
 SELECT cache, reason, bypasses FROM cache_bypasses WHERE cache LIKE 'any%' ORDER BY 1, 2;
 SELECT cache_alter('any', $${"vary_by": ["current_setting('app.tenant', true)"], "same_for_all": ["*"]}$$);
 SELECT k, published('any', k) FROM generate_series(1, 10) AS k WHERE k NOT IN (2, 7, 9);

@@ -6,6 +6,7 @@
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/standing.hpp"
+#include "pg/load/loader_inputs.hpp"
 #include "pg/load/reads.hpp"
 #include "pg/load/text_checks.hpp"
 #include "pg/load/worker_reads.hpp"
@@ -17,6 +18,7 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "mb/pg_wchar.h"
 #include "pgstat.h"
 #include "storage/lock.h"
 #include "storage/sinval.h"
@@ -286,14 +288,35 @@ void note_undeclared(const Definition* d, const Load& load) {
     remember(d, found);
 }
 
+// A name that does not fit is cut where a character ends.
+void remember_setting(const Definition* d, const char* setting) {
+    char cut[core::kMaxAskedBytes] = "";
+    if (setting != nullptr) {
+        const auto size = static_cast<int>(strlen(setting));
+        strlcpy(cut, setting,
+                static_cast<size_t>(pg_mbcliplen(setting, size, sizeof(cut) - 1)) + 1);
+    }
+    store().set_asked(d->session->index, cut);
+}
+
+// nullptr: it is about something else.
+const char* refused_setting(const Definition* d, const Refusal& refusal) {
+    if (refusal.reason != Bypass::kSessionInput) return nullptr;
+    char setting[core::kMaxAskedBytes];
+    store().asked(d->session->index, setting);
+    return setting[0] != '\0' ? pstrdup(setting) : nullptr;
+}
+
 // What it asks of the session that the key does not tell counts for whatever else it reads.
 Bypass judge_session_reads(const Definition* d, const Load& load) {
-    Refusal refusal = {.reason = Bypass::kSessionInput, .is_function = true, .object = load.asked};
-    if (!load.asks_of_session) {
-        refusal.reason = text_asks_of_session(d, load.functions, &refusal.object);
+    Asked asked = {load.asked, load.setting};
+    const Bypass reason = load.asks_of_session ? Bypass::kSessionInput
+                                               : text_asks_of_session(d, load.functions, &asked);
+    if (reason == Bypass::kSessionInput) {
+        remember_setting(d, asked.setting);
+        remember(d, {.reason = reason, .is_function = true, .object = asked.function});
     }
-    if (refusal.reason == Bypass::kSessionInput) remember(d, refusal);
-    return refusal.reason;
+    return reason;
 }
 
 }  // namespace
@@ -336,7 +359,8 @@ const char* refusal_reason(const Refusal& refusal) {
     return refusal.undeclared ? "it is not declared" : bypass_text(refusal.reason);
 }
 
-const char* refused_object(const Refusal& refusal) {
+const char* refused_object(const Definition* d, const Refusal& refusal) {
+    if (const char* setting = refused_setting(d, refusal)) return setting;
     if (!OidIsValid(refusal.object)) return nullptr;
     if (refusal.is_function) {
         return get_func_name(refusal.object) == nullptr ? nullptr
@@ -344,6 +368,12 @@ const char* refused_object(const Refusal& refusal) {
     }
     ArrayType* name = qualified_name(refusal.object);
     return name != nullptr ? name_as_sql(name) : nullptr;
+}
+
+const char* refused_kind(const Definition* d, const Refusal& refusal) {
+    if (!refusal.is_function) return "table";
+    return refused_setting(d, refusal) != nullptr ? input_kind_name(InputKind::kSetting)
+                                                  : "function";
 }
 
 void cover_reads(const Definition* d, Load* load) {

@@ -39,7 +39,9 @@ Refusal last_refusal(const Definition* definition);
 // until their ttl?
 bool bounds_only(core::Bypass reason);
 const char* refusal_reason(const Refusal& refusal);
-// As SQL; nullptr: there is none to be named, or it is gone.
-const char* refused_object(const Refusal& refusal);
+// As SQL; nullptr: there is none to be named, or it is gone. The setting, where one was asked for.
+const char* refused_object(const Definition* definition, const Refusal& refusal);
+// What that is: "table", "function", "setting".
+const char* refused_kind(const Definition* definition, const Refusal& refusal);
 
 }  // namespace cache_ext::pg

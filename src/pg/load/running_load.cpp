@@ -193,6 +193,7 @@ void enter_load(const Definition* d, const core::Snapshot& snapshot, Load* load)
              .met_object = InvalidOid,
              .asks_of_session = false,
              .asked = InvalidOid,
+             .setting = nullptr,
              .functions = NIL,
              .serial = core::load_relaxed(store().control(d->session->index)->serial),
              .worker_queries = queries_in_workers(),

@@ -35,6 +35,7 @@ struct Load {
     Oid met_object;          // that function
     bool asks_of_session;    // for something that is no part of the key (session_reads.hpp)
     Oid asked;               // by this function; InvalidOid: it is not known by what
+    const char* setting;     // for this one; nullptr: for no setting, or its name is computed
     List* functions;         // Oids: those that it has called, but for SQL and C
     bool serial;             // it must not have parallel workers
     uint32 worker_queries;   // queries_in_workers() when it began

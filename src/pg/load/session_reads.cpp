@@ -10,15 +10,17 @@ extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 }
 
 namespace cache_ext::pg {
 namespace {
 
 // The first thing met is the one that is told.
-void note(Oid function) {
+void note(Oid function, const char* setting) {
     Load* load = innermost_load;
     if (load->asks_of_session) return;
+    load->setting = setting == nullptr ? nullptr : MemoryContextStrdup(load->context, setting);
     load->asks_of_session = true;
     load->asked = function;
 }
@@ -36,11 +38,11 @@ bool walk(Node* node, void* argument) {
     } else if (IsA(node, FuncExpr)) {
         const auto* call = reinterpret_cast<const FuncExpr*>(node);
         if (asks_for_setting(call->funcid) && is_unnamed_setting(d, asked_setting(call))) {
-            note(call->funcid);
+            note(call->funcid, asked_setting(call));
         }
         asks_user = is_session_user(call->funcid, nullptr);
     }
-    if (asks_user && is_unnamed_session_user(d)) note(F_SESSION_USER);
+    if (asks_user && is_unnamed_session_user(d)) note(F_SESSION_USER, nullptr);
     return expression_tree_walker(node, tree_walker(walk), argument);
 }
 
@@ -70,14 +72,14 @@ void note_show(const char* name) {
     if (!inside_load()) return;
     const bool all = pg_strcasecmp(name, "all") == 0;
     if (is_unnamed_setting(innermost_load->definition, all ? nullptr : name)) {
-        note(F_CURRENT_SETTING_TEXT);
+        note(F_CURRENT_SETTING_TEXT, all ? nullptr : name);
     }
 }
 
 void note_session_reads(const PlannedStmt* statement) {
     const Definition* d = innermost_load->definition;
     if (innermost_load->asks_of_session) return;
-    if (walk_plan(statement, walk, const_cast<Definition*>(d))) note(InvalidOid);
+    if (walk_plan(statement, walk, const_cast<Definition*>(d))) note(InvalidOid, nullptr);
 }
 
 }  // namespace cache_ext::pg

@@ -24,7 +24,7 @@ struct TextCheck {
     List* called;       // Oids: the functions of the load
     List* functions;    // Oids: whose texts were looked at, those and what they call
     bool asks;
-    Oid asked;
+    Asked asked;
 };
 List* checks = NIL;
 MemoryContext checks_context = nullptr;
@@ -95,18 +95,19 @@ void keep(const TextCheck& check) {
     *kept = check;
     kept->called = list_copy(check.called);
     kept->functions = list_copy(check.functions);
+    if (check.asked.setting != nullptr) kept->asked.setting = pstrdup(check.asked.setting);
     checks = lappend(checks, kept);
     MemoryContextSwitchTo(old);
 }
 
 TextCheck look(const Definition* d, List* functions) {
-    TextCheck check = {d->id, definitions_generation(), changes, functions, NIL, false, InvalidOid};
+    TextCheck check = {d->id, definitions_generation(), changes, functions, NIL, false, {}};
     ListCell* cell;
     foreach (cell, inputs_by_text(d, functions, &check.functions)) {
         const auto* input = static_cast<const TextInput*>(lfirst(cell));
         if (check.asks || !is_unnamed(d, *input)) continue;
         check.asks = true;
-        check.asked = input->function;
+        check.asked = {input->function, input->kind == InputKind::kSetting ? input->name : nullptr};
     }
     return check;
 }
@@ -121,7 +122,7 @@ bool is_in_plpgsql(Oid function) {
 
 }  // namespace
 
-Bypass text_asks_of_session(const Definition* d, List* functions, Oid* asked) {
+Bypass text_asks_of_session(const Definition* d, List* functions, Asked* asked) {
     const TextCheck* known = find_check(d->id, functions);
     if (known == nullptr && functions == NIL && !is_in_plpgsql(d->loader)) return Bypass::kNone;
     if (known == nullptr) {

@@ -110,14 +110,15 @@ CheckedInput text_input(const Definition* d, const TextInput& input) {
     return row;
 }
 
-bool names_function(List* inputs, const char* name) {
+// Has the text said so already?
+bool names_input(List* inputs, bool setting, const char* name) {
     ListCell* cell;
     foreach (cell, inputs) {
         const auto* input = static_cast<const TextInput*>(lfirst(cell));
-        if ((input->kind == InputKind::kVolatileFunction || input->kind == InputKind::kSession) &&
-            strcmp(input->name, name) == 0) {
-            return true;
-        }
+        const bool fits = setting ? input->kind == InputKind::kSetting
+                                  : input->kind == InputKind::kVolatileFunction ||
+                                        input->kind == InputKind::kSession;
+        if (fits && input->name != nullptr && strcmp(input->name, name) == 0) return true;
     }
     return false;
 }
@@ -126,11 +127,13 @@ bool names_function(List* inputs, const char* name) {
 // that is not declared.
 List* add_refused(List* rows, const Definition* d, const LoaderAnalysis* proven, List* others) {
     const Refusal last = last_refusal(d);
-    const char* name = refused_object(last);
-    if (name == nullptr || (last.is_function && names_function(others, name))) return rows;
+    const char* name = refused_object(d, last);
+    const char* kind = refused_kind(d, last);
+    const bool setting = strcmp(kind, input_kind_name(InputKind::kSetting)) == 0;
+    if (name == nullptr || (last.is_function && names_input(others, setting, name))) return rows;
     CheckedInput input = {
         name,
-        last.is_function ? "function" : "table",
+        kind,
         NIL,
         bounds_only(last.reason) && (d->untracked_too || !d->tracks) ? "ttl" : "none",
         psprintf("nothing: %s", refusal_reason(last)),
@@ -138,6 +141,8 @@ List* add_refused(List* rows, const Definition* d, const LoaderAnalysis* proven,
         false};
     if (last.reason == core::Bypass::kVolatileFunction && last.object >= FirstGenbkiObjectId) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
+    } else if (setting) {
+        input.more_precise = named_setting(d, name);
     } else if (last.undeclared) {
         input.more_precise = proven_statements(d, proven, last.object);
     }

@@ -109,7 +109,7 @@ const char* refusal_text(const Definition* d) {
     if (last.reason == core::Bypass::kNone) return nullptr;
     if (!d->tracks && last.reason != core::Bypass::kSessionInput) return nullptr;
     // What a loader is made of is its owner's.
-    const char* name = may_see(d) ? refused_object(last) : nullptr;
+    const char* name = may_see(d) ? refused_object(d, last) : nullptr;
     const char* text = refusal_reason(last);
     return name != nullptr ? psprintf("%s (%s)", text, name) : text;
 }
