@@ -93,6 +93,10 @@ pg::Outcome load_keys(const char* what, const pg::Task& task, const pg::Definiti
     const bool loaded = keys.count == 0 || load_batches(what, task, &d, keys, &progress);
     MemoryContextDelete(keys.context);
     if (d == nullptr) return pg::Outcome::kNothing;
+    if (progress.left > 0) {
+        left_to_readers(task, psprintf("%u keys of a %s left to readers: %s", progress.left, what,
+                                       progress.left_because));
+    }
     if (loaded) {
         pg::note_warm(d, progress.loaded);
     } else if (progress.blocked) {

@@ -14,6 +14,12 @@ extern "C" {
 
 namespace cache_ext::worker {
 
+void left_to_readers(const pg::Task& task, const char* message) {
+    if (!has_cache(task)) return;
+    count(task, core::Counter::kErrors);
+    pg::store().set_last_error(task.index, message);
+}
+
 namespace {
 
 // Shows what is being done, in pg_stat_activity and in cache_workers.
@@ -27,8 +33,7 @@ void announce(const char* what, const pg::Definition* d, const char* key) {
 bool is_for_readers(const pg::Task& task, const pg::Definition* d) {
     const char* why = pg::left_to_readers(d, task.view());
     if (why == nullptr) return false;
-    count(task, core::Counter::kErrors);
-    pg::store().set_last_error(task.index, psprintf("refresh left to readers: %s", why));
+    left_to_readers(task, psprintf("refresh left to readers: %s", why));
     return true;
 }
 

@@ -50,6 +50,9 @@ void count(const pg::Task& task, core::Counter counter);
 // limit, which there is always.
 void limit_time(const pg::Definition* definition);
 void unlimit_time();
+// Values of sessions that nobody but their readers can set up (any more): for cache_stat and
+// readers of last_error.
+void left_to_readers(const pg::Task& task, const char* message);
 // A task has failed: for the log, cache_stat, and readers of last_error. Inside PG_CATCH; ends the
 // transaction.
 void task_failed(const pg::Task& task, MemoryContext context);

@@ -248,6 +248,7 @@ wait_until(q{(SELECT count(*) = 2 FROM cache_entries WHERE cache = 'notes' AND s
 is(as_reader('alice', 'acme', $notes), 'cache|"alice 3"', 'for alice');
 is(sql(q{SELECT count(*) FROM cache_entries WHERE cache = 'notes' AND state = 'live' AND 'bob' = ANY (inputs)}), '0', 'not for bob');
 is(sql('SELECT count(*) FROM cache_queue'), '0', 'nothing is tried again');
+wait_until(q{(SELECT last_error LIKE '2 keys of a reload left to readers: %' FROM cache_stat WHERE cache = 'notes')}, 'what is left to readers is said');
 unlike(slurp_file($node->logfile, $log), qr/cache_ext: a .* failed/, 'and nothing is in the log of it');
 
 $node->stop;

@@ -64,7 +64,7 @@ void take_key(const Datum* values, const bool* nulls, Datum, bool, void* context
 
 // The file is ours and has a checksum; but what it says must not lead out of its bounds.
 bool well_formed(const Definition* d, const uint8* key, uint32 bytes) {
-    if (d->varies()) return left_to_readers(d, {0, key, bytes}) == nullptr;
+    if (d->varies()) return is_of_this_declaration(d, {0, key, bytes});
     return end_of_columns(d, key, bytes) == key + bytes;
 }
 
@@ -104,7 +104,12 @@ KeyArray next_batch(const Definition* d, const WarmKeys& keys, uint32 size,
         const size_t first = size_t{batch.count} * static_cast<size_t>(d->columns);
         const core::KeyView& whole = keys.keys[progress->next++];
         // It may have become another's since it was listed.
-        if (left_to_readers(d, whole) != nullptr) continue;
+        if (const char* why = left_to_readers(d, whole)) {
+            if (progress->left++ == 0) {
+                strlcpy(progress->left_because, why, sizeof(progress->left_because));
+            }
+            continue;
+        }
         decode_key(whole.bytes, d->columns, d->key_types, batch.values + first,
                    batch.nulls + first);
         batch.whole[batch.count] = whole;

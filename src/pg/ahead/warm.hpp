@@ -18,8 +18,10 @@ struct WarmProgress {
     uint32 next;    // key
     uint64 loaded;  // values published
     uint64 bytes;   // of the values seen so far, those included that were valid
-    bool full;      // the budget holds no more
-    bool blocked;   // nothing can be published just now: what the loader is made of is changing
+    uint32 left;    // keys that only their readers can load
+    char left_because[128];
+    bool full;     // the budget holds no more
+    bool blocked;  // nothing can be published just now: what the loader is made of is changing
 };
 
 // Where keys come from, without looking at them: a warm_keys query, or keys that were learnt.

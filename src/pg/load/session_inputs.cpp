@@ -158,6 +158,12 @@ void encode_key_like(const Definition* d, const Datum* values, const bool* nulls
     add_hidden_part(key, hidden, static_cast<uint32>(like.bytes + like.size - hidden));
 }
 
+bool is_of_this_declaration(const Definition* d, const core::KeyView& key) {
+    const char* values[kMaxSessionInputs];
+    Oid role;
+    return read_values(d, key.bytes, key.size, &role, values);
+}
+
 const char* left_to_readers(const Definition* d, const core::KeyView& key) {
     const char* values[kMaxSessionInputs];
     Oid role;

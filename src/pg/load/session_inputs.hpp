@@ -41,6 +41,8 @@ bool tells_session_user(const Definition* definition);
 // not known.
 bool said_same_for_all(const Definition* definition, const char* setting);
 
+// Does the encoded key, of which it need not be one, have the hidden parts that the cache has now?
+bool is_of_this_declaration(const Definition* definition, const core::KeyView& key);
 // Why nobody but a reader can load the value of an encoded key, as it is now: nullptr if a worker
 // can. palloc'ed.
 const char* left_to_readers(const Definition* definition, const core::KeyView& key);
