@@ -34,7 +34,8 @@ char* path_fault(const Definition* d) {
         if (path.derived || key_query_holds(path)) continue;
         ArrayType* name = qualified_name(path.declared);
         return psprintf(
-            "what a key query reads has changed: SELECT cache_invalidate_on_path(%s, "
+            "what a key query reads, or its names stand for, has changed; if it is right as it is: "
+            "SELECT cache_invalidate_on_path(%s, "
             "%s, %s%s)",
             quote_literal_cstr(d->name),
             quote_literal_cstr(name != nullptr ? name_as_sql(name) : "?"),
