@@ -256,8 +256,9 @@ std::string repopulate_sql() {
            fill("call", "i, 0, i % 36", kCalls) + fill("lead", "i, 0, i % 72", kLeads * 2 / 3);
 }
 
-// From this meaning on the loaders of item and sale read one table more, for which nothing was
-// declared or derived when their caches were.
+// From this meaning on the loaders of item and sale read more than was declared or derived when
+// their caches were: one table more, or, where nobody has declared anything by hand, rows of other
+// keys.
 constexpr int kWide = 50;
 
 std::string loader_sql(Group group, int meaning, int comment) {
@@ -315,7 +316,8 @@ std::string loader_sql(Group group, int meaning, int comment) {
             return {};
     }
     if (meaning >= kWide && (group == Group::kItem || group == Group::kSale)) {
-        body += " || ' wide ' || (SELECT sum(r.v) FROM rate r)";
+        const std::string other = !may_widen() ? "rate" : group == Group::kItem ? "item" : "sale";
+        body = "coalesce((SELECT sum(o.v) FROM " + other + " o), 0) || ' wide ' || " + body;
     }
     // Whether a partition that is being detached CONCURRENTLY counts is decided when a statement is
     // planned, by the snapshot of then, and PostgreSQL goes on with a plan that it has kept: a
