@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# own_server.sh NAME: for a benchmark that is one script. Sourced with its name: where PGHOST is not set, starts a cluster
-# of its own, and ends it with the script. Defines TMP, a folder that goes with the script, and the functions below.
+# own_server.sh NAME: for a benchmark that is one script. Sourced with its name: where PGHOST is not set, starts a
+# cluster of its own, with SETTINGS (lines of postgresql.conf), and ends it with the script. Defines TMP, a folder that
+# goes with the script, and the functions below.
 readonly NAME=$1
 
 if [ -z "${PGHOST:-}" ]; then
@@ -10,7 +11,7 @@ if [ -z "${PGHOST:-}" ]; then
     find_postgres
     {
         scratch_with_extension "$NAME"
-        printf 'autovacuum = off\nfsync = off\n' > "$SCRATCH/$NAME.conf"
+        printf 'autovacuum = off\nfsync = off\n%s\n' "${SETTINGS:-}" > "$SCRATCH/$NAME.conf"
         run cluster_start "$NAME" "$SCRATCH/$NAME.conf"
     } >&2
     export PGHOST=$SCRATCH/$NAME/socket PGUSER=postgres
