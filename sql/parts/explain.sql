@@ -8,11 +8,11 @@ CREATE FUNCTION @extschema@.cache_explain(
     AS 'MODULE_PATHNAME', 'cache_explain_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1;
 
 -- What the value of a key of an aggregate cache is made of: what lies there, and what writers add to it
--- that have registered since, in that order. Counts and sums as the measures are listed, a sum or an
--- average with the number of its inputs.
+-- that have registered since, in that order. Amounts as the measures are listed, a sum or an average
+-- with the number of its inputs, a min or max with the least or greatest value that went.
 CREATE FUNCTION @extschema@.cache_explain_aggregate(
     name text, VARIADIC key "any" DEFAULT NULL,
-    OUT part text, OUT writer xid8, OUT ended text, OUT seen bool, OUT amounts numeric[]
+    OUT part text, OUT writer xid8, OUT ended text, OUT seen bool, OUT amounts text[]
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_explain_aggregate_1_0' LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10;
 

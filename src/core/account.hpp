@@ -2,7 +2,10 @@
 // add to it.
 //
 // The value of an aggregate cache is a vector of counts and sums over rows, so what a transaction
-// does to it (its *delta*) does not depend on what others do. An account is opened for the snapshot
+// does to it (its *delta*) does not depend on what others do. Of a least value it has two amounts,
+// which merge as the lesser one: the least that rows have brought, and the least that went with
+// rows. While that is the greater one, the row that has the least is still there; else nobody knows
+// (docs/guarantees.md). An account is opened for the snapshot
 // F that its value is loaded under, which was taken before: F sees nobody who registers from then
 // on. It has a line for each writer of the key:
 //
@@ -32,9 +35,14 @@
 
 namespace cache_ext::core {
 
-// Of a count, or of a sum in units of its scale. In shared memory it has an alignment of 8 only:
-// read and write it by memcpy.
+// Of a count, or of a sum or a least value in units of its scale. In shared memory it has an
+// alignment of 8 only: read and write it by memcpy.
 using Amount = __int128;
+// The least of no values.
+inline constexpr Amount kNoLeast = static_cast<Amount>(~static_cast<unsigned __int128>(0) >> 1);
+
+// Bit i: of two amounts i the lesser one is kept. The others add up.
+using LesserMask = std::uint32_t;
 
 inline constexpr std::uint32_t kMaxAmounts = 32;  // of one value
 inline constexpr std::uint32_t kFirstDeltas = 8;  // lines of a cache's accounts, at first
@@ -68,6 +76,7 @@ struct Account {
     std::uint8_t amounts;   // of the value; constant
     std::uint8_t capacity;  // lines; constant
     std::uint8_t count;
+    LesserMask lesser;  // constant
     Xid floor;          // 0, or: must lie at or below a snapshot's xmin
     Xid first_witness;  // of the ring that it was opened from; 0, or: a snapshot must see it
     Xid witness;        // the same, of those that were folded
@@ -84,13 +93,13 @@ struct Account {
         return sizeof(Account) + capacity * line_bytes(amounts);
     }
 
-    void init(std::uint32_t amount_count, std::uint32_t line_count);
+    void init(std::uint32_t amount_count, LesserMask lesser_mask, std::uint32_t line_count);
 
     // What `open` and the others come to.
     enum class Opened : std::uint8_t { kYes, kUnusable, kFull };
     // For a value of f, by the ring of the key's tag as it stands.
     Opened open(const WriterRing& ring, Tag tag, const Snapshot& f);
-    // For a value of f, by another account of the same key and as many amounts.
+    // For a value of f, by another account of the same key and the same amounts.
     Opened derive(const Account& old, const Snapshot& f);
     // Takes over all of another account of the same key, for the same load. False: it has more
     // lines.
@@ -111,8 +120,8 @@ struct Account {
     bool agrees(const Snapshot& s) const;
     // Why not, and the writer concerned (0: none in particular).
     Rule blame(const Snapshot& s, Xid* xid) const;
-    // Adds the deltas that are part of the value for s to `value`, a copy of the base, and those
-    // that may be to *seen. False: there are some, and `seen` is null; or a sum does not fit.
+    // Merges the deltas that are part of the value for s into `value`, a copy of the base, and adds
+    // those that may be to *seen. False: there are some, and `seen` is null; or a sum does not fit.
     bool add_seen(const Snapshot& s, std::uint8_t* value, SeenDeltas* seen) const;
 
     // Is the base the value for everybody who sees all who have registered?
@@ -145,7 +154,14 @@ struct Account {
 };
 static_assert(std::is_trivially_copyable_v<Account> && sizeof(Account) == 64);
 
-// to += from, `count` amounts each. False: one does not fit; then `to` is worthless.
-bool add_amounts(std::uint8_t* to, const std::uint8_t* from, std::uint32_t count);
+// Merges `from` into `to`, `count` amounts each. False: a sum does not fit; then `to` is worthless.
+bool merge_amounts(std::uint8_t* to, const std::uint8_t* from, std::uint32_t count,
+                   LesserMask lesser);
+// What an amount is that says nothing, as merging it changes nothing.
+inline Amount empty_amount(std::uint32_t i, LesserMask lesser) {
+    return (lesser >> i & 1) != 0 ? kNoLeast : Amount{0};
+}
+// Makes `count` amounts empty ones.
+void clear_amounts(std::uint8_t* amounts, std::uint32_t count, LesserMask lesser);
 
 }  // namespace cache_ext::core

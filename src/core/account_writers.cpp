@@ -8,7 +8,8 @@ namespace {
 bool is_key_of(const Entry& e, const KeyDelta& delta) {
     return e.hash == delta.key.hash && e.cache == delta.cache && e.key_bytes == delta.key.size &&
            (delta.key.size == 0 || std::memcmp(e.key(), delta.key.bytes, delta.key.size) == 0) &&
-           e.has_account() && e.account()->amounts == delta.count;
+           e.has_account() && e.account()->amounts == delta.count &&
+           e.account()->lesser == delta.lesser;
 }
 
 }  // namespace

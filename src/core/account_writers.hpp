@@ -15,13 +15,14 @@ struct KeyDelta {
     KeyView key;
     const Amount* amounts;
     std::uint32_t count;  // as Fill::amounts
+    LesserMask lesser = 0;
 };
 
 // XIDs that undecided_writers() may list for one key.
 inline constexpr std::uint32_t kMaxUndecided = 2 * kMaxDeltas;
 
 // A writer of a tag registers. Entries of other keys with the same tag, and all if `delta` is
-// nullptr (or not of that cache and as many amounts), get a line without one. An entry that has no
+// nullptr (or not of that cache and the same amounts), get a line without one. An entry that has no
 // line left goes, and the cache's next accounts get more. Partition lock of the tag, exclusive.
 void add_to_accounts(const Block& block, const WriterRecord& record, const KeyDelta* delta,
                      const Ended& ended);

@@ -18,7 +18,9 @@ Account::Opened begin_account(const Block& block, const Fill& fill, const Snapsh
     for (const Ref ref : {known, opened}) {
         if (ref == kNullRef || !block.entry(ref)->has_account()) continue;
         const Account& old = *block.entry(ref)->account();
-        if (old.amounts == fill.amounts) return account->derive(old, f);
+        if (old.amounts == fill.amounts && old.lesser == fill.lesser) {
+            return account->derive(old, f);
+        }
     }
     return account->open(*block.slot(fill.key.hash), fill.key.hash, f);
 }
@@ -52,10 +54,12 @@ PublishResult settle_account(const Block& block, const Fill& fill, const Snapsho
     if (fill.value != nullptr) {
         std::memcpy(e->value(), fill.value, bytes);
     } else {
-        std::memset(e->value(), 0, bytes);
+        clear_amounts(e->value(), fill.amounts, fill.lesser);
     }
     if (mine != nullptr && account.copy(*mine->account())) {
-        if (!add_amounts(e->value(), mine->value(), fill.amounts)) return PublishResult::kUnusable;
+        if (!merge_amounts(e->value(), mine->value(), fill.amounts, fill.lesser)) {
+            return PublishResult::kUnusable;
+        }
         e->key_seq = mine->key_seq;
         if (mine->has_deltas()) e->flags |= Entry::kDeltasFlag;
         *opened = open;

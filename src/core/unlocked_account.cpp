@@ -15,17 +15,19 @@ bool in_bounds(const Block& block, Ref ref, const Entry& e, const Account& a) {
                                       .account = Account::bytes_for(a.amounts, a.capacity)}));
 }
 
-// One writer whose delta is part of the value if it has committed.
-bool add_one(const AccountLine& l, const std::uint8_t* delta, std::uint32_t amounts,
+// One writer of the account whose delta is part of the value if it has committed.
+bool add_one(const Account& a, const AccountLine& l, const std::uint8_t* delta,
              const LookupOptions& options) {
     alignas(Amount) std::uint8_t copy[kMaxAmounts * sizeof(Amount)];
-    const std::size_t bytes = amounts * sizeof(Amount);
+    const std::size_t bytes = a.amounts * sizeof(Amount);
     if (l.outcome == Outcome::kAborted) return true;
     copy_racing(copy, delta, bytes);
-    if (l.outcome == Outcome::kCommitted) return add_amounts(options.buffer, copy, amounts);
+    if (l.outcome == Outcome::kCommitted) {
+        return merge_amounts(options.buffer, copy, a.amounts, a.lesser);
+    }
     if (options.deltas == nullptr) return false;
     SeenDeltas& seen = *options.deltas;
-    std::memcpy(seen.amounts + std::size_t{seen.count} * amounts, copy, bytes);
+    std::memcpy(seen.amounts + std::size_t{seen.count} * a.amounts, copy, bytes);
     seen.xid[seen.count++] = l.xid;
     return true;
 }
@@ -52,7 +54,7 @@ bool adjust_unlocked(const Block& block, Ref ref, const Entry& e, const std::uin
             if (sees != (l.kind == LineKind::kSeen)) return false;
             continue;
         }
-        if (sees && !add_one(l, place + sizeof(l), a.amounts, options)) return false;
+        if (sees && !add_one(a, l, place + sizeof(l), options)) return false;
     }
     return true;
 }

@@ -1,7 +1,8 @@
 """The account of an entry whose value writers adjust, as src/core/account.hpp has it.
 
 The value of an aggregate cache is a vector of counts and sums over rows: a writer adds its *delta* to it,
-whatever the others do. An account is opened under the snapshot F that its value will be loaded under, taken
+whatever the others do. Of a least value it has two: the least that rows have brought, and the least that went with
+rows. Of each the lesser one is kept, so that the order does not matter there, either. An account is opened under the snapshot F that its value will be loaded under, taken
 before; so F sees none of those that register from then on. It lists writers of the key, in order of
 registration:
 
@@ -19,11 +20,21 @@ The next fill derives its account from the one that is there, or from the ring o
 """
 DELTA, SEEN, UNSEEN = "delta", "seen", "unseen"
 UNKNOWN, COMMITTED, ABORTED = "unknown", "committed", "aborted"
-ZERO = (0, 0)
+NONE = 2**127 - 1            # the least of no values
+ZERO = (0, 0, NONE, NONE)    # count, sum; the least value that came, the least that went
+SUMS = 2
 
 
 def plus(a, b):
-    return tuple(x + y for x, y in zip(a, b))
+    return tuple(x + y if i < SUMS else min(x, y) for i, (x, y) in enumerate(zip(a, b)))
+
+
+def least(value, broken):
+    """The least value of the rows, NONE if there are none; None: the row that had it may have gone."""
+    came, went = value[SUMS:]
+    if went == NONE or "gone-ignored" in broken:
+        return came
+    return None if went < came or went == came and "gone-strict" not in broken else came
 
 
 class Record:
@@ -47,7 +58,8 @@ class Record:
 class Account:
     def __init__(self, capacity, broken=frozenset()):
         self.capacity, self.broken = capacity, broken
-        self.records, self.base = [], ZERO
+        self.records = []
+        self.base = (0, 0, 0, NONE) if "least-begins-at-zero" in broken else ZERO
         self.floor = 0                       # S.xmin must have reached it
         self.first_witness = 0               # of the ring that it was opened from: S must see it
         self.witness = self.witness_seq = 0  # the same, of those that were folded
@@ -156,7 +168,12 @@ class Account:
             committed = r.outcome == COMMITTED or "fold-aborted" in self.broken
             if r.kind == DELTA and committed and "fold-loses" not in self.broken or \
                     r.kind == SEEN and committed and "fold-adds-seen" in self.broken:
-                self.base = plus(self.base, r.amounts)
+                amounts = r.amounts
+                if "fold-loses-least" in self.broken:
+                    amounts = amounts[:SUMS] + (NONE, amounts[3])
+                if "fold-loses-gone" in self.broken:
+                    amounts = amounts[:3] + (NONE,)
+                self.base = plus(self.base, amounts)
 
     # --- values ---
 

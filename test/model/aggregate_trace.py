@@ -13,9 +13,15 @@ One operation a line, space-separated; lists are comma-separated, an empty one i
   G account snapshot = verdict                              agrees
   X account snapshot = amounts questions                    value
   L account = xid:kind:outcome... witness floor             what is listed
+
+Amounts are two sums and two of which the lesser is kept; "none": the least of no values.
 """
-from account import COMMITTED, Account
+from account import COMMITTED, NONE, Account
 from trace import listed
+
+
+def told(amounts):
+    return listed("none" if a == NONE else a for a in amounts)
 
 
 class TracedAccount(Account):
@@ -49,7 +55,7 @@ class TracedAccount(Account):
 
     def register(self, xid, seq, amounts, outcomes, oldest_running, borrowed=False):
         done = super().register(xid, seq, amounts, outcomes, oldest_running, borrowed)
-        self.trace.write("W", self.number, xid, seq, listed(amounts or ()),
+        self.trace.write("W", self.number, xid, seq, told(amounts or ()),
                          listed("%d:%d" % (x, o == COMMITTED) for x, o in sorted(outcomes.items())),
                          oldest_running, int(borrowed), "=", int(done))
         self.list()
@@ -57,7 +63,7 @@ class TracedAccount(Account):
 
     def set_base(self, value):
         super().set_base(value)
-        self.trace.write("B", self.number, listed(value))
+        self.trace.write("B", self.number, told(value))
 
     def agrees(self, s):
         verdict = super().agrees(s)
@@ -66,7 +72,7 @@ class TracedAccount(Account):
 
     def value(self, s):
         total, questions = super().value(s)
-        self.trace.write("X", self.number, self.trace.number_of(s), "=", listed(total),
+        self.trace.write("X", self.number, self.trace.number_of(s), "=", told(total),
                          listed(q.xid for q in questions))
         return total, questions
 

@@ -232,7 +232,7 @@ CREATE FUNCTION try(k text, m text, f text DEFAULT NULL, r text DEFAULT 'call') 
 SELECT try('{owner}', '{sum(big::float8)}');
 SELECT try('{owner}', '{avg(minutes::float4)}');
 SELECT try('{owner}', '{sum(price * 2)}');
-SELECT try('{owner}', '{max(minutes)}');
+SELECT try('{owner}', '{stddev(minutes)}');
 SELECT try('{owner}', '{count(DISTINCT minutes)}');
 SELECT try('{owner}', '{array_agg(minutes ORDER BY id)}');
 SELECT try('{owner}', '{sum(minutes) + 1}');

@@ -19,7 +19,9 @@ namespace cache_ext::core::test {
 namespace {
 
 constexpr const char* kCheckedIn = "test/unit/data/account.trace";
-constexpr std::uint32_t kAmounts = 2;
+// Two sums, and the least that came and went.
+constexpr std::uint32_t kAmounts = 4;
+constexpr LesserMask kLesser = 0b1100;
 
 std::vector<std::string> split(const std::string& text, char separator) {
     std::vector<std::string> parts;
@@ -38,11 +40,12 @@ std::string joined(const std::vector<std::string>& parts) {
 // An account and the base of its entry.
 struct Held {
     std::unique_ptr<std::uint64_t[]> memory;
-    std::uint8_t base[kAmounts * sizeof(Amount)] = {};
+    std::uint8_t base[kAmounts * sizeof(Amount)];
 
     explicit Held(std::uint32_t capacity)
         : memory(new std::uint64_t[Account::bytes_for(kAmounts, capacity) / 8]) {
-        get()->init(kAmounts, capacity);
+        get()->init(kAmounts, kLesser, capacity);
+        clear_amounts(base, kAmounts, kLesser);
     }
     Account* get() const { return reinterpret_cast<Account*>(memory.get()); }
 };
@@ -68,7 +71,8 @@ class Replay {
             case 'W':
                 return register_writer(f);
             case 'B':
-                EXPECT_TRUE(add_amounts(held(f[1]).base, bytes(amounts(f[2])), kAmounts));
+                EXPECT_TRUE(
+                    merge_amounts(held(f[1]).base, bytes(amounts(f[2])), kAmounts, kLesser));
                 return "";
             case 'N':
                 account(f[1]).note(number(f[2]),
@@ -99,7 +103,9 @@ class Replay {
     }
     static std::vector<Amount> amounts(const std::string& text) {
         std::vector<Amount> all;
-        for (const std::string& part : split(text, ',')) all.push_back(std::stoll(part));
+        for (const std::string& part : split(text, ',')) {
+            all.push_back(part == "none" ? kNoLeast : Amount{std::stoll(part)});
+        }
         return all;
     }
     static const std::uint8_t* bytes(const std::vector<Amount>& amounts) {
@@ -152,7 +158,9 @@ class Replay {
         }
         std::vector<std::string> xids, sums;
         for (std::uint32_t i = 0; i < seen.count; ++i) xids.push_back(std::to_string(seen.xid[i]));
-        for (const Amount a : sum) sums.push_back(std::to_string(static_cast<long long>(a)));
+        for (const Amount a : sum) {
+            sums.push_back(a == kNoLeast ? "none" : std::to_string(static_cast<long long>(a)));
+        }
         return joined(sums) + " " + joined(xids);
     }
 

@@ -106,30 +106,60 @@ bool read_conditions(const Definition* d, const Query* query, Aggregate* out) {
     return i == d->columns;
 }
 
-// What is cast to numeric, if it is not of that type, and nothing else.
-const Aggref* call_in(Node* element) {
-    const auto* cast = reinterpret_cast<FuncExpr*>(element);
-    if (IsA(element, FuncExpr) && cast->funcid == F_NUMERIC_INT8) {
-        element = static_cast<Node*>(linitial(cast->args));
+bool is_field(const Node* field, const char* name) {
+    if (!IsA(field, Const)) return false;
+    const auto* constant = reinterpret_cast<const Const*>(field);
+    return constant->consttype == TEXTOID && !constant->constisnull &&
+           strcmp(TextDatumGetCString(constant->constvalue), name) == 0;
+}
+
+// What is made numeric, if it is not of that type, and nothing else; of a date or time this field.
+const Aggref* call_in(Node* element, const char* field) {
+    while (IsA(element, FuncExpr)) {
+        const auto* made = reinterpret_cast<FuncExpr*>(element);
+        switch (made->funcid) {
+            case F_NUMERIC_INT2:
+            case F_NUMERIC_INT4:
+            case F_NUMERIC_INT8:
+            case F_INT4_BOOL:
+                element = static_cast<Node*>(linitial(made->args));
+                break;
+            case F_EXTRACT_TEXT_DATE:
+            case F_EXTRACT_TEXT_TIMESTAMP:
+            case F_EXTRACT_TEXT_TIMESTAMPTZ:
+                if (!is_field(static_cast<Node*>(linitial(made->args)), field)) return nullptr;
+                element = static_cast<Node*>(lsecond(made->args));
+                break;
+            default:
+                return nullptr;
+        }
     }
     return IsA(element, Aggref) ? reinterpret_cast<Aggref*>(element) : nullptr;
+}
+
+// Is that the input of the measure? The true ones are added up as numbers.
+bool is_input(const Expr* part, MeasureKind part_kind, const Measure& m) {
+    if (!is_boolean(m.kind) || part_kind != MeasureKind::kSum) return equal(part, m.argument);
+    const auto* cast = reinterpret_cast<const FuncExpr*>(part);
+    return IsA(part, FuncExpr) && cast->funcid == F_INT4_BOOL &&
+           equal(linitial(cast->args), m.argument);
 }
 
 // The measure's parts from `i` on: what it is, and behind that what its amounts are, of the same
 // input and filter.
 bool read_measure(List* parts, int i, Measure* m) {
-    const Aggref* call = call_in(static_cast<Node*>(list_nth(parts, i)));
+    const Aggref* call = call_in(static_cast<Node*>(list_nth(parts, i)), "epoch");
     const char *why, *hint;
     if (call == nullptr || !measure_of(call, m, &why, &hint)) return false;
     constexpr MeasureKind kBehind[] = {MeasureKind::kSum, MeasureKind::kCount};
-    const int more = parts_of(m->kind) - 1;
+    const int more = parts_of(*m) - 1;
     if (i + more >= list_length(parts)) return false;
     for (int k = 1; k <= more; ++k) {
         Measure part;
-        call = call_in(static_cast<Node*>(list_nth(parts, i + k)));
-        if (call == nullptr || !measure_of(call, &part, &why, &hint) ||
-            part.kind != kBehind[2 - more + k - 1] || !equal(part.argument, m->argument) ||
-            !equal(part.filter, m->filter)) {
+        const MeasureKind kind = is_extreme(m->kind) ? m->kind : kBehind[2 - more + k - 1];
+        call = call_in(static_cast<Node*>(list_nth(parts, i + k)), "microseconds");
+        if (call == nullptr || !measure_of(call, &part, &why, &hint) || part.kind != kind ||
+            !is_input(part.argument, part.kind, *m) || !equal(part.filter, m->filter)) {
             return false;
         }
     }
@@ -147,8 +177,11 @@ bool read_measures(const Query* query, Aggregate* out) {
         if (!read_measure(parts, i, m)) return false;
         m->part = i;
         m->amount = out->amount_count;
+        if (is_extreme(m->kind) && m->amount + 1 < static_cast<int>(core::kMaxAmounts)) {
+            out->lesser |= core::LesserMask{3} << m->amount;
+        }
         out->amount_count += amounts_of(m->kind);
-        i += parts_of(m->kind);
+        i += parts_of(*m);
     }
     return out->amount_count > 0 && out->amount_count <= static_cast<int>(core::kMaxAmounts);
 }
@@ -161,11 +194,32 @@ void note_columns(Expr* expression, Aggregate* out) {
     }
 }
 
+bool is_named_min_or_max(Oid function) {
+    const char* name = get_func_name(function);
+    return name != nullptr && (strcmp(name, "min") == 0 || strcmp(name, "max") == 0);
+}
+
 }  // namespace
+
+int parts_of(const Measure& m) {
+    switch (m.kind) {
+        case MeasureKind::kCount:
+            return 1;
+        case MeasureKind::kSum:
+            return 2;
+        case MeasureKind::kMin:
+        case MeasureKind::kMax:
+            return m.input == TIMESTAMPOID || m.input == TIMESTAMPTZOID ? 2 : 1;
+        default:
+            return 3;
+    }
+}
 
 bool measure_of(const Aggref* call, Measure* m, const char** why, const char** hint) {
     *m = {};
-    *hint = "It may be count(*), count(x), sum(x) or avg(x), each with FILTER.";
+    *hint =
+        "It may be count(*), count(x), sum(x), avg(x), min(x), max(x), bool_or(x) or bool_and(x), "
+        "each with FILTER.";
     if (call->aggdistinct != NIL) {
         *why = "DISTINCT needs to know which rows there are";
         return false;
@@ -194,6 +248,31 @@ bool measure_of(const Aggref* call, Measure* m, const char** why, const char** h
         case F_AVG_NUMERIC:
             m->kind = MeasureKind::kAverage;
             break;
+        case F_BOOL_OR:
+            m->kind = MeasureKind::kBoolOr;
+            break;
+        case F_BOOL_AND:
+        case F_EVERY:
+            m->kind = MeasureKind::kBoolAnd;
+            break;
+        case F_MIN_INT2:
+        case F_MIN_INT4:
+        case F_MIN_INT8:
+        case F_MIN_NUMERIC:
+        case F_MIN_DATE:
+        case F_MIN_TIMESTAMP:
+        case F_MIN_TIMESTAMPTZ:
+            m->kind = MeasureKind::kMin;
+            break;
+        case F_MAX_INT2:
+        case F_MAX_INT4:
+        case F_MAX_INT8:
+        case F_MAX_NUMERIC:
+        case F_MAX_DATE:
+        case F_MAX_TIMESTAMP:
+        case F_MAX_TIMESTAMPTZ:
+            m->kind = MeasureKind::kMax;
+            break;
         case F_SUM_FLOAT4:
         case F_SUM_FLOAT8:
         case F_AVG_FLOAT4:
@@ -203,6 +282,12 @@ bool measure_of(const Aggref* call, Measure* m, const char** why, const char** h
             return false;
         default:
             *why = "no change of a row tells how it changes";
+            if (is_named_min_or_max(call->aggfnoid)) {
+                *why = psprintf("values of type %s are not kept", format_type_be(call->aggtype));
+                *hint =
+                    "min and max may be of smallint, integer, bigint, numeric(p, s), date, "
+                    "timestamp and timestamptz. Cast a number, as in min(x::numeric(20,4)).";
+            }
             return false;
     }
     m->input = exprType(reinterpret_cast<Node*>(m->argument));
@@ -210,10 +295,9 @@ bool measure_of(const Aggref* call, Measure* m, const char** why, const char** h
     m->scale = scale_of(exprTypmod(reinterpret_cast<Node*>(m->argument)));
     if (m->scale >= 0 && m->scale <= kMaxAmountScale) return true;
     *why = "how many digits numeric has behind the point is not known, or too many";
-    *hint = psprintf(
-        "Cast what is added up to numeric(p, s) with a scale from 0 to %d, as in "
-        "sum(x::numeric(20,4)).",
-        kMaxAmountScale);
+    *hint =
+        psprintf("Cast it to numeric(p, s) with a scale from 0 to %d, as in %s(x::numeric(20,4)).",
+                 kMaxAmountScale, get_func_name(call->aggfnoid));
     return false;
 }
 

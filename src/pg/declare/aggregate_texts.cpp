@@ -232,8 +232,8 @@ AggregateTexts read_aggregate_texts(Oid relation, ArrayType* keys, ArrayType* me
     if (amounts == 0 || amounts > kMost) {
         ereport(ERROR, (errcode(amounts == 0 ? ERRCODE_INVALID_PARAMETER_VALUE
                                              : ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("an aggregate cache has from 1 to %d measures, where a sum or an "
-                               "average counts as two",
+                        errmsg("an aggregate cache has from 1 to %d measures, where all but "
+                               "counts count as two",
                                kMost)));
     }
     if (filter != nullptr) out.filter = read_filter(parser, filter);
@@ -249,17 +249,51 @@ const char* loader_body(const AggregateTexts& t) {
     };
     StringInfoData s;
     initStringInfo(&s);
-    const auto add_part = [&](const char* function, const Measure& m) {
-        appendStringInfo(&s, "%s(pg_catalog.%s(%s)",
-                         s.len == 0 ? "BEGIN ATOMIC SELECT ARRAY[" : ", ", function,
-                         m.argument != nullptr ? text_of(m.argument) : "*");
+    constexpr const char* kInt = "::pg_catalog.int4";
+    // `input`: a cast of the argument; `before`, `behind`: what makes the result a number.
+    const auto add_part = [&](const char* function, const Measure& m, const char* input = "",
+                              const char* before = "", const char* behind = "") {
+        appendStringInfo(&s, "%s(%spg_catalog.%s(",
+                         s.len == 0 ? "BEGIN ATOMIC SELECT ARRAY[" : ", ", before, function);
+        if (m.argument == nullptr) {
+            appendStringInfoChar(&s, '*');
+        } else {
+            appendStringInfo(&s, "(%s)%s", text_of(m.argument), input);
+        }
+        appendStringInfoChar(&s, ')');
         if (m.filter != nullptr) appendStringInfo(&s, " FILTER (WHERE %s)", text_of(m.filter));
-        appendStringInfoString(&s, ")::pg_catalog.numeric");
+        appendStringInfo(&s, "%s)::pg_catalog.numeric", behind);
+    };
+    const auto add_extreme = [&](const char* function, const Measure& m) {
+        if (m.input != DATEOID && parts_of(m) == 1) return add_part(function, m);
+        add_part(function, m, "", "pg_catalog.\"extract\"('epoch'::pg_catalog.text, ", ")");
+        if (parts_of(m) == 1) return;
+        add_part(function, m, "", "pg_catalog.\"extract\"('microseconds'::pg_catalog.text, ", ")");
     };
     for (int i = 0; i < t.measure_count; ++i) {
         const Measure& m = t.measures[i].measure;
-        if (m.kind == MeasureKind::kAverage) add_part("avg", m);
-        if (m.kind != MeasureKind::kCount) add_part("sum", m);
+        const char* input = is_boolean(m.kind) ? kInt : "";
+        switch (m.kind) {
+            case MeasureKind::kMin:
+                add_extreme("min", m);
+                continue;
+            case MeasureKind::kMax:
+                add_extreme("max", m);
+                continue;
+            case MeasureKind::kAverage:
+                add_part("avg", m);
+                break;
+            case MeasureKind::kBoolOr:
+                add_part("bool_or", m, "", "", kInt);
+                break;
+            case MeasureKind::kBoolAnd:
+                add_part("bool_and", m, "", "", kInt);
+                break;
+            case MeasureKind::kSum:
+            case MeasureKind::kCount:
+                break;
+        }
+        if (m.kind != MeasureKind::kCount) add_part("sum", m, input);
         add_part("count", m);
     }
     appendStringInfo(&s, "] FROM %s",

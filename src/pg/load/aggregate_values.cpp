@@ -57,26 +57,68 @@ Datum make_row(const Definition* d, const Aggregate* a, Datum* values, bool* nul
     return row;
 }
 
-bool to_int64(Amount amount, Datum* out) {
-    if (amount < PG_INT64_MIN || amount > PG_INT64_MAX) return false;
-    *out = Int64GetDatum(static_cast<int64>(amount));
-    return true;
-}
-
 // As PostgreSQL's own aggregates end.
 bool measure_value(const Measure& m, const Amount* amounts, Datum* value, bool* is_null) {
     const Amount first = amounts[m.amount];
     *is_null = false;
-    if (m.kind == MeasureKind::kCount) return to_int64(first, value);
-    const Amount inputs = amounts[m.amount + 1];
-    *is_null = inputs == 0;
-    if (*is_null) return true;
-    if (m.result == INT8OID) return to_int64(first, value);
-    *value = numeric_of_amount(first, m.scale);
-    if (m.kind == MeasureKind::kAverage) {
-        *value = DirectFunctionCall2(numeric_div, *value, numeric_of_amount(inputs, 0));
+    if (m.kind == MeasureKind::kCount) return value_of_amount(m.result, first, 0, value);
+    const Amount second = amounts[m.amount + 1];
+    if (is_extreme(m.kind)) {
+        // That row may have been the one with the least value. Of what went and was greater, no.
+        if (second <= first && second != core::kNoLeast) return false;
+        *is_null = first == core::kNoLeast;
+        return *is_null || value_of_amount(m.result, turned(m.kind, first), m.scale, value);
     }
-    return true;
+    *is_null = second == 0;  // inputs
+    if (*is_null) return true;
+    switch (m.kind) {
+        case MeasureKind::kAverage:
+            *value = DirectFunctionCall2(numeric_div, numeric_of_amount(first, m.scale),
+                                         numeric_of_amount(second, 0));
+            return true;
+        case MeasureKind::kBoolOr:
+            *value = BoolGetDatum(first != 0);
+            return true;
+        case MeasureKind::kBoolAnd:
+            *value = BoolGetDatum(first == second);
+            return true;
+        default:
+            return value_of_amount(m.result, first, m.scale, value);
+    }
+}
+
+// Of a measure whose first part is not NULL.
+Datum value_of_parts(const Measure& m, const Parts& p) {
+    const Datum part = p.values[m.part];
+    switch (m.result) {
+        case BOOLOID:
+            return BoolGetDatum(DatumGetInt32(DirectFunctionCall1(numeric_int4, part)) != 0);
+        case INT2OID:
+            return DirectFunctionCall1(numeric_int2, part);
+        case INT4OID:
+            return DirectFunctionCall1(numeric_int4, part);
+        case INT8OID:
+            return DirectFunctionCall1(numeric_int8, part);
+        case DATEOID:
+            return date_of_epoch(part);
+        case TIMESTAMPOID:
+        case TIMESTAMPTZOID:
+            return time_of_epoch(part, p.values[m.part + 1]);
+        default:
+            return part;
+    }
+}
+
+bool amounts_of_measure(const Measure& m, const Parts& p, Amount* out) {
+    if (m.kind == MeasureKind::kCount) return amount_of_numeric(p.values[m.part], 0, out);
+    if (is_extreme(m.kind)) {
+        out[0] = out[1] = core::kNoLeast;
+        return p.nulls[m.part] || extreme_amount(m, value_of_parts(m, p), &out[0]);
+    }
+    const int sum = m.part + parts_of(m) - 2;
+    out[0] = 0;
+    return amount_of_numeric(p.values[sum + 1], 0, &out[1]) &&
+           (p.nulls[sum] || amount_of_numeric(p.values[sum], m.scale, &out[0]));
 }
 
 }  // namespace
@@ -87,31 +129,22 @@ Datum row_of_parts(const Definition* d, const Aggregate* a, Datum parts) {
     bool nulls[kMaxMeasures];
     for (int i = 0; i < a->measure_count; ++i) {
         const Measure& m = a->measures[i];
-        values[i] = p.values[m.part];
         nulls[i] = p.nulls[m.part];
-        if (!nulls[i] && m.result == INT8OID) {
-            values[i] = DirectFunctionCall1(numeric_int8, values[i]);
-        }
+        values[i] = nulls[i] ? Datum{0} : value_of_parts(m, p);
     }
     return make_row(d, a, values, nulls);
 }
 
 bool amounts_of_parts(const Aggregate* a, Datum parts, Amount* out) {
     const Parts p = parts_in(a, parts);
-    for (int i = 0; i < a->measure_count; ++i) {
-        const Measure& m = a->measures[i];
-        if (m.kind == MeasureKind::kCount) {
-            if (!amount_of_numeric(p.values[m.part], 0, &out[m.amount])) return false;
-            continue;
-        }
-        const int sum = m.part + parts_of(m.kind) - 2;
-        out[m.amount] = 0;
-        if (!amount_of_numeric(p.values[sum + 1], 0, &out[m.amount + 1])) return false;
-        if (!p.nulls[sum] && !amount_of_numeric(p.values[sum], m.scale, &out[m.amount])) {
-            return false;
-        }
-    }
-    return true;
+    return std::all_of(a->measures, a->measures + a->measure_count,
+                       [&](const Measure& m) { return amounts_of_measure(m, p, &out[m.amount]); });
+}
+
+bool extreme_amount(const Measure& m, Datum value, Amount* out) {
+    if (!amount_of_value(m.input, value, m.scale, out)) return false;
+    *out = turned(m.kind, *out);
+    return *out != core::kNoLeast;  // which says that there is none
 }
 
 bool row_of_amounts(const Definition* d, const Aggregate* a, const Amount* amounts, Datum* row) {

@@ -2,9 +2,9 @@
 // reader gets.
 //
 // The loader returns an array of numeric with the parts of each measure: first the measure as
-// PostgreSQL computes it, then the sum and the number of inputs that it was made of, as far as it
-// was. In shared memory lie the sums and counts (amounts.hpp). A reader gets a row of the
-// measures.
+// PostgreSQL computes it (of a date or time its epoch and microseconds, of a boolean 0 or 1), then
+// the sum and the number of inputs that it was made of, as far as it was. In shared memory lie the
+// amounts (amounts.hpp). A reader gets a row of the measures.
 #pragma once
 
 #include "pg/catalog/aggregates.hpp"
@@ -17,8 +17,11 @@ Datum row_of_parts(const Definition* definition, const Aggregate* aggregate, Dat
 // Fills `out`, as many as the aggregate has. False: the value cannot be told by amounts: NaN, or
 // too large.
 bool amounts_of_parts(const Aggregate* aggregate, Datum parts, core::Amount* out);
-// False: a measure is out of the range of its type, so that the loader would raise an error. ERROR
-// as above.
+// The amount of an input of a least or greatest value, to be merged as the lesser one. False: none
+// can tell it.
+bool extreme_amount(const Measure& measure, Datum value, core::Amount* out);
+// False: a measure is out of the range of its type, so that the loader would raise an error; or the
+// row that a least or greatest value came from may be gone. ERROR as above.
 bool row_of_amounts(const Definition* definition, const Aggregate* aggregate,
                     const core::Amount* amounts, Datum* row);
 

@@ -15,16 +15,17 @@ using core::Amount;
 
 // Adds what those writers have added that have committed. False: it is not known of one whether it
 // has, or the sum is too large.
-bool add_committed(const core::SeenDeltas& seen, uint32 count, core::Outcome* outcomes,
+bool add_committed(const core::SeenDeltas& seen, const Aggregate* a, core::Outcome* outcomes,
                    Amount* amounts) {
+    const auto count = static_cast<uint32>(a->amount_count);
     bool good = true;
     for (uint32 i = 0; i < seen.count; ++i) {
         outcomes[i] = outcome_of(seen.xid[i]);
         good = good && outcomes[i] != core::Outcome::kUnknown;
         if (outcomes[i] != core::Outcome::kCommitted) continue;
         const Amount* more = seen.amounts + static_cast<size_t>(i) * count;
-        good = good && core::add_amounts(reinterpret_cast<uint8*>(amounts),
-                                         reinterpret_cast<const uint8*>(more), count);
+        good = good && core::merge_amounts(reinterpret_cast<uint8*>(amounts),
+                                           reinterpret_cast<const uint8*>(more), count, a->lesser);
     }
     return good;
 }
@@ -48,7 +49,7 @@ core::Found find_amounts(const Definition* d, const Key& key, const core::Snapsh
     bool good = found.amounts == static_cast<uint32>(a->amount_count);
     if (good && seen.count > 0) {
         core::Outcome outcomes[core::kMaxDeltas];
-        good = add_committed(seen, found.amounts, outcomes, amounts);
+        good = add_committed(seen, a, outcomes, amounts);
         store().note_outcomes(d->session->index, key.view, seen.xid, outcomes, seen.count);
     }
     if (!good || !row_of_amounts(d, a, amounts, value)) {
@@ -62,8 +63,8 @@ core::Seq open_account_for(const Definition* d, const Key& key, const core::Snap
     const Aggregate* a = aggregate_of(d);
     // A transaction that has written publishes nothing.
     if (a == nullptr || TransactionIdIsValid(GetTopTransactionIdIfAny())) return 0;
-    const core::Opening opening = {d->session->index, d->id, key.view,
-                                   static_cast<uint32>(a->amount_count), leads};
+    const core::Opening opening = {
+        d->session->index, d->id, key.view, static_cast<uint32>(a->amount_count), leads, a->lesser};
     return store().open_account(opening, snapshot).account;
 }
 

@@ -197,6 +197,12 @@ Explanation explain(const Definition* d, const Key& key, const core::Snapshot& s
         !(d->stale_ms > 0 && serves_outrun(d, snapshot))) {
         return {"bypass", with(bypass_text(core::Bypass::kOldSnapshot), what), blame.xid};
     }
+    if (d->aggregates && blame.rule == core::Rule::kNone) {
+        return miss(d, key, snapshot,
+                    "the row that its least or greatest value came from may be gone, or a sum does "
+                    "not fit",
+                    0);
+    }
     return miss(
         d, key, snapshot,
         with("a writer of its tags is seen by only one of the value and this snapshot", what),

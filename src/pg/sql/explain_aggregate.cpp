@@ -14,6 +14,7 @@ extern "C" {
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 #include "utils/xid8.h"
@@ -22,17 +23,35 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
+// False: it says nothing.
+bool amount_text(const Measure& m, int i, core::Amount amount, Datum* text) {
+    const bool extreme = is_extreme(m.kind);
+    if (extreme && amount == core::kNoLeast) return false;
+    const Oid type = extreme ? m.result : NUMERICOID;
+    const int scale = extreme || i == 0 ? m.scale : 0;
+    Datum value;
+    Oid output;
+    bool varlena;
+    if (!value_of_amount(type, turned(m.kind, amount), scale, &value)) return false;
+    getTypeOutputInfo(type, &output, &varlena);
+    *text = CStringGetTextDatum(OidOutputFunctionCall(output, value));
+    return true;
+}
+
 Datum amounts_array(const Aggregate* a, const core::Amount* amounts) {
     Datum items[core::kMaxAmounts];
-    int count = 0;
+    bool nulls[core::kMaxAmounts];
+    int dims[] = {0}, from[] = {1};
     for (int i = 0; i < a->measure_count; ++i) {
         const Measure& m = a->measures[i];
-        items[count++] = numeric_of_amount(amounts[m.amount], m.scale);
-        if (m.kind != MeasureKind::kCount) {
-            items[count++] = numeric_of_amount(amounts[m.amount + 1], 0);
+        for (int k = 0; k < amounts_of(m.kind); ++k) {
+            const int n = dims[0]++;
+            items[n] = 0;
+            nulls[n] = !amount_text(m, k, amounts[m.amount + k], &items[n]);
         }
     }
-    return PointerGetDatum(construct_array(items, count, NUMERICOID, -1, false, TYPALIGN_INT));
+    return PointerGetDatum(
+        construct_md_array(items, nulls, 1, dims, from, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 const char* ending(const core::Snapshot& now, core::Xid xid) {

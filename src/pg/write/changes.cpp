@@ -99,7 +99,8 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
         delta = {index,
                  {change.tag, known.key, known.key_size},
                  known.amounts,
-                 static_cast<uint32>(known.count)};
+                 static_cast<uint32>(known.count),
+                 known.lesser};
         written.delta = &delta;
     }
     written.span = change.span;
@@ -215,7 +216,8 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
     }
 }
 
-void collect_delta(const Definition* d, const Key& key, const core::Amount* amounts, int count) {
+void collect_delta(const Definition* d, const Key& key, const core::Amount* amounts, int count,
+                   core::LesserMask lesser) {
     // What the cache has been told of is known by its tag only, from now on.
     if (now.committing) {
         add_change(key.view.hash, d->id, core::TagKind::kKey, false);
@@ -225,7 +227,7 @@ void collect_delta(const Definition* d, const Key& key, const core::Amount* amou
         if (!count_key(d->id)) return;
         add_change(key.view.hash, d->id, core::TagKind::kKey, false, true);
     }
-    add_delta(key, amounts, count);
+    add_delta(key, amounts, count, lesser);
 }
 
 void collect_instant(const Definition* d, ColumnMask mask, const Bounds& bounds,

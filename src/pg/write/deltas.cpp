@@ -19,6 +19,7 @@ struct Delta {
     uint8* amounts;
     uint32 key_size;
     int count;
+    core::LesserMask lesser;
     int level;  // of the subtransaction
     int below;  // the sum of the one around it for the tag; -1: it has none
     bool known;
@@ -67,9 +68,11 @@ bool same_key(const Delta& a, const uint8* key, uint32 size) {
     return a.key_size == size && memcmp(a.key, key, size) == 0;
 }
 
-void add_to(Delta* to, const uint8* key, uint32 key_size, const uint8* amounts, int count) {
-    to->known = to->known && to->count == count && same_key(*to, key, key_size) &&
-                core::add_amounts(to->amounts, amounts, static_cast<uint32>(count));
+void add_to(Delta* to, const uint8* key, uint32 key_size, const uint8* amounts, int count,
+            core::LesserMask lesser) {
+    to->known = to->known && to->count == count && to->lesser == lesser &&
+                same_key(*to, key, key_size) &&
+                core::merge_amounts(to->amounts, amounts, static_cast<uint32>(count), lesser);
 }
 
 uint8* copied(const void* bytes, size_t size) {
@@ -80,13 +83,13 @@ uint8* copied(const void* bytes, size_t size) {
 
 }  // namespace
 
-void add_delta(const Key& key, const Amount* amounts, int count) {
+void add_delta(const Key& key, const Amount* amounts, int count, core::LesserMask lesser) {
     prepare();
     const int level = GetCurrentTransactionNestLevel();
     const auto* bytes = reinterpret_cast<const uint8*>(amounts);
     Top* top = top_of(key.view.hash);
     if (top != nullptr && now.all[top->index].level == level) {
-        add_to(&now.all[top->index], key.view.bytes, key.view.size, bytes, count);
+        add_to(&now.all[top->index], key.view.bytes, key.view.size, bytes, count, lesser);
         return;
     }
     // Room first: what an error leaves behind must not be on the index.
@@ -100,6 +103,7 @@ void add_delta(const Key& key, const Amount* amounts, int count) {
                    .amounts = copied(bytes, sizeof(Amount) * static_cast<size_t>(count)),
                    .key_size = key.view.size,
                    .count = count,
+                   .lesser = lesser,
                    .level = level,
                    .below = top != nullptr ? top->index : -1,
                    .known = true};
@@ -119,6 +123,7 @@ bool find_delta(core::Tag tag, KnownDelta* out) {
     out->key = delta.key;
     out->key_size = delta.key_size;
     out->count = delta.count;
+    out->lesser = delta.lesser;
     memcpy(out->amounts, delta.amounts, sizeof(Amount) * static_cast<size_t>(delta.count));
     return true;
 }
@@ -146,7 +151,7 @@ void subtransaction_ended_for_deltas(int level, bool committed) {
         } else if (below >= 0 && now.all[below].level == level - 1) {
             Delta* parent = &now.all[below];
             if (!delta.known) parent->known = false;
-            add_to(parent, delta.key, delta.key_size, delta.amounts, delta.count);
+            add_to(parent, delta.key, delta.key_size, delta.amounts, delta.count, delta.lesser);
             top->index = below;
         } else {
             delta.level = level - 1;

@@ -1,7 +1,7 @@
 // What this transaction adds to values of aggregate caches, by key: the net of what it has written
 // and not rolled back.
 //
-// Each subtransaction has its own sum of a key. When it commits, that is added to its parent's;
+// Each subtransaction has its own sum of a key. When it commits, that is merged into its parent's;
 // when it is rolled back, it goes. The tags themselves are collected as all are (changes.hpp),
 // which hands the sums on when it registers them; a key whose sum is not known, or is of two keys
 // with one tag, is registered without.
@@ -14,13 +14,14 @@ namespace cache_ext::pg {
 
 // One more change of the key's value. The tag is collected by the same subtransaction, or was
 // before.
-void add_delta(const Key& key, const core::Amount* amounts, int count);
+void add_delta(const Key& key, const core::Amount* amounts, int count, core::LesserMask lesser);
 
 // What all changes of a key of this tag add.
 struct KnownDelta {
     const uint8* key;
     uint32 key_size;
     int count;
+    core::LesserMask lesser;
     core::Amount amounts[core::kMaxAmounts];
 };
 // False: it is not known.

@@ -2,6 +2,7 @@
 
 #include "pg/base/memory.hpp"
 #include "pg/catalog/aggregates.hpp"
+#include "pg/load/aggregate_values.hpp"
 #include "pg/load/amounts.hpp"
 #include "pg/write/changes.hpp"
 
@@ -121,6 +122,13 @@ struct Part {
     Amount amounts[core::kMaxAmounts];
 };
 
+Amount empty_amount(const Aggregate* a, int i) {
+    return core::empty_amount(static_cast<uint32>(i), a->lesser);
+}
+bool is_lesser(const Aggregate* a, int i) {
+    return (a->lesser >> static_cast<uint32>(i) & 1) != 0;
+}
+
 bool passes(ExprState* filter, ExprContext* context) {
     if (filter == nullptr) return true;
     bool null;
@@ -140,20 +148,9 @@ bool add_measure(const Measure& m, const RowDeltas::Input& input, ExprContext* c
         amounts[m.amount] = 1;
         return true;
     }
+    if (is_extreme(m.kind)) return extreme_amount(m, value, &amounts[m.amount]);
     amounts[m.amount + 1] = 1;
-    switch (m.input) {
-        case INT2OID:
-            amounts[m.amount] = DatumGetInt16(value);
-            return true;
-        case INT4OID:
-            amounts[m.amount] = DatumGetInt32(value);
-            return true;
-        case INT8OID:
-            amounts[m.amount] = DatumGetInt64(value);
-            return true;
-        default:
-            return amount_of_numeric(value, m.scale, &amounts[m.amount]);
-    }
+    return amount_of_value(m.input, value, m.scale, &amounts[m.amount]);
 }
 
 // In the memory of the expressions' context, which is reset.
@@ -174,7 +171,7 @@ void evaluate(const Definition* d, const Aggregate* a, RowDeltas* r, TupleTableS
     if (!out->any) return;
     encode_key(d->cache_id(), d->columns, d->key_types, keys, nulls, &out->key);
     MemoryContextSwitchTo(context->ecxt_per_tuple_memory);
-    std::fill_n(out->amounts, a->amount_count, Amount{0});
+    for (int i = 0; i < a->amount_count; ++i) out->amounts[i] = empty_amount(a, i);
     out->known = true;
     for (int i = 0; i < a->measure_count && out->known; ++i) {
         out->known = add_measure(a->measures[i], r->inputs[i], context, out->amounts);
@@ -244,25 +241,46 @@ bool same_key(const Part& a, const Part& b) {
            memcmp(a.key.view.bytes, b.key.view.bytes, a.key.view.size) == 0;
 }
 
-// What goes is taken away.
-void negate(Part* part, int count) {
+// What goes is taken away from sums; a value that was brought once, and is one of two amounts,
+// went.
+void take_away(Part* part, const Aggregate* a) {
     if (!part->any || !part->known) return;
-    for (int i = 0; i < count; ++i) part->amounts[i] = -part->amounts[i];
-}
-
-void add(const Part& more, int count, Part* to) {
-    for (int i = 0; i < count; ++i) {
-        to->known =
-            !__builtin_add_overflow(to->amounts[i], more.amounts[i], &to->amounts[i]) && to->known;
+    for (int i = 0; i < a->amount_count; ++i) {
+        if (is_lesser(a, i)) {
+            std::swap(part->amounts[i], part->amounts[i + 1]);
+            ++i;
+        } else {
+            part->amounts[i] = -part->amounts[i];
+        }
     }
 }
 
-void collect(const Definition* d, const Part& part, int count) {
+// Adds what a row takes away with it to what it brings to the same key.
+void add_taken(const Part& taken, const Aggregate* a, Part* to) {
+    for (int i = 0; i < a->amount_count; ++i) {
+        if (!is_lesser(a, i)) {
+            to->known =
+                !__builtin_add_overflow(to->amounts[i], taken.amounts[i], &to->amounts[i]) &&
+                to->known;
+            continue;
+        }
+        Amount &came = to->amounts[i], &went = to->amounts[i + 1];
+        went = taken.amounts[i + 1];
+        // As if nothing had happened: a value is where it was.
+        if (came == went) came = went = core::kNoLeast;
+        ++i;
+    }
+}
+
+void collect(const Definition* d, const Part& part, const Aggregate* a) {
     if (!part.known) {
         collect_change(d, d->all_columns(), part.key.column_hash);
-    } else if (std::any_of(part.amounts, part.amounts + count,
-                           [](Amount amount) { return amount != 0; })) {
-        collect_delta(d, part.key, part.amounts, count);
+        return;
+    }
+    for (int i = 0; i < a->amount_count; ++i) {
+        if (part.amounts[i] == empty_amount(a, i)) continue;
+        collect_delta(d, part.key, part.amounts, a->amount_count, a->lesser);
+        return;
     }
 }
 
@@ -284,14 +302,14 @@ void collect_row_delta(const Dependency& dep, Relation relation, TupleTableSlot*
     }
     before.known = before.known && tells;
     after.known = after.known && tells;
-    negate(&before, a->amount_count);
+    take_away(&before, a);
     if (before.any && after.any && before.known && after.known && same_key(before, after)) {
         // A value that moves within its key adds what it differs by.
-        add(before, a->amount_count, &after);
+        add_taken(before, a, &after);
         before.any = false;
     }
-    if (before.any) collect(d, before, a->amount_count);
-    if (after.any) collect(d, after, a->amount_count);
+    if (before.any) collect(d, before, a);
+    if (after.any) collect(d, after, a);
 }
 
 }  // namespace cache_ext::pg
