@@ -19,7 +19,7 @@ EXT_SQL_PARTS := $(addprefix sql/parts/,$(addsuffix .sql, \
 	statistics workers suspended queue health))
 # The caches of the example, which are built on it: one function in several files.
 EXT_SQL_PARTS += $(addprefix sql/call_center/,$(addsuffix .sql, \
-	callees begin checks \
+	callees begin checks calls leads \
 	dashboard dashboard_analytics agent agents agent_performance agent_config agent_tools \
 	end))
 # Looks at all names above.

@@ -36,6 +36,9 @@ CREATE TABLE calls (
 
 CREATE INDEX calls_user_id_created_at_idx ON calls (user_id, created_at);
 CREATE INDEX calls_agent_id_created_at_idx ON calls (agent_id, created_at);
+-- A day's calls, as the call-centre caches count them.
+CREATE INDEX calls_user_id_day_idx ON calls (user_id, ((created_at AT TIME ZONE 'UTC')::date));
+CREATE INDEX calls_agent_id_day_idx ON calls (agent_id, ((created_at AT TIME ZONE 'UTC')::date));
 
 -- The user of a lead is the user of its call; there is no user_id here.
 CREATE TABLE lead_analytics (

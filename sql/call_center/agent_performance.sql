@@ -3,16 +3,11 @@
 CREATE OR REPLACE FUNCTION %1$I.cache_load_agent_performance(agent_id uuid) RETURNS json
 %2$s AS
 $loader$
+DECLARE%4$s
 BEGIN
     RETURN (
-        WITH own AS MATERIALIZED (%3$s
-            FROM %1$I.calls AS c
-            WHERE c.agent_id = $1
-        ), sums AS MATERIALIZED (
-            SELECT c.days, %4$s
-            FROM own AS c
-            GROUP BY c.days
-        ), windows AS MATERIALIZED (%5$s
+        WITH sums AS MATERIALIZED (%5$s
+        ), windows AS MATERIALIZED (%6$s
         ), daily AS (
             SELECT r.date, r.total_calls, r.successful_calls, r.failed_calls,
                    r.total_duration_minutes, r.leads_generated, r.qualified_leads, r.credits_used
@@ -29,15 +24,10 @@ BEGIN
             'duration_minutes', json_build_object(
                 'total', t.minutes,
                 'average', t.average_minutes,
-                'longest', (SELECT max(c.duration_minutes) FROM own AS c)),
+                -- No sum: by the rows.
+                'longest', (SELECT max(c.duration_minutes) FROM %1$I.calls AS c WHERE c.agent_id = $1)),
             'credits_used', t.credits,
-            'leads', (
-                SELECT json_build_object(
-                    'total', count(*),
-                    'qualified', count(*) FILTER (WHERE l.total_score >= 70),
-                    'average_total_score', round(avg(l.total_score)::numeric, 1))
-                FROM own AS c
-                JOIN %1$I.lead_analytics AS l ON l.call_id = c.id),
+            'leads', %3$I.cache_get_agent_leads($1),
             'windows', (
                 SELECT json_object_agg(w.name, json_build_object(
                     'conversations', w.calls,
@@ -67,23 +57,18 @@ BEGIN
 END
 $loader$;
 REVOKE ALL ON FUNCTION %1$I.cache_load_agent_performance(uuid) FROM PUBLIC $sql$,
-        app, loader_is, own_calls, call_sums, windows);
+        app, loader_is, ext, window_days, format(sums, ext, 'calls_by_agent'), windows);
 
     PERFORM cache_ext_internal.require_own_functions(app_schema, '{cache_load_agent_performance}');
     EXECUTE format('SELECT %I.cache_load_agent_performance(NULL::uuid)', app);
 
     PERFORM cache_ext_internal.cache_create(
         'agent_performance', format('%I.cache_load_agent_performance(uuid)', app)::regprocedure,
-        ttl => '5 min', refresh_at => 0.8, max_entries => 200, max_memory => '20MB', expires => 'day');
+        ttl => NULL, refresh_at => NULL, max_entries => 200, max_memory => '20MB', expires => at_midnight);
     PERFORM cache_ext_internal.cache_invalidate_on('agent_performance', agents, '{id}', '{id,name}');
     PERFORM cache_ext_internal.cache_invalidate_on(
-        'agent_performance', calls, '{agent_id}',
-        '{id,agent_id,status,duration_minutes,credits_used,created_at}');
+        'agent_performance', calls, '{agent_id}', '{agent_id,duration_minutes}');
     PERFORM cache_ext_internal.cache_invalidate_on(
         'agent_performance', format('%I.agent_analytics', app)::regclass, '{agent_id}',
         '{agent_id,date,hour,total_calls,successful_calls,failed_calls,total_duration_minutes,'
         'leads_generated,qualified_leads,credits_used}');
-    PERFORM cache_ext_internal.cache_invalidate_on_path(
-        'agent_performance', lead_analytics,
-        format('SELECT agent_id FROM %I.calls WHERE id = $1.call_id', app),
-        '{call_id,total_score}');

@@ -12,6 +12,13 @@ RETURN @extschema@.cache_create(
     load_all => $8, sync_every => $9, key_types => $10, value_type => $11, expires => $12,
     invalidate => 'track');  -- all that is read is declared below
 
+CREATE FUNCTION cache_ext_internal.cache_create_aggregate(
+    name text, relation regclass, key text[], measures text[], max_memory text DEFAULT NULL,
+    budget text DEFAULT NULL
+) RETURNS void LANGUAGE sql VOLATILE
+RETURN @extschema@.cache_create_aggregate(
+    name => $1, relation => $2, key => $3, measures => $4, max_memory => $5, budget => $6);
+
 CREATE FUNCTION cache_ext_internal.cache_invalidate_on(
     name text, relation regclass, key text[], columns text[]
 ) RETURNS void LANGUAGE sql VOLATILE

@@ -6,6 +6,14 @@ BEGIN
             USING ERRCODE = 'invalid_schema_name',
                   HINT = 'Name it: SELECT cache_install_call_center(''my_schema'').';
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_timezone_names AS z WHERE z.name = time_zone) THEN
+        RAISE EXCEPTION 'time zone "%" is not known', time_zone
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It must be one of pg_timezone_names, such as UTC or Europe/Berlin.';
+    END IF;
+    SELECT n.nspname INTO ext
+    FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+    WHERE e.extname = 'cache_ext';
 
     -- tools and agent_tools come together or not at all.
     with_tools := to_regclass(format('%I.tools', app)) IS NOT NULL
@@ -19,9 +27,7 @@ BEGIN
     INTO existing
     FROM unnest(cache_names) WITH ORDINALITY AS c (name, position)
     WHERE EXISTS (SELECT FROM pg_proc AS p
-                  WHERE p.pronamespace = (SELECT e.extnamespace FROM pg_extension AS e
-                                           WHERE e.extname = 'cache_ext')
-                  AND p.proname = 'cache_get_' || c.name);
+                  WHERE p.pronamespace = ext::regnamespace AND p.proname = 'cache_get_' || c.name);
     IF existing IS NOT NULL THEN
         RAISE EXCEPTION 'call-centre caches are installed already: %',
                         array_to_string(existing, ', ')
@@ -112,6 +118,34 @@ BEGIN
     agent_json := format(agent_json, (
         SELECT string_agg(format(E',\n            %L, a.%I', o.name, o.name), '' ORDER BY o.position)
         FROM unnest(optional) WITH ORDINALITY AS o (name, position)));
+
+    -- Measures and keys of aggregate caches are IMMUTABLE: no cast of an enum to text. Of an enum a
+    -- label counts that it has now.
+    SELECT CASE WHEN a.atttypid = 'timestamp'::regtype THEN 'created_at::date'
+                ELSE format('(created_at AT TIME ZONE %L)::date', time_zone) END
+    INTO call_day
+    FROM pg_attribute AS a
+    WHERE a.attrelid = calls AND a.attname = 'created_at';
+    SELECT array_agg(format('%s: count(*)%s', m.name, ' FILTER (WHERE ' || m.condition || ')')
+                     ORDER BY m.position)
+           || '{minutes: sum(duration_minutes),credits: sum(credits_used)}'::text[]
+           || format('completed_minutes: sum(duration_minutes) FILTER (WHERE %s)',
+                     min(m.condition) FILTER (WHERE m.name = 'completed'))
+    INTO call_measures
+    FROM (
+        SELECT l.name, l.position,
+               CASE WHEN l.name = 'calls' THEN NULL
+                    WHEN t.typcategory <> 'E' THEN format('status::text = %L', l.name)
+                    WHEN e.oid IS NULL THEN 'false'
+                    ELSE format('status = %L::%I.%I', l.name, n.nspname, t.typname) END AS condition
+        FROM unnest('{calls,completed,failed,in_progress,cancelled}'::text[])
+             WITH ORDINALITY AS l (name, position)
+        JOIN pg_attribute AS a ON a.attrelid = calls AND a.attname = 'status'
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        JOIN pg_namespace AS n ON n.oid = t.typnamespace
+        LEFT JOIN pg_enum AS e
+            ON e.enumtypid = coalesce(nullif(t.typbasetype, 0), t.oid) AND e.enumlabel = l.name
+    ) AS m;
 
     -- A loader runs as the caller from now on. Whoever owns a function of its name already could
     -- change what it does, or have a call mean another one. Looked for again once each was created.

@@ -1,4 +1,5 @@
-    -- dashboard_analytics: time series and distributions of a user.
+    -- dashboard_analytics: time series and distributions of a user, of one agent if wanted. Hours and
+    -- statuses are no sums by day: from the rows.
     EXECUTE format($sql$
 CREATE OR REPLACE FUNCTION %1$I.cache_load_dashboard_analytics(user_id uuid, params jsonb)
 RETURNS json
@@ -131,7 +132,7 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_dashboard_analytics(uuid, jsonb) FROM PUB
     PERFORM cache_ext_internal.cache_create(
         'dashboard_analytics',
         format('%I.cache_load_dashboard_analytics(uuid, jsonb)', app)::regprocedure,
-        ttl => '15 min', refresh_at => 0.8, budget => 'dashboard', expires => 'day');
+        ttl => '15 min', refresh_at => 0.8, budget => 'dashboard', expires => at_midnight);
     PERFORM cache_ext_internal.cache_invalidate_on('dashboard_analytics', users, ARRAY['id', NULL],
                                             '{id}');
     PERFORM cache_ext_internal.cache_invalidate_on('dashboard_analytics', agents, ARRAY['user_id', NULL],

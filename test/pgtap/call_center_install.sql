@@ -84,16 +84,19 @@ SELECT is(loaders('empty') + loaders('public') + loaders('damaged'), 0::bigint,
 -- All there.
 
 SELECT lives_ok($$ SELECT cache_install_call_center('app') $$, 'installed');
-SELECT is(caches(), '{agent,agent_config,agent_performance,agent_tools,agents,dashboard,
-                      dashboard_analytics}', 'seven caches');
-SELECT is(loaders('app'), 7::bigint, 'six loaders, and one for the tools of all agents');
+SELECT is(caches(), '{agent,agent_config,agent_leads,agent_performance,agent_tools,agents,calls_by_agent,calls_by_agent_day,
+                      calls_by_user,calls_by_user_agent,calls_by_user_agent_day,calls_by_user_day,dashboard,
+                      dashboard_analytics,dashboard_leads}', 'seven caches, and what they are made of');
+SELECT is(loaders('app'), 9::bigint, 'eight loaders, and one for the tools of all agents');
 SELECT function_returns('app', 'cache_load_all_agent_tools', '{}'::name[], 'setof record',
                         'cache_load_all_agent_tools is a table function');
 
 SELECT unnest(ARRAY[
     is(f.state, '42710', 'a second time: duplicate_object'),
     is(f.message, 'call-centre caches are installed already: agent_tools, agent_config, '
-                  'agent_performance, agents, agent, dashboard_analytics, dashboard',
+                  'agent_performance, agents, agent, dashboard_analytics, dashboard, '
+                  'agent_leads, dashboard_leads, calls_by_agent_day, calls_by_agent, '
+                  'calls_by_user_agent_day, calls_by_user_agent, calls_by_user_day, calls_by_user',
        'a second time: which caches are in the way'),
     matches(f.hint, 'cache_drop', 'a second time: how to get rid of them')])
 FROM failure($$ SELECT cache_install_call_center('app') $$) AS f;
@@ -106,7 +109,7 @@ SELECT regexp_replace(f.hint, '^.*: (SELECT .*)\.$', '\1') AS drop_them
 FROM failure($$ SELECT cache_install_call_center('app') $$) AS f
 \gset
 SELECT lives_ok(:'drop_them', 'the statement of the hint runs');
-SELECT is(caches(), NULL, 'and drops all seven');
+SELECT is(caches(), NULL, 'and drops all of them');
 SELECT lives_ok($$ SELECT cache_install_call_center('app') $$, 'they can be installed again');
 SELECT is(wrong(), '{}', 'and work');
 SELECT lives_ok(:'drop_them', 'dropped once more');
@@ -118,6 +121,7 @@ CREATE SCHEMA "Odd one";
 SET search_path = "Odd one", public;
 \ir ../../examples/call_center/schema.sql
 DROP TABLE agent_tools;
+DROP INDEX calls_user_id_day_idx, calls_agent_id_day_idx;
 ALTER TABLE calls DROP CONSTRAINT calls_status_check, ALTER status DROP DEFAULT;
 CREATE TYPE call_status AS ENUM ('completed', 'failed', 'in_progress');
 ALTER TABLE calls ALTER status TYPE call_status USING status::call_status,
@@ -138,11 +142,12 @@ SET search_path = app, public;
 SELECT is(:'notice'::text,
           'NOTICE:  cache "agent_tools" is left out: schema "Odd one" lacks tools or agent_tools',
           'without agent_tools: a notice');
-SELECT is(caches(), '{agent,agent_config,agent_performance,agents,dashboard,
-                      dashboard_analytics}', 'without agent_tools: six caches');
+SELECT is(caches(), '{agent,agent_config,agent_leads,agent_performance,agents,calls_by_agent,calls_by_agent_day,
+                      calls_by_user,calls_by_user_agent,calls_by_user_agent_day,calls_by_user_day,dashboard,
+                      dashboard_analytics,dashboard_leads}', 'without agent_tools: one less');
 SELECT hasnt_function('public', 'cache_get_agent_tools', '{uuid}'::name[],
                       'without agent_tools: no accessor for it');
-SELECT is(loaders('"Odd one"'), 5::bigint, 'without agent_tools: five loaders');
+SELECT is(loaders('"Odd one"'), 7::bigint, 'without agent_tools: seven loaders');
 
 SELECT is(cache_get_dashboard(u(1)) ->> 'calls',
           '{"total" : 7, "completed" : 5, "failed" : 1, "in_progress" : 1, "cancelled" : 0}',

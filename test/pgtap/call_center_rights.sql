@@ -48,15 +48,16 @@ SELECT is((SELECT p.prosrc <> 'SELECT NULL::json' FROM pg_proc AS p WHERE p.oid 
           true, 'it is the installer''s');
 
 -- The extension's schema may be renamed before.
-SELECT is(count(cache_drop(name)), 7::bigint, 'dropped')
-FROM unnest('{dashboard_analytics,dashboard,agents,agent,agent_performance,agent_config,agent_tools}'::text[]) AS name;
+SELECT is(count(cache_drop(name)), 15::bigint, 'dropped')
+FROM unnest('{dashboard_analytics,dashboard,agents,agent,agent_performance,agent_config,agent_tools,agent_leads,dashboard_leads,
+              calls_by_user_day,calls_by_user_agent,calls_by_user_agent_day,calls_by_agent,calls_by_agent_day,calls_by_user}'::text[]) AS name;
 DROP EXTENSION cache_ext CASCADE;
 CREATE SCHEMA cache;
 CREATE EXTENSION cache_ext SCHEMA cache;
 ALTER SCHEMA cache RENAME TO store;
 SELECT is(f.state, 'none', 'in a schema of another name than it was created in')
 FROM state_of($$ SELECT store.cache_install_call_center('app') $$) AS f;
-SELECT is((SELECT count(*) FROM store.cache_stat), 7::bigint, 'all caches');
+SELECT is((SELECT count(*) FROM store.cache_stat), 15::bigint, 'all caches');
 
 SELECT * FROM finish();
 DROP OWNED BY pgtap_evil;

@@ -2,7 +2,7 @@
 \set database pgtap_call_center_values
 \ir call_center/setup.sql
 
-SELECT plan(70);
+SELECT plan(72);
 
 SELECT lives_ok($$ SELECT cache_install_call_center('app') $$, 'the caches are installed');
 
@@ -12,14 +12,22 @@ SELECT results_eq(
     $$ SELECT name COLLATE "default", ttl, refresh_at, max_entries, max_memory,
               budget COLLATE "default"
        FROM cache_ext_internal.cache_definition ORDER BY name COLLATE "C" $$,
-    $$ VALUES ('agent',               interval '15 min', 0.7::float8, 1000, '30MB', NULL),
-              ('agent_config',        '30 min',          NULL,        NULL, NULL,   NULL),
-              ('agent_performance',   '5 min',           0.8,         200,  '20MB', NULL),
-              ('agent_tools',         '5 min',           0.8,         NULL, NULL,   NULL),
-              ('agents',              '15 min',          0.7,         NULL, NULL,   'agent'),
-              ('dashboard',           '10 min',          0.8,         500,  '50MB', NULL),
-              ('dashboard_analytics', '15 min',          0.8,         NULL, NULL,   'dashboard') $$,
-    'ttl, refresh and budget of the seven caches');
+    $$ VALUES ('agent',               NULL::interval, NULL::float8, 1000, '30MB', NULL),
+              ('agent_config',        '30 min',       NULL,         NULL, NULL,   NULL),
+              ('agent_leads',         NULL,           NULL,         NULL, NULL,   'dashboard_leads'),
+              ('agent_performance',   NULL,           NULL,         200,  '20MB', NULL),
+              ('agent_tools',         '5 min',        0.8,          NULL, NULL,   NULL),
+              ('agents',              NULL,           NULL,         NULL, NULL,   'agent'),
+              ('calls_by_agent',      NULL,           NULL,         NULL, NULL,   'calls_by_user'),
+              ('calls_by_agent_day',  NULL,           NULL,         NULL, NULL,   'calls_by_user'),
+              ('calls_by_user',       NULL,           NULL,         NULL, '96MB', NULL),
+              ('calls_by_user_agent', NULL,           NULL,         NULL, NULL,   'calls_by_user'),
+              ('calls_by_user_agent_day', NULL,       NULL,         NULL, NULL,   'calls_by_user'),
+              ('calls_by_user_day',   NULL,           NULL,         NULL, NULL,   'calls_by_user'),
+              ('dashboard',           NULL,           NULL,         500,  '50MB', NULL),
+              ('dashboard_analytics', '15 min',       0.8,          NULL, NULL,   'dashboard'),
+              ('dashboard_leads',     NULL,           NULL,         NULL, '16MB', NULL) $$,
+    'ttl, refresh and budget of the seven caches and of what they are made of');
 
 SELECT function_returns('public', f.name, f.arguments, 'json',
                         format('%s(%s) returns json', f.name, array_to_string(f.arguments, ', ')))
@@ -52,7 +60,7 @@ SELECT is(s.hits - b.hits, (SELECT count(*) FROM probe AS p WHERE p.cache = s.ca
           format('%s: each of these reads was a hit', s.cache))
 FROM cache_stat AS s
 JOIN hits_before AS b USING (cache)
-WHERE s.cache <> 'agent_config'
+WHERE s.cache IN (SELECT p.cache FROM probe AS p)
 ORDER BY s.cache;
 SELECT is((SELECT sum(s.fills - b.fills) FROM cache_stat AS s JOIN hits_before AS b USING (cache)),
           0::numeric, 'and none loaded');
@@ -72,10 +80,14 @@ FROM cache_get_entry('agent_performance', a(1)) AS e;
 SELECT is(e.source, 'cache', 'cache_get_entry: agent_tools comes from the cache')
 FROM cache_get_entry('agent_tools', a(1)) AS e;
 
-SELECT is(e.expires_at - e.calculated_at, interval '10 min', 'dashboard: expires after its ttl')
+SELECT is(e.expires_at, date_trunc('day', now()) + interval '1 day', 'dashboard: expires at midnight')
 FROM cache_get_entry('dashboard', u(1)) AS e;
-SELECT is(e.expires_at - e.calculated_at, interval '15 min', 'agents: expires after its ttl')
+SELECT is(e.expires_at, date_trunc('day', now()) + interval '1 day', 'agents: expires at midnight')
 FROM cache_get_entry('agents', u(1)) AS e;
+SELECT is(e.expires_at, date_trunc('day', now()) + interval '1 day', 'agent_performance: expires at midnight')
+FROM cache_get_entry('agent_performance', a(1)) AS e;
+SELECT is(e.expires_at, NULL, 'a day of a user: does not expire')
+FROM cache_get_entry('calls_by_user_day', u(1), current_date) AS e;
 SELECT is(e.expires_at - e.calculated_at, interval '5 min', 'agent_tools: expires after its ttl')
 FROM cache_get_entry('agent_tools', a(1)) AS e;
 

@@ -6,6 +6,7 @@
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/counters.hpp"
 #include "pg/catalog/standing.hpp"
+#include "pg/load/gathering.hpp"
 #include "pg/load/loader_inputs.hpp"
 #include "pg/load/reads.hpp"
 #include "pg/load/text_checks.hpp"
@@ -105,7 +106,7 @@ bool forget_dropped_relations() {
     bool any = false;
     for (uint32 i = 0; i < count; ++i) {
         const auto relation = static_cast<Oid>(all[i]);
-        if (!OidIsValid(relation)) continue;  // gathering.hpp
+        if (is_gathering(relation)) continue;
         if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation))) continue;
         store().forget_relation(all[i]);
         any = true;

@@ -4,13 +4,14 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "common/hashfn.h"
 }
 
 namespace cache_ext::pg {
 namespace {
 
-core::RelationKey gathering_key() {
-    return core::relation_key(MyDatabaseId, InvalidOid);
+core::RelationKey gathering_key(Gathering by) {
+    return core::relation_key(MyDatabaseId, static_cast<Oid>(by));
 }
 
 core::Xid next_xid() {
@@ -24,16 +25,27 @@ core::Tag any_key_tag(CacheId cache) {
     return part_tag(cache, 0, nullptr);
 }
 
-bool keys_are_gathered(core::CacheIndex cache) {
-    core::TrackingCaches caches = store().tracking(gathering_key());
+core::Tag leading_tag(CacheId cache, uint64 column_hash) {
+    const uint64 apart = hash_combine64(column_hash, 'l');
+    return part_tag(cache, 1, &apart);
+}
+
+// By a dependency without the first column it is not known of which keys a change is.
+bool tells_leading(const Definition* d) {
+    return d->columns > 1 && std::all_of(d->masks, d->masks + d->mask_count,
+                                         [](ColumnMask mask) { return (mask & 1) != 0; });
+}
+
+bool keys_are_gathered(Gathering by, core::CacheIndex cache) {
+    core::TrackingCaches caches = store().tracking(gathering_key(by));
     for (core::CacheIndex i; (i = caches.next()) != core::kNoCache;) {
         if (i == cache) return true;
     }
     return false;
 }
 
-bool gather_keys(core::CacheIndex cache, uint64 id) {
-    const core::RelationKey key = gathering_key();
+bool gather_keys(Gathering by, core::CacheIndex cache, uint64 id) {
+    const core::RelationKey key = gathering_key(by);
     return store().is_tracked(key, cache) ||
            (store().announce(key, cache, id) && store().complete(key, cache, id, next_xid));
 }

@@ -48,45 +48,70 @@ void append_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, 
     all.cache[all.count++] = cache;
 }
 
-uint32 tags_of(const Load& load, uint64 id) {
-    return static_cast<uint32>(
-        std::count_if(load.owner, load.owner + load.tags.count,
-                      [id](const TagOwner& owner) { return owner.id == id; }));
+bool same_cache(const TagOwner& a, const TagOwner& b) {
+    return a.id != 0 && a.id == b.id;
 }
 
-// One tag for any key of the cache that most are of. False: nothing is gained by that, or it cannot
-// be.
-bool gather(Load* load) {
+bool same_leading(const TagOwner& a, const TagOwner& b) {
+    return a.leading != kNoLeadingTag && a.leading == b.leading;
+}
+
+using Alike = bool (*)(const TagOwner& a, const TagOwner& b);
+
+// Whose like there is most of; one of none, if there are no two alike.
+TagOwner most_alike(const Load& load, Alike alike) {
     TagOwner most = {};
-    uint32 count = 1;
-    for (uint32 i = 0; i < load->tags.count; ++i) {
-        const uint64 id = load->owner[i].id;
-        const uint32 n = id != 0 ? tags_of(*load, id) : 0;
+    std::ptrdiff_t count = 1;
+    for (uint32 i = 0; i < load.tags.count; ++i) {
+        const TagOwner& one = load.owner[i];
+        const std::ptrdiff_t n =
+            std::count_if(load.owner, load.owner + load.tags.count,
+                          [&](const TagOwner& other) { return alike(one, other); });
         if (n > count) {
-            most = load->owner[i];
+            most = one;
             count = n;
         }
     }
-    if (most.id == 0 || !gather_keys(most.index, most.id)) return false;
+    return most;
+}
+
+// One tag in the place of all that are like this one.
+void replace(Load* load, const TagOwner& one, Alike alike, core::Tag tag, TagOwner owner) {
     const core::EntryTags before = load->tags;
     load->tags.count = 0;
     TagOwner owners[core::kMaxTags];
     std::copy_n(load->owner, before.count, owners);
     for (uint32 i = 0; i < before.count; ++i) {
-        if (owners[i].id == most.id) continue;
+        if (alike(one, owners[i])) continue;
         append_tag(load, before.tag[i], before.is_key[i], before.cache[i], owners[i],
                    span_of(before, i));
     }
-    append_tag(load, any_key_tag({MyDatabaseId, most.id}), false, core::kNoCache, {}, nullptr);
+    append_tag(load, tag, false, core::kNoCache, owner, nullptr);
+}
+
+// Makes room: one tag for those of the same first column that there are most of, or else for any
+// key of the cache that most are of. False: nothing is gained by that, or it cannot be.
+bool gather(Load* load) {
+    const TagOwner leading = most_alike(*load, same_leading);
+    if (leading.id != 0 && gather_keys(Gathering::kLeading, leading.index, leading.id)) {
+        replace(load, leading, same_leading, leading.leading,
+                {leading.id, leading.index, kNoLeadingTag});
+        return true;
+    }
+    const TagOwner any = most_alike(*load, same_cache);
+    if (any.id == 0 || !gather_keys(Gathering::kAny, any.index, any.id)) return false;
+    replace(load, any, same_cache, any_key_tag({MyDatabaseId, any.id}), {});
     return true;
 }
 
 bool is_gathered(const Load& load, const TagOwner& owner) {
-    return owner.id != 0 && has_tag(load, any_key_tag({MyDatabaseId, owner.id}));
+    return (owner.id != 0 && has_tag(load, any_key_tag({MyDatabaseId, owner.id}))) ||
+           (owner.leading != kNoLeadingTag && has_tag(load, owner.leading));
 }
 
-TagOwner owner_of_keys(const Definition* d) {
-    return {d->id, d->session->index};
+TagOwner owner_of_keys(const Definition* d, const Key& key) {
+    return {d->id, d->session->index,
+            tells_leading(d) ? leading_tag(d->cache_id(), key.column_hash[0]) : kNoLeadingTag};
 }
 
 // Not one that its loader has read elsewhere?
@@ -143,8 +168,9 @@ void add_hit_to_outer(const Definition* d, const Key& key, const core::EntryTags
     Load* outer = innermost_load;
     if (outer == nullptr) return;
     limit(outer, tags.period, expires_at);
+    const TagOwner own = owner_of_keys(d, key);
     for (uint32 i = 0; i < tags.count; ++i) {
-        const TagOwner owner = is_own_tag(d, key, tags.tag[i]) ? owner_of_keys(d) : TagOwner{};
+        const TagOwner owner = is_own_tag(d, key, tags.tag[i]) ? own : TagOwner{};
         add_tag(outer, tags.tag[i], tags.is_key[i], tags.cache[i], owner, span_of(tags, i));
     }
 }
@@ -154,13 +180,13 @@ void add_load_to_outer(const Definition* d, const Key& key, const Load& load,
     Load* outer = innermost_load;
     if (outer == nullptr) return;
     limit(outer, load.tags.period, expires_at);
+    const TagOwner own = owner_of_keys(d, key);
     for (uint32 i = 0; i < load.tags.count; ++i) {
-        const TagOwner owner =
-            is_own_tag(d, key, load.tags.tag[i]) ? owner_of_keys(d) : load.owner[i];
+        const TagOwner owner = is_own_tag(d, key, load.tags.tag[i]) ? own : load.owner[i];
         add_tag(outer, load.tags.tag[i], load.tags.is_key[i], load.tags.cache[i], owner,
                 span_of(load.tags, i));
     }
-    add_tag(outer, key.view.hash, true, core::kNoCache, owner_of_keys(d));
+    add_tag(outer, key.view.hash, true, core::kNoCache, own);
     add_tag(outer, whole_tag(d->cache_id()), false, d->session->index, {});
 }
 

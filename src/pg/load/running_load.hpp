@@ -13,6 +13,7 @@ namespace cache_ext::pg {
 struct TagOwner {
     uint64 id;
     core::CacheIndex index;
+    core::Tag leading;  // the one that stands for it and its like (gathering.hpp), or none
 };
 
 // A load in progress.
@@ -74,8 +75,8 @@ inline void check_outer_snapshot(const core::Snapshot& s) {
 }
 
 // One more tag, or (span) some instants of a ranged one. Where there is no room, those of the cache
-// that most of them are of become the one for any key of it (gathering.hpp); what has too many of
-// others is not published.
+// that most of them are of, of the same first column if there are some, become one (gathering.hpp);
+// what has too many of others is not published.
 void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, TagOwner owner,
              const core::Span* span = nullptr);
 // Those that stand for a part of the key, by the dependencies of its cache.

@@ -24,9 +24,10 @@ struct Change {
     uint64 cache;
     core::TagKind kind;
     bool hard;
-    bool by_delta;    // of what is collected of it, it is known what it adds to the value
-    int level;        // of the outermost subtransaction that holds it
-    core::Span span;  // of a ranged tag: the hull of what has changed
+    bool by_delta;      // of what is collected of it, it is known what it adds to the value
+    int level;          // of the outermost subtransaction that holds it
+    core::Span span;    // of a ranged tag: the hull of what has changed
+    core::Tag leading;  // of the keys it is about; kNoLeadingTag: that is not known
     // The change of the same tag that an outer subtransaction holds, whose span is smaller; -1:
     // none.
     int outer;
@@ -53,7 +54,8 @@ struct Transaction {
     HTAB* key_counts;  // KeyCount
     bool committing;
     bool preparing;
-    uint64 gathered;  // the cache for any key of which this transaction has registered last
+    core::Tag gathered;  // for which of those in gathering.hpp it has registered last
+    core::Tag gathered_leading;
 };
 
 Transaction now = {};
@@ -86,6 +88,30 @@ CacheId cache_id(uint64 id) {
     return {MyDatabaseId, id};
 }
 
+// Once for each cache, or first column: keys of one come together, as a rule.
+void register_once(core::Tag tag, core::TagKind kind, core::CacheIndex index, core::Tag* last,
+                   const core::Snapshot& now_snapshot) {
+    if (*last == tag) return;
+    register_with({tag, kind, false, index}, own_xid(), now_snapshot);
+    *last = tag;
+}
+
+// For those entries of other caches that do not tell the keys apart. The XID was asked before the
+// look.
+void register_gathered(const Change& change, core::CacheIndex index,
+                       const core::Snapshot& now_snapshot) {
+    if (keys_are_gathered(Gathering::kAny, index)) {
+        register_once(any_key_tag(cache_id(change.cache)), core::TagKind::kPart, index,
+                      &now.gathered, now_snapshot);
+    }
+    if (!keys_are_gathered(Gathering::kLeading, index)) return;
+    // Of which keys this is may not be known: then it concerns all.
+    const bool known = change.leading != kNoLeadingTag;
+    register_once(known ? change.leading : whole_tag(cache_id(change.cache)),
+                  known ? core::TagKind::kPart : core::TagKind::kWhole, index,
+                  &now.gathered_leading, now_snapshot);
+}
+
 void register_change(const Change& change, const core::Snapshot& now_snapshot) {
     const core::CacheIndex index = control_block_of(change.cache);
     core::WrittenTag written = {change.tag, change.kind, change.hard, index};
@@ -105,12 +131,8 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
     }
     written.span = change.span;
     const bool spurious = register_with(written, own_xid(), now_snapshot);
-    // Once for each cache: keys of one come together, as a rule. The XID was asked before the look.
-    if (change.kind != core::TagKind::kWhole && index != core::kNoCache &&
-        now.gathered != change.cache && keys_are_gathered(index)) {
-        register_with({any_key_tag(cache_id(change.cache)), core::TagKind::kPart, false, index},
-                      own_xid(), now_snapshot);
-        now.gathered = change.cache;
+    if (change.kind != core::TagKind::kWhole && index != core::kNoCache) {
+        register_gathered(change, index, now_snapshot);
     }
     // What is adjusted is not invalidated.
     if (index == core::kNoCache || !settings.track || written.delta != nullptr) return;
@@ -139,11 +161,11 @@ bool extend_change(Change* change, bool hard, bool by_delta, const core::Span& s
     return true;
 }
 
-void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool by_delta = false,
-                const core::Span& span = {}) {
+void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, core::Tag leading,
+                bool by_delta = false, const core::Span& span = {}) {
     drop_outdated_puts(tag, cache, kind);
     if (now.committing) {
-        const Change change = {tag, cache, kind, hard, false, 1, span, -1};
+        const Change change = {tag, cache, kind, hard, false, 1, span, leading, -1};
         if (hard && now.preparing) mark_hard_survivor(MyDatabaseId, cache);
         register_change(change, to_core(GetLatestSnapshot()));
         return;
@@ -161,8 +183,8 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, bool
     const int outer = found ? slot->index : -1;
     const core::Span all = found ? now.changes[outer].span.hull(span) : span;
     slot->index = now.count;
-    now.changes[now.count++] = {tag, cache, kind, hard, by_delta, GetCurrentTransactionNestLevel(),
-                                all, outer};
+    now.changes[now.count++] = {
+        tag, cache, kind, hard, by_delta, GetCurrentTransactionNestLevel(), all, leading, outer};
 }
 
 // nullptr: it has not been collected.
@@ -198,6 +220,12 @@ void uncount_key(const Change& change) {
     if (counted != nullptr && counted->count > 0) --counted->count;
 }
 
+// Of changed keys of which these columns are known.
+core::Tag leading_of(const Definition* d, ColumnMask mask, const uint64* column_hash) {
+    return d->columns > 1 && (mask & 1) != 0 ? leading_tag(d->cache_id(), column_hash[0])
+                                             : kNoLeadingTag;
+}
+
 }  // namespace
 
 void collect_change(const Definition* d, ColumnMask mask, const uint64* column_hash) {
@@ -212,20 +240,22 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
         change->by_delta = false;
         drop_outdated_puts(tag, d->id, core::TagKind::kKey);
     } else if (count_key(d->id)) {
-        add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false);
+        add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false,
+                   leading_of(d, mask, column_hash));
     }
 }
 
 void collect_delta(const Definition* d, const Key& key, const core::Amount* amounts, int count,
                    core::LesserMask lesser) {
     // What the cache has been told of is known by its tag only, from now on.
+    const core::Tag leading = leading_of(d, 1, key.column_hash);
     if (now.committing) {
-        add_change(key.view.hash, d->id, core::TagKind::kKey, false);
+        add_change(key.view.hash, d->id, core::TagKind::kKey, false, leading);
         return;
     }
     if (!collected_tag(key.view.hash)) {
         if (!count_key(d->id)) return;
-        add_change(key.view.hash, d->id, core::TagKind::kKey, false, true);
+        add_change(key.view.hash, d->id, core::TagKind::kKey, false, leading, true);
     }
     add_delta(key, amounts, count, lesser);
 }
@@ -234,17 +264,18 @@ void collect_instant(const Definition* d, ColumnMask mask, const Bounds& bounds,
                      const uint64* column_hash, const core::Span& span) {
     const core::Tag tag = group_tag(d->cache_id(), mask, bounds, column_hash);
     if (collected_tag(tag) || count_key(d->id)) {
-        add_change(tag, d->id, core::TagKind::kPart, false, false, span);
+        add_change(tag, d->id, core::TagKind::kPart, false, leading_of(d, mask, column_hash), false,
+                   span);
     }
 }
 
 void collect_key(uint64 id, core::Tag key) {
-    add_change(key, id, core::TagKind::kKey, false);
+    add_change(key, id, core::TagKind::kKey, false, kNoLeadingTag);
 }
 
 void collect_whole(uint64 id, bool hard) {
     GetTopTransactionId();
-    add_change(whole_tag(cache_id(id)), id, core::TagKind::kWhole, hard);
+    add_change(whole_tag(cache_id(id)), id, core::TagKind::kWhole, hard, kNoLeadingTag);
 }
 
 bool collected_for(const Definition* d, const Key& key) {
