@@ -26,6 +26,8 @@ enum class Counter : std::uint8_t {
     kUntriggered,  // changed tables that only the check at commit noticed
     kWaits,        // reads that waited for another session's load
     kSpurious,     // invalidations that also kept other keys from being served
+    kSampleHits,   // of all hits, those of keys in the sample (worth.hpp)
+    kSampleMicros,
     kCount
 };
 
@@ -67,6 +69,7 @@ enum class Bypass : std::uint8_t {
     kPolicies,          // an aggregate of a table whose policies apply to the cache's owner
     kNoAmount,          // an aggregate that is NaN, or larger than 128 bits
     kDetaching,         // an aggregate of a table of which a partition is leaving, CONCURRENTLY
+    kNotWorthIt,        // filling is paused: it has cost more than it saved (worth.hpp)
     kNone               // there is no reason; the last one, so also the number of reasons
 };
 
@@ -101,6 +104,12 @@ struct Counters {
         CounterStripe& s = stripes[stripe % kStripes];
         add_relaxed(s.value[static_cast<std::uint32_t>(Counter::kBypasses)], 1);
         add_relaxed(s.bypass[i], 1);
+    }
+    std::uint64_t total(Counter counter) const {
+        const auto i = static_cast<std::uint32_t>(counter);
+        std::uint64_t n = 0;
+        for (const CounterStripe& s : stripes) n += load_relaxed(s.value[i]);
+        return n;
     }
     CounterTotals totals() const {
         CounterTotals t = {};

@@ -17,6 +17,7 @@
 #include "core/eviction.hpp"
 #include "core/locks.hpp"
 #include "core/slabs.hpp"
+#include "core/worth.hpp"
 #include "core/writers.hpp"
 
 namespace cache_ext::core {
@@ -189,6 +190,7 @@ struct alignas(kBlockAlignment) CacheControl {
     char asked[kMaxAskedBytes];  // the setting that `refused` is about, if it is about one
 
     Counters counters;
+    Worth worth;  // of filling; atomic
 
 #ifdef CACHE_EXT_GUARD
     alignas(kGuardPage) char guard[kGuardPage];  // read-only

@@ -71,6 +71,7 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     c.last_error[0] = '\0';
     c.asked[0] = '\0';
     c.counters.reset();
+    c.worth.reset();
     {
         const PartitionWriter ring_guard(block, partition_of(cache.whole_tag));
         store_relaxed(c.whole_tag, cache.whole_tag);

@@ -13,6 +13,7 @@ struct Settings {
     int max_tracked_relations;    // cache_ext.max_tracked_relations
     bool enabled;                 // cache_ext.enabled
     bool track;                   // cache_ext.track
+    bool self_protection;         // cache_ext.self_protection
     int max_transaction_tags;     // cache_ext.max_transaction_tags
     int max_path_rows;            // cache_ext.max_path_rows
     int path_memory_kb;           // cache_ext.path_memory

@@ -16,13 +16,16 @@ void count(const Definition* d, core::Counter counter, uint64 n) {
     }
 }
 
-void count_hit(const Definition* d, bool stale, uint32 load_us) {
+void count_hit(const Definition* d, bool stale, core::Tag hash, uint32 load_us) {
     const core::Counter counter = stale ? core::Counter::kStaleHits : core::Counter::kHits;
     if (innermost_tally != nullptr) tally(d, counter, 1);
     if (!settings.track) return;
     core::Counters& counters = store().control(d->session->index)->counters;
     counters.add(stripe(), counter);
     counters.add(stripe(), core::Counter::kSavedMicros, load_us);
+    if (!core::in_sample(hash)) return;
+    counters.add(stripe(), core::Counter::kSampleHits);
+    counters.add(stripe(), core::Counter::kSampleMicros, load_us);
 }
 
 void count_bypass(const Definition* d, Bypass reason) {
@@ -93,6 +96,8 @@ const char* bypass_text(Bypass reason) {
             return "an aggregate is NaN or too large to be kept";
         case Bypass::kDetaching:
             return "a partition of the table is being detached CONCURRENTLY";
+        case Bypass::kNotWorthIt:
+            return "filling the cache has cost more than it saved";
         case Bypass::kNoTrackingRoom:
             return "more tables to be tracked than cache_ext.max_tracked_relations allows";
         case Bypass::kOutdatedPath:

@@ -1,6 +1,7 @@
 #include "pg/read/load_many.hpp"
 
 #include "pg/read/fill.hpp"
+#include "pg/read/worth.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/load/coverage.hpp"
 #include "pg/load/run_rows.hpp"
@@ -200,6 +201,8 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
                    ReadResult* results) {
     core::Snapshot snapshot = {};
     const Definition* fill = nullptr;
+    FillTimer timer;
+    timer.begin(fills > 0 && !fresh);
     if (fills > 0) {
         snapshot = to_core(GetActiveSnapshot());
         fill = definition_for_fill(batch->definition, snapshot, fills);
@@ -222,7 +225,11 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
         Load load;
         enter_load(fill, snapshot, &load);
         PG_TRY();
-        { run_load_many(batch, wanted, count); }
+        {
+            timer.run_begins();
+            run_load_many(batch, wanted, count);
+            timer.run_ends();
+        }
         PG_CATCH();
         {
             leave_load(load, true);
@@ -231,15 +238,18 @@ void load_together(Batch* batch, Missing* const* wanted, uint32 count, uint32 fi
         PG_END_TRY();
         leave_load(load, false);
         cover_reads(fill, &load);
+        uint32 published = 0;
         for (uint32 i = 0; i < count; ++i) {
             const Missing* m = wanted[i];
             ReadResult* result = &results[m->place];
             if (m->needed == LoadNeeded::kFill) {
                 complete_fill(fill, m->key, load, m->value, fresh, snapshot, result);
+                published += result->published ? 1 : 0;
             } else {
                 *result = not_published();
             }
         }
+        timer.end(fill, published, uint64{wanted[0]->value.load_us} * count);
     }
     for (uint32 i = 0; i < count; ++i) {
         ReadResult* result = &results[wanted[i]->place];

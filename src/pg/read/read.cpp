@@ -8,6 +8,7 @@
 #include "pg/load/coverage.hpp"
 #include "pg/load/flights.hpp"
 #include "pg/read/held.hpp"
+#include "pg/read/worth.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/store_handle.hpp"
@@ -191,6 +192,10 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
     if (reason == Bypass::kNone && control_block(d) == core::kNoCache) {
         reason = Bypass::kNoControlBlock;
     }
+    const bool may_bypass = !request.never_load && !request.fresh;
+    if (reason == Bypass::kNone && may_bypass && !worth_looking(d, key->view.hash)) {
+        reason = Bypass::kNotWorthIt;
+    }
     if (reason != Bypass::kNone) {
         if (request.never_load) spoil_outer();
         count_bypass(d, reason);
@@ -213,7 +218,7 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
             return bypassed;
         }
         if (served) {
-            count_hit(d, result->source == Source::kStale, found.load_us);
+            count_hit(d, result->source == Source::kStale, key->view.hash, found.load_us);
             if (found.refresh_due) {
                 const core::Millis deadline = found.expires_at == core::kNever
                                                   ? core::kNever
@@ -228,6 +233,10 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
     if (request.never_load || d->loader_name == nullptr) {
         count(d, Counter::kMisses);
         return LoadNeeded::kNone;
+    }
+    if (may_bypass && !worth_filling(d, key->view.hash)) {
+        count_bypass(d, Bypass::kNotWorthIt);
+        return LoadNeeded::kUnpublished;
     }
     return LoadNeeded::kFill;
 }
@@ -254,10 +263,12 @@ bool would_serve(const Definition* d, const Datum* arguments, const bool* nulls)
 }
 
 void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResult* result) {
-    const Definition* d = nullptr;
-    const core::Snapshot snapshot =
-        needed == LoadNeeded::kFill ? to_core(GetActiveSnapshot()) : core::Snapshot{};
-    if (needed == LoadNeeded::kFill) d = definition_for_fill(request.definition, snapshot, 1);
+    const bool fills = needed == LoadNeeded::kFill;
+    FillTimer timer;
+    timer.begin(fills && !request.fresh);
+    const core::Snapshot snapshot = fills ? to_core(GetActiveSnapshot()) : core::Snapshot{};
+    const Definition* const d =
+        fills ? definition_for_fill(request.definition, snapshot, 1) : nullptr;
     if (d == nullptr) {
         *result = load_unpublished(request, *key);
         return;
@@ -272,13 +283,16 @@ void load_one(const ReadRequest& request, LoadNeeded needed, Key* key, ReadResul
     {
         enter_load(d, snapshot, &load);
         loading = true;
+        timer.run_begins();
         Loaded loaded =
             run_loader(d, request.arguments, request.nulls, d->loader_collation, key->view);
+        timer.run_ends();
         loading = false;
         loaded.account = account;
         leave_load(load, false);
         cover_reads(d, &load);
         complete_fill(d, *key, load, loaded, request.fresh, snapshot, result);
+        timer.end(d, result->published ? 1 : 0, loaded.load_us);
     }
     PG_CATCH();
     {

@@ -8,6 +8,7 @@
 #include "pg/catalog/group_tags.hpp"
 #include "pg/read/fill.hpp"
 #include "pg/read/read.hpp"
+#include "pg/read/worth.hpp"
 #include "pg/catalog/hard_writers.hpp"
 #include "pg/load/session_inputs.hpp"
 #include "pg/write/own_writes.hpp"
@@ -124,6 +125,9 @@ const char* with_tracking(const Definition* d, const char* reason) {
 // A read that finds nothing to serve, because of `reason`: could it publish what it loads?
 Explanation miss(const Definition* d, const Key& key, const core::Snapshot& snapshot,
                  const char* reason, core::Xid writer) {
+    if (paused_filling(d) != nullptr && !core::in_sample(key.view.hash)) {
+        return {"bypass", with(bypass_text(core::Bypass::kNotWorthIt), reason), 0};
+    }
     const core::Blame fill = store().blame_for_fill(d->session->index, key.view, snapshot);
     const bool outrun = fill.rule != core::Rule::kNone;
     const bool kept = outrun && d->stale_ms > 0 && serves_outrun(d, snapshot);
@@ -259,6 +263,11 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
                                                                       : bypass_reason(d, key);
     if (bypass == core::Bypass::kNone && control_block(d) == core::kNoCache) {
         bypass = core::Bypass::kNoControlBlock;
+    }
+    const core::Worth* paused = paused_filling(d);
+    if (bypass == core::Bypass::kNone && paused != nullptr && paused->hits_are_rare() &&
+        !core::in_sample(key.view.hash)) {
+        bypass = core::Bypass::kNotWorthIt;
     }
     core::Found found;
     core::EntryTags tags = {};

@@ -10,6 +10,7 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/declare/declaration.hpp"
 #include "pg/load/coverage.hpp"
+#include "pg/read/worth.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -175,6 +176,25 @@ HealthCheck check_suspension(const Caches& caches) {
     return check_suspended(all, caches.count);
 }
 
+HealthCheck check_worth(const Caches& caches) {
+    HealthCheck check = {"worth"};
+    Names names;
+    for (int i = 0; i < caches.count; ++i) {
+        const Definition* d = caches.all[i].definition;
+        const core::Worth* paused = paused_filling(d);
+        if (paused == nullptr) continue;
+        const core::Verdict v = paused->verdict();
+        names.add(d, psprintf(UINT64_FORMAT " fills have cost %.1f ms and saved %.1f ms", v.fills,
+                              static_cast<double>(v.cost_ns) / 1e6,
+                              static_cast<double>(v.saved_ns) / 1e6));
+    }
+    check.measured = true;
+    check.value = names.count();
+    if (names.count() > 0) check.status = Status::kWarning;
+    check.detail = names.text("every cache is filled");
+    return check;
+}
+
 HealthCheck check_untriggered(const Caches& caches) {
     HealthCheck check = {"untriggered"};
     Names names;
@@ -246,6 +266,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     put_row(set, triggers);
     if (!store_ready()) PG_RETURN_VOID();
     put_row(set, check_suspension(caches));
+    put_row(set, check_worth(caches));
     put_row(set, check_untriggered(caches));
     put_row(set, inputs);
     put_row(set, check_shares("hit_ratio", caches, h.hit_ratio, true,

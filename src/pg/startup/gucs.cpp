@@ -109,6 +109,10 @@ void define_settings(bool preloading) {
                              &settings.enabled, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("cache_ext.track", "Count hits, misses and loads.", nullptr,
                              &settings.track, true, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("cache_ext.self_protection",
+                             "Do not fill caches whose fills cost more than they save.",
+                             "For a while. Off: every miss fills.", &settings.self_protection, true,
+                             PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("cache_ext.max_transaction_tags",
                             "Keys of one cache that a transaction may invalidate one by one.",
                             "Beyond it the whole cache is invalidated.",
