@@ -6,7 +6,6 @@
 # test. PGHOST: measures there, in databases of its own, instead of on a cluster of its own.
 set -euo pipefail
 shopt -s inherit_errexit
-export PGOPTIONS='-c client_min_messages=warning'
 readonly MIXES=${MIXES:-999:1 99:1 90:10 50:50} EACH=${SECONDS_EACH:-3} ROUNDS=${ROUNDS:-3}
 readonly CALLS=${CALLS:-100000} USERS=${USERS:-100} AGENTS=${AGENTS:-500} KINDS='by_rows composed'
 
@@ -18,12 +17,12 @@ source "$REPOSITORY/test/bench/own_server.sh" centre
 of() {
     local database=centre_$1
     shift
-    "$BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" "$@"
+    PGOPTIONS='-c client_min_messages=warning' "$BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" "$@"
 }
 
 databases() {
     local kind
-    for kind in template $KINDS; do sql -c "DROP DATABASE IF EXISTS centre_$kind"; done
+    for kind in template $KINDS; do sql -c "DROP DATABASE IF EXISTS centre_$kind" 2> /dev/null; done
     sql -c 'CREATE DATABASE centre_template'
     of template -c 'CREATE SCHEMA app' -c 'ALTER DATABASE centre_template SET search_path = app, public'
     of template -f "$REPOSITORY/examples/call_center/schema.sql" -v users="$USERS" -v agents="$AGENTS" -v calls="$CALLS" \
