@@ -5,7 +5,7 @@
 \set zone 'America/St_Johns'
 \ir call_center/by_rows.sql
 
-SELECT plan(9);
+SELECT plan(11);
 
 SELECT throws_ok(format('SELECT cache_install_call_center(''app'', %L)', z), '22023', NULL,
                  format('a time zone that is none: %s', coalesce(z, 'NULL')))
@@ -88,4 +88,10 @@ SELECT is_empty('SELECT * FROM apart', 'as by rows when they are loaded');
 SELECT is_empty('SELECT * FROM apart', 'and from the cache');
 CALL write_at_random(200);
 SELECT is_empty('SELECT * FROM apart', 'and after random writes');
+SELECT is((SELECT count(*) FROM cache_entries AS e
+           WHERE e.cache IN ('dashboard', 'agents', 'agent', 'agent_performance')
+           AND e.expires_at <> (date_trunc('day', now() AT TIME ZONE :'zone') + interval '1 day') AT TIME ZONE :'zone'),
+          0::bigint, 'all until the next midnight there');
+SELECT is_empty($$ SELECT cache, reason FROM cache_bypasses WHERE bypasses > 0 AND reason !~ 'this transaction has' $$,
+                'none of it was not to be cached');
 SELECT * FROM finish();
