@@ -31,7 +31,7 @@ inline constexpr std::uint64_t kTrialWindow = 1000;
 inline constexpr std::uint64_t kMaxWorthWindow = 100'000;
 inline constexpr std::uint32_t kSampleShare = 64;
 inline constexpr std::uint64_t kLeastSample = 16;  // the sample is charged for so many fills
-inline constexpr Backoff kPause = {1000, 60000};
+inline constexpr Backoff kPause = {5000, 60000};
 inline constexpr std::uint32_t kLooksInPause = 16;  // at the sample
 inline constexpr std::uint64_t kRareHits = 16;      // see hits_are_rare()
 

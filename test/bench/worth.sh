@@ -1,22 +1,31 @@
 #!/usr/bin/env bash
-# worth.sh: what a cache costs whose values are of no use. Reads in mode "as it is", against cache_ext.enabled = off and
-# cache_ext.self_protection = off, in ROUNDS rounds (7) of interleaved runs of SECONDS_EACH seconds (4), one client,
-# medians and their ratios, as markdown:
+# worth.sh: what a cache costs whose values are of no use: CPU time of the server process per read, as it is and with
+# cache_ext.self_protection = off, as ratios to cache_ext.enabled = off, in ROUNDS rounds (5) of interleaved runs, SCALE (2)
+# times 20,000 reads of a quick loader (5,000 after writes) or 1,000 of a slow one; medians, as markdown. CPU time, so that a busy machine disturbs
+# less. READS:
 #   once      keys of two thousand million, at random: hardly one is read twice
-#   written   every read comes after a write of its key, 100 keys, in the same connection
+#   written   every read comes after a write of its key, one of 100, whose time counts, too
 #   reused    10,000 keys, read again and again: what protection must not cost
 # LOADERS names the loaders: row (one row by its key, about 1 KB of jsonb) and sum (of 1,000 rows). A benchmark, not a test.
 # PGHOST: measures there, in the database postgres, instead of on a cluster of its own.
 set -euo pipefail
-readonly LOADERS=${LOADERS:-row sum} ROUNDS=${ROUNDS:-7} EACH=${SECONDS_EACH:-4}
+readonly LOADERS=${LOADERS:-row sum} ROUNDS=${ROUNDS:-5} SCALE=${SCALE:-2}
+TICKS=$(getconf CLK_TCK)
+readonly TICKS
 
 # shellcheck source=test/bench/own_server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/own_server.sh" worth
 
-# transactions SCRIPT MODE: per second.
-transactions() {
-    PGOPTIONS="-c cache_ext.$2" pgbench "$1.sql" 1 0
-    sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$TMP/$1.sql.log"
+# microseconds STATEMENTS MODE TIMES: CPU time of the server process for one of so many, each a transaction.
+microseconds() {
+    sql << END
+SET cache_ext.$2;
+CREATE FUNCTION pg_temp.ticks() RETURNS int LANGUAGE sql AS
+    'SELECT sum(split_part(pg_read_file(''/proc/self/stat''), '' '', i)::int) FROM (VALUES (14), (15)) AS v (i)';
+SELECT pg_temp.ticks() AS begun \\gset
+DO \$\$ BEGIN FOR i IN 1 .. $3 LOOP $1; COMMIT; END LOOP; END \$\$;
+SELECT (pg_temp.ticks() - :begun) * 1e6 / $TICKS / $3;
+END
 }
 
 median() {
@@ -42,24 +51,31 @@ SELECT cache_create('worth_row', 'load_worth_row(int)'), cache_create('worth_sum
 END
 
 # shellcheck disable=SC2016 # backquotes of Markdown
-echo '| loader | reads | `enabled = off`, 1/s | as it is | `self_protection = off` |'
+echo '| loader | reads | `enabled = off`, us | as it is | `self_protection = off` |'
 echo '| --- | --- | ---: | ---: | ---: |'
 for loader in $LOADERS; do
-    printf '\\set k random(1, 2000000000)\nSELECT cache_get_worth_%s(:k);\n' "$loader" > "$TMP/once.sql"
-    printf '\\set k random(1, 100)\nUPDATE worth_item SET n = n + 1 WHERE id = :k + 1;\nSELECT cache_get_worth_%s(:k);\n' \
-        "$loader" > "$TMP/written.sql"
-    printf '\\set k random(1, 10000)\nSELECT cache_get_worth_%s(:k);\n' "$loader" > "$TMP/reused.sql"
-    for reads in once written reused; do
+    get="PERFORM cache_get_worth_$loader"
+    for reads in ${READS:-once written reused}; do
+        case $reads in
+            once) statements="$get((random() * 2e9)::int)" ;;
+            written) statements="UPDATE worth_item SET n = n + 1 WHERE id = i % 100 + 1; COMMIT; $get(i % 100)" ;;
+            reused) statements="$get((random() * 10000)::int)" ;;
+        esac
+        case $loader-$reads in
+            row-written) times=$((5000 * SCALE)) ;;
+            row-*) times=$((20000 * SCALE)) ;;
+            *) times=$((1000 * SCALE)) ;;
+        esac
         rm -f "$TMP"/mode_*
         for ((round = 0; round <= ROUNDS; round++)); do
             for mode in enabled=off self_protection=on self_protection=off; do
-                tps=$(transactions $reads $mode)
+                us=$(microseconds "$statements" $mode $times | tail -n 1)
                 # The first round is what a new cache costs until it has been judged.
-                if [ $round != 0 ]; then echo "$tps" >> "$TMP/mode_$mode"; fi
+                if [ $round != 0 ]; then echo "$us" >> "$TMP/mode_$mode"; fi
             done
         done
         awk -v loader="$loader" -v reads="$reads" -v off="$(median "$TMP/mode_enabled=off")" \
             -v on="$(median "$TMP/mode_self_protection=on")" -v without="$(median "$TMP/mode_self_protection=off")" \
-            'BEGIN { printf "| %s | %s | %.0f | %.3f | %.3f |\n", loader, reads, off, on / off, without / off }'
+            'BEGIN { printf "| %s | %s | %.1f | %.3f | %.3f |\n", loader, reads, off, on / off, without / off }'
     done
 done
