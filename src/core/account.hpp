@@ -5,9 +5,10 @@
 // does to it (its *delta*) does not depend on what others do. Of a least value it has two amounts,
 // which merge as the lesser one: the least that rows have brought, and the least that went with
 // rows. While that is the greater one, the row that has the least is still there; else nobody knows
-// (docs/guarantees.md). An account is opened for the snapshot
-// F that its value is loaded under, which was taken before: F sees nobody who registers from then
-// on. It has a line for each writer of the key:
+// (docs/guarantees.md).
+//
+// An account is opened for the snapshot F that its value is loaded under, which was taken before: F
+// sees nobody who registers from then on. It has a line for each writer of the key:
 //
 //   kDelta    F does not see it, and its delta is known: if it commits, its delta is part of the
 //             value for whoever sees it

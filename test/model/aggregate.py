@@ -2,16 +2,16 @@
 """Entries that writers adjust, as an executable model: random histories, every served value checked.
 
 The account of an entry is in account.py; the rings beside it, of the key's tag and of the whole cache, are those
-of ring.py. Rows are versions as PostgreSQL has them: the truth for a snapshot is the count, the sum and the least of
-those that it sees; the least may be untold, when the row that had it may have gone. A history interleaves writers (savepoints, aborted, prepared, some that do not know their delta, some that
-register on the whole cache instead), loads whose snapshot, opening and publishing lie apart, reads under
-fresh and old snapshots, and evictions. Lists and rings are tiny on purpose.
+of ring.py. Rows are versions as PostgreSQL has them: the truth for a snapshot is the count, the sum and the least
+of those that it sees; the least may be untold, when the row that had it may have gone. A history interleaves
+writers (savepoints, aborted, prepared, some that do not know their delta, some that register on the whole cache
+instead), loads whose snapshot, opening and publishing lie apart, reads under fresh and old snapshots, and
+evictions. Lists and rings are tiny on purpose.
 
   aggregate.py [--histories N] [--seed N] [--steps N] [--trace FILE|-] [--break NAME | --list-breaks]
 
-Exit status 1 on the first wrong value, and when too few of the fresh reads of what is cached were served, or told the
-least. With
---break, the exit status says whether the mistake was caught: 0 if so.
+Exit status 1 on the first wrong value, and when too few of the fresh reads of what is cached were served, or told
+the least. With --break, the exit status says whether the mistake was caught: 0 if so.
 """
 import random
 import sys
@@ -464,7 +464,8 @@ def run(histories, first_seed, steps, broken, trace_file):
 
 def report(histories, totals):
     reads, served, told = totals
-    return ("%d histories, %d fresh reads of what is cached, %d served (%.0f %%), %d with the least (%.0f %%); none wrong" %
+    return ("%d histories, %d fresh reads of what is cached, %d served (%.0f %%), %d with the least (%.0f %%); "
+            "none wrong" %
             (histories, reads, served, 100 * served / max(reads, 1), told, 100 * told / max(served, 1)),
             served >= ENOUGH * reads and told >= ENOUGH_TOLD * served)
 

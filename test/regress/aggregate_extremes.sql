@@ -210,17 +210,17 @@ TABLE huge_wrong;
 -- A value that is folded into the base: more writers than lines.
 SELECT cache_invalidate('bids', 0);
 TABLE wrong;
-CREATE PROCEDURE write_many(k int, step int) LANGUAGE plpgsql AS $$ BEGIN
-    FOR i IN 1 .. 100 LOOP
-        INSERT INTO bid SELECT (bid(1000 + i, k, step * i)).*;
-        COMMIT;
-    END LOOP;
-    FOR i IN 1 .. 99 LOOP
-        DELETE FROM bid WHERE id = 1000 + i;
+CREATE PROCEDURE write_many(statement text, most int) LANGUAGE plpgsql AS $$ BEGIN
+    FOR i IN 1 .. most LOOP
+        EXECUTE statement USING i;
         COMMIT;
     END LOOP;
 END $$;
-CALL write_many(0, -1);
+CALL write_many('INSERT INTO bid SELECT (bid(1000 + $1, 0, -$1)).*', 100);
+SELECT k, state FROM state WHERE k = 0;
+SELECT i4, i4_most FROM cache_get_bids(0);
+SELECT count(*) < 65 AS folded FROM cache_explain_aggregate('bids', 0);
+CALL write_many('DELETE FROM bid WHERE id = 1000 + $1', 99);
 SELECT k, state FROM state WHERE k = 0;
 SELECT i4, i4_most FROM cache_get_bids(0);
 TABLE wrong;

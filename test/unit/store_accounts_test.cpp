@@ -379,6 +379,48 @@ TEST_F(StoreAccounts, AnotherKeyOfTheSameTagIsNotAdjusted) {
     written.delta = &delta;
     store_->register_writer(written, 12, {});
     EXPECT_EQ(read(snapshot(13)), none(LookupResult::kContradicted));
+    // Nor one whose amounts merge in another way.
+    publish(3, 30, snapshot(14));
+    const Sums sums = {{1, 7}};
+    const KeyDelta lesser = {cache_.index(), cache_.view(kKey), sums.amounts, kSums, 0b10};
+    written.delta = &lesser;
+    store_->register_writer(written, 14, {});
+    EXPECT_EQ(read(snapshot(15)), none(LookupResult::kContradicted));
+}
+
+TEST_F(StoreAccounts, OfSomeAmountsTheLesserOneIsKept) {
+    constexpr LesserMask kSecond = 0b10;
+    const auto bring = [&](Xid xid, std::int64_t value) {
+        const Sums sums = {{1, value}};
+        const KeyDelta delta = {cache_.index(), cache_.view(kKey), sums.amounts, kSums, kSecond};
+        WrittenTag written = {delta.key.hash, TagKind::kKey, false, kNoCache};
+        written.delta = &delta;
+        store_->register_writer(written, xid, ended(xid));
+    };
+    const Opened opened = store_->open_account(
+        {cache_.index(), cache_.id(), cache_.view(kKey), kSums, false, kSecond}, snapshot(10));
+    // More than there are lines: folded before the value is there.
+    for (Xid x = 10; x < 30; ++x) bring(x, 100 - static_cast<std::int64_t>(x));
+    Fill fill;
+    fill.lesser = kSecond;
+    ASSERT_EQ(publish(5, 90, snapshot(10), opened.account, fill), PublishResult::kPublished);
+    EXPECT_LT(view()->base[1], Amount{90});
+    EXPECT_GT(view()->base[1], Amount{71});
+    for (const bool peek : {false, true}) {
+        Sums got;
+        LookupOptions options = {reinterpret_cast<std::uint8_t*>(got.amounts), sizeof(got.amounts),
+                                 peek ? Detail::kPeek : Detail::kServe};
+        options.deltas = deltas_.get();
+        const Found found =
+            store_->lookup(cache_.index(), cache_.view(kKey), snapshot(30), options);
+        ASSERT_EQ(found.result, LookupResult::kHit);
+        for (std::uint32_t i = 0; i < deltas_->count; ++i) {
+            merge_amounts(reinterpret_cast<std::uint8_t*>(got.amounts),
+                          reinterpret_cast<const std::uint8_t*>(deltas_->amounts + i * kSums),
+                          kSums, kSecond);
+        }
+        EXPECT_EQ(got, (Sums{{25, 71}}));
+    }
 }
 
 TEST_F(StoreAccounts, RecordsThatTheRingDropsDoNotTakeItAlong) {
