@@ -32,6 +32,12 @@ void count(const pg::Task& task, Counter counter) {
     if (has_cache(task)) pg::store().control(task.index)->counters.add(pg::stripe(), counter);
 }
 
+void left_to_readers(const pg::Task& task, const char* message) {
+    if (!has_cache(task)) return;
+    count(task, Counter::kErrors);
+    pg::store().set_last_error(task.index, message);
+}
+
 void limit_time(const pg::Definition* d) {
     // The smaller of the limits of the server and of the cache; 0: none.
     int64 limit = d == nullptr ? 0 : std::max<int64>(d->load_timeout_ms, 0);

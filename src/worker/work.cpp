@@ -14,12 +14,6 @@ extern "C" {
 
 namespace cache_ext::worker {
 
-void left_to_readers(const pg::Task& task, const char* message) {
-    if (!has_cache(task)) return;
-    count(task, core::Counter::kErrors);
-    pg::store().set_last_error(task.index, message);
-}
-
 namespace {
 
 // Shows what is being done, in pg_stat_activity and in cache_workers.

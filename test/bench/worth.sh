@@ -18,7 +18,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/own_server.sh" worth
 
 # microseconds STATEMENTS MODE TIMES: CPU time of the server process for one of so many, each a transaction.
 microseconds() {
-    sql << END
+    sql -f - << END
 SET cache_ext.$2;
 CREATE FUNCTION pg_temp.ticks() RETURNS int LANGUAGE sql AS
     'SELECT sum(split_part(pg_read_file(''/proc/self/stat''), '' '', i)::int) FROM (VALUES (14), (15)) AS v (i)';
@@ -32,7 +32,7 @@ median() {
     sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
-sql > /dev/null << 'END'
+sql -f - > /dev/null << 'END'
 CREATE EXTENSION IF NOT EXISTS cache_ext;
 DROP TABLE IF EXISTS worth_item, worth_part;
 CREATE TABLE worth_item AS SELECT g AS id, 0 AS n FROM generate_series(1, 100000) AS g;

@@ -16,14 +16,14 @@ void count(const Definition* d, core::Counter counter, uint64 n) {
     }
 }
 
-void count_hit(const Definition* d, bool stale, core::Tag hash, uint32 load_us) {
+void count_hit(const Definition* d, bool stale, const Key& key, uint32 load_us) {
     const core::Counter counter = stale ? core::Counter::kStaleHits : core::Counter::kHits;
     if (innermost_tally != nullptr) tally(d, counter, 1);
     if (!settings.track) return;
     core::Counters& counters = store().control(d->session->index)->counters;
     counters.add(stripe(), counter);
     counters.add(stripe(), core::Counter::kSavedMicros, load_us);
-    if (!core::in_sample(hash)) return;
+    if (!core::in_sample(key.view.hash)) return;
     counters.add(stripe(), core::Counter::kSampleHits);
     counters.add(stripe(), core::Counter::kSampleMicros, load_us);
 }

@@ -192,10 +192,9 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
     if (reason == Bypass::kNone && control_block(d) == core::kNoCache) {
         reason = Bypass::kNoControlBlock;
     }
-    const bool may_bypass = !request.never_load && !request.fresh;
-    if (reason == Bypass::kNone && may_bypass && !worth_looking(d, key->view.hash)) {
-        reason = Bypass::kNotWorthIt;
-    }
+    const bool paused =
+        reason == Bypass::kNone && filling_paused(d) && !request.never_load && !request.fresh;
+    if (paused && !worth_looking(d, *key)) reason = Bypass::kNotWorthIt;
     if (reason != Bypass::kNone) {
         if (request.never_load) spoil_outer();
         count_bypass(d, reason);
@@ -218,7 +217,7 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
             return bypassed;
         }
         if (served) {
-            count_hit(d, result->source == Source::kStale, key->view.hash, found.load_us);
+            count_hit(d, result->source == Source::kStale, *key, found.load_us);
             if (found.refresh_due) {
                 const core::Millis deadline = found.expires_at == core::kNever
                                                   ? core::kNever
@@ -234,7 +233,7 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
         count(d, Counter::kMisses);
         return LoadNeeded::kNone;
     }
-    if (may_bypass && !worth_filling(d, key->view.hash)) {
+    if (paused && !worth_filling(d, *key)) {
         count_bypass(d, Bypass::kNotWorthIt);
         return LoadNeeded::kUnpublished;
     }

@@ -15,15 +15,14 @@ uint64 nanoseconds(instr_time from, instr_time to) {
 
 }  // namespace
 
-bool worth_filling(const Definition* d, core::Tag hash) {
-    if (!settings.self_protection) return true;
+bool worth_filling(const Definition* d, const Key& key) {
+    if (inside_load()) return true;
     core::CacheControl* c = store().control(d->session->index);
-    if (core::load_relaxed(c->worth.paused_until) == 0 || inside_load()) return true;
-    return c->worth.admits(c->counters, hash, now_ms());
+    return c->worth.admits(c->counters, key.view.hash, now_ms());
 }
 
-bool worth_looking(const Definition* d, core::Tag hash) {
-    return worth_filling(d, hash) || !store().control(d->session->index)->worth.hits_are_rare();
+bool worth_looking(const Definition* d, const Key& key) {
+    return worth_filling(d, key) || !store().control(d->session->index)->worth.hits_are_rare();
 }
 
 const core::Worth* paused_filling(const Definition* d) {

@@ -1,6 +1,8 @@
 // Does it pay to fill a cache (core/worth.hpp)? Here the clock, and who is asked.
 #pragma once
 
+#include "pg/base/settings.hpp"
+#include "pg/base/store_handle.hpp"
 #include "pg/catalog/definitions.hpp"
 
 extern "C" {
@@ -9,11 +11,17 @@ extern "C" {
 
 namespace cache_ext::pg {
 
-// Shall a read look for what is cached of the key? Shall one that has missed it fill it? The cache
-// must have a control block. Always inside the load of another value: that could not be published
-// without knowing what it depends on.
-bool worth_looking(const Definition* definition, core::Tag hash);
-bool worth_filling(const Definition* definition, core::Tag hash);
+// Is filling paused? Every read asks, so it costs no call. The cache must have a control block,
+// here and below.
+inline bool filling_paused(const Definition* d) {
+    return core::load_relaxed(store().control(d->session->index)->worth.paused_until) != 0 &&
+           settings.self_protection;
+}
+// While it is: shall a read look for what is cached of the key? Shall one that has missed it fill
+// it? Always inside the load of another value: that could not be published without knowing what it
+// depends on.
+bool worth_looking(const Definition* definition, const Key& key);
+bool worth_filling(const Definition* definition, const Key& key);
 
 // For those who only look, and for whom nothing changes by that: is filling paused, for all keys
 // but those of the sample? nullptr: no.
