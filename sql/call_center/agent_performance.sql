@@ -24,8 +24,7 @@ BEGIN
             'duration_minutes', json_build_object(
                 'total', t.minutes,
                 'average', t.average_minutes,
-                -- No sum: by the rows.
-                'longest', (SELECT max(c.duration_minutes) FROM %1$I.calls AS c WHERE c.agent_id = $1)),
+                'longest', (SELECT k.longest FROM %3$I.cache_get_calls_by_agent($1) AS k)),
             'credits_used', t.credits,
             'leads', %3$I.cache_get_agent_leads($1),
             'windows', (
@@ -66,8 +65,6 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_agent_performance(uuid) FROM PUBLIC $sql$
         'agent_performance', format('%I.cache_load_agent_performance(uuid)', app)::regprocedure,
         ttl => NULL, refresh_at => NULL, max_entries => 200, max_memory => '20MB', expires => at_midnight);
     PERFORM cache_ext_internal.cache_invalidate_on('agent_performance', agents, '{id}', '{id,name}');
-    PERFORM cache_ext_internal.cache_invalidate_on(
-        'agent_performance', calls, '{agent_id}', '{agent_id,duration_minutes}');
     PERFORM cache_ext_internal.cache_invalidate_on(
         'agent_performance', format('%I.agent_analytics', app)::regclass, '{agent_id}',
         '{agent_id,date,hour,total_calls,successful_calls,failed_calls,total_duration_minutes,'

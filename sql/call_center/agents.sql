@@ -22,21 +22,17 @@ BEGIN
             GROUP BY k.agent_id
         )
         SELECT (
-            SELECT coalesce(json_agg(%7$s ORDER BY a.created_at, a.id), '[]')
+            SELECT coalesce(json_agg(%6$s ORDER BY a.created_at, a.id), '[]')
             FROM %1$I.agents AS a
             LEFT JOIN sums AS s ON s.agent_id = a.id
             LEFT JOIN windows AS w ON w.agent_id = a.id
-            -- Found by the agent: an index by the user has all of the user's calls.
-            CROSS JOIN LATERAL (SELECT %6$s
-                                FROM %1$I.calls AS c
-                                WHERE c.agent_id = a.id AND c.user_id IS NOT DISTINCT FROM $1) AS l
             WHERE a.user_id = $1)
         FROM %1$I.users AS u
         WHERE u.id = $1);
 END
 $loader$;
 REVOKE ALL ON FUNCTION %1$I.cache_load_agents(uuid) FROM PUBLIC $sql$,
-        app, loader_is, ext, window_days, agent_windows, last_call, agent_json);
+        app, loader_is, ext, window_days, agent_windows, agent_json);
 
     PERFORM cache_ext_internal.require_own_functions(app_schema, '{cache_load_agents}');
     EXECUTE format('SELECT %I.cache_load_agents(NULL::uuid)', app);
@@ -46,5 +42,3 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_agents(uuid) FROM PUBLIC $sql$,
         ttl => NULL, refresh_at => NULL, budget => 'agent', expires => at_midnight);
     PERFORM cache_ext_internal.cache_invalidate_on('agents', users, '{id}', '{id}');
     PERFORM cache_ext_internal.cache_invalidate_on('agents', agents, '{user_id}', agent_columns);
-    PERFORM cache_ext_internal.cache_invalidate_on(
-        'agents', calls, '{user_id}', '{user_id,agent_id,created_at}');

@@ -74,10 +74,11 @@ DECLARE
     -- The calls of one key: a row for each of these days, and one for all time. %2$s: the two caches'
     -- names.
     sums CONSTANT text := $sql$
-        SELECT current_date - k.key2 AS ago, (k.value).*
+        SELECT current_date - k.key2 AS ago, (k.value).*  -- in the order of call_measures
         FROM %1$I.cache_get_many_%2$s_day(keys, days) AS k
         UNION ALL
-        SELECT NULL, k.*
+        SELECT NULL, k.calls, k.completed, k.failed, k.in_progress, k.cancelled, k.minutes, k.credits,
+               k.completed_minutes
         FROM %1$I.cache_get_%2$s($1) AS k$sql$;
 
     -- The windows over such sums AS s.
@@ -98,8 +99,7 @@ DECLARE
         LEFT JOIN sums AS s ON s.ago < w.days OR (s.ago IS NULL AND w.days IS NULL)
         GROUP BY w.name, w.days$sql$;
 
-    -- One agent, from agents AS a, the sums over its calls AS s, those of the windows AS w, and the
-    -- last one AS l; %s: columns that some applications have. checks.sql knows whether this one has them.
+    -- One agent, from agents AS a, the sums over its calls AS s, and those of the windows AS w; %s: columns that some applications have. checks.sql knows whether this one has them.
     agent_json text := $sql$json_build_object(
             'id', a.id,
             'user_id', a.user_id,
@@ -117,14 +117,13 @@ DECLARE
                 'credits_used', coalesce(s.credits, 0),
                 'calls_last_7_days', coalesce(w.calls_7, 0),
                 'calls_last_30_days', coalesce(w.calls_30, 0),
-                'last_call_at', l.last_call_at))$sql$;
+                'last_call_at', s.last_call_at))$sql$;
 
     -- Over days AS k.
     agent_windows CONSTANT text := $sql$
            sum((k.value).calls) FILTER (WHERE k.day >= current_date - 6) AS calls_7,
            sum((k.value).calls) AS calls_30$sql$;
-    -- No sum: by the rows of calls AS c.
-    last_call CONSTANT text := 'max(c.created_at) AS last_call_at';
+    last_call CONSTANT text[] := ARRAY['last_call_at: max(created_at)'];
 
     call_columns CONSTANT text[] :=
         '{id,user_id,agent_id,status,duration_minutes,credits_used,created_at}';
