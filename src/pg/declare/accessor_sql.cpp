@@ -7,6 +7,9 @@
 #include "pg/declare/rivals.hpp"
 
 extern "C" {
+#include "access/transam.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "storage/lmgr.h"
@@ -25,13 +28,10 @@ char* type_name(Oid type) {
     return format_type_be_qualified(type);
 }
 
-// Are there rows in values of the type?
-bool contains_row(Oid type) {
-    type = getBaseType(type);
+// What ALTER changes of rows that values are, or are arrays of; InvalidOid: they are no rows.
+Oid relation_of_rows(Oid type) {
     const Oid element = get_element_type(type);
-    if (OidIsValid(element)) return contains_row(element);
-    const char kind = get_typtype(type);
-    return kind != TYPTYPE_BASE && kind != TYPTYPE_ENUM;
+    return get_typ_typrelid(OidIsValid(element) ? element : type);
 }
 
 bool contains_domain(Oid key_type) {
@@ -69,28 +69,36 @@ char* positions(int columns) {
 }
 
 // The body of an accessor is parsed here and now: it calls what it was made with, and goes on doing
-// so whatever is renamed or created later. But ALTER refuses to change a row type that a parsed
-// body uses. There it is a string, all names of which are qualified; the one that matters is in a
-// schema where nobody else can create.
-char* function_body(const Declaration& d, const char* expression) {
-    return contains_row(d.value_type)
-               ? psprintf("AS %s", quote_literal_cstr(psprintf("SELECT %s", expression)))
-               : psprintf("RETURN %s", expression);
+// so whatever is renamed or created later. A string would name the type of the value, and somebody
+// else's type of that name, its CHECK or a cast from it, would run as whoever reads.
+char* function_body(const char* expression) {
+    return psprintf("RETURN %s", expression);
 }
 
-// Nor may constraints be added to a domain of whose arrays it has a column.
+// No constraints may be added to a domain that a parsed body has an array of. There it is a string,
+// and the value's type must be one of the server's own.
+bool set_function_is_string(const Declaration& d) {
+    return std::any_of(d.key_types, d.key_types + d.columns, contains_domain);
+}
+
 char* set_function_body(const Declaration& d, const char* query) {
-    const bool domain = std::any_of(d.key_types, d.key_types + d.columns, contains_domain);
-    return contains_row(d.value_type) || domain ? psprintf("AS %s", quote_literal_cstr(query))
-                                                : psprintf("BEGIN ATOMIC %s; END", query);
+    return set_function_is_string(d) ? psprintf("AS %s", quote_literal_cstr(query))
+                                     : psprintf("BEGIN ATOMIC %s; END", query);
 }
 
-// A NULL that says which type a value has. The name in a string may come to mean a domain of
-// somebody else's, if the type is renamed and he may create in its schema: a NULL of that type
-// would be asked his CHECK, as whoever reads, and an element of an array that is NULL is not.
-char* null_of(Oid type) {
-    const bool element = OidIsValid(get_array_type(type)) && !OidIsValid(get_element_type(type));
-    return psprintf(element ? "(NULL::%s[])[1]" : "NULL::%s", type_name(type));
+// ALTER refuses to change a row type that a function with a parsed body depends on. The body of an
+// accessor has nothing of the rows but their type, whatever their columns are; so the function
+// depends on the type's relation instead, with which the type goes.
+void depend_on_relation(Oid function, Oid value_type) {
+    const Oid relation = relation_of_rows(value_type);
+    if (!OidIsValid(relation)) return;
+    CommandCounterIncrement();
+    deleteDependencyRecordsForSpecific(ProcedureRelationId, function, DEPENDENCY_NORMAL,
+                                       TypeRelationId, value_type);
+    ObjectAddress self, behind;
+    ObjectAddressSet(self, ProcedureRelationId, function);
+    ObjectAddressSet(behind, RelationRelationId, relation);
+    recordDependencyOn(&self, &behind, DEPENDENCY_NORMAL);
 }
 
 // What looks like a call of a function with one literal means a type of that name first.
@@ -152,7 +160,7 @@ void require_free(const char* name) {
 
 // Runs CREATE FUNCTION for an accessor, closes it to the public, and ties it to the extension.
 void create_function(const char* name, const char* signature, const char* types, const char* rest,
-                     const char* body) {
+                     const char* body, Oid value_type) {
     require_free(name);
     run_sql(psprintf("CREATE FUNCTION %s%s %s %s", in_extension(name), signature, rest, body));
     run_sql(psprintf("REVOKE ALL ON FUNCTION %s%s FROM PUBLIC", in_extension(name), types));
@@ -160,6 +168,7 @@ void create_function(const char* name, const char* signature, const char* types,
         regprocedurein, CStringGetDatum(psprintf("%s%s", in_extension(name), types)));
     require_only_one(DatumGetObjectId(oid));
     depend_on_extension(ProcedureRelationId, DatumGetObjectId(oid));
+    depend_on_relation(DatumGetObjectId(oid), value_type);
 }
 
 // A function of that name that was made for the cache: one of its owner's, which goes with the
@@ -220,6 +229,13 @@ void create_many_accessor(const Declaration& d, const char* parallel) {
                          errdetail("Its name would be longer than an identifier.")));
         return;
     }
+    if (set_function_is_string(d) && d.value_type >= FirstNormalObjectId) {
+        ereport(NOTICE, (errmsg("cache \"%s\" gets no cache_get_many function", d.name),
+                         errdetail("Its keys are of a domain, and its values of type %s.",
+                                   type_name(d.value_type)),
+                         errhint("Use a loader whose arguments are of the base type.")));
+        return;
+    }
     StringInfoData parameters, types, table, unnested, arguments, given;
     initStringInfo(&parameters);
     initStringInfo(&types);
@@ -238,16 +254,17 @@ void create_many_accessor(const Declaration& d, const char* parallel) {
         appendStringInfo(&arguments, ", a.%s", keys);
         appendStringInfo(&given, "%s$%d AS %s", comma, i + 1, keys);
     }
+    const char* value = type_name(d.value_type);
     create_function(
         name, psprintf("(%s)", parameters.data), psprintf("(%s)", types.data),
-        psprintf("RETURNS TABLE (%svalue %s) LANGUAGE sql STABLE PARALLEL %s", table.data,
-                 type_name(d.value_type), parallel),
+        psprintf("RETURNS TABLE (%svalue %s) LANGUAGE sql STABLE PARALLEL %s", table.data, value,
+                 parallel),
         // OFFSET 0: the arrays are computed once, not per key. A query that returns sets stays
         // apart, so a value is fetched once, however often it is used.
-        set_function_body(
-            d, psprintf("SELECT %s%s(%s, %s%s) FROM (SELECT %s OFFSET 0) AS a", unnested.data,
-                        in_internals("cache_fetch_of"), null_of(d.value_type),
-                        quote_literal_cstr(d.name), arguments.data, given.data)));
+        set_function_body(d, psprintf("SELECT %s%s(NULL::%s, %s%s) FROM (SELECT %s OFFSET 0) AS a",
+                                      unnested.data, in_internals("cache_fetch_of"), value,
+                                      quote_literal_cstr(d.name), arguments.data, given.data)),
+        d.value_type);
 }
 
 Oid many_function(const Definition* d) {
@@ -262,11 +279,12 @@ void create_accessors(const Declaration& d) {
     const char* value = type_name(d.value_type);
     const char* literal = quote_literal_cstr(d.name);
     const char* parallel = d.parallel == PROPARALLEL_UNSAFE ? "UNSAFE" : "RESTRICTED";
-    create_function(
-        psprintf("cache_get_%s", d.name), parameter_list(d, true, ""), parameter_list(d, false, ""),
-        psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s", value, parallel),
-        function_body(d, psprintf("%s(%s, %s%s)", in_internals("cache_fetch"),
-                                  null_of(d.value_type), literal, positions(d.columns))));
+    create_function(psprintf("cache_get_%s", d.name), parameter_list(d, true, ""),
+                    parameter_list(d, false, ""),
+                    psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s", value, parallel),
+                    function_body(psprintf("%s(NULL::%s, %s%s)", in_internals("cache_fetch"), value,
+                                           literal, positions(d.columns))),
+                    d.value_type);
     create_many_accessor(d, parallel);
     if (!OidIsValid(d.loader)) {
         create_function(
@@ -275,16 +293,17 @@ void create_accessors(const Declaration& d) {
                            psprintf("value %s, ttl pg_catalog.interval DEFAULT NULL", value)),
             parameter_list(d, false, psprintf("%s, pg_catalog.interval", value)),
             "RETURNS void LANGUAGE sql VOLATILE",
-            function_body(d,
-                          psprintf("%s(%s, $%d, $%d%s)", in_internals("cache_put_value"), literal,
-                                   d.columns + 1, d.columns + 2, positions(d.columns))));
+            function_body(psprintf("%s(%s, $%d, $%d%s)", in_internals("cache_put_value"), literal,
+                                   d.columns + 1, d.columns + 2, positions(d.columns))),
+            d.value_type);
     }
 }
 
 Oid create_aggregate_loader(const Declaration& d, const char* body) {
     const char* name = psprintf("cache_sum_%s", d.name);
     create_function(name, parameter_list(d, true, ""), parameter_list(d, false, ""),
-                    "RETURNS pg_catalog.numeric[] LANGUAGE sql STABLE PARALLEL SAFE", body);
+                    "RETURNS pg_catalog.numeric[] LANGUAGE sql STABLE PARALLEL SAFE", body,
+                    InvalidOid);
     return find_function(extension_schema(), name, d.columns, d.key_types);
 }
 
@@ -306,6 +325,12 @@ Oid put_function(const Definition* d) {
     types[d->columns] = d->value_type;
     types[d->columns + 1] = INTERVALOID;
     return function_of(d, "cache_put_", types, d->columns + 2);
+}
+
+void free_row_type(const Definition* d) {
+    for (const Oid function : {d->accessor, many_function(d), put_function(d)}) {
+        if (OidIsValid(function)) depend_on_relation(function, d->value_type);
+    }
 }
 
 void drop_accessors(const Definition* d) {

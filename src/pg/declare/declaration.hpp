@@ -38,6 +38,9 @@ void check_value_type(Oid type);
 // Creates cache_get_<name>, cache_get_many_<name> and cache_put_<name> as they apply, closed to the
 // public and tied to the extension; and drops them. SPI must be connected.
 void create_accessors(const Declaration& d);
+// Of restored ones: lets ALTER change the rows that their values are, as it may with those that
+// create_accessors() has made.
+void free_row_type(const Definition* d);
 void drop_accessors(const Definition* d);
 // Creates what an aggregate cache has beside them, cache_sum_<name>, its loader, and returns it;
 // and drops that, once the accessors are gone, and the type of its rows, cache_row_<name>.

@@ -219,7 +219,10 @@ HeapTuple checked_definition(const Change& c) {
         require_own_budget(row.string(kDefinitionBudget));
         for (int i = 0; i < d.input_count; ++i) checked_input(d.inputs[i]);
         warn_of_function_beside(&d);
-        if (c.old_row == nullptr) note_restored_queries(&d);
+        if (c.old_row == nullptr) {
+            note_restored_queries(&d);
+            free_row_type(&d);
+        }
     }
     const Oid found[kTrusted] = {d.accessor, d.loader, d.load_many, d.load_all};
     TrustedFunctions now = {};
