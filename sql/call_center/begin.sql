@@ -42,6 +42,7 @@ DECLARE
     existing       text[];
     missing_tables text[];
     missing        text[];
+    foreign_tables text[];
     with_tools     boolean;
     optional       text[];
     loader_names   text[];

@@ -64,7 +64,7 @@ BEGIN
                ('agent_tools', 'json', '{config}'),
                ('agent_tools', 'boolean', '{is_active}')
     ), found AS (
-        SELECT n.relation, n.kind, u.column_name, r.oid AS table_oid, a.atttypid,
+        SELECT n.relation, n.kind, u.column_name, r.oid AS table_oid, r.relowner, a.atttypid,
                CASE n.kind
                    WHEN 'uuid' THEN t.oid = 'uuid'::regtype
                    WHEN 'json' THEN t.oid IN ('json'::regtype, 'jsonb'::regtype)
@@ -92,8 +92,12 @@ BEGIN
                          ELSE format('column %I.%I: %s is needed, it is %s', f.relation,
                                      f.column_name, f.kind, format_type(f.atttypid, NULL))
                      END ORDER BY f.relation, f.column_name)
-               FILTER (WHERE f.table_oid IS NOT NULL AND f.fits IS NOT TRUE)
-    INTO missing_tables, missing
+               FILTER (WHERE f.table_oid IS NOT NULL AND f.fits IS NOT TRUE),
+           array_agg(DISTINCT format('%I.%I of %I', app, f.relation, f.relowner::regrole))
+               FILTER (WHERE NOT pg_has_role(f.relowner, 'USAGE')
+                             OR f.relowner <> (SELECT r.relowner FROM pg_class AS r
+                                               WHERE r.relnamespace = app_schema AND r.relname = 'users'))
+    INTO missing_tables, missing, foreign_tables
     FROM found AS f;
     missing := missing_tables || missing;
     IF missing IS NOT NULL THEN
@@ -102,6 +106,13 @@ BEGIN
                                  ELSE 'undefined_column' END,
                   DETAIL = 'Missing: ' || array_to_string(missing, '; ') || '.',
                   HINT = 'docs/reference.md, "The call-centre caches", lists what is read.';
+    END IF;
+    -- Planning alone may run functions of a table's owner, in its policies and indexes.
+    IF foreign_tables IS NOT NULL THEN
+        RAISE EXCEPTION 'the call-centre tables are not all of one owner, whose rights % has: %', current_user,
+                        array_to_string(foreign_tables, ', ')
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'Have their owner install the caches, and all of them belong to him.';
     END IF;
 
     users := format('%I.users', app);

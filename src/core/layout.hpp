@@ -141,6 +141,7 @@ struct alignas(kBlockAlignment) CacheControl {
     std::uint64_t id;
     std::uint32_t database;
     ControlState state;
+    bool has_puts;             // somebody has put a value, which no loader gives; atomic
     bool put_only;             // its values come from nobody's functions or views; atomic
     bool as_owner;             // its loader never runs as a reader; false while not known; atomic
     std::uint32_t generation;  // attaches so far: an id can come back; atomic

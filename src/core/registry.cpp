@@ -61,6 +61,7 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.stale_for, 0);
     store_relaxed(c.reloads, false);
     store_relaxed(c.put_only, false);
+    store_relaxed(c.has_puts, false);
     store_relaxed(c.as_owner, false);
     store_relaxed(c.tracks, false);
     store_relaxed(c.disproven, std::uint64_t{0});

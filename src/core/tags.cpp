@@ -15,7 +15,7 @@ void write_whole(const Block& block, const WrittenTag& written, const WriterReco
     if (load_relaxed(c.whole_tag) != record.tag) return;
     // What is on record already is no news: whoever is blind to it has it among its unseen writers.
     // Many register the same prepared transaction again and again.
-    const bool known = written.borrowed && c.whole.has(record.tag, record.xid);
+    const bool known = c.whole.has(record.tag, record.xid);
     if (known && (!written.hard || c.whole.has_hard(record.xid))) return;
     WriterRecord dropped[kRingCapacity];
     const std::uint32_t before = c.whole.hard_count;
@@ -41,6 +41,11 @@ bool register_writer(const Block& block, const WrittenTag& written, Xid xid, con
         return false;
     }
     const Ref node = find_node(block, tag);
+    // The same: a transaction comes back to a tag that many of its keys share.
+    if (written.kind == TagKind::kPart && written.span.covers(Span{}) &&
+        (node != kNullRef ? block.node(node)->ring : *block.slot(tag)).has(tag, xid)) {
+        return false;
+    }
     if (node != kNullRef) {
         WriterRecord dropped[kRingCapacity];
         TagNode& n = *block.node(node);

@@ -54,6 +54,7 @@ class Judging {
 void Worth::note(const Counters& counters, const FillCosts& costs, Millis now) {
     add_relaxed(cost_ns, costs.beyond_ns);
     add_relaxed(around_ns, costs.around_ns);
+    add_relaxed(load_ns, costs.load_ns);
     const std::uint64_t all = add_relaxed(fills, costs.fills) + costs.fills;
     const std::uint64_t enough = load_relaxed(window);
     if (load_relaxed(paused_until) == 0 && all >= (enough != 0 ? enough : kWorthWindow)) {
@@ -94,7 +95,7 @@ void Worth::judge_window(const Counters& counters, Millis now) {
     const std::uint64_t around = load_relaxed(around_ns) / n;
     const std::uint64_t saved = hits.saved_ns(around);
     const std::uint64_t cost = load_relaxed(cost_ns);
-    if (saved >= cost) {
+    if (saved >= cost || cost <= load_relaxed(load_ns) / kLongLoads) {
         store_relaxed(pauses, 0U);
         begin_window(counters, kWorthWindow);
         return;
@@ -148,6 +149,7 @@ void Worth::begin_counting(std::uint64_t hits, std::uint64_t micros) {
     store_relaxed(micros_before, micros);
     store_relaxed(cost_ns, std::uint64_t{0});
     store_relaxed(around_ns, std::uint64_t{0});
+    store_relaxed(load_ns, std::uint64_t{0});
     store_relaxed(fills, std::uint64_t{0});
 }
 

@@ -33,7 +33,10 @@ inline constexpr std::uint32_t kSampleShare = 64;
 inline constexpr std::uint64_t kLeastSample = 16;  // the sample is charged for so many fills
 inline constexpr Backoff kPause = {5000, 60000};
 inline constexpr std::uint32_t kLooksInPause = 16;  // at the sample
-inline constexpr std::uint64_t kRareHits = 16;      // see hits_are_rare()
+// Beside loads that take so many times as long what is done for them costs next to nothing, and the
+// first hit pays for all of it.
+inline constexpr std::uint64_t kLongLoads = 64;
+inline constexpr std::uint64_t kRareHits = 16;  // see hits_are_rare()
 
 // The high bits: the low ones choose the partition.
 inline bool in_sample(Tag hash) {
@@ -46,6 +49,7 @@ struct FillCosts {
     std::uint64_t fills;
     std::uint64_t beyond_ns;  // their loads, and what comes after, beyond the loader's run
     std::uint64_t around_ns;  // its run beyond what counts as its load time: a hit saves that, too
+    std::uint64_t load_ns = 0;  // what counts as its load time
 };
 
 // What has led to a pause.
@@ -72,6 +76,7 @@ struct alignas(64) Worth {
     alignas(64) std::uint64_t fills;
     std::uint64_t cost_ns;
     std::uint64_t around_ns;
+    std::uint64_t load_ns;
 
     // Shall a read that has missed this key fill it?
     bool admits(const Counters& counters, Tag hash, Millis now) {

@@ -16,7 +16,26 @@ $$;
 CREATE ROLE pgtap_evil;
 GRANT USAGE, CREATE ON SCHEMA app, public TO pgtap_evil;
 
-SELECT plan(10);
+SELECT plan(13);
+
+-- A table of another role, whose policies would run as the caller while its loader is planned.
+ALTER TABLE app.agent_tools OWNER TO pgtap_evil;
+SET ROLE pgtap_evil;
+CREATE FUNCTION app.spy() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+    $$BEGIN RAISE WARNING 'runs as %', current_user; RETURN true; END$$;
+ALTER TABLE app.agent_tools ENABLE ROW LEVEL SECURITY;
+CREATE POLICY spy ON app.agent_tools USING (app.spy());
+RESET ROLE;
+SELECT unnest(ARRAY[
+    is(f.state, '42501', 'a table of another role: insufficient_privilege'),
+    is(f.message, format('the call-centre tables are not all of one owner, whose rights %s has: app.agent_tools of pgtap_evil',
+                         current_user), 'a table of another role: which')])
+FROM state_of($$ SELECT cache_install_call_center('app') $$) AS f;
+DROP POLICY spy ON app.agent_tools;
+ALTER TABLE app.agent_tools DISABLE ROW LEVEL SECURITY;
+DROP FUNCTION app.spy();
+DO $$BEGIN EXECUTE format('ALTER TABLE app.agent_tools OWNER TO %I', current_user); END$$;
+SELECT is((SELECT count(*) FROM cache_stat), 0::bigint, 'nothing was installed over it');
 
 -- Of the same arguments: CREATE OR REPLACE would leave it the other role's.
 SET ROLE pgtap_evil;

@@ -81,6 +81,8 @@ is(stats("fills, kept_out('item')"), '100|0', 'what is asked for is published: a
 query("SELECT cache_stat_reset('item'); SELECT sum(cache_get_outer(k)) FROM generate_series(40001, 40100) AS k");
 is(stats("fills, kept_out('item')"), '100|0', 'what another load reads is filled');
 is(query("SELECT fills FROM cache_stat WHERE cache = 'outer'"), '100', 'so that it can be published');
+query("SELECT count(cache_put('item', '-1', k)) FROM generate_series(60001, 60200) AS k");
+is(query('SELECT sum(cache_get_item(k)) FROM generate_series(60001, 60200) AS k'), '-200', 'what was put is looked for');
 query("SET cache_ext.self_protection = off; SELECT cache_stat_reset('item');
 	SELECT sum(cache_get_item(k)) FROM generate_series(50001, 50100) AS k,  generate_series(1, 2)");
 is(stats("fills, hits, kept_out('item')"), '100|100|0', 'a session may do without it');

@@ -52,6 +52,17 @@ class WorthOfFilling : public testing::Test {
 
 // --- a window ---
 
+TEST_F(WorthOfFilling, BesideLongLoadsItCostsNothing) {
+    for (std::uint64_t i = 0; i < kWorthWindow; ++i) {
+        worth.note(*counters, {1, kCostNs, kAroundNs, kLongLoads * kCostNs}, now);
+    }
+    EXPECT_FALSE(worth.paused(now));
+    for (std::uint64_t i = 0; i < kWorthWindow; ++i) {
+        worth.note(*counters, {1, kCostNs, kAroundNs, (kLongLoads - 1) * kCostNs}, now);
+    }
+    EXPECT_TRUE(worth.paused(now));
+}
+
 TEST_F(WorthOfFilling, NobodyIsJudgedBeforeAWindowIsFull) {
     fill(kWorthWindow - 1);
     EXPECT_TRUE(admits());

@@ -26,13 +26,31 @@ struct Parts {
     bool* nulls;
 };
 
-// What the array has; ERROR if that is not what the loader was made for.
+// Is each part there that has a value whatever the rows are: a count, and the microseconds of a
+// time, unless that is infinite?
+bool has_parts(const Measure& m, const Parts& p) {
+    if (!p.nulls[m.part + parts_of(m) - 1]) return true;
+    return is_extreme(m.kind) &&
+           (p.nulls[m.part] || numeric_is_inf(DatumGetNumeric(p.values[m.part])));
+}
+
+// What the array has; ERROR if that is not what the loader was made for, whose body may have been
+// replaced since it was looked at.
 Parts parts_in(const Aggregate* a, Datum parts) {
     Parts p;
     int count;
     deconstruct_array(DatumGetArrayTypeP(parts), NUMERICOID, -1, false, TYPALIGN_INT, &p.values,
                       &p.nulls, &count);
-    if (count != a->part_count) elog(ERROR, "the loader of an aggregate returned %d parts", count);
+    const bool whole =
+        count == a->part_count && std::all_of(a->measures, a->measures + a->measure_count,
+                                              [&](const Measure& m) { return has_parts(m, p); });
+    if (!whole) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the loader of an aggregate cache has returned what it was not "
+                               "made for"),
+                        errhint("Declare the cache anew: cache_drop, then "
+                                "cache_create_aggregate.")));
+    }
     return p;
 }
 

@@ -25,7 +25,10 @@ constexpr Amount kUnixDays = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
 // In millionths.
 Amount number_of(Datum numeric) {
     Amount amount = 0;
-    if (!amount_of_numeric(numeric, 6, &amount)) elog(ERROR, "not a number");
+    if (!amount_of_numeric(numeric, 6, &amount)) {
+        ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+                        errmsg("the loader of an aggregate cache has returned no time")));
+    }
     return amount;
 }
 

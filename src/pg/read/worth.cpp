@@ -21,8 +21,13 @@ bool worth_filling(const Definition* d, const Key& key) {
     return c->worth.admits(c->counters, key.view.hash, now_ms());
 }
 
+bool looks_away(const Definition* d) {
+    const core::CacheControl* c = store().control(d->session->index);
+    return c->worth.hits_are_rare() && !core::load_relaxed(c->has_puts);
+}
+
 bool worth_looking(const Definition* d, const Key& key) {
-    return worth_filling(d, key) || !store().control(d->session->index)->worth.hits_are_rare();
+    return worth_filling(d, key) || !looks_away(d);
 }
 
 const core::Worth* paused_filling(const Definition* d) {
@@ -47,7 +52,8 @@ void FillTimer::end(const Definition* d, uint32 published, uint64 load_us) {
     const uint64 all = nanoseconds(begin_, now);
     const uint64 told = load_us * 1000;
     core::CacheControl* c = store().control(d->session->index);
-    c->worth.note(c->counters, {published, all > run ? all - run : 0, run > told ? run - told : 0},
+    c->worth.note(c->counters,
+                  {published, all > run ? all - run : 0, run > told ? run - told : 0, told},
                   now_ms());
 }
 

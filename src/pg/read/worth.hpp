@@ -17,6 +17,9 @@ inline bool filling_paused(const Definition* d) {
     return core::load_relaxed(store().control(d->session->index)->worth.paused_until) != 0 &&
            settings.self_protection;
 }
+// While it is: does nobody look for what is there? Hits were rare, and nothing was put, which would
+// be another value than the loader's.
+bool looks_away(const Definition* definition);
 // While it is: shall a read look for what is cached of the key? Shall one that has missed it fill
 // it? Always inside the load of another value: that could not be published without knowing what it
 // depends on.

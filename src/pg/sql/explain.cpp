@@ -265,7 +265,7 @@ extern "C" Datum cache_explain_1_0(PG_FUNCTION_ARGS) {
         bypass = core::Bypass::kNoControlBlock;
     }
     const core::Worth* paused = paused_filling(d);
-    if (bypass == core::Bypass::kNone && paused != nullptr && paused->hits_are_rare() &&
+    if (bypass == core::Bypass::kNone && paused != nullptr && looks_away(d) &&
         !core::in_sample(key.view.hash)) {
         bypass = core::Bypass::kNotWorthIt;
     }

@@ -203,6 +203,7 @@ void publish_pending_puts(core::Xid self) {
         fill.period = p->value.period;
         fill.self = self;
         fill.replace = true;
+        core::store_relaxed(store().control(fill.cache)->has_puts, true);
         const core::PublishResult result = store().publish(fill, p->snapshot);
         if (result == core::PublishResult::kPublished) {
             store().control(p->index)->counters.add(stripe(), core::Counter::kFills);
