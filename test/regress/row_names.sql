@@ -82,7 +82,7 @@ CREATE DOMAIN public.cache_row_sums AS public.sums_of_calls CHECK (desk.check_va
 SET ROLE regress_reader;
 SELECT public.read_twice();
 SET ROLE regress_typist;
-DROP DOMAIN public.figures, public.mood, public.cache_row_sums;
+DROP DOMAIN public.figures, public.mood;
 CREATE TYPE public.figures AS (n int);
 CREATE TYPE public.cache_row_sums AS (n int);
 CREATE FUNCTION desk.hack() RETURNS public.numbers LANGUAGE plpgsql IMMUTABLE AS

@@ -103,7 +103,8 @@ KeyArray next_batch(const Definition* d, const WarmKeys& keys, uint32 size,
         CHECK_FOR_INTERRUPTS();
         const size_t first = size_t{batch.count} * static_cast<size_t>(d->columns);
         const core::KeyView& whole = keys.keys[progress->next++];
-        // It may have become another's since it was listed.
+        // It may have become another's since it was listed, or another declaration's.
+        if (d->varies() && !is_of_this_declaration(d, whole)) continue;
         if (const char* why = left_to_readers(d, whole)) {
             if (progress->left++ == 0) {
                 strlcpy(progress->left_because, why, sizeof(progress->left_because));

@@ -103,6 +103,8 @@ Oid create_row_type(const Declaration& d, const AggregateTexts& texts) {
     }
     appendStringInfoChar(&sql, ')');
     run_sql(sql.data);
+    // Whoever makes something of it would be in the way when the cache is dropped.
+    run_sql(psprintf("REVOKE ALL ON TYPE %s FROM PUBLIC", in_extension(name)));
     CommandCounterIncrement();
     return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
                            ObjectIdGetDatum(extension_schema()));

@@ -141,7 +141,7 @@ List* add_refused(List* rows, const Definition* d, const LoaderAnalysis* proven,
         false};
     if (last.reason == core::Bypass::kVolatileFunction && last.object >= FirstGenbkiObjectId) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
-    } else if (setting) {
+    } else if (setting && strlen(name) + 1 < core::kMaxAskedBytes) {  // not cut
         input.more_precise = named_setting(d, name);
     } else if (last.undeclared) {
         input.more_precise = proven_statements(d, proven, last.object);
