@@ -39,6 +39,9 @@ SELECT cache_create('counter', '"Load It"(int)', ttl => '7 min', refresh_at => 0
 SELECT cache_invalidate_on('counter', 'counter', ARRAY['Id'], ARRAY['n']);
 SELECT cache_invalidate_on_path('counter', 'detail', 'SELECT "Id" FROM "My Data".counter WHERE "Id" = $1.counter_id');
 SELECT cache_create('conf', key_types => '{int,text}', value_type => 'jsonb', ttl => NULL, budget => 'counter');
+CREATE TYPE place AS (x int, y int);
+CREATE FUNCTION place_of(n int) RETURNS place LANGUAGE sql STABLE AS 'SELECT $1, $1';
+SELECT cache_create('place', 'place_of(int)');
 CREATE TYPE state AS ENUM ('open', 'shut');
 CREATE TABLE visit ("At" timestamptz, s state, n numeric);
 CREATE FUNCTION visits(s state, day date) RETURNS numeric LANGUAGE sql STABLE
@@ -156,6 +159,10 @@ SELECT cache_invalidate_on('counter', 'more');
 SELECT cache_alter('counter', '{"ttl": "8 min"}');
 END
 	serves('after', "$format: altered");
+	# Nor are the rows that values are fixed by the accessors.
+	$node->safe_psql('after', 'ALTER TYPE "My Data".place ALTER ATTRIBUTE x TYPE bigint; ALTER TYPE "My Data".place RENAME TO spot', @app);
+	is($node->safe_psql('after', 'SELECT tools.cache_get_place(1), tools.cache_get_many_place(ARRAY[2])', @app), '(1,1)|(2,"(2,2)")',
+		"$format: rows of a type that was altered and renamed");
 	$node->safe_psql('after', "SELECT tools.cache_drop('conf')", @app);
 	$node->safe_psql('after', 'DROP EXTENSION cache_ext', @app);
 	is($node->safe_psql('after', $same{triggers}), '', "$format: DROP EXTENSION takes the triggers along");

@@ -19,6 +19,7 @@
 extern "C" {
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -141,7 +142,7 @@ List* add_refused(List* rows, const Definition* d, const LoaderAnalysis* proven,
         false};
     if (last.reason == core::Bypass::kVolatileFunction && last.object >= FirstGenbkiObjectId) {
         input.more_precise = psprintf("ALTER FUNCTION %s STABLE", input.name);
-    } else if (setting && strlen(name) + 1 < core::kMaxAskedBytes) {  // not cut
+    } else if (setting && strlen(name) + MAX_MULTIBYTE_CHAR_LEN < core::kMaxAskedBytes) {  // whole
         input.more_precise = named_setting(d, name);
     } else if (last.undeclared) {
         input.more_precise = proven_statements(d, proven, last.object);
