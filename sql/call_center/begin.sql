@@ -47,7 +47,7 @@ DECLARE
     optional       text[];
     loader_names   text[];
     call_day       text;    -- the day of a call, from a row of calls
-    call_measures  text[];  -- what its aggregate caches count and sum
+    call_measures  text[];  -- what all of its aggregate caches count and sum
 
     -- What every loader is, apart from its query. It may read caches, which workers may not.
     loader_is CONSTANT text := format(
@@ -100,7 +100,8 @@ DECLARE
         LEFT JOIN sums AS s ON s.ago < w.days OR (s.ago IS NULL AND w.days IS NULL)
         GROUP BY w.name, w.days$sql$;
 
-    -- One agent, from agents AS a, the sums over its calls AS s, and those of the windows AS w; %s: columns that some applications have. checks.sql knows whether this one has them.
+    -- One agent, from agents AS a, the sums over its calls AS s, and those of the windows AS w; %s:
+    -- columns that some applications have. checks.sql knows whether this one has them.
     agent_json text := $sql$json_build_object(
             'id', a.id,
             'user_id', a.user_id,
@@ -124,6 +125,7 @@ DECLARE
     agent_windows CONSTANT text := $sql$
            sum((k.value).calls) FILTER (WHERE k.day >= current_date - 6) AS calls_7,
            sum((k.value).calls) AS calls_30$sql$;
+    -- One more measure, of those by agent.
     last_call CONSTANT text[] := ARRAY['last_call_at: max(created_at)'];
 
     call_columns CONSTANT text[] :=
