@@ -25,7 +25,8 @@ namespace cache_ext::core {
 using CacheIndex = std::uint32_t;
 inline constexpr CacheIndex kNoCache = UINT32_MAX;
 
-inline constexpr std::uint32_t kHazards = 8;  // values that one process can hold (hazards.hpp)
+inline constexpr std::uint32_t kDuePuts = 16;  // places for caches that values are put into
+inline constexpr std::uint32_t kHazards = 8;   // values that one process can hold (hazards.hpp)
 
 // Atomic. Written by the process it belongs to; on a line of its own, so that holding a value
 // does not disturb other readers.
@@ -64,6 +65,9 @@ struct alignas(64) StoreHeader {
     Ref lowest_page;                 // of those that lie at the end of the arena; kNullRef: none
     Ref retired;                     // entries that are held and nothing else, linked by `next`
     std::uint64_t freed_since_reap;  // bytes
+
+    // By cache: transactions that are about to publish what they have put (due_puts.hpp); atomic.
+    alignas(64) std::uint32_t due_puts[kDuePuts];
 };
 static_assert(std::is_trivially_copyable_v<StoreHeader>);
 

@@ -35,6 +35,7 @@
 #include "core/blame.hpp"
 #include "core/block.hpp"
 #include "core/check.hpp"
+#include "core/due_puts.hpp"
 #include "core/hazards.hpp"
 #include "core/listing.hpp"
 #include "core/lookup.hpp"
@@ -195,6 +196,12 @@ class Store {
     Xid lost_hard_below(CacheIndex cache) const { return core::lost_hard_below(block_, cache); }
     void trust(CacheIndex cache) { core::trust(block_, cache); }
     void distrust(CacheIndex cache, Xid next_xid) { core::distrust(block_, cache, next_xid); }
+
+    // --- puts (due_puts.hpp) ---
+
+    void begin_due_put(std::uint64_t cache_id) { core::begin_due_put(block_, cache_id); }
+    void end_due_put(std::uint64_t cache_id) { core::end_due_put(block_, cache_id); }
+    bool puts_are_due(std::uint64_t cache_id) const { return core::puts_are_due(block_, cache_id); }
 
     // --- tracked relations (tracked.hpp) ---
 

@@ -31,9 +31,11 @@ core::Tag leading_tag(CacheId cache, uint64 column_hash) {
 }
 
 // By a dependency without the first column it is not known of which keys a change is.
-bool tells_leading(const Definition* d) {
-    return d->columns > 1 && std::all_of(d->masks, d->masks + d->mask_count,
-                                         [](ColumnMask mask) { return (mask & 1) != 0; });
+core::Tag leading_tag_of(const Definition* d, const Key& key) {
+    const bool told =
+        d->columns > 1 && std::all_of(d->masks, d->masks + d->mask_count,
+                                      [](ColumnMask mask) { return (mask & 1) != 0; });
+    return told ? leading_tag(d->cache_id(), key.column_hash[0]) : kNoLeadingTag;
 }
 
 bool keys_are_gathered(Gathering by, core::CacheIndex cache) {

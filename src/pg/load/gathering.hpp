@@ -28,9 +28,9 @@ core::Tag any_key_tag(CacheId cache);
 // The tag for all keys whose first column has this hash. No dependency's: entries of the cache
 // itself do not carry it, and stay when another of these keys changes.
 core::Tag leading_tag(CacheId cache, uint64 column_hash);
-// Can changes of this cache's keys be told apart by their first column, which is not all of the
-// key?
-bool tells_leading(const Definition* definition);
+// That of this key; kNoLeadingTag: changes of this cache's keys cannot be told apart by their first
+// column, or that is all of the key.
+core::Tag leading_tag_of(const Definition* definition, const Key& key);
 
 // Do those who change keys of this cache register for such a tag as well? To be asked by who has an
 // XID. No lock.

@@ -110,8 +110,7 @@ bool is_gathered(const Load& load, const TagOwner& owner) {
 }
 
 TagOwner owner_of_keys(const Definition* d, const Key& key) {
-    return {d->id, d->session->index,
-            tells_leading(d) ? leading_tag(d->cache_id(), key.column_hash[0]) : kNoLeadingTag};
+    return {d->id, d->session->index, leading_tag_of(d, key)};
 }
 
 // Not one that its loader has read elsewhere?

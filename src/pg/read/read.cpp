@@ -205,7 +205,11 @@ LoadNeeded try_serve(const ReadRequest& request, Key* key, ReadResult* result) {
     const core::Snapshot snapshot = to_core(GetActiveSnapshot());
     check_outer_snapshot(snapshot);
     // What is put, and what is absent, has no writers that an outer value could be judged by.
-    if (request.never_load || d->loader_name == nullptr) spoil_outer();
+    // What is due of it would be missed (core/due_puts.hpp).
+    if (request.never_load || d->loader_name == nullptr ||
+        (inside_load() && store().puts_are_due(d->id))) {
+        spoil_outer();
+    }
     if (!request.fresh) {
         core::EntryTags tags;
         const core::Found found = serve_cached(d, *key, snapshot, request, &tags, result);

@@ -6,10 +6,12 @@
 #include "pg/catalog/option_table.hpp"
 #include "pg/sql/convert.hpp"
 #include "pg/declare/declaration.hpp"
+#include "pg/write/changes.hpp"
 #include "pg/write/puts.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/load/session_inputs.hpp"
+#include "pg/load/gathering.hpp"
 #include "pg/load/values.hpp"
 #include "pg/load/run.hpp"
 
@@ -86,9 +88,13 @@ void put(const Definition* d, const KeyArguments& arguments, Datum value, bool i
                                d->name),
                         errhint("Raise max_memory of the cache or cache_ext.memory.")));
     }
+    // Other caches' values may be made of what its loader gave for the key, so that it is a change.
+    const bool is_change = d->loader_name != nullptr;
+    if (is_change && committing()) return;  // nobody could be told before this commit can be seen
     add_pending_put(d, index, key,
                     {bytes.data, bytes.size, is_null, ttl_of(d, ttl),
                      period_of(d->calendar, transaction_start_us())});
+    if (is_change) collect_put(d->id, key.view, leading_tag_of(d, key));
 }
 
 }  // namespace

@@ -161,9 +161,8 @@ bool extend_change(Change* change, bool hard, bool by_delta, const core::Span& s
     return true;
 }
 
-void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, core::Tag leading,
-                bool by_delta = false, const core::Span& span = {}) {
-    drop_outdated_puts(tag, cache, kind);
+void note_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, core::Tag leading,
+                 bool by_delta = false, const core::Span& span = {}) {
     if (now.committing) {
         const Change change = {tag, cache, kind, hard, false, 1, span, leading, -1};
         if (hard && now.preparing) mark_hard_survivor(MyDatabaseId, cache);
@@ -187,6 +186,12 @@ void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, core
         tag, cache, kind, hard, by_delta, GetCurrentTransactionNestLevel(), all, leading, outer};
 }
 
+void add_change(core::Tag tag, uint64 cache, core::TagKind kind, bool hard, core::Tag leading,
+                bool by_delta = false, const core::Span& span = {}) {
+    drop_outdated_puts(tag, cache, kind);
+    note_change(tag, cache, kind, hard, leading, by_delta, span);
+}
+
 // nullptr: it has not been collected.
 Change* change_of(core::Tag tag) {
     if (now.count == 0) return nullptr;
@@ -198,18 +203,22 @@ bool collected_tag(core::Tag tag) {
     return change_of(tag) != nullptr;
 }
 
-// One more key of the cache. False: it is one too many, so the whole cache is collected instead.
+// One more key of the cache. False: it is one too many, so the whole cache is to be collected.
 bool count_key(uint64 cache) {
     prepare();
     bool found;
     auto* counted = static_cast<KeyCount*>(hash_search(now.key_counts, &cache, HASH_ENTER, &found));
     if (!found) counted->count = 0;
-    if (counted->count >= settings.max_transaction_tags) {
-        collect_whole(cache, false);
-        return false;
-    }
+    if (counted->count >= settings.max_transaction_tags) return false;
     ++counted->count;
     return true;
+}
+
+// The same; then it is collected.
+bool count_key_or_collect_whole(uint64 cache) {
+    const bool counted = count_key(cache);
+    if (!counted) collect_whole(cache, false);
+    return counted;
 }
 
 // What is rolled back leaves room for other keys.
@@ -239,7 +248,7 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
     if (Change* change = change_of(tag)) {
         change->by_delta = false;
         drop_outdated_puts(tag, d->id, core::TagKind::kKey);
-    } else if (count_key(d->id)) {
+    } else if (count_key_or_collect_whole(d->id)) {
         add_change(tag, d->id, key ? core::TagKind::kKey : core::TagKind::kPart, false,
                    leading_of(d, mask, column_hash));
     }
@@ -254,7 +263,7 @@ void collect_delta(const Definition* d, const Key& key, const core::Amount* amou
         return;
     }
     if (!collected_tag(key.view.hash)) {
-        if (!count_key(d->id)) return;
+        if (!count_key_or_collect_whole(d->id)) return;
         add_change(key.view.hash, d->id, core::TagKind::kKey, false, leading, true);
     }
     add_delta(key, amounts, count, lesser);
@@ -263,14 +272,17 @@ void collect_delta(const Definition* d, const Key& key, const core::Amount* amou
 void collect_instant(const Definition* d, ColumnMask mask, const Bounds& bounds,
                      const uint64* column_hash, const core::Span& span) {
     const core::Tag tag = group_tag(d->cache_id(), mask, bounds, column_hash);
-    if (collected_tag(tag) || count_key(d->id)) {
+    if (collected_tag(tag) || count_key_or_collect_whole(d->id)) {
         add_change(tag, d->id, core::TagKind::kPart, false, leading_of(d, mask, column_hash), false,
                    span);
     }
 }
 
-void collect_key(uint64 id, core::Tag key) {
-    add_change(key, id, core::TagKind::kKey, false, kNoLeadingTag);
+void collect_put(uint64 id, const core::KeyView& key, core::Tag leading) {
+    GetTopTransactionId();
+    const bool known = key.size > 0 && (collected_tag(key.hash) || count_key(id));
+    note_change(known ? key.hash : whole_tag(cache_id(id)), id,
+                known ? core::TagKind::kKey : core::TagKind::kWhole, false, leading);
 }
 
 void collect_whole(uint64 id, bool hard) {

@@ -23,8 +23,9 @@ void collect_delta(const Definition* definition, const Key& key, const core::Amo
 // The same of some instants only, of the keys between whose columns they lie.
 void collect_instant(const Definition* definition, ColumnMask mask, const Bounds& bounds,
                      const uint64* column_hash, const core::Span& span);
-// The same by the tag of the full key.
-void collect_key(uint64 cache_id, core::Tag key);
+// A key that it has put a value for, which stays. `leading`: the tag of its first column
+// (gathering.hpp), or none. Assigns an XID.
+void collect_put(uint64 cache_id, const core::KeyView& key, core::Tag leading);
 // The whole cache. hard: see core/writers.hpp.
 void collect_whole(uint64 cache_id, bool hard);
 

@@ -3,6 +3,7 @@
 #include "pg/write/levels.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/catalog/group_tags.hpp"
+#include "pg/load/gathering.hpp"
 #include "pg/load/values.hpp"
 
 extern "C" {
@@ -26,6 +27,9 @@ struct PendingPut {
     core::KeyView key;
     PutValue value;
     bool packed;
+    bool loaded;        // of a cache with a loader
+    bool due;           // has been counted as such
+    core::Tag leading;  // kNoLeadingTag: the cache does not tell it
     core::Tag tags[core::kMaxTags];
     bool ranged[core::kMaxTags];
     core::Span spans[core::kMaxTags];
@@ -120,6 +124,8 @@ void add_pending_put(const Definition* d, core::CacheIndex index, const Key& key
     put->value = value;
     put->value.bytes = copy(value.bytes, value.size);
     put->packed = !value.is_null && is_compressed(d, PointerGetDatum(value.bytes));
+    put->loaded = d->loader_name != nullptr;
+    put->leading = leading_tag_of(d, key);
     for (int i = 0; i < d->mask_count; ++i) {
         put->ranged[i] = d->bounds[i].any();
         if (put->ranged[i]) put->spans[i] = group_span(d, i, key);
@@ -182,6 +188,7 @@ void publish_pending_puts(core::Xid self) {
         p->next = oldest;
         oldest = p;
     }
+    newest = oldest;
     for (const PendingPut* p = oldest; p != nullptr; p = p->next) {
         if (p->dropped_at != 0 || p->index == core::kNoCache || superseded(p)) continue;
         // Nor is what it was to replace served any more: that was of the same time, or is newer.
@@ -211,13 +218,24 @@ void publish_pending_puts(core::Xid self) {
     }
 }
 
-void visit_pending_puts(void (*visit)(uint64 cache_id, const core::KeyView& key)) {
+void visit_pending_puts(PutVisitor visit) {
     for (const PendingPut* p = newest; p != nullptr; p = p->next) {
-        if (p->dropped_at == 0) visit(p->cache_id, p->key);
+        if (p->dropped_at == 0) visit(p->cache_id, p->key, p->leading);
+    }
+}
+
+void begin_due_puts() {
+    for (PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->dropped_at != 0 || !p->loaded) continue;
+        store().begin_due_put(p->cache_id);
+        p->due = true;
     }
 }
 
 void discard_pending_puts() {
+    for (PendingPut* p = newest; p != nullptr; p = p->next) {
+        if (p->due) store().end_due_put(p->cache_id);
+    }
     anything_put = false;
     newest = nullptr;
     by_key = nullptr;

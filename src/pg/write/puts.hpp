@@ -39,8 +39,14 @@ void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag);
 using KeyFilter = bool (*)(const uint8* key, void* context);
 void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* argument);
 
-// Those that still count, newest first. `visit` may drop them.
-void visit_pending_puts(void (*visit)(uint64 cache_id, const core::KeyView& key));
+// Those that still count, newest first, with the tag of their first column (gathering.hpp), if the
+// cache tells it.
+using PutVisitor = void (*)(uint64 cache_id, const core::KeyView& key, core::Tag leading);
+void visit_pending_puts(PutVisitor visit);
+
+// They are due from now on (core/due_puts.hpp): those of caches with loaders, as values of other
+// caches are made of none else.
+void begin_due_puts();
 
 // After the commit of `self` (0: no XID); cannot fail.
 void publish_pending_puts(core::Xid self);
