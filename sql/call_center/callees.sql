@@ -24,6 +24,18 @@ CREATE FUNCTION cache_ext_internal.cache_invalidate_on(
 ) RETURNS void LANGUAGE sql VOLATILE
 RETURN @extschema@.cache_invalidate_on($1, $2, $3, $4);
 
+-- Where a foreign key says so, rows matter only once rows of that table reference them.
+CREATE FUNCTION cache_ext_internal.cache_invalidate_on_referenced(
+    name text, relation regclass, key text[], columns text[], referenced_by regclass
+) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$$
+BEGIN
+    PERFORM @extschema@.cache_invalidate_on($1, $2, $3, $4, referenced_by => $5);
+EXCEPTION WHEN invalid_foreign_key THEN
+    PERFORM @extschema@.cache_invalidate_on($1, $2, $3, $4);
+END
+$$;
+
 CREATE FUNCTION cache_ext_internal.cache_invalidate_on_path(
     name text, relation regclass, key_query text, columns text[]
 ) RETURNS void LANGUAGE sql VOLATILE

@@ -1,5 +1,5 @@
     -- dashboard_leads and agent_leads: the leads of a user and of an agent, a part of dashboard and of
-    -- agent_performance. They depend on which calls there are, but not on how these go.
+    -- agent_performance. They depend on which calls have leads, but not on how these go.
     EXECUTE format($sql$
 CREATE OR REPLACE FUNCTION %1$I.cache_load_dashboard_leads(user_id uuid) RETURNS json
 %2$s AS
@@ -39,7 +39,8 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_dashboard_leads(uuid) FROM PUBLIC $sql$,
     PERFORM cache_ext_internal.cache_create(
         'dashboard_leads', format('%I.cache_load_dashboard_leads(uuid)', app)::regprocedure,
         ttl => NULL, refresh_at => NULL, max_memory => '16MB');
-    PERFORM cache_ext_internal.cache_invalidate_on('dashboard_leads', calls, '{user_id}', '{id,user_id}');
+    PERFORM cache_ext_internal.cache_invalidate_on_referenced(
+        'dashboard_leads', calls, '{user_id}', '{id,user_id}', lead_analytics);
     PERFORM cache_ext_internal.cache_invalidate_on_path(
         'dashboard_leads', lead_analytics,
         format('SELECT user_id FROM %I.calls WHERE id = $1.call_id', app),
@@ -69,7 +70,8 @@ REVOKE ALL ON FUNCTION %1$I.cache_load_agent_leads(uuid) FROM PUBLIC $sql$,
     PERFORM cache_ext_internal.cache_create(
         'agent_leads', format('%I.cache_load_agent_leads(uuid)', app)::regprocedure,
         ttl => NULL, refresh_at => NULL, budget => 'dashboard_leads');
-    PERFORM cache_ext_internal.cache_invalidate_on('agent_leads', calls, '{agent_id}', '{id,agent_id}');
+    PERFORM cache_ext_internal.cache_invalidate_on_referenced(
+        'agent_leads', calls, '{agent_id}', '{id,agent_id}', lead_analytics);
     PERFORM cache_ext_internal.cache_invalidate_on_path(
         'agent_leads', lead_analytics,
         format('SELECT agent_id FROM %I.calls WHERE id = $1.call_id', app),

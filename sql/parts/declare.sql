@@ -63,7 +63,7 @@ CREATE FUNCTION @extschema@.cache_drop(name text) RETURNS void
 CREATE FUNCTION @extschema@.cache_invalidate_on(
     name text, relation regclass, key text[] DEFAULT '{}', columns text[] DEFAULT NULL,
     instant text DEFAULT NULL, since text DEFAULT NULL, until text DEFAULT NULL,
-    bounds text DEFAULT '[)'
+    bounds text DEFAULT '[)', referenced_by regclass DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_invalidate_on_1_0' LANGUAGE c VOLATILE;
 

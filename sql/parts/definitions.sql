@@ -63,6 +63,7 @@ CREATE TABLE cache_ext_internal.cache_dependency (
     since           int2,
     until           int2,
     bounds          text,                           -- which of the two belong to it, as '[)'
+    referenced_by   regclass,                       -- rows matter only once such a row references them
     -- What key_query meant when it was declared: a hash over what its names stood for. NULL: not known.
     -- Set by the trigger, whoever writes.
     meaning         bigint

@@ -176,6 +176,10 @@ struct Dependency {
     bool covers_rows;
     bool covers_updates;
     Oid declared;  // the relation it was declared on
+    // kKey: rows matter only where a row of that one references them; 0: all do. Where a foreign
+    // key sees to it, new rows do not.
+    Oid referenced_by;
+    bool new_rows_wait;
 };
 
 struct RelationDependencies {

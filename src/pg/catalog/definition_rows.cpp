@@ -1,6 +1,7 @@
 #include "pg/catalog/definition_rows.hpp"
 
 #include "pg/catalog/dependency_row.hpp"
+#include "pg/catalog/references.hpp"
 #include "pg/catalog/standing.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/base/snapshots.hpp"
@@ -163,6 +164,45 @@ void find_covered_vias(Definitions* all) {
     }
 }
 
+// Does a path of the same cache lead through the relation from another table than that one? Such a
+// path takes the keys of new rows to be told of.
+bool is_passed_from_elsewhere(const Definitions* all, const RelationDependencies& r,
+                              const Dependency& key) {
+    for (int k = 0; k < r.count; ++k) {
+        const Dependency& via = r.dependencies[k];
+        if (via.kind != DependencyKind::kVia || via.definition != key.definition) continue;
+        for (int i = 0; i < all->relation_count; ++i) {
+            const RelationDependencies& from = all->relations[i];
+            for (int n = 0; n < from.count; ++n) {
+                const Dependency& path = from.dependencies[n];
+                if (path.kind == DependencyKind::kPath && path.path == via.path &&
+                    path.declared != key.referenced_by) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+// Whoever makes a row that references another one tells of it himself; so he must be noticed, too.
+// What becomes of the foreign key is heard of by the two tables, both of which are known then.
+void find_waiting_rows(Definitions* all) {
+    for (int i = 0; i < all->relation_count; ++i) {
+        const RelationDependencies& r = all->relations[i];
+        for (int k = 0; k < r.count; ++k) {
+            Dependency& dep = r.dependencies[k];
+            const Definition* d = dep.definition;
+            const Oid* known = d->relations;
+            const Oid* end = known + d->relation_count;
+            dep.new_rows_wait = OidIsValid(dep.referenced_by) && dep.declared == r.relation &&
+                                std::find(known, end, dep.referenced_by) != end &&
+                                !is_passed_from_elsewhere(all, r, dep) &&
+                                is_reference_kept(dep.referenced_by, r.relation);
+        }
+    }
+}
+
 // A restore has lost some of its dependencies.
 void note_incomplete(Definition* d) {
     if (d->dependencies_missing <= 0 || d->lapse != Lapse::kNone) return;
@@ -271,6 +311,7 @@ void read_definitions(Definitions* all) {
     build_relation_index(&reading);
     note_tables_of_paths(all);
     find_covered_vias(all);
+    find_waiting_rows(all);
     find_paths(all);
 }
 

@@ -35,6 +35,7 @@ enum {
     kDepSince,
     kDepUntil,
     kDepBounds,
+    kDepReferencedBy,
     kDepMeaning,
     kDependencyColumns
 };
@@ -57,6 +58,7 @@ constexpr ExpectedColumn kDependencyTable[] = {
     {"since", INT2OID},
     {"until", INT2OID},
     {"bounds", TEXTOID},
+    {"referenced_by", REGCLASSOID},
     {"meaning", INT8OID},
 };
 static_assert(sizeof(kDependencyTable) / sizeof(kDependencyTable[0]) == kDependencyColumns);
@@ -86,6 +88,11 @@ bool read_bounds(const Row& row, Bounds* bounds) {
     return by_key && since != until && ends != nullptr && read_ends(ends, bounds);
 }
 
+Oid referenced_by(const Row& row) {
+    return row.nulls[kDepReferencedBy] ? InvalidOid
+                                       : DatumGetObjectId(row.values[kDepReferencedBy]);
+}
+
 Bounds bounds_of(const Row& row) {
     Bounds bounds;
     return read_bounds(row, &bounds) ? bounds : Bounds{};
@@ -111,6 +118,11 @@ Datum key_beside_instant(const Row& row, const char** instant) {
         construct_md_array(names, nulls, 1, &count, &first, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+const char* referenced_by_argument(Oid relation) {
+    if (!OidIsValid(relation)) return "";
+    return psprintf(", referenced_by => %s", quote_literal_cstr(relation_as_sql(relation)));
+}
+
 // The statement that declares the dependency again.
 char* mending_statement(const Definition* d, const Row& row) {
     const char* cache = quote_literal_cstr(d->name);
@@ -128,9 +140,10 @@ char* mending_statement(const Definition* d, const Row& row) {
     const char* instant;
     const Datum key = key_beside_instant(row, &instant);
     const char* no_key = columns[0] != '\0' ? ", NULL" : "";
-    return psprintf("cache_invalidate_on(%s, %s%s%s%s)", cache, relation,
+    return psprintf("cache_invalidate_on(%s, %s%s%s%s%s)", cache, relation,
                     ARR_NDIM(DatumGetArrayTypeP(key)) == 0 ? no_key : array(key), columns,
-                    bounds_arguments(bounds_of(row), instant, d->accessor));
+                    bounds_arguments(bounds_of(row), instant, d->accessor),
+                    referenced_by_argument(referenced_by(row)));
 }
 
 // Declared again, the row goes.
@@ -229,7 +242,7 @@ bool resolve_mapping(const Row& row, Oid declared, Oid relation, Dependency* dep
 bool is_of_aggregate(const Row& row) {
     return row.nulls[kDepKeyQuery] && row.nulls[kDepPath] && row.nulls[kDepColumns] &&
            ARR_NDIM(array_at(row, kDepKey)) == 0 && mask_of(row) == 0 && row.nulls[kDepSince] &&
-           row.nulls[kDepUntil] && row.nulls[kDepBounds] &&
+           row.nulls[kDepUntil] && row.nulls[kDepBounds] && row.nulls[kDepReferencedBy] &&
            !DatumGetBool(row.values[kDepDerived]) && !DatumGetBool(row.values[kDepInserts]);
 }
 
@@ -322,6 +335,9 @@ const char* dependency_fault(const Row& row, const Definition* d) {
     const Oid relation = DatumGetObjectId(row.values[kDepRelation]);
     if (name_problem(row.string(kDepCache)) != nullptr) return "no cache can have that name";
     if (!row.nulls[kDepKeyQuery] && !row.nulls[kDepPath]) return "it is a path and a part of one";
+    if (OidIsValid(referenced_by(row)) && !(row.nulls[kDepKeyQuery] && row.nulls[kDepPath])) {
+        return "it is a path, and says by what rows are referenced";
+    }
     if (mask < 0 || mask >> kMaxKeyColumns != 0) return "its key_mask is out of range";
     if (ARR_NDIM(key) > 1 || (columns != nullptr && ARR_NDIM(columns) > 1)) {
         return "an array has more than one dimension";
@@ -378,6 +394,7 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
     dep.key_query = row.string(kDepKeyQuery);
     dep.meaning = row.nulls[kDepMeaning] ? 0 : DatumGetInt64(row.values[kDepMeaning]);
     dep.inserts = DatumGetBool(row.values[kDepInserts]);
+    dep.referenced_by = referenced_by(row);
     dep.derived = DatumGetBool(row.values[kDepDerived]);
     if (dep.derived) {
         d->derivation =
@@ -403,6 +420,7 @@ void read_dependency(const Row& row, Oid relation, bool usable, Definition* d, D
         dep.kind = DependencyKind::kKey;
         dep.mask = 0;
         dep.bounds = {};
+        dep.referenced_by = InvalidOid;
         memset(dep.key, 0, sizeof(dep.key));
         note_widened(d, row);
     }

@@ -13,24 +13,40 @@ void assign_track_counts(bool value, void* extra) {
     if (previous_assign != nullptr) previous_assign(value, extra);
 }
 
-}  // namespace
+bool removed(const PgStat_TableXactStatus* t) {
+    return t->tuples_updated != 0 || t->tuples_deleted != 0 || t->truncdropped ||
+           t->updated_pre_truncdrop != 0 || t->deleted_pre_truncdrop != 0;
+}
 
+bool inserted(const PgStat_TableXactStatus* t) {
+    return t->tuples_inserted != 0 || t->inserted_pre_truncdrop != 0;
+}
+
+// This transaction's, at the level of the innermost subtransaction that has some; nullptr: none.
 // Not by find_tabstat_entry(): from 17 on that returns a copy which knows no transaction.
-bool has_changed_rows(Oid relation) {
+const PgStat_TableXactStatus* counts_of(Oid relation) {
     const PgStat_EntryRef* entry =
         pgstat_fetch_pending_entry(PGSTAT_KIND_RELATION, MyDatabaseId, relation);
     if (entry == nullptr)  // of all databases
         entry = pgstat_fetch_pending_entry(PGSTAT_KIND_RELATION, InvalidOid, relation);
-    if (entry == nullptr) return false;
-    const auto* status = static_cast<const PgStat_TableStatus*>(entry->pending);
-    for (const PgStat_TableXactStatus* t = status->trans; t != nullptr; t = t->upper) {
-        if (t->tuples_inserted != 0 || t->tuples_updated != 0 || t->tuples_deleted != 0 ||
-            t->truncdropped || t->inserted_pre_truncdrop != 0 || t->updated_pre_truncdrop != 0 ||
-            t->deleted_pre_truncdrop != 0) {
-            return true;
-        }
+    return entry != nullptr ? static_cast<const PgStat_TableStatus*>(entry->pending)->trans
+                            : nullptr;
+}
+
+}  // namespace
+
+bool has_changed_rows(Oid relation) {
+    for (const auto* t = counts_of(relation); t != nullptr; t = t->upper) {
+        if (inserted(t) || removed(t)) return true;
     }
     return false;
+}
+
+bool may_have_removed_rows(Oid relation) {
+    for (const auto* t = counts_of(relation); t != nullptr; t = t->upper) {
+        if (removed(t)) return true;
+    }
+    return counts_incomplete();
 }
 
 bool counts_incomplete() {

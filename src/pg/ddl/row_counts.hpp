@@ -14,6 +14,9 @@ namespace cache_ext::pg {
 // Are there changes of rows that are still alive? Only those that were made with track_counts on.
 bool has_changed_rows(Oid relation);
 
+// Of these, deleted or updated ones? True as well if that cannot be known.
+bool may_have_removed_rows(Oid relation);
+
 // Every relation that this transaction has counted changes of, of rows that are still alive, in
 // this (sub)transaction and those around it; some come more than once. `visit` returns whether to
 // go on. False if it said no.

@@ -39,28 +39,30 @@ void check_mask_room(const Definition* d, ColumnMask mask, const Bounds& bounds)
 }
 
 const char* insert_dependency(const DependencyRow& row) {
-    const char* parameters[] = {row.cache,
-                                psprintf("%u", row.relation),
-                                row.key,
-                                row.columns,
-                                row.key_query,
-                                psprintf("%u", row.mask),
-                                row.path,
-                                row.inserts ? "t" : "f",
-                                row.derived ? "t" : "f",
-                                bound_text(row.bounds.since),
-                                bound_text(row.bounds.until),
-                                row.bounds.any() ? ends_text(row.bounds) : nullptr,
-                                row.meaning != 0 ? psprintf(INT64_FORMAT, row.meaning) : nullptr};
+    const char* parameters[] = {
+        row.cache,
+        psprintf("%u", row.relation),
+        row.key,
+        row.columns,
+        row.key_query,
+        psprintf("%u", row.mask),
+        row.path,
+        row.inserts ? "t" : "f",
+        row.derived ? "t" : "f",
+        bound_text(row.bounds.since),
+        bound_text(row.bounds.until),
+        row.bounds.any() ? ends_text(row.bounds) : nullptr,
+        row.meaning != 0 ? psprintf(INT64_FORMAT, row.meaning) : nullptr,
+        OidIsValid(row.referenced_by) ? psprintf("%u", row.referenced_by) : nullptr};
     const char* table = in_internals("cache_dependency");
     run_as_owner(
         dependency_table(),
-        psprintf(
-            "INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "
-            "path, inserts, derived, since, until, bounds, meaning) VALUES ($1, $2::oid::regclass, "
-            "$3::text[], $4::text[], $5, $6::int4, $7::int8, $8::bool, $9::bool, $10::int2, "
-            "$11::int2, $12, $13::int8) RETURNING id",
-            table),
+        psprintf("INSERT INTO %s (cache, relation, key, columns, key_query, key_mask, "
+                 "path, inserts, derived, since, until, bounds, meaning, referenced_by) VALUES "
+                 "($1, $2::oid::regclass, "
+                 "$3::text[], $4::text[], $5, $6::int4, $7::int8, $8::bool, $9::bool, $10::int2, "
+                 "$11::int2, $12, $13::int8, $14::oid::regclass) RETURNING id",
+                 table),
         lengthof(parameters), parameters);
     return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }

@@ -25,13 +25,15 @@ struct DependencyRow {
     const char* path;
     bool inserts;
     bool derived;
+    Oid referenced_by;  // InvalidOid: every row matters
 };
 
 // What cache_invalidate_on does for columns, as arrays of text or nullptr. With bounds the key
-// names the column of the instant where they are. `derived`: it follows from the loader's text. SPI
+// names the column of the instant where they are. `derived`: it follows from the loader's text.
+// referenced_by: rows matter only where rows of that table reference them; InvalidOid: all do. SPI
 // must be connected.
 void declare_key(const Definition* definition, Oid relation, ArrayType* key, ArrayType* columns,
-                 const Bounds& bounds, bool derived);
+                 const Bounds& bounds, bool derived, Oid referenced_by = InvalidOid);
 
 // --- for the functions that declare one ---
 

@@ -1,4 +1,5 @@
 // cache_invalidate_on.
+#include "pg/catalog/references.hpp"
 #include "pg/catalog/virtual_columns.hpp"
 #include "pg/declare/dependencies.hpp"
 #include "pg/declare/dependency_triggers.hpp"
@@ -14,6 +15,7 @@
 extern "C" {
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -85,6 +87,36 @@ ColumnMask check_key(const Definition* d, Oid relation, ArrayType* key, const Bo
     return mask;
 }
 
+// The table whose rows reference those that matter; InvalidOid: all matter.
+Oid named_reference(FunctionCallInfo fcinfo, Oid relation) {
+    constexpr int kReferencedBy = 8;
+    if (PG_ARGISNULL(kReferencedBy)) return InvalidOid;
+    const Oid from = PG_GETARG_OID(kReferencedBy);
+    LockRelationOid(from, AccessShareLock);
+    check_relation(from);
+    if (!is_reference_kept(from, relation)) {
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INVALID_FOREIGN_KEY),
+             errmsg("no foreign key keeps rows of \"%s\" from referencing rows of \"%s\" that "
+                    "are not there",
+                    get_rel_name(from), get_rel_name(relation)),
+             errdetail("It takes a foreign key that is validated, whose triggers are enabled, "
+                       "between two tables that are not partitioned, nor partitions; the one that "
+                       "references has no children."),
+             errhint("Leave referenced_by out: then new rows matter as others do.")));
+    }
+    return from;
+}
+
+[[noreturn]] void no_expressions_referenced() {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("referenced_by does not go with keys that are expressions"),
+                    errhint("Name columns as the key, or leave referenced_by out: then new rows "
+                            "matter as others do.")));
+    pg_unreachable();
+}
+
 // By a query of the row alone.
 void declare_expressions(const Definition* d, Oid relation, ArrayType* key, ArrayType* columns) {
     check_count(d, key);
@@ -95,7 +127,7 @@ void declare_expressions(const Definition* d, Oid relation, ArrayType* key, Arra
 }  // namespace
 
 void declare_key(const Definition* d, Oid relation, ArrayType* key, ArrayType* columns,
-                 const Bounds& bounds, bool derived) {
+                 const Bounds& bounds, bool derived, Oid referenced_by) {
     ensure_triggers(relation);
     d = lock_own_definition(d);
     if (!derived) d = take_place_of_derived(d, relation);
@@ -105,6 +137,7 @@ void declare_key(const Definition* d, Oid relation, ArrayType* key, ArrayType* c
     row.derived = derived;
     row.key = key == nullptr ? "{}" : array_text(key);
     row.bounds = bounds;
+    row.referenced_by = referenced_by;
     if (key != nullptr) row.mask = check_key(d, relation, key, bounds);
     if (row.mask == 0 && !bounds.any()) row.key = "{}";
     check_mask_room(d, row.mask, bounds);
@@ -124,14 +157,17 @@ extern "C" Datum cache_invalidate_on_1_0(PG_FUNCTION_ARGS) {
     connect_spi();
     List* relations = relations_with_triggers_for(d);
     const bool expressions = key != nullptr && has_expressions(relation, key);
+    const Oid referenced_by = named_reference(fcinfo, relation);
     if (says_instant(fcinfo)) {
         if (expressions) no_expressions_with_instant();
         const Bounds bounds = named_bounds(fcinfo, d, relation);
-        declare_key(d, relation, with_instant(fcinfo, d, key, bounds), columns, bounds, false);
+        declare_key(d, relation, with_instant(fcinfo, d, key, bounds), columns, bounds, false,
+                    referenced_by);
     } else if (expressions) {
+        if (OidIsValid(referenced_by)) no_expressions_referenced();
         declare_expressions(d, relation, key, columns);
     } else {
-        declare_key(d, relation, key, columns, {}, false);
+        declare_key(d, relation, key, columns, {}, false, referenced_by);
     }
     drop_needless_triggers(relations);
     SPI_finish();

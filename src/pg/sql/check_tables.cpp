@@ -106,6 +106,7 @@ const char* invalidated_by(const Dependency& dep) {
     if (dep.mask != dep.definition->all_columns()) {
         return "the keys that share some of their columns with it";
     }
+    if (dep.new_rows_wait) return "one key; a new row, nothing until it is referenced";
     return dep.definition->varies() ? "one key, for all sessions" : "one key";
 }
 

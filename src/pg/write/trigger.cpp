@@ -5,6 +5,7 @@
 #include "pg/write/relation_changes.hpp"
 #include "pg/write/telling_trigger.hpp"
 #include "pg/base/store_handle.hpp"
+#include "pg/ddl/row_counts.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -74,6 +75,14 @@ void collect_row(const Dependency& dep, TupleTableSlot* row, bool is_new) {
     }
 }
 
+// Does nothing come of a new row until another one references it, whose writer tells of that? A row
+// that is put where this transaction has removed one may be referenced already: a foreign key looks
+// at the end only. So may one that comes from elsewhere with its triggers switched off.
+bool waits(const Dependency& dep) {
+    return dep.new_rows_wait && SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
+           !may_have_removed_rows(dep.declared);
+}
+
 void row_changed(const RelationDependencies& relation, const TriggerData& fired,
                  TupleTableSlot* old_row, TupleTableSlot* new_row) {
     for (int i = 0; i < relation.count; ++i) {
@@ -93,6 +102,7 @@ void row_changed(const RelationDependencies& relation, const TriggerData& fired,
             if (new_row == nullptr || update || dep.inserts) collect_path_move(dep);
             continue;
         }
+        if (old_row == nullptr && waits(dep)) continue;
         if (old_row != nullptr) collect_row(dep, old_row, false);
         if (new_row != nullptr) collect_row(dep, new_row, true);
     }
