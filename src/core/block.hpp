@@ -70,10 +70,10 @@ struct Block {
     // The tag behind a reference of a live entry, and its ring.
     Tag tag_of(const TagRef& ref) const {
         return ref.node != kNullRef ? node(ref.node)->tag
-                                    : load_relaxed(caches[ref.which].whole_tag);
+                                    : load_relaxed(caches[ref.cache].whole_tag);
     }
     const WriterRing& ring_of(const TagRef& ref) const {
-        return ref.node != kNullRef ? node(ref.node)->ring : caches[ref.which].whole;
+        return ref.node != kNullRef ? node(ref.node)->ring : caches[ref.cache].whole;
     }
 
     // Not locked: read only what layout.hpp calls atomic, and counters. For an index that is none,

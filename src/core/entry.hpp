@@ -22,16 +22,20 @@ namespace cache_ext::core {
 // reference, or another cache as a whole (its loader has read that cache); and last_seq of the
 // tag's ring when the entry was published.
 struct TagRef {
+    static constexpr std::uint16_t kUnknown = UINT16_MAX;
+
     Ref node;             // kNullRef: the whole-cache ring of another cache
-    std::uint32_t which;  // that one's control block; with a node: of the entry's spans, from 1 on
+    std::uint16_t cache;  // that one's control block; with a node: of the cache whose key, or a
+                          // part of one, the tag is, or kUnknown
+    std::uint16_t span;  // 0, or: which of the entry's spans, from 1 on
     Seq seq;
 
     // Does the entry depend on some instants of the tag only?
-    bool ranged() const { return node != kNullRef && which != 0; }
+    bool ranged() const { return span != 0; }
 };
 static_assert(sizeof(TagRef) == 16 && std::is_trivially_copyable_v<TagRef>);
 
-inline constexpr std::uint32_t kMaxTags = 16;        // TagRefs of one entry
+inline constexpr std::uint32_t kMaxTags = 64;        // TagRefs of one entry
 inline constexpr std::uint32_t kMaxKeyBytes = 8192;  // encoded key
 inline constexpr std::uint8_t kMaxFrequency = 3;     // two bits, as in S3-FIFO
 
@@ -171,7 +175,7 @@ struct Entry {
                                        (has_origin() ? sizeof(Origin) : 0));
     }
     const Span& span_of(const TagRef& ranged) const {
-        return const_cast<Entry*>(this)->spans()[ranged.which - 1];
+        return const_cast<Entry*>(this)->spans()[ranged.span - 1];
     }
 
     Unseen unseen_set() const {

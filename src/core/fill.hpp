@@ -23,8 +23,10 @@ struct Fill {
     const Tag* tags = nullptr;         // beyond the full key and the whole cache; at most kMaxTags
     const bool* tag_is_key = nullptr;  // the tag is the full key of some entry; nullptr: none is
     const CacheIndex* tag_cache = nullptr;  // not kNoCache: the tag is that cache as a whole
-    const bool* tag_ranged = nullptr;       // the entry depends on some instants of the tag only,
-    const Span* tag_span = nullptr;         // which are these; nullptr: on all of every tag
+    const CacheIndex* tag_owner =
+        nullptr;                       // whose key the tag is of, or a part of; kNoCache: unknown
+    const bool* tag_ranged = nullptr;  // the entry depends on some instants of the tag only,
+    const Span* tag_span = nullptr;    // which are these; nullptr: on all of every tag
     std::uint32_t tag_count = 0;
     Millis calculated_at = 0;
     Millis expires_at = kNever;

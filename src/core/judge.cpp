@@ -5,22 +5,24 @@
 namespace cache_ext::core {
 
 void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
-    const auto add = [&](Tag tag, bool is_key, CacheIndex cache) {
+    const auto add = [&](Tag tag, bool is_key, CacheIndex cache, CacheIndex owner) {
         tags->tag[tags->count] = tag;
         tags->is_key[tags->count] = is_key;
         tags->ranged[tags->count] = false;
+        tags->owner[tags->count] = owner;
         tags->cache[tags->count++] = cache;
     };
     tags->count = 0;
     tags->period = e.period();
-    add(e.hash, true, kNoCache);
-    add(load_relaxed(block.caches[e.cache].whole_tag), false, e.cache);
+    add(e.hash, true, kNoCache, e.cache);
+    add(load_relaxed(block.caches[e.cache].whole_tag), false, e.cache, kNoCache);
     for (std::uint32_t i = 0; i < e.tag_count; ++i) {
         const TagRef& t = e.tags()[i];
         if (t.node == kNullRef) {
-            add(block.tag_of(t), false, t.which);
+            add(block.tag_of(t), false, t.cache, kNoCache);
         } else {
-            add(block.tag_of(t), block.node(t.node)->is_key, kNoCache);
+            add(block.tag_of(t), block.node(t.node)->is_key, kNoCache,
+                t.cache == TagRef::kUnknown ? kNoCache : t.cache);
         }
         if (!t.ranged()) continue;
         tags->ranged[tags->count - 1] = true;

@@ -27,6 +27,7 @@ struct EntryTags {
     Tag tag[kMaxTags + 2];
     bool is_key[kMaxTags + 2];
     CacheIndex cache[kMaxTags + 2];  // as Fill::tag_cache
+    CacheIndex owner[kMaxTags + 2];  // as Fill::tag_owner, of the entry's own key, too
     bool ranged[kMaxTags + 2];
     Span span[kMaxTags + 2];  // of the ranged ones
     Period period;            // set with them

@@ -31,7 +31,8 @@ PublishResult pin_cache(const Block& block, const Fill& fill, std::uint32_t i, c
     const PartitionReader guard(block, partition_of(tag));
     if (load_relaxed(c.whole_tag) != tag) return PublishResult::kNoCache;
     pins->generation[pins->count] = load_relaxed(c.generation);
-    pins->ref[pins->count++] = TagRef{kNullRef, cache, c.whole.last_seq};
+    pins->ref[pins->count++] =
+        TagRef{kNullRef, static_cast<std::uint16_t>(cache), 0, c.whole.last_seq};
     if (unseen == nullptr) {
         return sees_hard(c, f) ? PublishResult::kPublished : PublishResult::kUnusable;
     }
@@ -44,6 +45,11 @@ bool sees(const Block& block, const TagNode& node, const Snapshot& f, const Span
           Unseen* unseen, Xid self) {
     if (own == nullptr) return node.ring.unseen_by(node.tag, f, unseen, self);
     return block.spans_of(node)->concerning(node.ring, *own).unseen_by(node.tag, f, unseen, self);
+}
+
+std::uint16_t owner_of(const Fill& fill, std::uint32_t i) {
+    const CacheIndex owner = fill.tag_owner != nullptr ? fill.tag_owner[i] : kNoCache;
+    return owner == kNoCache ? TagRef::kUnknown : static_cast<std::uint16_t>(owner);
 }
 
 PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, const Snapshot& f,
@@ -69,8 +75,9 @@ PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, co
                 // A node without spans is that of an ordinary tag with the same hash.
                 const bool ranged = own != nullptr && node->spans != kNullRef;
                 if (ranged) pins->span[pins->span_count++] = *own;
-                pins->ref[pins->count++] =
-                    TagRef{ref, ranged ? pins->span_count : 0, node->ring.last_seq};
+                pins->ref[pins->count++] = TagRef{
+                    ref, owner_of(fill, i),
+                    static_cast<std::uint16_t>(ranged ? pins->span_count : 0), node->ring.last_seq};
                 result = unseen == nullptr ||
                                  sees(block, *node, f, ranged ? own : nullptr, unseen, fill.self)
                              ? PublishResult::kPublished
@@ -110,7 +117,7 @@ PublishResult pin(const Block& block, const Fill& fill, const Snapshot& f, Pins*
 bool still(const Block& block, const Pins& pins) {
     for (std::uint32_t i = 0; i < pins.count; ++i) {
         const TagRef& t = pins.ref[i];
-        if (t.node == kNullRef && !still(block, t.which, pins.generation[i])) return false;
+        if (t.node == kNullRef && !still(block, t.cache, pins.generation[i])) return false;
     }
     return true;
 }

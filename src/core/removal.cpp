@@ -13,7 +13,7 @@ constexpr Millis kKeepOldMs = 60000;
 
 bool reads_whole(const Entry& e, CacheIndex cache) {
     return std::any_of(e.tags(), e.tags() + e.tag_count,
-                       [&](const TagRef& t) { return t.node == kNullRef && t.which == cache; });
+                       [&](const TagRef& t) { return t.node == kNullRef && t.cache == cache; });
 }
 
 std::uint64_t bury_entries(const Block& block, CacheIndex cache, std::uint32_t partition) {

@@ -26,11 +26,11 @@ bool judge_unlocked(const Block& block, Ref ref, const Entry& e, const Snapshot&
         TagRef t;
         copy_racing(&t, tags + i, sizeof(t));
         const bool whole = t.node == kNullRef;
-        if (whole ? t.which >= block.header->max_caches
+        if (whole ? t.cache >= block.header->max_caches
                   : !block.arena.holds(t.node, sizeof(TagNode))) {
             return false;
         }
-        const WriterRing& ring = whole ? block.caches[t.which].whole : block.node(t.node)->ring;
+        const WriterRing& ring = whole ? block.caches[t.cache].whole : block.node(t.node)->ring;
         if (!quick_unlocked(ring, t.seq, s.xmin)) return false;
     }
     return true;

@@ -8,6 +8,9 @@
 
 namespace cache_ext::pg {
 
+// Different sets of key columns, and bounds, that a cache's dependencies map.
+constexpr int kMaxMasks = 16;
+
 // Why a declared dependency does not tell any more what the loader reads: the cache is bypassed.
 enum class Lapse : uint8 {
     kNone,
@@ -106,8 +109,8 @@ struct Definition {
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
     // a dependency maps, and bounds of its instants (group_tags.hpp).
     int mask_count;
-    ColumnMask masks[core::kMaxTags];
-    Bounds bounds[core::kMaxTags];
+    ColumnMask masks[kMaxMasks];
+    Bounds bounds[kMaxMasks];
     Lapse lapse;         // of the first dependency that has lapsed
     char* lapse_text;    // which one, and what mends it
     char* widened_text;  // the same of one that concerns the whole cache now; nullptr: none

@@ -310,7 +310,7 @@ bool mask_fits(const Row& row, const Definition* d) {
 // A set of key columns is a tag of every entry, if there is room for one more.
 bool add_mask(ColumnMask mask, const Bounds& bounds, Definition* d) {
     if (has_group(d, mask, bounds)) return true;
-    if (d->mask_count == static_cast<int>(core::kMaxTags)) return false;
+    if (d->mask_count == kMaxMasks) return false;
     d->bounds[d->mask_count] = bounds;
     d->masks[d->mask_count++] = mask;
     return true;

@@ -30,11 +30,11 @@ const char* bound_text(int key_column) {
 // A new set of key columns is one more tag of every entry.
 void check_mask_room(const Definition* d, ColumnMask mask, const Bounds& bounds) {
     if (has_group(d, mask, bounds)) return;
-    if (d->mask_count == static_cast<int>(core::kMaxTags)) {
+    if (d->mask_count == kMaxMasks) {
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("the dependencies of cache \"%s\" map more than %u different sets "
+                        errmsg("the dependencies of cache \"%s\" map more than %d different sets "
                                "of key columns",
-                               d->name, core::kMaxTags)));
+                               d->name, kMaxMasks)));
     }
 }
 

@@ -17,6 +17,9 @@ Load* innermost_load = nullptr;
 
 namespace {
 
+// Each costs every hit a look at its ring: from so many on those that can be are gathered.
+constexpr uint32 kManyTags = 16;
+
 uint64 loads = 0;
 
 bool has_tag(const Load& load, core::Tag tag) {
@@ -45,6 +48,7 @@ void append_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, 
     all.is_key[all.count] = is_key;
     all.ranged[all.count] = span != nullptr;
     if (span != nullptr) all.span[all.count] = *span;
+    all.owner[all.count] = owner.id != 0 ? owner.index : core::kNoCache;
     all.cache[all.count++] = cache;
 }
 
@@ -113,6 +117,13 @@ TagOwner owner_of_keys(const Definition* d, const Key& key) {
     return {d->id, d->session->index, leading_tag_of(d, key)};
 }
 
+// Of a tag that an entry has taken over from what its loader has read: whose key it is, or was when
+// the entry was there. (If that cache is gone, what has its tags is not published.)
+TagOwner owner_of_tag(const core::EntryTags& tags, uint32 i) {
+    if (tags.owner[i] == core::kNoCache) return {};
+    return {core::load_relaxed(store().control(tags.owner[i])->id), tags.owner[i], kNoLeadingTag};
+}
+
 // Not one that its loader has read elsewhere?
 bool is_own_tag(const Definition* d, const Key& key, core::Tag tag) {
     if (tag == key.view.hash) return true;
@@ -136,12 +147,10 @@ void add_tag(Load* load, core::Tag tag, bool is_key, core::CacheIndex cache, Tag
         return;
     }
     if (is_gathered(*load, owner)) return;
+    if (load->tags.count >= kManyTags && gather(load) && is_gathered(*load, owner)) return;
     if (load->tags.count == core::kMaxTags) {
-        if (!gather(load)) {
-            load->publishable = false;
-            return;
-        }
-        if (is_gathered(*load, owner)) return;
+        load->publishable = false;
+        return;
     }
     append_tag(load, tag, is_key, cache, owner, span);
 }
@@ -169,7 +178,7 @@ void add_hit_to_outer(const Definition* d, const Key& key, const core::EntryTags
     limit(outer, tags.period, expires_at);
     const TagOwner own = owner_of_keys(d, key);
     for (uint32 i = 0; i < tags.count; ++i) {
-        const TagOwner owner = is_own_tag(d, key, tags.tag[i]) ? own : TagOwner{};
+        const TagOwner owner = is_own_tag(d, key, tags.tag[i]) ? own : owner_of_tag(tags, i);
         add_tag(outer, tags.tag[i], tags.is_key[i], tags.cache[i], owner, span_of(tags, i));
     }
 }

@@ -109,6 +109,7 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
     fill.tags = load.tags.tag;
     fill.tag_is_key = load.tags.is_key;
     fill.tag_cache = load.tags.cache;
+    fill.tag_owner = load.tags.owner;
     fill.tag_ranged = load.tags.ranged;
     fill.tag_span = load.tags.span;
     fill.tag_count = load.tags.count;

@@ -30,9 +30,9 @@ struct PendingPut {
     bool loaded;        // of a cache with a loader
     bool due;           // has been counted as such
     core::Tag leading;  // kNoLeadingTag: the cache does not tell it
-    core::Tag tags[core::kMaxTags];
-    bool ranged[core::kMaxTags];
-    core::Span spans[core::kMaxTags];
+    core::Tag tags[kMaxMasks];
+    bool ranged[kMaxMasks];
+    core::Span spans[kMaxMasks];
     uint32 tag_count;
     core::Snapshot snapshot;  // the value belongs to it, but for the transaction's own writes
 };
