@@ -309,6 +309,6 @@ CREATE FUNCTION replace_loader(body text) RETURNS SETOF text LANGUAGE plpgsql AS
     RETURN QUERY SELECT error_of('SELECT cache_get_most(1)');
 END $$;
 SELECT replace_loader('ROW(ARRAY[1::numeric])');
-SELECT replace_loader('ROW((array_agg(ROW(id) ORDER BY id))[1:23], 20) FROM call WHERE call.k = $1');
+SELECT replace_loader('ROW((array_agg(id ORDER BY id))[1:28], 20) FROM call WHERE call.k = $1');
 
 \i include/end.sql

@@ -194,9 +194,9 @@ bool read_measures(const Query* query, Aggregate* out) {
         Measure m;
         if (IsA(field, ArrayExpr)) {
             if (!read_numbers(reinterpret_cast<ArrayExpr*>(field)->elements, out)) return false;
-        } else if (out->in_row && ++i < list_length(fields) &&
-                   read_firsts(field, static_cast<Node*>(list_nth(fields, i)), &m)) {
+        } else if (out->in_row && read_firsts(fields, i, &m)) {
             if (!add_measure(m, out)) return false;
+            i += parts_of(m) - 1;
         } else {
             return false;
         }

@@ -75,6 +75,18 @@ Expr* argument_of(const Aggref* call) {
     return linitial_node(TargetEntry, call->args)->expr;
 }
 
+// A call in field `i` of what the loader returns; nullptr: it is something else.
+const Aggref* list_in(List* fields, int i, int* most) {
+    if (i >= list_length(fields)) return nullptr;
+    auto* field = static_cast<Node*>(list_nth(fields, i));
+    return IsA(field, SubscriptingRef) ? sliced(reinterpret_cast<SubscriptingRef*>(field), most)
+                                       : nullptr;
+}
+
+bool same_direction(const Direction& a, const Direction& b) {
+    return a.down == b.down && a.nulls_first == b.nulls_first;
+}
+
 // What clause `i` of its order is by. False: in no order that is the type's own.
 bool read_order(const Aggref* call, int i, Expr** by, Direction* goes) {
     const auto* clause = list_nth_node(SortGroupClause, call->aggorder, i);
@@ -233,35 +245,42 @@ void append_firsts(StringInfo body, const Measure& m, List* context) {
         appendStringInfo(body, "(%s) %s NULLS %s%s", text(e), to.down ? "DESC" : "ASC",
                          to.nulls_first ? "FIRST" : "LAST", behind);
     };
-    appendStringInfo(body, "(pg_catalog.array_agg(ROW((%s)", text(m.argument));
-    if (m.order != nullptr) appendStringInfo(body, ", (%s)", text(m.order));
-    appendStringInfoString(body, ") ORDER BY ");
-    if (m.order != nullptr) add_order(m.order, m.order_goes, ", ");
-    add_order(m.argument, m.value_goes, ")");
-    if (m.filter != nullptr) {
-        appendStringInfo(body, " FILTER (WHERE %s)", text(m.filter));
+    for (Expr* collected : {m.argument, m.order}) {
+        if (collected == nullptr) continue;
+        appendStringInfo(body, "(pg_catalog.array_agg((%s) ORDER BY ", text(collected));
+        if (m.order != nullptr) add_order(m.order, m.order_goes, ", ");
+        add_order(m.argument, m.value_goes, ")");
+        if (m.filter != nullptr) appendStringInfo(body, " FILTER (WHERE %s)", text(m.filter));
+        appendStringInfo(body, ")[1:%d], ", m.kept);
     }
-    appendStringInfo(body, ")[1:%d], %d", m.kept, m.wanted);
+    appendStringInfo(body, "%d", m.wanted);
 }
 
-bool read_firsts(Node* list, Node* wanted, Measure* m) {
+bool read_firsts(List* fields, int i, Measure* m) {
     *m = {};
-    if (!IsA(list, SubscriptingRef)) return false;
-    const Aggref* call = sliced(reinterpret_cast<SubscriptingRef*>(list), &m->kept);
-    if (call == nullptr || !IsA(argument_of(call), RowExpr)) return false;
-    List* element = reinterpret_cast<RowExpr*>(argument_of(call))->args;
-    const int fields = list_length(element);
-    if (fields < 1 || fields > 2) return false;
+    int most;
+    const Aggref* call = list_in(fields, i, &m->kept);
+    if (call == nullptr) return false;
     m->kind = MeasureKind::kFirsts;
     m->filter = call->aggfilter;
-    m->argument = static_cast<Expr*>(linitial(element));
+    m->argument = argument_of(call);
     m->input = exprType(reinterpret_cast<Node*>(m->argument));
-    m->result = get_array_type(m->input);
-    m->wanted = number_in(wanted);
-    return has_place(m->input) && m->wanted >= 1 && m->wanted <= kMaxFirsts &&
-           m->kept >= m->wanted && m->kept < static_cast<int>(core::kMaxAmounts) &&
-           read_orders(call, m->argument, m) && (m->order != nullptr) == (fields == 2) &&
-           (fields == 1 || equal(lsecond(element), m->order));
+    m->result = call->aggtype;
+    if (!has_place(m->input) || !read_orders(call, m->argument, m)) return false;
+    if (m->order != nullptr) {
+        // Of the same rows in the same order.
+        Measure same = {};
+        call = list_in(fields, ++i, &most);
+        if (call == nullptr || most != m->kept || !equal(call->aggfilter, m->filter) ||
+            !equal(argument_of(call), m->order) || !read_orders(call, m->argument, &same) ||
+            !equal(same.order, m->order) || !same_direction(same.order_goes, m->order_goes) ||
+            !same_direction(same.value_goes, m->value_goes)) {
+            return false;
+        }
+    }
+    m->wanted = ++i < list_length(fields) ? number_in(static_cast<Node*>(list_nth(fields, i))) : -1;
+    return m->wanted >= 1 && m->wanted <= kMaxFirsts && m->kept >= m->wanted &&
+           m->kept < static_cast<int>(core::kMaxAmounts);
 }
 
 }  // namespace cache_ext::pg

@@ -28,10 +28,11 @@ bool firsts_of(const SubscriptingRef* slice, Oid relation, Measure* measure, con
 const char* firsts_without_nulls(const SubscriptingRef* slice, Oid relation, const Measure& measure,
                                  Node* filter);
 
-// What the loader returns of it: a list of elements, as many as are kept, and how many are wanted.
-// `context`: of deparse_context_for() the relation.
+// What the loader returns of it: as many as are kept, in order, of what is collected, and, if that
+// is something else, of what rows are in order of; and how many are wanted. (Two lists: an array of
+// records takes several times as long.) `context`: of deparse_context_for() the relation.
 void append_firsts(StringInfo body, const Measure& measure, List* context);
-// Reads that back. False: it is something else.
-bool read_firsts(Node* list, Node* wanted, Measure* measure);
+// Reads that back from field `i` on. False: it is something else.
+bool read_firsts(List* fields, int i, Measure* measure);
 
 }  // namespace cache_ext::pg

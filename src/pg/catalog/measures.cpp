@@ -36,7 +36,7 @@ int parts_of(const Measure& m) {
         case MeasureKind::kMax:
             return m.input == TIMESTAMPOID || m.input == TIMESTAMPTZOID ? 2 : 1;
         case MeasureKind::kFirsts:
-            return 2;
+            return m.order == nullptr ? 2 : 3;
         default:
             return 3;
     }

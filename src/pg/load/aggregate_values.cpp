@@ -26,16 +26,17 @@ constexpr int kMaxMeasures = static_cast<int>(core::kMaxAmounts);
 struct Parts {
     Datum* values;
     bool* nulls;
-    Oid* types;  // numeric, an array of records, or int4
+    Oid* types;  // numeric, int4, or an array
 };
 
 // Are they of the types that the measure's have, and is each part there that has a value whatever
 // the rows are: a count, and the microseconds of a time, unless that is infinite?
 bool has_parts(const Measure& m, const Parts& p) {
     if (m.kind == MeasureKind::kFirsts) {
-        return p.types[m.part] == RECORDARRAYOID && p.types[m.part + 1] == INT4OID &&
-               !p.nulls[m.part + 1] && DatumGetInt32(p.values[m.part + 1]) == m.wanted &&
-               (p.nulls[m.part] || has_elements(m, p.values[m.part]));
+        const int wanted = m.part + parts_of(m) - 1;
+        return p.types[wanted] == INT4OID && !p.nulls[wanted] &&
+               DatumGetInt32(p.values[wanted]) == m.wanted &&
+               are_lists(m, &p.types[m.part], &p.values[m.part], &p.nulls[m.part]);
     }
     if (std::any_of(p.types + m.part, p.types + m.part + parts_of(m),
                     [](Oid type) { return type != NUMERICOID; })) {
@@ -47,7 +48,7 @@ bool has_parts(const Measure& m, const Parts& p) {
 }
 
 // Puts what a field of the row, or the array, has behind the `count` parts that are there. False:
-// it is none, or there are too many.
+// there are too many.
 bool add_parts(const Aggregate* a, Oid type, Datum value, bool is_null, Parts* p, int* count) {
     Datum* values = &value;
     bool* nulls = &is_null;
@@ -56,8 +57,6 @@ bool add_parts(const Aggregate* a, Oid type, Datum value, bool is_null, Parts* p
         type = NUMERICOID;
         deconstruct_array(DatumGetArrayTypeP(value), type, -1, false, TYPALIGN_INT, &values, &nulls,
                           &more);
-    } else if (type != RECORDARRAYOID && type != INT4OID) {
-        return false;
     }
     if (more > a->part_count - *count) return false;
     std::copy_n(values, more, p->values + *count);
@@ -202,7 +201,7 @@ bool amounts_of_measure(const Measure& m, const Parts& p, Amount* out) {
     }
     if (m.kind == MeasureKind::kFirsts) {
         std::fill_n(out, amounts_of(m), core::kNoLeast);
-        return p.nulls[m.part] || elements_of_list(m, p.values[m.part], out);
+        return p.nulls[m.part] || elements_of_lists(m, &p.values[m.part], out);
     }
     const int sum = m.part + parts_of(m) - 2;
     out[0] = 0;

@@ -4,7 +4,7 @@
 // The loader returns an array of numeric with the parts of each measure: first the measure as
 // PostgreSQL computes it (of a date or time its epoch and microseconds, of a boolean 0 or 1), then
 // the sum and the number of inputs that it was made of, as far as it was. Where some are the first
-// ones of a group, which are a list of elements (elements.hpp) and how many are wanted, it returns
+// ones of a group, which are lists (catalog/firsts.hpp) and how many are wanted, it returns
 // a row of these, and of arrays of what comes between them. In shared memory lie the amounts
 // (amounts.hpp). A reader gets a row of the measures.
 #pragma once

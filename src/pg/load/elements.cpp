@@ -1,14 +1,10 @@
 #include "pg/load/elements.hpp"
 
-#include "pg/base/memory.hpp"
 #include "pg/load/amounts.hpp"
 
 extern "C" {
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
-#include "utils/typcache.h"
 }
 
 namespace cache_ext::pg {
@@ -41,34 +37,27 @@ Datum value_of_element(const Measure& m, Amount element) {
 
 struct List {
     int count;
-    Datum* records;
+    Datum* values;
+    bool* nulls;
 };
 
-// Of an array that has the shape of a list.
-List list_in(Datum array) {
+// Of an array of the type's.
+List list_in(Oid type, Datum array) {
     List list;
-    bool* nulls;
-    deconstruct_array(DatumGetArrayTypeP(array), RECORDOID, -1, false, TYPALIGN_DOUBLE,
-                      &list.records, &nulls, &list.count);
+    int16 length;
+    bool by_value;
+    char alignment;
+    get_typlenbyvalalign(type, &length, &by_value, &alignment);
+    deconstruct_array(DatumGetArrayTypeP(array), type, length, by_value, alignment, &list.values,
+                      &list.nulls, &list.count);
     return list;
 }
 
-// What is collected, and what it is in order of. False: the record has other columns.
-bool read_record(const Measure& m, Datum record, Datum* values, bool* nulls) {
-    HeapTupleHeader header = DatumGetHeapTupleHeader(record);
-    TupleDesc desc =
-        lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
-    const int columns = m.order == nullptr ? 1 : 2;
-    const bool good = desc->natts == columns && TupleDescAttr(desc, 0)->atttypid == m.input &&
-                      (columns == 1 || TupleDescAttr(desc, 1)->atttypid == m.order_type);
-    if (good) {
-        HeapTupleData tuple = {};
-        tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-        tuple.t_data = header;
-        heap_deform_tuple(&tuple, desc, values, nulls);
-    }
-    ReleaseTupleDesc(desc);
-    return good;
+// Its length; -1: it is none of that type.
+int length_of(Oid type, Oid array_type, Datum array) {
+    if (array_type != get_array_type(type)) return -1;
+    ArrayType* a = DatumGetArrayTypeP(array);
+    return ARR_NDIM(a) == 1 ? ARR_DIMS(a)[0] : -1;
 }
 
 Datum array_of(const Measure& m, Datum* values, bool* nulls, int count) {
@@ -92,24 +81,22 @@ bool element_amount(const Measure& m, Datum value, Datum order, Amount* out) {
     return *out != core::kNoLeast;
 }
 
-bool has_elements(const Measure& m, Datum list) {
-    ArrayType* array = DatumGetArrayTypeP(list);
-    if (ARR_NDIM(array) != 1 || array_contains_nulls(array)) return false;
-    const List l = list_in(list);
-    return l.count <= m.kept && std::all_of(l.records, l.records + l.count, [&](Datum record) {
-               Datum values[2];
-               bool nulls[2];
-               return read_record(m, record, values, nulls);
-           });
+bool are_lists(const Measure& m, const Oid* types, const Datum* lists, const bool* nulls) {
+    const bool two = m.order != nullptr;
+    if (nulls[0]) return !two || nulls[1];
+    const int count = length_of(m.input, types[0], lists[0]);
+    return count >= 1 && count <= m.kept &&
+           (!two || (!nulls[1] && length_of(m.order_type, types[1], lists[1]) == count));
 }
 
-bool elements_of_list(const Measure& m, Datum list, Amount* out) {
-    const List l = list_in(list);
-    for (int i = 0; i < l.count; ++i) {
-        Datum values[2] = {};
-        bool nulls[2] = {};
-        read_record(m, l.records[i], values, nulls);
-        if (nulls[0] || nulls[1] || !element_amount(m, values[0], values[1], &out[i])) return false;
+bool elements_of_lists(const Measure& m, const Datum* lists, Amount* out) {
+    const List values = list_in(m.input, lists[0]);
+    const List orders = m.order == nullptr ? values : list_in(m.order_type, lists[1]);
+    for (int i = 0; i < values.count; ++i) {
+        if (values.nulls[i] || orders.nulls[i] ||
+            !element_amount(m, values.values[i], orders.values[i], &out[i])) {
+            return false;
+        }
         if (i > 0 && out[i] < out[i - 1]) {
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("the loader of an aggregate cache has returned the first of a "
@@ -122,18 +109,8 @@ bool elements_of_list(const Measure& m, Datum list, Amount* out) {
 }
 
 Datum array_of_list(const Measure& m, Datum list) {
-    const List l = list_in(list);
-    Datum values[kMaxFirsts];
-    bool nulls[kMaxFirsts];
-    const int count = std::min(l.count, m.wanted);
-    for (int i = 0; i < count; ++i) {
-        Datum both[2];
-        bool both_null[2];
-        read_record(m, l.records[i], both, both_null);
-        values[i] = both[0];
-        nulls[i] = both_null[0];
-    }
-    return array_of(m, values, nulls, count);
+    const List l = list_in(m.input, list);
+    return array_of(m, l.values, l.nulls, std::min(l.count, m.wanted));
 }
 
 Datum array_of_elements(const Measure& m, const Amount* elements, int count) {

@@ -10,15 +10,16 @@ namespace cache_ext::pg {
 // Of one row. False: it is the amount that says that there is none.
 bool element_amount(const Measure& measure, Datum value, Datum order, core::Amount* out);
 
-// A list of elements, as the loader returns it, which is not NULL. Is it one of that measure: of
-// records of these types, at most as many as are kept?
-bool has_elements(const Measure& measure, Datum list);
-// Fills `out` from its first amount on, as many as there are elements. False: amounts cannot tell
-// them, as one has a NULL. ERROR 55000 if they are in another order.
-bool elements_of_list(const Measure& measure, Datum list, core::Amount* out);
+// Lists that the loader has returned, of what is collected and, if the measure has another order,
+// of that. Are they such ones: arrays of these types, as long as each other and at most as many as
+// are kept, or both NULL?
+bool are_lists(const Measure& measure, const Oid* types, const Datum* lists, const bool* nulls);
+// Of lists as that says. Fills `out` from its first amount on, as many as there are elements.
+// False: amounts cannot tell them, as one has a NULL. ERROR 55000 if they are in another order.
+bool elements_of_lists(const Measure& measure, const Datum* lists, core::Amount* out);
 
 // What is collected of the elements, as PostgreSQL makes an array of it: of those that are wanted
-// in a list, of `count` of them, or more than are wanted.
+// in its list, or of `count` elements.
 Datum array_of_list(const Measure& measure, Datum list);
 Datum array_of_elements(const Measure& measure, const core::Amount* elements, int count);
 
