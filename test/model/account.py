@@ -4,8 +4,9 @@ The value of an aggregate cache is a vector of counts and sums over rows: a writ
 whatever the others do. Of a least value it has two: the least that rows have brought, and the least that went
 with rows. Of each the lesser one is kept, so that the order does not matter there, either. Of the first values it
 has two lists: the first that rows have brought, and the first that went; of each as many are kept as it has room
-for, of which the least value is the case of one. An account is opened under
-the snapshot F that its value will be loaded under, taken before; so F sees none of those that register from then on. It lists writers of the key, in order of registration:
+for, of which the least value is the case of one. An account is opened under the snapshot F that its value will be
+loaded under, taken before; so F sees none of those that register from then on. It lists writers of the key, in order
+of registration:
 
   DELTA   F does not see it, and its delta is known: it belongs to the value of those who see it, if it commits
   SEEN    F sees it, so it is in the value: whoever is served has to see it
