@@ -34,7 +34,7 @@ CREATE FUNCTION @extschema@.cache_create(
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 
--- Counts, sums, averages, least and greatest values by key, which writers bring up to date.
+-- Counts, sums, averages, least and greatest values and the first N by key, which writers bring up to date.
 CREATE FUNCTION @extschema@.cache_create_aggregate(
     name                text,
     relation            regclass,

@@ -9,7 +9,8 @@ CREATE FUNCTION @extschema@.cache_explain(
 
 -- What the value of a key of an aggregate cache is made of: what lies there, and what writers add to it
 -- that have registered since, in that order. Amounts as the measures are listed, a sum or an average
--- with the number of its inputs, a min or max with the least or greatest value that went.
+-- with the number of its inputs, a min or max with the least or greatest value that went, the first N of
+-- a group with the first of those that went.
 CREATE FUNCTION @extschema@.cache_explain_aggregate(
     name text, VARIADIC key "any" DEFAULT NULL,
     OUT part text, OUT writer xid8, OUT ended text, OUT seen bool, OUT amounts text[]

@@ -45,47 +45,12 @@ struct AccountLines {
     const std::uint8_t* delta(std::uint32_t i) const { return account.delta(i); }
 };
 
-bool add_amounts(std::uint8_t* to, const std::uint8_t* from, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-        Amount a, b;
-        std::memcpy(&a, to + i * sizeof(Amount), sizeof(a));
-        std::memcpy(&b, from + i * sizeof(Amount), sizeof(b));
-        if (__builtin_add_overflow(a, b, &a)) return false;
-        std::memcpy(to + i * sizeof(Amount), &a, sizeof(a));
-    }
-    return true;
-}
-
 }  // namespace
 
-bool merge_amounts(std::uint8_t* to, const std::uint8_t* from, std::uint32_t count,
-                   LesserMask lesser) {
-    // Sums alone are the rule, and cost what they did without extremes.
-    if (lesser == 0) return add_amounts(to, from, count);
-    for (std::uint32_t i = 0; i < count; ++i, to += sizeof(Amount), from += sizeof(Amount)) {
-        if ((lesser >> i & 1) == 0) {
-            if (!add_amounts(to, from, 1)) return false;
-            continue;
-        }
-        Amount a, b;
-        std::memcpy(&a, to, sizeof(a));
-        std::memcpy(&b, from, sizeof(b));
-        if (b < a) std::memcpy(to, &b, sizeof(b));
-    }
-    return true;
-}
-
-void clear_amounts(std::uint8_t* amounts, std::uint32_t count, LesserMask lesser) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const Amount empty = empty_amount(i, lesser);
-        std::memcpy(amounts + i * sizeof(Amount), &empty, sizeof(empty));
-    }
-}
-
-void Account::init(std::uint32_t amount_count, LesserMask lesser_mask, std::uint32_t line_count) {
+void Account::init(std::uint32_t amount_count, Groups amount_groups, std::uint32_t line_count) {
     *this = Account{};
     amounts = static_cast<std::uint8_t>(amount_count);
-    lesser = lesser_mask;
+    groups = amount_groups;
     capacity = static_cast<std::uint8_t>(line_count);
 }
 
@@ -157,7 +122,7 @@ Account::Opened Account::derive(const Account& old, const Snapshot& f) {
 }
 
 bool Account::copy(const Account& old) {
-    if (old.count > capacity || old.amounts != amounts || old.lesser != lesser) return false;
+    if (old.count > capacity || old.amounts != amounts || old.groups != groups) return false;
     const std::uint8_t mine = capacity;
     *this = old;
     capacity = mine;
@@ -205,7 +170,7 @@ bool Account::add_to_base(std::uint8_t* base, Goes goes) {
         const AccountLine& l = *line(i);
         if (goes(l)) {
             const bool counts = l.kind == LineKind::kDelta && l.outcome == Outcome::kCommitted;
-            if (counts && !merge_amounts(base, delta(i), amounts, lesser)) return false;
+            if (counts && !merge_amounts(base, delta(i), amounts, groups)) return false;
             continue;
         }
         if (left != i) std::memmove(line(left), &l, line_bytes(amounts));
@@ -304,7 +269,7 @@ bool Account::add_seen(const Snapshot& s, std::uint8_t* value, SeenDeltas* seen)
         const Outcome outcome = load_relaxed(l.outcome);
         if (outcome == Outcome::kAborted) continue;
         if (outcome == Outcome::kCommitted) {
-            if (!merge_amounts(value, delta(i), amounts, lesser)) return false;
+            if (!merge_amounts(value, delta(i), amounts, groups)) return false;
             continue;
         }
         if (seen == nullptr) return false;

@@ -2,9 +2,9 @@
 // add to it.
 //
 // The value of an aggregate cache is a vector of counts and sums over rows, so what a transaction
-// does to it (its *delta*) does not depend on what others do. Of a least value it has two amounts,
-// which merge as the lesser one: the least that rows have brought, and the least that went with
-// rows. While that is the greater one, the row that has the least is still there; else nobody knows
+// does to it (its *delta*) does not depend on what others do. Of a least value, or of the first N,
+// it has two groups of amounts (amounts.hpp): the least that rows have brought, and the least that
+// went with rows. While what went leaves enough, the first are known; else nobody knows them
 // (docs/guarantees.md).
 //
 // An account is opened for the snapshot F that its value is loaded under, which was taken before: F
@@ -30,22 +30,13 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/amounts.hpp"
 #include "core/atomic.hpp"
 #include "core/snapshot.hpp"
 #include "core/writers.hpp"
 
 namespace cache_ext::core {
 
-// Of a count, or of a sum or a least value in units of its scale. In shared memory it has an
-// alignment of 8 only: read and write it by memcpy.
-using Amount = __int128;
-// The least of no values.
-inline constexpr Amount kNoLeast = static_cast<Amount>(~static_cast<unsigned __int128>(0) >> 1);
-
-// Bit i: of two amounts i the lesser one is kept. The others add up.
-using LesserMask = std::uint32_t;
-
-inline constexpr std::uint32_t kMaxAmounts = 32;  // of one value
 inline constexpr std::uint32_t kFirstDeltas = 8;  // lines of a cache's accounts, at first
 inline constexpr std::uint32_t kMaxDeltas = 64;   // lines of one account
 
@@ -77,7 +68,7 @@ struct Account {
     std::uint8_t amounts;   // of the value; constant
     std::uint8_t capacity;  // lines; constant
     std::uint8_t count;
-    LesserMask lesser;  // constant
+    Groups groups;      // constant
     Xid floor;          // 0, or: must lie at or below a snapshot's xmin
     Xid first_witness;  // of the ring that it was opened from; 0, or: a snapshot must see it
     Xid witness;        // the same, of those that were folded
@@ -94,7 +85,7 @@ struct Account {
         return sizeof(Account) + capacity * line_bytes(amounts);
     }
 
-    void init(std::uint32_t amount_count, LesserMask lesser_mask, std::uint32_t line_count);
+    void init(std::uint32_t amount_count, Groups amount_groups, std::uint32_t line_count);
 
     // What `open` and the others come to.
     enum class Opened : std::uint8_t { kYes, kUnusable, kFull };
@@ -153,16 +144,6 @@ struct Account {
     template <class Lines>
     Opened take_over(const Lines& lines, std::uint32_t line_count, const Snapshot& f);
 };
-static_assert(std::is_trivially_copyable_v<Account> && sizeof(Account) == 64);
-
-// Merges `from` into `to`, `count` amounts each. False: a sum does not fit; then `to` is worthless.
-bool merge_amounts(std::uint8_t* to, const std::uint8_t* from, std::uint32_t count,
-                   LesserMask lesser);
-// What an amount is that says nothing, as merging it changes nothing.
-inline Amount empty_amount(std::uint32_t i, LesserMask lesser) {
-    return (lesser >> i & 1) != 0 ? kNoLeast : Amount{0};
-}
-// Makes `count` amounts empty ones.
-void clear_amounts(std::uint8_t* amounts, std::uint32_t count, LesserMask lesser);
+static_assert(std::is_trivially_copyable_v<Account> && sizeof(Account) == 80);
 
 }  // namespace cache_ext::core

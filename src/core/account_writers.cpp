@@ -9,7 +9,7 @@ bool is_key_of(const Entry& e, const KeyDelta& delta) {
     return e.hash == delta.key.hash && e.cache == delta.cache && e.key_bytes == delta.key.size &&
            (delta.key.size == 0 || std::memcmp(e.key(), delta.key.bytes, delta.key.size) == 0) &&
            e.has_account() && e.account()->amounts == delta.count &&
-           e.account()->lesser == delta.lesser;
+           e.account()->groups == delta.groups;
 }
 
 }  // namespace

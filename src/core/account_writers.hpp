@@ -15,7 +15,7 @@ struct KeyDelta {
     KeyView key;
     const Amount* amounts;
     std::uint32_t count;  // as Fill::amounts
-    LesserMask lesser = 0;
+    Groups groups = {};
 };
 
 // XIDs that undecided_writers() may list for one key.

@@ -16,7 +16,7 @@ struct Fill {
     // Not 0, and at most kMaxAmounts: the value is that many Amounts, and writers adjust it. Then
     // it is neither NULL nor packed, and `self` is 0.
     std::uint32_t amounts = 0;
-    LesserMask lesser = 0;
+    Groups groups = {};
     Seq account = 0;  // from open_account(), under the same snapshot; 0: publish() opens one
     bool is_null = false;
     bool packed = false;               // what the bytes are, is the caller's affair

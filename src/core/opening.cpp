@@ -18,7 +18,7 @@ Account::Opened begin_account(const Block& block, const Fill& fill, const Snapsh
     for (const Ref ref : {known, opened}) {
         if (ref == kNullRef || !block.entry(ref)->has_account()) continue;
         const Account& old = *block.entry(ref)->account();
-        if (old.amounts == fill.amounts && old.lesser == fill.lesser) {
+        if (old.amounts == fill.amounts && old.groups == fill.groups) {
             return account->derive(old, f);
         }
     }
@@ -54,10 +54,10 @@ PublishResult settle_account(const Block& block, const Fill& fill, const Snapsho
     if (fill.value != nullptr) {
         std::memcpy(e->value(), fill.value, bytes);
     } else {
-        clear_amounts(e->value(), fill.amounts, fill.lesser);
+        clear_amounts(e->value(), fill.amounts, fill.groups);
     }
     if (mine != nullptr && account.copy(*mine->account())) {
-        if (!merge_amounts(e->value(), mine->value(), fill.amounts, fill.lesser)) {
+        if (!merge_amounts(e->value(), mine->value(), fill.amounts, fill.groups)) {
             return PublishResult::kUnusable;
         }
         e->key_seq = mine->key_seq;

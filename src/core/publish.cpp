@@ -138,7 +138,7 @@ void write_entry(const Block& block, const Attempt& a) {
     std::copy_n(a.pins.span, a.pins.span_count, e->spans());
     if (fill.amounts != 0) {
         e->flags |= Entry::kAccountFlag;
-        e->account()->init(fill.amounts, fill.lesser, a.lines);
+        e->account()->init(fill.amounts, fill.groups, a.lines);
     } else if (fill.value_bytes > 0) {
         std::memcpy(e->value(), fill.value, fill.value_bytes);
     }
@@ -357,7 +357,7 @@ Opened open_account(const Block& block, const Opening& opening, const Snapshot& 
     fill.cache_id = opening.cache_id;
     fill.key = opening.key;
     fill.amounts = opening.amounts;
-    fill.lesser = opening.lesser;
+    fill.groups = opening.groups;
     fill.value_bytes = static_cast<std::uint32_t>(opening.amounts * sizeof(Amount));
     fill.calculated_at = block.clock.now();
     fill.expires_at = fill.calculated_at + kOpenFor;

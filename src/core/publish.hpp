@@ -17,7 +17,7 @@ struct Opening {
     std::uint32_t amounts = 0;  // of the value, 1 to kMaxAmounts
     // Even if another load has one open, which then publishes without. One key has one at a time.
     bool take_over = false;
-    LesserMask lesser = 0;
+    Groups groups = {};
 };
 struct Opened {
     // kPublished: it is open. kSuperseded: another load has one. kUnusable: f could not publish.

@@ -23,7 +23,7 @@ bool add_one(const Account& a, const AccountLine& l, const std::uint8_t* delta,
     if (l.outcome == Outcome::kAborted) return true;
     copy_racing(copy, delta, bytes);
     if (l.outcome == Outcome::kCommitted) {
-        return merge_amounts(options.buffer, copy, a.amounts, a.lesser);
+        return merge_amounts(options.buffer, copy, a.amounts, a.groups);
     }
     if (options.deltas == nullptr) return false;
     SeenDeltas& seen = *options.deltas;

@@ -107,12 +107,15 @@ SELECT cache_create('version', 'load_version(int)');
 SELECT cache_invalidate_on('version', 'counter', '{k}');
 SELECT cache_create('digest', 'load_digest(int)');
 SELECT cache_invalidate_on('digest', 'digest');
-SELECT cache_create_aggregate('total', 'item', '{k}', '{n: count(*), s: sum(v), m: avg(v), most: max(v)}');
+SELECT cache_create_aggregate('total', 'item', '{k}',
+    ARRAY['n: count(*)', 's: sum(v)', 'm: avg(v)', 'most: max(v)', 'firsts: (array_agg(id ORDER BY v DESC, id))[1:3]']);
 SELECT cache_create_aggregate('share', 'sale', '{region, day}',
     ARRAY['n: count(*)', 's: sum((v / 3.0)::numeric(20,2))', 'f: avg(v) FILTER (WHERE v % 2 = 0)',
-          'least: min(v)', 'odd: max(v) FILTER (WHERE v % 2 = 1)', 'all: bool_and(v % 3 = 0)'],
+          'least: min(v)', 'odd: max(v) FILTER (WHERE v % 2 = 1)', 'all: bool_and(v % 3 = 0)',
+          'firsts: (array_agg(v ORDER BY v) FILTER (WHERE v % 3 <> 1))[1:2]'],
     ttl => '3 s', refresh_at => 0.5);
-SELECT cache_create_aggregate('stream', 'event', ARRAY['(k + 0)'], '{n: count(*), s: sum(v::int8)}',
+SELECT cache_create_aggregate('stream', 'event', ARRAY['(k + 0)'],
+    ARRAY['n: count(*)', 's: sum(v::int8)', 'firsts: (array_agg(id ORDER BY v, id DESC))[1:4]'],
     filter => 'v % 5 <> 0');
 )";
 
@@ -144,14 +147,16 @@ std::string rows_sql() {
 std::string aggregate_query(Group group) {
     switch (group) {
         case Group::kTotal:
-            return "SELECT ROW(count(*), sum(v), avg(v), max(v))::text FROM item WHERE k = $1";
+            return "SELECT ROW(count(*), sum(v), avg(v), max(v), (array_agg(id ORDER BY v DESC, "
+                   "id))[1:3])::text FROM item WHERE k = $1";
         case Group::kShare:
             return "SELECT ROW(count(*), sum((v / 3.0)::numeric(20,2)), avg(v) FILTER (WHERE v % 2 "
-                   "= 0), min(v), max(v) FILTER (WHERE v % 2 = 1), bool_and(v % 3 = 0))::text "
-                   "FROM sale WHERE region = $1 / 6 AND day = $1 % 6";
+                   "= 0), min(v), max(v) FILTER (WHERE v % 2 = 1), bool_and(v % 3 = 0), "
+                   "(array_agg(v ORDER BY v) FILTER (WHERE v % 3 <> 1))[1:2])::text FROM sale "
+                   "WHERE region = $1 / 6 AND day = $1 % 6";
         default:
-            return "SELECT ROW(count(*), sum(v::int8))::text FROM event WHERE k = $1 AND v % 5 <> "
-                   "0";
+            return "SELECT ROW(count(*), sum(v::int8), (array_agg(id ORDER BY v, id "
+                   "DESC))[1:4])::text FROM event WHERE k = $1 AND v % 5 <> 0";
     }
 }
 

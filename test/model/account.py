@@ -2,9 +2,11 @@
 
 The value of an aggregate cache is a vector of counts and sums over rows: a writer adds its *delta* to it,
 whatever the others do. Of a least value it has two: the least that rows have brought, and the least that went
-with rows. Of each the lesser one is kept, so that the order does not matter there, either. An account is opened
-under the snapshot F that its value will be loaded under, taken before; so F sees none of those that register
-from then on. It lists writers of the key, in order of registration:
+with rows. Of each the lesser one is kept, so that the order does not matter there, either. Of the first values it
+has two lists: the first that rows have brought, and the first that went; of each as many are kept as it has room
+for, of which the least value is the case of one. An account is opened under the snapshot F that its value will be
+loaded under, taken before; so F sees none of those that register from then on. It lists writers of the key, in order
+of registration:
 
   DELTA   F does not see it, and its delta is known: it belongs to the value of those who see it, if it commits
   SEEN    F sees it, so it is in the value: whoever is served has to see it
@@ -21,20 +23,55 @@ The next fill derives its account from the one that is there, or from the ring o
 DELTA, SEEN, UNSEEN = "delta", "seen", "unseen"
 UNKNOWN, COMMITTED, ABORTED = "unknown", "committed", "aborted"
 NONE = 2**127 - 1            # the least of no values
-ZERO = (0, 0, NONE, NONE)    # count, sum; the least value that came, the least that went
 SUMS = 2
+WANTED = 3                   # of the first values
+GROUPS = (1, 1, 5, 3)        # the least that came, that went; the first that came, that went
+# Count, sum, and what is kept in order of each group.
+ZERO = (0, 0) + tuple((NONE,) * n for n in GROUPS)
 
 
-def plus(a, b):
-    return tuple(x + y if i < SUMS else min(x, y) for i, (x, y) in enumerate(zip(a, b)))
+def first(values, group):
+    """The first of them in order, as many as the group has; NONE where there are no more."""
+    return tuple(sorted(values)[:GROUPS[group]]) + (NONE,) * (GROUPS[group] - len(values))
+
+
+def row(count, amount, came=(), went=()):
+    """What adds this to count and sum, brings rows with these values, and takes others away."""
+    return (count, amount, first(came, 0), first(went, 1), first(came, 2), first(went, 3))
+
+
+def plus(a, b, broken=frozenset()):
+    def merged(group, x, y):
+        return first(set(x + y) if "firsts-once" in broken else x + y, group)
+    return tuple(x + y if i < SUMS else merged(i - SUMS, x, y) for i, (x, y) in enumerate(zip(a, b)))
 
 
 def least(value, broken):
     """The least value of the rows, NONE if there are none; None: the row that had it may have gone."""
-    came, went = value[SUMS:]
+    (came,), (went,) = value[SUMS:SUMS + 2]
     if went == NONE or "gone-ignored" in broken:
         return came
     return None if went < came or went == came and "gone-strict" not in broken else came
+
+
+def firsts(value, broken):
+    """The first values of the rows, WANTED at most; None: there may be others."""
+    came, went = value[SUMS + 2:]
+    left, rest = [], list(went)
+    for v in came:
+        if v == NONE:
+            break
+        if v in rest and "firsts-gone-ignored" not in broken:
+            rest.remove(v)
+            continue
+        # What went and found no room may have been that.
+        if went[-1] != NONE and (v >= went[-1] and "firsts-limit-strict" not in broken or v > went[-1]) and \
+                "firsts-limit-ignored" not in broken:
+            return None
+        left.append(v)
+        if len(left) == WANTED:
+            return left
+    return left if came[-1] == NONE or "firsts-full-ignored" in broken else None
 
 
 class Record:
@@ -59,7 +96,9 @@ class Account:
     def __init__(self, capacity, broken=frozenset()):
         self.capacity, self.broken = capacity, broken
         self.records = []
-        self.base = (0, 0, 0, NONE) if "least-begins-at-zero" in broken else ZERO
+        self.base = ZERO
+        if "least-begins-at-zero" in broken:
+            self.base = ZERO[:SUMS] + ((0,),) + ZERO[SUMS + 1:]
         self.floor = 0                       # S.xmin must have reached it
         self.first_witness = 0               # of the ring that it was opened from: S must see it
         self.witness = self.witness_seq = 0  # the same, of those that were folded
@@ -168,18 +207,17 @@ class Account:
             committed = r.outcome == COMMITTED or "fold-aborted" in self.broken
             if r.kind == DELTA and committed and "fold-loses" not in self.broken or \
                     r.kind == SEEN and committed and "fold-adds-seen" in self.broken:
-                amounts = r.amounts
-                if "fold-loses-least" in self.broken:
-                    amounts = amounts[:SUMS] + (NONE, amounts[3])
-                if "fold-loses-gone" in self.broken:
-                    amounts = amounts[:3] + (NONE,)
-                self.base = plus(self.base, amounts)
+                amounts = list(r.amounts)
+                for group, name in enumerate(("least", "gone", "firsts", "firsts-gone")):
+                    if "fold-loses-" + name in self.broken:
+                        amounts[SUMS + group] = ZERO[SUMS + group]
+                self.base = plus(self.base, amounts, self.broken)
 
     # --- values ---
 
     def set_base(self, value):
         """What was loaded under the snapshot that the account was opened under. Folded deltas are there already."""
-        self.base = value if "base-replaces" in self.broken else plus(self.base, value)
+        self.base = value if "base-replaces" in self.broken else plus(self.base, value, self.broken)
 
     def usable(self, s):
         """Does s see everything this account has forgotten?"""
@@ -199,7 +237,7 @@ class Account:
             if r.kind != DELTA or s.in_progress(r.xid) and "adds-unseen" not in self.broken:
                 continue
             if r.outcome == COMMITTED:
-                total = plus(total, r.amounts)
+                total = plus(total, r.amounts, self.broken)
             elif r.outcome == UNKNOWN:
                 open_questions.append(r)
         return total, open_questions

@@ -2,8 +2,9 @@
 """Entries that writers adjust, as an executable model: random histories, every served value checked.
 
 The account of an entry is in account.py; the rings beside it, of the key's tag and of the whole cache, are those
-of ring.py. Rows are versions as PostgreSQL has them: the truth for a snapshot is the count, the sum and the least
-of those that it sees; the least may be untold, when the row that had it may have gone. A history interleaves
+of ring.py. Rows are versions as PostgreSQL has them: the truth for a snapshot is the count, the sum, the least
+and the first ones of those that it sees; the least and the first ones may be untold, when a row that had them may
+have gone. A history interleaves
 writers (savepoints, aborted, prepared, some that do not know their delta, some that register on the whole cache
 instead), loads whose snapshot, opening and publishing lie apart, reads under fresh and old snapshots, and
 evictions. Lists and rings are tiny on purpose.
@@ -11,12 +12,12 @@ evictions. Lists and rings are tiny on purpose.
   aggregate.py [--histories N] [--seed N] [--steps N] [--trace FILE|-] [--break NAME | --list-breaks]
 
 Exit status 1 on the first wrong value, and when too few of the fresh reads of what is cached were served, or told
-the least. With --break, the exit status says whether the mistake was caught: 0 if so.
+the least and the first ones. With --break, the exit status says whether the mistake was caught: 0 if so.
 """
 import random
 import sys
 
-from account import ABORTED, COMMITTED, NONE, SUMS, ZERO, Account, least, plus
+from account import ABORTED, COMMITTED, NONE, SUMS, WANTED, ZERO, Account, firsts, least, plus, row
 from aggregate_trace import TracedAccount
 from command import command
 from ring import Ended, Ring, Snapshot
@@ -73,10 +74,18 @@ BREAKS = {
     "least-begins-at-zero": "the least of what was folded before the value was loaded begins at zero",
     "update-tells-no-least": "a row that changes within its key brings nothing",
     "update-hides-gone": "and nothing goes with it",
+    "firsts-gone-ignored": "of the first values, those that went are told",
+    "firsts-limit-ignored": "what went and found no room is not thought of",
+    "firsts-limit-strict": "only of values behind the last that went, not of those equal to it",
+    "firsts-full-ignored": "fewer than wanted are told though there may be more than there was room for",
+    "firsts-once": "of rows with one value one is kept",
+    "fold-loses-firsts": "the first values that came are not folded with the counts",
+    "fold-loses-firsts-gone": "nor are those that went",
     "zero-is-nothing": "a change that counts and sums say nothing of is not registered",
 }
-ENOUGH = 0.6       # of the fresh reads of what is cached that must have been served
-ENOUGH_TOLD = 0.7  # of those that told the least
+ENOUGH = 0.6          # of the fresh reads of what is cached that must have been served
+ENOUGH_TOLD = 0.7     # of those that told the least
+ENOUGH_FIRSTS = 0.95  # of those that told the first ones, which have a reserve
 WHOLE = 0
 KEYS = range(3)
 
@@ -119,7 +128,7 @@ class Database:
         seen = lambda x: x in self.committed and not s.in_progress(x)
         rows = [v.amount for v in self.versions
                 if v.key == key and seen(v.made_by) and not any(seen(x) for x in v.ended_by)]
-        return (len(rows), sum(rows), min(rows, default=NONE))
+        return sorted(rows)
 
 
 class Wrong(Exception):
@@ -167,7 +176,7 @@ class History:
         self.takes_over = r.choice([.2, .8, 1])
         self.noting = r.choice([0, .3, 1])
         self.spread = r.choice([2, 100, 10**6])      # of amounts: few have ties, and old least ones
-        self.reads = self.served = self.told = 0
+        self.reads = self.served = self.told = self.told_firsts = 0
         if r.random() < .4:
             self.db.begin()  # a long transaction that holds everybody's xmin back
 
@@ -190,7 +199,7 @@ class History:
             emphasised = [w * self.r.choice([.1, 1, 1, 3]) for w in weights.values()]
             for operation in self.r.choices(list(weights), emphasised, k=steps // 8):
                 operation()
-        return self.reads, self.served, self.told
+        return self.reads, self.served, self.told, self.told_firsts
 
     # --- writers ---
 
@@ -207,7 +216,7 @@ class History:
         old = r.choice(rows) if rows and r.random() < .7 else None
         gone = old and r.random() < .4
         new = None if gone else Version(r.choice(self.keys), r.randint(-self.spread, self.spread), w.xid)
-        taken = (-1, -old.amount, NONE, old.amount) if old else ZERO
+        taken = row(-1, -old.amount, went=[old.amount]) if old else ZERO
         if old:
             old.ended_by.append(w.xid)
         if new:
@@ -219,18 +228,14 @@ class History:
             half = "moved-by-half" in self.broken and not gone
             w.changes.append((old.key, ZERO if half else taken, old, None))
         if new:
-            w.changes.append((new.key, (1, new.amount, new.amount, NONE), None, new))
+            w.changes.append((new.key, row(1, new.amount, came=[new.amount]), None, new))
 
     def within(self, old, new):
         """What an update adds that leaves the row where it is."""
         if old == new:
             return ZERO
-        came, went = new, old
-        if "update-tells-no-least" in self.broken:
-            came = NONE
-        if "update-hides-gone" in self.broken:
-            went = NONE
-        return (0, new - old, came, went)
+        return row(0, new - old, [] if "update-tells-no-least" in self.broken else [new],
+                   [] if "update-hides-gone" in self.broken else [old])
 
     def savepoint(self):
         """ROLLBACK TO SAVEPOINT: some of the last changes have not happened."""
@@ -394,7 +399,8 @@ class History:
         e.unseen, e.cache_seq = unseen, self.whole.last_seq
         if e.account.records and not e.account.plain():
             e.touched = True
-        e.account.set_base(self.db.value(key, f) + (NONE,))
+        rows = self.db.value(key, f)
+        e.account.set_base(row(len(rows), sum(rows), came=rows))
         self.entries[key] = e
 
     def fill_at_once(self):
@@ -434,24 +440,25 @@ class History:
                 for q in questions:
                     outcome = self.db.outcome(q.xid)
                     if outcome == COMMITTED or "adds-aborted" in self.broken:
-                        value = plus(value, q.amounts)
+                        value = plus(value, q.amounts, self.broken)
                     if self.r.random() < self.noting:
                         e.account.note(q.xid, outcome)
-                told = self.check("key %d" % k, value, truth)
+                told, told_firsts = self.check("key %d" % k, value, truth)
                 if s is fresh:
-                    self.told += told
+                    self.told, self.told_firsts = self.told + told, self.told_firsts + told_firsts
 
     def check(self, who, value, truth):
-        """Is the least told?"""
-        told = least(value, self.broken)
-        if value[:SUMS] != truth[:SUMS] or told not in (None, truth[SUMS]):
+        """Is the least told, and are the first ones?"""
+        told, told_firsts = least(value, self.broken), firsts(value, self.broken)
+        if value[:SUMS] != (len(truth), sum(truth)) or told not in (None, min(truth, default=NONE)) or \
+                told_firsts not in (None, truth[:WANTED]):
             raise Wrong("%s serves %s, truth %s" % (who, value, truth))
-        return told is not None
+        return told is not None, told_firsts is not None
 
 
 def run(histories, first_seed, steps, broken, trace_file):
     """Totals, or what went wrong and where."""
-    total = [0, 0, 0]
+    total = [0, 0, 0, 0]
     for seed in range(first_seed, first_seed + histories):
         trace = Trace(trace_file, seed) if trace_file else None
         try:
@@ -463,11 +470,12 @@ def run(histories, first_seed, steps, broken, trace_file):
 
 
 def report(histories, totals):
-    reads, served, told = totals
-    return ("%d histories, %d fresh reads of what is cached, %d served (%.0f %%), %d with the least (%.0f %%); "
-            "none wrong" %
-            (histories, reads, served, 100 * served / max(reads, 1), told, 100 * told / max(served, 1)),
-            served >= ENOUGH * reads and told >= ENOUGH_TOLD * served)
+    reads, served, told, told_firsts = totals
+    return ("%d histories, %d fresh reads of what is cached, %d served (%.0f %%), %d with the least (%.0f %%), %d with "
+            "the first ones (%.0f %%); none wrong" %
+            (histories, reads, served, 100 * served / max(reads, 1), told, 100 * told / max(served, 1), told_firsts,
+             100 * told_firsts / max(served, 1)),
+            served >= ENOUGH * reads and told >= ENOUGH_TOLD * served and told_firsts >= ENOUGH_FIRSTS * served)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,19 @@ One operation a line, space-separated; lists are comma-separated, an empty one i
   B account amounts                                         set_base
   N account xid committed                                   note
   G account snapshot = verdict                              agrees
-  X account snapshot = amounts questions                    value
+  X account snapshot = amounts questions firsts             value; and which are known to be the first ones: "?" if none
   L account = xid:kind:outcome... witness floor             what is listed
 
-Amounts are two sums and two of which the lesser is kept; "none": the least of no values.
+Amounts are two sums and then groups, of which as many as they have are kept in order (account.py, GROUPS); "none":
+the least of no values.
 """
-from account import COMMITTED, NONE, Account
+from account import COMMITTED, NONE, SUMS, Account, firsts
 from trace import listed
 
 
 def told(amounts):
-    return listed("none" if a == NONE else a for a in amounts)
+    flat = amounts and amounts[:SUMS] + tuple(a for group in amounts[SUMS:] for a in group)
+    return listed("none" if a == NONE else a for a in flat)
 
 
 class TracedAccount(Account):
@@ -72,8 +74,9 @@ class TracedAccount(Account):
 
     def value(self, s):
         total, questions = super().value(s)
+        known = firsts(total, self.broken)
         self.trace.write("X", self.number, self.trace.number_of(s), "=", told(total),
-                         listed(q.xid for q in questions))
+                         listed(q.xid for q in questions), "?" if known is None else listed(known))
         return total, questions
 
     def note(self, xid, outcome):

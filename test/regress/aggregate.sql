@@ -259,7 +259,7 @@ SELECT try('{nothing}', '{count(*)}');
 SELECT try('{owner}', '{count(*)}', NULL, 'a_view');
 SELECT try('{relname}', '{count(*)}', NULL, 'pg_class');
 SELECT try('{owner}', '{n: count(*), n: sum(minutes)}');
-SELECT try('{owner}', (SELECT array_agg('m' || i || ': sum(minutes)')::text FROM generate_series(1, 17) AS i));
+SELECT try('{owner}', (SELECT array_agg('m' || i || ': sum(minutes)')::text FROM generate_series(1, 33) AS i));
 SELECT error_of($$SELECT cache_alter('calls', '{"stale_for": "1 min"}')$$);
 SELECT error_of($$SELECT cache_alter('calls', '{"invalidate": "auto"}')$$);
 SELECT error_of($$SELECT cache_alter('calls', '{"run_as": "reader"}')$$);

@@ -278,9 +278,9 @@ SELECT try('max(i4 ORDER BY id)');
 SELECT try('bit_or(i4)');
 SELECT try('min(i4) OVER ()');
 SELECT error_of(format('SELECT cache_create_aggregate(''bad'', ''bid'', ''{k}'', %L)',
-    (SELECT array_agg('m' || i || ': min(i4)') FROM generate_series(1, 17) AS i)));
+    (SELECT array_agg('m' || i || ': min(i4)') FROM generate_series(1, 33) AS i)));
 SELECT error_of(format('SELECT cache_create_aggregate(''most'', ''bid'', ''{k}'', %L)',
-    (SELECT array_agg('m' || i || ': min(i4)') FROM generate_series(1, 16) AS i)));
+    (SELECT array_agg('m' || i || ': min(i4)') FROM generate_series(1, 32) AS i)));
 SELECT cache_get_most(1);
 INSERT INTO bid SELECT (bid(60, 1, -100)).*;
 SELECT cache_get_most(1);

@@ -32,14 +32,15 @@ CREATE TABLE "Visit" ("Id" int, s state, at timestamptz DEFAULT '2026-03-01 12:0
 CREATE TABLE visit_1 PARTITION OF "Visit" FOR VALUES IN (1);
 CREATE TABLE visit_2 PARTITION OF "Visit" DEFAULT;
 SELECT cache_create_aggregate('visits', '"Visit"', ARRAY['Id', 'day: (at AT TIME ZONE ''Europe/Berlin'')::date'],
-	ARRAY['"How Many": count(*)', 'n: sum(n)', 'm: avg(n) FILTER (WHERE s = ''open''::"My Data".state)'],
+	ARRAY['"How Many": count(*)', 'n: sum(n)', 'm: avg(n) FILTER (WHERE s = ''open''::"My Data".state)',
+		'"Last": (array_agg("Id" ORDER BY at DESC, "Id") FILTER (WHERE at IS NOT NULL AND "Id" IS NOT NULL))[1:2]'],
 	warm_keys => 'SELECT DISTINCT "Id", DATE ''2026-03-01'' FROM "My Data"."Visit"');
 INSERT INTO "Visit" ("Id", s, n) SELECT i % 3, 'open', i / 7.0 FROM generate_series(1, 30) AS i;
 END
 
 my $verdict = q{SET search_path = "My Data", tools;
 	SELECT CASE WHEN cache_get_visits(1, '2026-03-01')::text = (
-		SELECT ROW(count(*), sum(n), avg(n) FILTER (WHERE s = 'open'))::text FROM "Visit"
+		SELECT ROW(count(*), sum(n), avg(n) FILTER (WHERE s = 'open'), (array_agg("Id" ORDER BY at DESC, "Id"))[1:2])::text FROM "Visit"
 		WHERE "Id" = 1 AND (at AT TIME ZONE 'Europe/Berlin')::date = '2026-03-01') THEN 'ok' ELSE 'ng' END, source
 	FROM cache_get_entry('visits', 1, '2026-03-01')};
 

@@ -19,9 +19,18 @@ namespace cache_ext::core::test {
 namespace {
 
 constexpr const char* kCheckedIn = "test/unit/data/account.trace";
-// Two sums, and the least that came and went.
-constexpr std::uint32_t kAmounts = 4;
-constexpr LesserMask kLesser = 0b1100;
+// Two sums, the least that came and went, and of the first ones some that came and went.
+constexpr std::uint32_t kAmounts = 12;
+constexpr std::uint32_t kCame = 4, kWent = 9, kWanted = 3;
+constexpr Groups make_groups() {
+    Groups groups;
+    groups.add(2, 1);
+    groups.add(3, 1);
+    groups.add(kCame, kWent - kCame);
+    groups.add(kWent, kAmounts - kWent);
+    return groups;
+}
+constexpr Groups kGroups = make_groups();
 
 std::vector<std::string> split(const std::string& text, char separator) {
     std::vector<std::string> parts;
@@ -44,8 +53,8 @@ struct Held {
 
     explicit Held(std::uint32_t capacity)
         : memory(new std::uint64_t[Account::bytes_for(kAmounts, capacity) / 8]) {
-        get()->init(kAmounts, kLesser, capacity);
-        clear_amounts(base, kAmounts, kLesser);
+        get()->init(kAmounts, kGroups, capacity);
+        clear_amounts(base, kAmounts, kGroups);
     }
     Account* get() const { return reinterpret_cast<Account*>(memory.get()); }
 };
@@ -72,7 +81,7 @@ class Replay {
                 return register_writer(f);
             case 'B':
                 EXPECT_TRUE(
-                    merge_amounts(held(f[1]).base, bytes(amounts(f[2])), kAmounts, kLesser));
+                    merge_amounts(held(f[1]).base, bytes(amounts(f[2])), kAmounts, kGroups));
                 return "";
             case 'N':
                 account(f[1]).note(number(f[2]),
@@ -161,7 +170,21 @@ class Replay {
         for (const Amount a : sum) {
             sums.push_back(a == kNoLeast ? "none" : std::to_string(static_cast<long long>(a)));
         }
-        return joined(sums) + " " + joined(xids);
+        return joined(sums) + " " + joined(xids) + " " + firsts(sum);
+    }
+
+    static std::string firsts(const Amount* amounts) {
+        Amount left[kWanted];
+        std::uint32_t count;
+        if (!least_left({amounts + kCame, kWent - kCame}, {amounts + kWent, kAmounts - kWent},
+                        kWanted, left, &count)) {
+            return "?";
+        }
+        std::vector<std::string> values;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            values.push_back(std::to_string(static_cast<long long>(left[i])));
+        }
+        return joined(values);
     }
 
     static std::string list(const Account& account) {

@@ -382,14 +382,15 @@ TEST_F(StoreAccounts, AnotherKeyOfTheSameTagIsNotAdjusted) {
     // Nor one whose amounts merge in another way.
     publish(3, 30, snapshot(14));
     const Sums sums = {{1, 7}};
-    const KeyDelta lesser = {cache_.index(), cache_.view(kKey), sums.amounts, kSums, 0b10};
-    written.delta = &lesser;
+    const KeyDelta otherwise = {cache_.index(), cache_.view(kKey), sums.amounts, kSums,
+                                one_group(1, 1)};
+    written.delta = &otherwise;
     store_->register_writer(written, 14, {});
     EXPECT_EQ(read(snapshot(15)), none(LookupResult::kContradicted));
 }
 
 TEST_F(StoreAccounts, OfSomeAmountsTheLesserOneIsKept) {
-    constexpr LesserMask kSecond = 0b10;
+    constexpr Groups kSecond = one_group(1, 1);
     const auto bring = [&](Xid xid, std::int64_t value) {
         const Sums sums = {{1, value}};
         const KeyDelta delta = {cache_.index(), cache_.view(kKey), sums.amounts, kSums, kSecond};
@@ -402,7 +403,7 @@ TEST_F(StoreAccounts, OfSomeAmountsTheLesserOneIsKept) {
     // More than there are lines: folded before the value is there.
     for (Xid x = 10; x < 30; ++x) bring(x, 100 - static_cast<std::int64_t>(x));
     Fill fill;
-    fill.lesser = kSecond;
+    fill.groups = kSecond;
     ASSERT_EQ(publish(5, 90, snapshot(10), opened.account, fill), PublishResult::kPublished);
     EXPECT_LT(view()->base[1], Amount{90});
     EXPECT_GT(view()->base[1], Amount{71});

@@ -2,12 +2,12 @@
 
 #include "pg/base/compat.hpp"
 #include "pg/base/memory.hpp"
+#include "pg/catalog/firsts.hpp"
 #include "pg/catalog/row_expressions.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
 #include "access/sysattr.h"
-#include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -20,20 +20,12 @@ extern "C" {
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 }
 
 namespace cache_ext::pg {
 namespace {
-
-// Negative ones are possible; a typmod that is none has -1.
-int scale_of(int32 typmod) {
-    if (typmod < static_cast<int32>(VARHDRSZ)) return -1;
-    const int32 packed = (typmod - static_cast<int32>(VARHDRSZ)) & 0x7ff;
-    return (packed ^ 1024) - 1024;
-}
 
 // One table, one result, and nothing else that a query can have.
 bool is_plain(const Query* q) {
@@ -166,24 +158,50 @@ bool read_measure(List* parts, int i, Measure* m) {
     return true;
 }
 
-bool read_measures(const Query* query, Aggregate* out) {
-    const auto* target = linitial_node(TargetEntry, query->targetList);
-    if (!IsA(target->expr, ArrayExpr)) return false;
-    List* parts = reinterpret_cast<ArrayExpr*>(target->expr)->elements;
-    out->part_count = list_length(parts);
-    out->measures = make_array<Measure>(static_cast<size_t>(out->part_count));
-    for (int i = 0; i < out->part_count;) {
-        Measure* m = &out->measures[out->measure_count++];
-        if (!read_measure(parts, i, m)) return false;
-        m->part = i;
-        m->amount = out->amount_count;
-        if (is_extreme(m->kind) && m->amount + 1 < static_cast<int>(core::kMaxAmounts)) {
-            out->lesser |= core::LesserMask{3} << m->amount;
-        }
-        out->amount_count += amounts_of(m->kind);
-        i += parts_of(*m);
+// False: there is no room for its amounts.
+bool add_measure(Measure m, Aggregate* out) {
+    if (out->amount_count + amounts_of(m) > static_cast<int>(core::kMaxAmounts)) return false;
+    m.part = out->part_count;
+    m.amount = out->amount_count;
+    if (is_kept(m)) {
+        const auto first = static_cast<uint32>(m.amount);
+        const auto kept = static_cast<uint32>(m.kept);
+        out->groups.add(first, kept);
+        out->groups.add(first + kept, static_cast<uint32>(went_of(m)));
     }
-    return out->amount_count > 0 && out->amount_count <= static_cast<int>(core::kMaxAmounts);
+    out->part_count += parts_of(m);
+    out->amount_count += amounts_of(m);
+    out->measures[out->measure_count++] = m;
+    return true;
+}
+
+bool read_numbers(List* parts, Aggregate* out) {
+    for (int i = 0; i < list_length(parts);) {
+        Measure m;
+        if (!read_measure(parts, i, &m) || !add_measure(m, out)) return false;
+        i += parts_of(m);
+    }
+    return true;
+}
+
+bool read_measures(const Query* query, Aggregate* out) {
+    Expr* returned = linitial_node(TargetEntry, query->targetList)->expr;
+    out->in_row = IsA(returned, RowExpr);
+    List* fields = out->in_row ? reinterpret_cast<RowExpr*>(returned)->args : list_make1(returned);
+    out->measures = make_array<Measure>(core::kMaxAmounts);
+    for (int i = 0; i < list_length(fields); ++i) {
+        auto* field = static_cast<Node*>(list_nth(fields, i));
+        Measure m;
+        if (IsA(field, ArrayExpr)) {
+            if (!read_numbers(reinterpret_cast<ArrayExpr*>(field)->elements, out)) return false;
+        } else if (out->in_row && read_firsts(fields, i, &m)) {
+            if (!add_measure(m, out)) return false;
+            i += parts_of(m) - 1;
+        } else {
+            return false;
+        }
+    }
+    return out->amount_count > 0;
 }
 
 void note_columns(Expr* expression, Aggregate* out) {
@@ -194,112 +212,7 @@ void note_columns(Expr* expression, Aggregate* out) {
     }
 }
 
-bool is_named_min_or_max(Oid function) {
-    const char* name = get_func_name(function);
-    return name != nullptr && (strcmp(name, "min") == 0 || strcmp(name, "max") == 0);
-}
-
 }  // namespace
-
-int parts_of(const Measure& m) {
-    switch (m.kind) {
-        case MeasureKind::kCount:
-            return 1;
-        case MeasureKind::kSum:
-            return 2;
-        case MeasureKind::kMin:
-        case MeasureKind::kMax:
-            return m.input == TIMESTAMPOID || m.input == TIMESTAMPTZOID ? 2 : 1;
-        default:
-            return 3;
-    }
-}
-
-bool measure_of(const Aggref* call, Measure* m, const char** why, const char** hint) {
-    *m = {};
-    *hint =
-        "It may be count(*), count(x), sum(x), avg(x), min(x), max(x), bool_or(x) or bool_and(x), "
-        "each with FILTER.";
-    if (call->aggdistinct != NIL) {
-        *why = "DISTINCT needs to know which rows there are";
-        return false;
-    }
-    if (call->aggorder != NIL || call->aggdirectargs != NIL || call->aggkind != AGGKIND_NORMAL) {
-        *why = "what depends on the order of rows cannot be kept up to date";
-        return false;
-    }
-    m->filter = call->aggfilter;
-    m->result = call->aggtype;
-    if (call->args != NIL) m->argument = linitial_node(TargetEntry, call->args)->expr;
-    switch (call->aggfnoid) {
-        case F_COUNT_:
-        case F_COUNT_ANY:
-            m->kind = MeasureKind::kCount;
-            return true;
-        case F_SUM_INT2:
-        case F_SUM_INT4:
-        case F_SUM_INT8:
-        case F_SUM_NUMERIC:
-            m->kind = MeasureKind::kSum;
-            break;
-        case F_AVG_INT2:
-        case F_AVG_INT4:
-        case F_AVG_INT8:
-        case F_AVG_NUMERIC:
-            m->kind = MeasureKind::kAverage;
-            break;
-        case F_BOOL_OR:
-            m->kind = MeasureKind::kBoolOr;
-            break;
-        case F_BOOL_AND:
-        case F_EVERY:
-            m->kind = MeasureKind::kBoolAnd;
-            break;
-        case F_MIN_INT2:
-        case F_MIN_INT4:
-        case F_MIN_INT8:
-        case F_MIN_NUMERIC:
-        case F_MIN_DATE:
-        case F_MIN_TIMESTAMP:
-        case F_MIN_TIMESTAMPTZ:
-            m->kind = MeasureKind::kMin;
-            break;
-        case F_MAX_INT2:
-        case F_MAX_INT4:
-        case F_MAX_INT8:
-        case F_MAX_NUMERIC:
-        case F_MAX_DATE:
-        case F_MAX_TIMESTAMP:
-        case F_MAX_TIMESTAMPTZ:
-            m->kind = MeasureKind::kMax;
-            break;
-        case F_SUM_FLOAT4:
-        case F_SUM_FLOAT8:
-        case F_AVG_FLOAT4:
-        case F_AVG_FLOAT8:
-            *why = "a sum of floating-point numbers depends on their order";
-            *hint = "Cast what is added up to numeric(p, s), as in sum(x::numeric(20,4)).";
-            return false;
-        default:
-            *why = "no change of a row tells how it changes";
-            if (is_named_min_or_max(call->aggfnoid)) {
-                *why = psprintf("values of type %s are not kept", format_type_be(call->aggtype));
-                *hint =
-                    "min and max may be of smallint, integer, bigint, numeric(p, s), date, "
-                    "timestamp and timestamptz. Cast a number, as in min(x::numeric(20,4)).";
-            }
-            return false;
-    }
-    m->input = exprType(reinterpret_cast<Node*>(m->argument));
-    if (m->input != NUMERICOID) return true;
-    m->scale = scale_of(exprTypmod(reinterpret_cast<Node*>(m->argument)));
-    if (m->scale >= 0 && m->scale <= kMaxAmountScale) return true;
-    *why = "how many digits numeric has behind the point is not known, or too many";
-    *hint =
-        psprintf("Cast it to numeric(p, s) with a scale from 0 to %d, as in %s(x::numeric(20,4)).",
-                 kMaxAmountScale, get_func_name(call->aggfnoid));
-    return false;
-}
 
 const Aggregate* read_aggregate(const Definition* d, Oid loader) {
     const Query* query = query_of(loader);
@@ -311,6 +224,7 @@ const Aggregate* read_aggregate(const Definition* d, Oid loader) {
     note_columns(out->filter, out);
     for (int i = 0; i < out->measure_count; ++i) {
         note_columns(out->measures[i].argument, out);
+        note_columns(out->measures[i].order, out);
         note_columns(out->measures[i].filter, out);
     }
     return out;
@@ -328,7 +242,8 @@ bool is_sound(const Definition* d, const Aggregate* a) {
                (!OidIsValid(collation) || get_collation_isdeterministic(collation));
     }
     for (int i = 0; i < a->measure_count; ++i) {
-        good = good && sound(a->measures[i].argument) && sound(a->measures[i].filter);
+        const Measure& m = a->measures[i];
+        good = good && sound(m.argument) && sound(m.order) && sound(m.filter);
     }
     return good;
 }

@@ -166,9 +166,10 @@ void read_loader_name(const Row& row, const TrustedFunctions& remembered, bool t
     auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     d->loader = function;
     d->loader_volatile = proc->provolatile == PROVOLATILE_VOLATILE;
-    const Oid returned = d->aggregates ? NUMERICARRAYOID : d->value_type;
-    d->loader_changed =
-        proc->prorettype != returned || proc->proretset || proc->prokind != PROKIND_FUNCTION;
+    const Oid returned = proc->prorettype;
+    const bool good = d->aggregates ? returned == NUMERICARRAYOID || returned == RECORDOID
+                                    : returned == d->value_type;
+    d->loader_changed = !good || proc->proretset || proc->prokind != PROKIND_FUNCTION;
     ReleaseSysCache(tuple);
     if (d->aggregates && trust) {
         // 0 is none that aggregates, whichever of the two it is.

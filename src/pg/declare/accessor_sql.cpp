@@ -299,11 +299,12 @@ void create_accessors(const Declaration& d) {
     }
 }
 
-Oid create_aggregate_loader(const Declaration& d, const char* body) {
+Oid create_aggregate_loader(const Declaration& d, bool in_row, const char* body) {
     const char* name = psprintf("cache_sum_%s", d.name);
     create_function(name, parameter_list(d, true, ""), parameter_list(d, false, ""),
-                    "RETURNS pg_catalog.numeric[] LANGUAGE sql STABLE PARALLEL SAFE", body,
-                    InvalidOid);
+                    psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE",
+                             in_row ? "pg_catalog.record" : "pg_catalog.numeric[]"),
+                    body, InvalidOid);
     return find_function(extension_schema(), name, d.columns, d.key_types);
 }
 

@@ -117,11 +117,13 @@ void check_made(const Declaration& d, const AggregateTexts& texts) {
     std::copy_n(d.key_types, d.columns, as.key_types);
     const Aggregate* a = read_aggregate(&as, d.loader);
     bool same = a != nullptr && is_sound(&as, a) && a->relation == texts.relation &&
-                a->measure_count == texts.measure_count;
+                a->in_row == texts.in_row && a->measure_count == texts.measure_count;
     for (int i = 0; same && i < a->measure_count; ++i) {
         const Measure &m = a->measures[i], &wanted = texts.measures[i].measure;
         same = m.kind == wanted.kind && m.input == wanted.input && m.result == wanted.result &&
-               m.scale == wanted.scale;
+               m.scale == wanted.scale && m.wanted == wanted.wanted && m.kept == wanted.kept &&
+               m.order_type == wanted.order_type && m.order_goes.down == wanted.order_goes.down &&
+               m.value_goes.down == wanted.value_goes.down;
     }
     if (!same) elog(ERROR, "the loader of cache \"%s\" is not what was asked for", d.name);
 }
@@ -158,7 +160,7 @@ extern "C" Datum cache_create_aggregate_1_0(PG_FUNCTION_ARGS) {
     d.parallel = PROPARALLEL_RESTRICTED;
     connect_spi();
     d.value_type = create_row_type(d, texts);
-    d.loader = create_aggregate_loader(d, loader_body(texts));
+    d.loader = create_aggregate_loader(d, texts.in_row, loader_body(texts));
     CommandCounterIncrement();
     check_made(d, texts);
     AtEOXact_GUC(true, nest);

@@ -3,6 +3,7 @@
 #include "pg/base/compat.hpp"
 #include "pg/base/expression_text.hpp"
 #include "pg/base/memory.hpp"
+#include "pg/catalog/firsts.hpp"
 #include "pg/catalog/key_types.hpp"
 #include "pg/catalog/row_expressions.hpp"
 #include "pg/declare/named_columns.hpp"
@@ -161,17 +162,36 @@ void read_measure(const Parser& parser, const char* text, NamedMeasure* out) {
     const Element e = split(text);
     Node* node = analysed(parser, kWhat, e.text, EXPR_KIND_SELECT_TARGET);
     assign_expr_collations(parser.state, node);
-    if (!IsA(node, Aggref)) {
+    const bool sliced = IsA(node, SubscriptingRef);
+    out->slice = sliced ? reinterpret_cast<SubscriptingRef*>(node) : nullptr;
+    Node* aggregate = sliced ? reinterpret_cast<Node*>(out->slice->refexpr) : node;
+    if (!IsA(aggregate, Aggref)) {
         refuse(kWhat, text, "it is not a single aggregate",
                "Give aggregates such as count(*) or sum(x), and compute with their values where "
                "these are read.");
     }
     const char *why, *hint;
-    const auto* call = reinterpret_cast<Aggref*>(node);
-    if (!measure_of(call, &out->measure, &why, &hint)) refuse(kWhat, text, why, hint);
+    const auto* call = reinterpret_cast<Aggref*>(aggregate);
+    const bool good = sliced ? firsts_of(out->slice, parser.relation, &out->measure, &why, &hint)
+                             : measure_of(call, &out->measure, &why, &hint);
+    if (!good) refuse(kWhat, text, why, hint);
     check_row_expression(parser, kWhat, text, out->measure.argument);
+    check_row_expression(parser, kWhat, text, out->measure.order);
     check_row_expression(parser, kWhat, text, out->measure.filter);
     out->name = e.name != nullptr ? e.name : get_func_name(call->aggfnoid);
+    out->text = text;
+}
+
+// A NULL has no place in an order of numbers: a value with one would never be kept.
+void check_nulls(const AggregateTexts& t) {
+    for (int i = 0; i < t.measure_count; ++i) {
+        const NamedMeasure& m = t.measures[i];
+        if (m.slice == nullptr) continue;
+        const char* without = firsts_without_nulls(m.slice, t.relation, m.measure, t.filter);
+        if (without == nullptr) continue;
+        refuse("a measure", m.text, "what it is in order of, or collects, may be NULL",
+               psprintf("Keep NULLs out by NOT NULL or by a filter: %s.", without));
+    }
 }
 
 Node* read_filter(const Parser& parser, const char* text) {
@@ -227,16 +247,23 @@ AggregateTexts read_aggregate_texts(Oid relation, ArrayType* keys, ArrayType* me
     int amounts = 0;
     for (int i = 0; i < out.measure_count; ++i) {
         read_measure(parser, TextDatumGetCString(items[i]), &out.measures[i]);
-        amounts += amounts_of(out.measures[i].measure.kind);
+        amounts += amounts_of(out.measures[i].measure);
+        out.in_row = out.in_row || out.measures[i].slice != nullptr;
     }
     if (amounts == 0 || amounts > kMost) {
         ereport(ERROR, (errcode(amounts == 0 ? ERRCODE_INVALID_PARAMETER_VALUE
                                              : ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("an aggregate cache has from 1 to %d measures, where all but "
                                "counts count as two",
-                               kMost)));
+                               kMost),
+                        out.in_row ? errdetail("With the first ones of a group, which count as "
+                                               "many as are kept, these are %d.",
+                                               amounts)
+                                   : 0,
+                        out.in_row ? errhint("Give some of them a cache of their own.") : 0));
     }
     if (filter != nullptr) out.filter = read_filter(parser, filter);
+    check_nulls(out);
     table_close(table, NoLock);
     return out;
 }
@@ -249,12 +276,25 @@ const char* loader_body(const AggregateTexts& t) {
     };
     StringInfoData s;
     initStringInfo(&s);
+    appendStringInfo(&s, "BEGIN ATOMIC SELECT %s", t.in_row ? "ROW(" : "");
+    // The parts are numbers of one array, until something else comes between them.
+    bool in_array = false;
+    const auto end_array = [&] {
+        if (in_array) appendStringInfoChar(&s, ']');
+        in_array = false;
+    };
+    const auto begin_number = [&](int measure) {
+        appendStringInfo(&s, "%s%s", measure == 0 && !in_array ? "" : ", ",
+                         in_array ? "" : "ARRAY[");
+        in_array = true;
+    };
     constexpr const char* kInt = "::pg_catalog.int4";
+    int measure = 0;
     // `input`: a cast of the argument; `before`, `behind`: what makes the result a number.
     const auto add_part = [&](const char* function, const Measure& m, const char* input = "",
                               const char* before = "", const char* behind = "") {
-        appendStringInfo(&s, "%s(%spg_catalog.%s(",
-                         s.len == 0 ? "BEGIN ATOMIC SELECT ARRAY[" : ", ", before, function);
+        begin_number(measure);
+        appendStringInfo(&s, "(%spg_catalog.%s(", before, function);
         if (m.argument == nullptr) {
             appendStringInfoChar(&s, '*');
         } else {
@@ -270,8 +310,8 @@ const char* loader_body(const AggregateTexts& t) {
         if (parts_of(m) == 1) return;
         add_part(function, m, "", "pg_catalog.\"extract\"('microseconds'::pg_catalog.text, ", ")");
     };
-    for (int i = 0; i < t.measure_count; ++i) {
-        const Measure& m = t.measures[i].measure;
+    for (; measure < t.measure_count; ++measure) {
+        const Measure& m = t.measures[measure].measure;
         const char* input = is_boolean(m.kind) ? kInt : "";
         switch (m.kind) {
             case MeasureKind::kMin:
@@ -279,6 +319,11 @@ const char* loader_body(const AggregateTexts& t) {
                 continue;
             case MeasureKind::kMax:
                 add_extreme("max", m);
+                continue;
+            case MeasureKind::kFirsts:
+                end_array();
+                if (measure > 0) appendStringInfoString(&s, ", ");
+                append_firsts(&s, m, context);
                 continue;
             case MeasureKind::kAverage:
                 add_part("avg", m);
@@ -296,7 +341,8 @@ const char* loader_body(const AggregateTexts& t) {
         if (m.kind != MeasureKind::kCount) add_part("sum", m, input);
         add_part("count", m);
     }
-    appendStringInfo(&s, "] FROM %s",
+    end_array();
+    appendStringInfo(&s, "%s FROM %s", t.in_row ? ")" : "",
                      quote_qualified_identifier(get_namespace_name(get_rel_namespace(t.relation)),
                                                 get_rel_name(t.relation)));
     for (int i = 0; i < t.key_count; ++i) {

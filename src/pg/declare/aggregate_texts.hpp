@@ -19,6 +19,8 @@ struct NamedKey {
 struct NamedMeasure {
     const char* name;
     Measure measure;
+    const char* text;
+    const SubscriptingRef* slice;  // of the first ones of a group; nullptr: it is another measure
 };
 
 struct AggregateTexts {
@@ -28,6 +30,7 @@ struct AggregateTexts {
     int measure_count;
     NamedMeasure* measures;
     Node* filter;  // nullptr: every row
+    bool in_row;   // as Aggregate has it
 };
 
 // Names mean what they do with pg_catalog alone on the search_path. ERROR, with the text that it is

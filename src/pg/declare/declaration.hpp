@@ -44,7 +44,7 @@ void free_row_type(const Definition* d);
 void drop_accessors(const Definition* d);
 // Creates what an aggregate cache has beside them, cache_sum_<name>, its loader, and returns it;
 // and drops that, once the accessors are gone, and the type of its rows, cache_row_<name>.
-Oid create_aggregate_loader(const Declaration& d, const char* body);
+Oid create_aggregate_loader(const Declaration& d, bool in_row, const char* body);
 void drop_aggregate_parts(const Definition* d);
 // The accessors and the row of cache_definition. SPI must be connected.
 void write_declaration(const Declaration& d, const Options& options);

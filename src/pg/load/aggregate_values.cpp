@@ -2,6 +2,7 @@
 
 #include "pg/base/memory.hpp"
 #include "pg/load/amounts.hpp"
+#include "pg/load/elements.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -21,29 +22,80 @@ using core::Amount;
 
 constexpr int kMaxMeasures = static_cast<int>(core::kMaxAmounts);
 
+// As many as the aggregate has.
 struct Parts {
     Datum* values;
     bool* nulls;
+    Oid* types;  // numeric, int4, or an array
 };
 
-// Is each part there that has a value whatever the rows are: a count, and the microseconds of a
-// time, unless that is infinite?
+// Are they of the types that the measure's have, and is each part there that has a value whatever
+// the rows are: a count, and the microseconds of a time, unless that is infinite?
 bool has_parts(const Measure& m, const Parts& p) {
+    if (m.kind == MeasureKind::kFirsts) {
+        const int wanted = m.part + parts_of(m) - 1;
+        return p.types[wanted] == INT4OID && !p.nulls[wanted] &&
+               DatumGetInt32(p.values[wanted]) == m.wanted &&
+               are_lists(m, &p.types[m.part], &p.values[m.part], &p.nulls[m.part]);
+    }
+    if (std::any_of(p.types + m.part, p.types + m.part + parts_of(m),
+                    [](Oid type) { return type != NUMERICOID; })) {
+        return false;
+    }
     if (!p.nulls[m.part + parts_of(m) - 1]) return true;
     return is_extreme(m.kind) &&
            (p.nulls[m.part] || numeric_is_inf(DatumGetNumeric(p.values[m.part])));
 }
 
-// What the array has; ERROR if that is not what the loader was made for, whose body may have been
-// replaced since it was looked at.
+// Puts what a field of the row, or the array, has behind the `count` parts that are there. False:
+// there are too many.
+bool add_parts(const Aggregate* a, Oid type, Datum value, bool is_null, Parts* p, int* count) {
+    Datum* values = &value;
+    bool* nulls = &is_null;
+    int more = 1;
+    if (type == NUMERICARRAYOID && !is_null) {
+        type = NUMERICOID;
+        deconstruct_array(DatumGetArrayTypeP(value), type, -1, false, TYPALIGN_INT, &values, &nulls,
+                          &more);
+    }
+    if (more > a->part_count - *count) return false;
+    std::copy_n(values, more, p->values + *count);
+    std::copy_n(nulls, more, p->nulls + *count);
+    std::fill_n(p->types + *count, more, type);
+    *count += more;
+    return true;
+}
+
+bool add_fields(const Aggregate* a, Datum row, Parts* p, int* count) {
+    HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+    TupleDesc desc =
+        lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+    const auto fields = static_cast<size_t>(desc->natts);
+    auto* values = make_array<Datum>(fields);
+    auto* nulls = make_array<bool>(fields);
+    HeapTupleData tuple = {};
+    tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+    tuple.t_data = header;
+    heap_deform_tuple(&tuple, desc, values, nulls);
+    bool good = true;
+    for (int i = 0; i < desc->natts && good; ++i) {
+        good = add_parts(a, TupleDescAttr(desc, i)->atttypid, values[i], nulls[i], p, count);
+    }
+    ReleaseTupleDesc(desc);
+    return good;
+}
+
+// What the array or row has; ERROR if that is not what the loader was made for, whose body may have
+// been replaced since it was looked at. The type that it returns stays with the function.
 Parts parts_in(const Aggregate* a, Datum parts) {
-    Parts p;
-    int count;
-    deconstruct_array(DatumGetArrayTypeP(parts), NUMERICOID, -1, false, TYPALIGN_INT, &p.values,
-                      &p.nulls, &count);
-    const bool whole =
-        count == a->part_count && std::all_of(a->measures, a->measures + a->measure_count,
-                                              [&](const Measure& m) { return has_parts(m, p); });
+    const auto most = static_cast<size_t>(a->part_count);
+    Parts p = {make_array<Datum>(most), make_array<bool>(most), make_array<Oid>(most)};
+    int count = 0;
+    const bool read = a->in_row ? add_fields(a, parts, &p, &count)
+                                : add_parts(a, NUMERICARRAYOID, parts, false, &p, &count);
+    const bool whole = read && count == a->part_count &&
+                       std::all_of(a->measures, a->measures + a->measure_count,
+                                   [&](const Measure& m) { return has_parts(m, p); });
     if (!whole) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("the loader of an aggregate cache has returned what it was not "
@@ -79,6 +131,19 @@ Datum make_row(const Definition* d, const Aggregate* a, Datum* values, bool* nul
 bool measure_value(const Measure& m, const Amount* amounts, Datum* value, bool* is_null) {
     const Amount first = amounts[m.amount];
     *is_null = false;
+    if (m.kind == MeasureKind::kFirsts) {
+        Amount left[kMaxFirsts];
+        uint32 count;
+        const Amount* came = amounts + m.amount;
+        if (!core::least_left({came, static_cast<uint32>(m.kept)},
+                              {came + m.kept, static_cast<uint32>(went_of(m))},
+                              static_cast<uint32>(m.wanted), left, &count)) {
+            return false;
+        }
+        *is_null = count == 0;
+        if (!*is_null) *value = array_of_elements(m, left, static_cast<int>(count));
+        return true;
+    }
     if (m.kind == MeasureKind::kCount) return value_of_amount(m.result, first, 0, value);
     const Amount second = amounts[m.amount + 1];
     if (is_extreme(m.kind)) {
@@ -108,6 +173,7 @@ bool measure_value(const Measure& m, const Amount* amounts, Datum* value, bool* 
 // Of a measure whose first part is not NULL.
 Datum value_of_parts(const Measure& m, const Parts& p) {
     const Datum part = p.values[m.part];
+    if (m.kind == MeasureKind::kFirsts) return array_of_list(m, part);
     switch (m.result) {
         case BOOLOID:
             return BoolGetDatum(DatumGetInt32(DirectFunctionCall1(numeric_int4, part)) != 0);
@@ -132,6 +198,10 @@ bool amounts_of_measure(const Measure& m, const Parts& p, Amount* out) {
     if (is_extreme(m.kind)) {
         out[0] = out[1] = core::kNoLeast;
         return p.nulls[m.part] || extreme_amount(m, value_of_parts(m, p), &out[0]);
+    }
+    if (m.kind == MeasureKind::kFirsts) {
+        std::fill_n(out, amounts_of(m), core::kNoLeast);
+        return p.nulls[m.part] || elements_of_lists(m, &p.values[m.part], out);
     }
     const int sum = m.part + parts_of(m) - 2;
     out[0] = 0;

@@ -106,6 +106,9 @@ bool amount_of_value(Oid type, Datum value, int scale, Amount* out) {
         case INT8OID:
             *out = DatumGetInt64(value);
             return true;
+        case OIDOID:
+            *out = DatumGetObjectId(value);
+            return true;
         case DATEOID:
             *out = DatumGetDateADT(value);
             return true;
@@ -132,6 +135,9 @@ bool value_of_amount(Oid type, Amount amount, int scale, Datum* out) {
         case INT8OID:
             *out = Int64GetDatum(static_cast<int64>(amount));
             return fits<int64>(amount);
+        case OIDOID:
+            *out = ObjectIdGetDatum(static_cast<Oid>(amount));
+            return fits<Oid>(amount);
         case DATEOID:
             *out = DateADTGetDatum(static_cast<DateADT>(amount));
             return fits<DateADT>(amount);

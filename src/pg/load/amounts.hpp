@@ -14,8 +14,9 @@ bool amount_of_numeric(Datum numeric, int scale, core::Amount* out);
 // With `scale` digits behind the point. Palloc'ed.
 Datum numeric_of_amount(core::Amount amount, int scale);
 
-// Of a value of a type that measures are made of: a whole number, a date or time (`infinity` is the
-// last one of its type), a boolean (0 or 1), or numeric of that scale. False: as above.
+// Of a value of a type that measures are made of: a whole number, an OID, a date or time
+// (`infinity` is the last one of its type), a boolean (0 or 1), or numeric of that scale. False: as
+// above.
 bool amount_of_value(Oid type, Datum value, int scale, core::Amount* out);
 // The other way round. False: the type has no such value.
 bool value_of_amount(Oid type, core::Amount amount, int scale, Datum* out);

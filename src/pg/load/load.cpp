@@ -65,7 +65,7 @@ void read_parts(const Definition* d, const Aggregate* a, Loaded* loaded) {
     core::Amount amounts[core::kMaxAmounts];
     if (!amounts_of_parts(a, parts, amounts)) return;
     const Size bytes = sizeof(core::Amount) * static_cast<Size>(a->amount_count);
-    loaded->lesser = a->lesser;
+    loaded->groups = a->groups;
     loaded->amounts = static_cast<const uint8*>(memcpy(palloc(bytes), amounts, bytes));
 }
 

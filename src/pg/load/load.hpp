@@ -14,8 +14,8 @@ struct Loaded {
     // Of an aggregate cache, what the value is made of: core::Amount by core::Amount, at any
     // address. nullptr: it cannot be told so.
     const uint8* amounts = nullptr;
-    core::LesserMask lesser = 0;  // which of them these are
-    core::Seq account = 0;        // where writers have told meanwhile what they add to it
+    core::Groups groups = {};  // those of them that are kept in order
+    core::Seq account = 0;     // where writers have told meanwhile what they add to it
 };
 
 // `key` is the whole one, of which the loader may see some settings.

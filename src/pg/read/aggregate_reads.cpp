@@ -25,7 +25,7 @@ bool add_committed(const core::SeenDeltas& seen, const Aggregate* a, core::Outco
         if (outcomes[i] != core::Outcome::kCommitted) continue;
         const Amount* more = seen.amounts + static_cast<size_t>(i) * count;
         good = good && core::merge_amounts(reinterpret_cast<uint8*>(amounts),
-                                           reinterpret_cast<const uint8*>(more), count, a->lesser);
+                                           reinterpret_cast<const uint8*>(more), count, a->groups);
     }
     return good;
 }
@@ -64,7 +64,7 @@ core::Seq open_account_for(const Definition* d, const Key& key, const core::Snap
     // A transaction that has written publishes nothing.
     if (a == nullptr || TransactionIdIsValid(GetTopTransactionIdIfAny())) return 0;
     const core::Opening opening = {
-        d->session->index, d->id, key.view, static_cast<uint32>(a->amount_count), leads, a->lesser};
+        d->session->index, d->id, key.view, static_cast<uint32>(a->amount_count), leads, a->groups};
     return store().open_account(opening, snapshot).account;
 }
 

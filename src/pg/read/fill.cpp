@@ -103,7 +103,7 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
         !d->aggregates && !loaded.is_null && is_compressed(d, PointerGetDatum(bytes.data));
     if (d->aggregates) {
         fill.amounts = bytes.size / sizeof(core::Amount);
-        fill.lesser = loaded.lesser;
+        fill.groups = loaded.groups;
         fill.account = loaded.account;
     }
     fill.tags = load.tags.tag;

@@ -203,8 +203,8 @@ Explanation explain(const Definition* d, const Key& key, const core::Snapshot& s
     }
     if (d->aggregates && blame.rule == core::Rule::kNone) {
         return miss(d, key, snapshot,
-                    "the row that its least or greatest value came from may be gone, or a sum does "
-                    "not fit",
+                    "rows that its least, greatest or first values came from may be gone, or a sum "
+                    "does not fit",
                     0);
     }
     return miss(

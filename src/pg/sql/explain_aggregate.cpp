@@ -7,6 +7,7 @@
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/load/amounts.hpp"
+#include "pg/load/elements.hpp"
 #include "pg/load/session_inputs.hpp"
 
 extern "C" {
@@ -23,6 +24,21 @@ extern "C" {
 namespace cache_ext::pg {
 namespace {
 
+Datum text_of_value(Oid type, Datum value) {
+    Oid output;
+    bool varlena;
+    getTypeOutputInfo(type, &output, &varlena);
+    return CStringGetTextDatum(OidOutputFunctionCall(output, value));
+}
+
+// What is collected of a group's elements. False: it has none.
+bool group_text(const Measure& m, const core::Amount* group, int size, Datum* text) {
+    const auto count = static_cast<int>(std::find(group, group + size, core::kNoLeast) - group);
+    if (count == 0) return false;
+    *text = text_of_value(m.result, array_of_elements(m, group, count));
+    return true;
+}
+
 // False: it says nothing.
 bool amount_text(const Measure& m, int i, core::Amount amount, Datum* text) {
     const bool extreme = is_extreme(m.kind);
@@ -30,11 +46,8 @@ bool amount_text(const Measure& m, int i, core::Amount amount, Datum* text) {
     const Oid type = extreme ? m.result : NUMERICOID;
     const int scale = extreme || i == 0 ? m.scale : 0;
     Datum value;
-    Oid output;
-    bool varlena;
     if (!value_of_amount(type, turned(m.kind, amount), scale, &value)) return false;
-    getTypeOutputInfo(type, &output, &varlena);
-    *text = CStringGetTextDatum(OidOutputFunctionCall(output, value));
+    *text = text_of_value(type, value);
     return true;
 }
 
@@ -44,7 +57,17 @@ Datum amounts_array(const Aggregate* a, const core::Amount* amounts) {
     int dims[] = {0}, from[] = {1};
     for (int i = 0; i < a->measure_count; ++i) {
         const Measure& m = a->measures[i];
-        for (int k = 0; k < amounts_of(m.kind); ++k) {
+        if (m.kind == MeasureKind::kFirsts) {
+            const core::Amount* came = &amounts[m.amount];
+            for (const bool went : {false, true}) {
+                const int n = dims[0]++;
+                items[n] = 0;
+                nulls[n] = !group_text(m, came + (went ? m.kept : 0), went ? went_of(m) : m.kept,
+                                       &items[n]);
+            }
+            continue;
+        }
+        for (int k = 0; k < amounts_of(m); ++k) {
             const int n = dims[0]++;
             items[n] = 0;
             nulls[n] = !amount_text(m, k, amounts[m.amount + k], &items[n]);

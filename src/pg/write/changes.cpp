@@ -126,7 +126,7 @@ void register_change(const Change& change, const core::Snapshot& now_snapshot) {
                  {change.tag, known.key, known.key_size},
                  known.amounts,
                  static_cast<uint32>(known.count),
-                 known.lesser};
+                 known.groups};
         written.delta = &delta;
     }
     written.span = change.span;
@@ -255,7 +255,7 @@ void collect_change(const Definition* d, ColumnMask mask, const uint64* column_h
 }
 
 void collect_delta(const Definition* d, const Key& key, const core::Amount* amounts, int count,
-                   core::LesserMask lesser) {
+                   core::Groups groups) {
     // What the cache has been told of is known by its tag only, from now on.
     const core::Tag leading = leading_of(d, 1, key.column_hash);
     if (now.committing) {
@@ -266,7 +266,7 @@ void collect_delta(const Definition* d, const Key& key, const core::Amount* amou
         if (!count_key_or_collect_whole(d->id)) return;
         add_change(key.view.hash, d->id, core::TagKind::kKey, false, leading, true);
     }
-    add_delta(key, amounts, count, lesser);
+    add_delta(key, amounts, count, groups);
 }
 
 void collect_instant(const Definition* d, ColumnMask mask, const Bounds& bounds,

@@ -19,7 +19,7 @@ void collect_change(const Definition* definition, ColumnMask mask, const uint64*
 // A key of an aggregate cache, and what is added to its value. Everything else that is collected of
 // the key makes that unknown.
 void collect_delta(const Definition* definition, const Key& key, const core::Amount* amounts,
-                   int count, core::LesserMask lesser);
+                   int count, core::Groups groups);
 // The same of some instants only, of the keys between whose columns they lie.
 void collect_instant(const Definition* definition, ColumnMask mask, const Bounds& bounds,
                      const uint64* column_hash, const core::Span& span);

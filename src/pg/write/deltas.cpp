@@ -19,7 +19,7 @@ struct Delta {
     uint8* amounts;
     uint32 key_size;
     int count;
-    core::LesserMask lesser;
+    core::Groups groups;
     int level;  // of the subtransaction
     int below;  // the sum of the one around it for the tag; -1: it has none
     bool known;
@@ -69,10 +69,10 @@ bool same_key(const Delta& a, const uint8* key, uint32 size) {
 }
 
 void add_to(Delta* to, const uint8* key, uint32 key_size, const uint8* amounts, int count,
-            core::LesserMask lesser) {
-    to->known = to->known && to->count == count && to->lesser == lesser &&
+            core::Groups groups) {
+    to->known = to->known && to->count == count && to->groups == groups &&
                 same_key(*to, key, key_size) &&
-                core::merge_amounts(to->amounts, amounts, static_cast<uint32>(count), lesser);
+                core::merge_amounts(to->amounts, amounts, static_cast<uint32>(count), groups);
 }
 
 uint8* copied(const void* bytes, size_t size) {
@@ -83,13 +83,13 @@ uint8* copied(const void* bytes, size_t size) {
 
 }  // namespace
 
-void add_delta(const Key& key, const Amount* amounts, int count, core::LesserMask lesser) {
+void add_delta(const Key& key, const Amount* amounts, int count, core::Groups groups) {
     prepare();
     const int level = GetCurrentTransactionNestLevel();
     const auto* bytes = reinterpret_cast<const uint8*>(amounts);
     Top* top = top_of(key.view.hash);
     if (top != nullptr && now.all[top->index].level == level) {
-        add_to(&now.all[top->index], key.view.bytes, key.view.size, bytes, count, lesser);
+        add_to(&now.all[top->index], key.view.bytes, key.view.size, bytes, count, groups);
         return;
     }
     // Room first: what an error leaves behind must not be on the index.
@@ -103,7 +103,7 @@ void add_delta(const Key& key, const Amount* amounts, int count, core::LesserMas
                    .amounts = copied(bytes, sizeof(Amount) * static_cast<size_t>(count)),
                    .key_size = key.view.size,
                    .count = count,
-                   .lesser = lesser,
+                   .groups = groups,
                    .level = level,
                    .below = top != nullptr ? top->index : -1,
                    .known = true};
@@ -123,7 +123,7 @@ bool find_delta(core::Tag tag, KnownDelta* out) {
     out->key = delta.key;
     out->key_size = delta.key_size;
     out->count = delta.count;
-    out->lesser = delta.lesser;
+    out->groups = delta.groups;
     memcpy(out->amounts, delta.amounts, sizeof(Amount) * static_cast<size_t>(delta.count));
     return true;
 }
@@ -151,7 +151,7 @@ void subtransaction_ended_for_deltas(int level, bool committed) {
         } else if (below >= 0 && now.all[below].level == level - 1) {
             Delta* parent = &now.all[below];
             if (!delta.known) parent->known = false;
-            add_to(parent, delta.key, delta.key_size, delta.amounts, delta.count, delta.lesser);
+            add_to(parent, delta.key, delta.key_size, delta.amounts, delta.count, delta.groups);
             top->index = below;
         } else {
             delta.level = level - 1;

@@ -14,14 +14,14 @@ namespace cache_ext::pg {
 
 // One more change of the key's value. The tag is collected by the same subtransaction, or was
 // before.
-void add_delta(const Key& key, const core::Amount* amounts, int count, core::LesserMask lesser);
+void add_delta(const Key& key, const core::Amount* amounts, int count, core::Groups groups);
 
 // What all changes of a key of this tag add.
 struct KnownDelta {
     const uint8* key;
     uint32 key_size;
     int count;
-    core::LesserMask lesser;
+    core::Groups groups;
     core::Amount amounts[core::kMaxAmounts];
 };
 // False: it is not known.

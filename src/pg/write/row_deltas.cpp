@@ -4,6 +4,7 @@
 #include "pg/catalog/aggregates.hpp"
 #include "pg/load/aggregate_values.hpp"
 #include "pg/load/amounts.hpp"
+#include "pg/load/elements.hpp"
 #include "pg/write/changes.hpp"
 
 extern "C" {
@@ -30,6 +31,7 @@ struct RowDeltas {
     ExprState* filter;  // nullptr: every row
     struct Input {
         ExprState* argument;  // nullptr: none
+        ExprState* order;     // nullptr: none
         ExprState* filter;    // nullptr: every row
     };
     Input* inputs;  // by measure
@@ -76,8 +78,8 @@ RowDeltas* make_row_deltas(const Definition* d, const Aggregate* a, Relation rel
     r->filter = prepared(a->filter, map);
     r->inputs = make_array<RowDeltas::Input>(static_cast<size_t>(a->measure_count));
     for (int i = 0; i < a->measure_count; ++i) {
-        r->inputs[i] = {prepared(a->measures[i].argument, map),
-                        prepared(a->measures[i].filter, map)};
+        const Measure& m = a->measures[i];
+        r->inputs[i] = {prepared(m.argument, map), prepared(m.order, map), prepared(m.filter, map)};
     }
     r->columns = make_array<AttrNumber>(static_cast<size_t>(bms_num_members(a->columns)));
     for (int k = -1; (k = bms_next_member(a->columns, k)) >= 0;) {
@@ -123,10 +125,7 @@ struct Part {
 };
 
 Amount empty_amount(const Aggregate* a, int i) {
-    return core::empty_amount(static_cast<uint32>(i), a->lesser);
-}
-bool is_lesser(const Aggregate* a, int i) {
-    return (a->lesser >> static_cast<uint32>(i) & 1) != 0;
+    return core::empty_amount(static_cast<uint32>(i), a->groups);
 }
 
 bool passes(ExprState* filter, ExprContext* context) {
@@ -143,6 +142,12 @@ bool add_measure(const Measure& m, const RowDeltas::Input& input, ExprContext* c
     bool null = false;
     const Datum value =
         input.argument == nullptr ? Datum{0} : ExecEvalExpr(input.argument, context, &null);
+    if (m.kind == MeasureKind::kFirsts) {
+        bool no_order = false;
+        const Datum order =
+            input.order == nullptr ? Datum{0} : ExecEvalExpr(input.order, context, &no_order);
+        return !null && !no_order && element_amount(m, value, order, &amounts[m.amount]);
+    }
     if (null) return true;
     if (m.kind == MeasureKind::kCount) {
         amounts[m.amount] = 1;
@@ -241,34 +246,35 @@ bool same_key(const Part& a, const Part& b) {
            memcmp(a.key.view.bytes, b.key.view.bytes, a.key.view.size) == 0;
 }
 
-// What goes is taken away from sums; a value that was brought once, and is one of two amounts,
-// went.
+// What goes is taken away from sums; of what is kept in order the one value that the row has
+// brought is the first of those that went.
 void take_away(Part* part, const Aggregate* a) {
     if (!part->any || !part->known) return;
-    for (int i = 0; i < a->amount_count; ++i) {
-        if (is_lesser(a, i)) {
-            std::swap(part->amounts[i], part->amounts[i + 1]);
-            ++i;
-        } else {
-            part->amounts[i] = -part->amounts[i];
+    for (int i = 0; i < a->measure_count; ++i) {
+        const Measure& m = a->measures[i];
+        Amount* amounts = &part->amounts[m.amount];
+        if (is_kept(m)) {
+            std::swap(amounts[0], amounts[m.kept]);
+            continue;
         }
+        for (int k = 0; k < amounts_of(m); ++k) amounts[k] = -amounts[k];
     }
 }
 
 // Adds what a row takes away with it to what it brings to the same key.
 void add_taken(const Part& taken, const Aggregate* a, Part* to) {
-    for (int i = 0; i < a->amount_count; ++i) {
-        if (!is_lesser(a, i)) {
-            to->known =
-                !__builtin_add_overflow(to->amounts[i], taken.amounts[i], &to->amounts[i]) &&
-                to->known;
-            continue;
+    for (int i = 0; i < a->measure_count; ++i) {
+        const Measure& m = a->measures[i];
+        Amount* sums = &to->amounts[m.amount];
+        const Amount* less = &taken.amounts[m.amount];
+        for (int k = 0; !is_kept(m) && k < amounts_of(m); ++k) {
+            to->known = !__builtin_add_overflow(sums[k], less[k], &sums[k]) && to->known;
         }
-        Amount &came = to->amounts[i], &went = to->amounts[i + 1];
-        went = taken.amounts[i + 1];
+        if (!is_kept(m)) continue;
+        Amount &came = sums[0], &went = sums[m.kept];
+        went = less[m.kept];
         // As if nothing had happened: a value is where it was.
         if (came == went) came = went = core::kNoLeast;
-        ++i;
     }
 }
 
@@ -279,7 +285,7 @@ void collect(const Definition* d, const Part& part, const Aggregate* a) {
     }
     for (int i = 0; i < a->amount_count; ++i) {
         if (part.amounts[i] == empty_amount(a, i)) continue;
-        collect_delta(d, part.key, part.amounts, a->amount_count, a->lesser);
+        collect_delta(d, part.key, part.amounts, a->amount_count, a->groups);
         return;
     }
 }
