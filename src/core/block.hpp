@@ -110,6 +110,7 @@ struct Block {
     LockTable locks = {};
     Clock clock = {};
     Eviction eviction = Eviction::kLru;
+    std::uint64_t max_pinned = UINT64_MAX;  // bytes; what pinned budgets have beyond goes first
 
   private:
     static CacheControl nowhere;

@@ -32,6 +32,7 @@ struct Limits {
     bool put_only = false;      // see CacheControl
     bool as_owner = true;       // the same; of one id always the same
     bool reloads = false;       // the same
+    bool pinned = false;        // the same; counts if the budget is its own
 };
 
 // Finds or makes the control block of a cache; kNoCache when all are taken, or those that the quota

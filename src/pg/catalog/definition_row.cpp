@@ -239,6 +239,7 @@ void read_limits(const Row& row, Definition* d) {
     d->dependencies_missing =
         row.nulls[kDependencies] ? 0 : DatumGetInt32(row.values[kDependencies]);
     d->limits.budget = core::kNoCache;
+    d->limits.pinned = DatumGetBool(row.values[column_of(Option::kPinned)]);
     d->limits.stale_for = d->stale_ms;
     d->limits.put_only = d->loader_name == nullptr && d->value_is_base;
     if (!row.nulls[column_of(Option::kMaxEntries)]) {

@@ -62,6 +62,7 @@ constexpr OptionInfo kTable[] = {
     {"same_for_all", "text[]", TEXTARRAYOID, nullptr, 0, 0,
      "Give the names of settings, as in '{app.org_id}', or '{*}' for all that a loader may ask "
      "for."},
+    {"pinned", "bool", BOOLOID, "f", 0, 0, nullptr},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 
@@ -88,6 +89,7 @@ bool suits_aggregates(Option option) {
         case Option::kLoadTimeout:
         case Option::kWarmWhenIdle:
         case Option::kRefreshMin:
+        case Option::kPinned:
             return true;
         default:
             return false;

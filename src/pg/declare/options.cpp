@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/float.h"
@@ -136,6 +137,14 @@ void check_budget(const char* cache, const Options& options) {
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("budget cannot be combined with max_entries or max_memory"),
                  errhint("The limits are those of cache \"%s\"; set both to NULL.", budget)));
+    }
+    const char* text = options[Option::kPinned];
+    bool pinned = false;
+    if (text != nullptr && parse_bool(text, &pinned) && pinned) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("budget cannot be combined with pinned"),
+                 errhint("Pin cache \"%s\": what shares its budget is pinned with it.", budget)));
     }
 }
 
