@@ -31,7 +31,8 @@ CREATE FUNCTION @extschema@.cache_create(
     run_as              text DEFAULT 'owner',
     refresh_min         interval DEFAULT NULL,
     same_for_all        text[] DEFAULT NULL,
-    pinned              bool DEFAULT false
+    pinned              bool DEFAULT false,
+    refresh_beta        float8 DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 
@@ -52,7 +53,8 @@ CREATE FUNCTION @extschema@.cache_create_aggregate(
     warm_when_idle      bool DEFAULT false,
     priority            int DEFAULT 0,
     load_timeout        interval DEFAULT NULL,
-    pinned              bool DEFAULT false
+    pinned              bool DEFAULT false,
+    refresh_beta        float8 DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_aggregate_1_0' LANGUAGE c VOLATILE;
 

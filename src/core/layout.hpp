@@ -158,6 +158,8 @@ struct alignas(kBlockAlignment) CacheControl {
 
     Millis stale_for;  // how long an old value may still be served; atomic
     bool reloads;      // what was read is loaded again once it is invalidated; atomic
+    // How early values are refreshed whose entries say so (early.hpp); thousandths; atomic.
+    std::uint32_t refresh_beta;
 
     // Whose budget its entries belong to: its own, or that of another cache (same database);
     // atomic.

@@ -124,6 +124,7 @@ void write_entry(const Block& block, const Attempt& a) {
     e->opened = a.opens ? 1 : 0;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
     if (fill.packed) e->flags |= Entry::kPackedFlag;
+    if (fill.early && fill.expires_at != kNever) e->flags |= Entry::kEarlyFlag;
     std::copy_n(a.pins.ref, a.pins.count, e->tags());
     if (fill.key.size > 0) std::memcpy(e->key(), fill.key.bytes, fill.key.size);
     if (fill.period.bounded()) {

@@ -74,6 +74,8 @@ class Store {
         block_.max_pinned = percent < 100 ? share : UINT64_MAX;
     }
     std::uint64_t pinned_bytes() const { return weigh(block_).pinned_bytes; }
+    // Where this process's chances come from: 64 evenly distributed bits a call.
+    void set_random(std::uint64_t (*random)()) { block_.random = random; }
     bool protect_guard_pages() const { return block_.protect_guard_pages(); }
     Clock clock() const { return block_.clock; }
     std::uint32_t max_caches() const { return block_.header->max_caches; }

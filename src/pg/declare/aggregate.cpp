@@ -32,7 +32,7 @@ enum { kName, kRelation, kKey, kMeasures, kFilter, kFirstOption };
 constexpr Option kGiven[] = {Option::kTtl,         Option::kRefreshAt,    Option::kMaxEntries,
                              Option::kMaxMemory,   Option::kBudget,       Option::kWarmKeys,
                              Option::kWarmEvery,   Option::kWarmWhenIdle, Option::kPriority,
-                             Option::kLoadTimeout, Option::kPinned};
+                             Option::kLoadTimeout, Option::kPinned,       Option::kRefreshBeta};
 
 Options options_given(FunctionCallInfo fcinfo) {
     Options options = {};
