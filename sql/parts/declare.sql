@@ -30,7 +30,9 @@ CREATE FUNCTION @extschema@.cache_create(
     vary_by             text[] DEFAULT NULL,
     run_as              text DEFAULT 'owner',
     refresh_min         interval DEFAULT NULL,
-    same_for_all        text[] DEFAULT NULL
+    same_for_all        text[] DEFAULT NULL,
+    pinned              bool DEFAULT false,
+    refresh_beta        float8 DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 
@@ -50,7 +52,9 @@ CREATE FUNCTION @extschema@.cache_create_aggregate(
     warm_every          interval DEFAULT NULL,
     warm_when_idle      bool DEFAULT false,
     priority            int DEFAULT 0,
-    load_timeout        interval DEFAULT NULL
+    load_timeout        interval DEFAULT NULL,
+    pinned              bool DEFAULT false,
+    refresh_beta        float8 DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_aggregate_1_0' LANGUAGE c VOLATILE;
 

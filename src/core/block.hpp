@@ -110,6 +110,9 @@ struct Block {
     LockTable locks = {};
     Clock clock = {};
     Eviction eviction = Eviction::kLru;
+    // 64 random bits, for whom it takes no lock of ours; nullptr: zeros. This process's own.
+    std::uint64_t (*random)() = nullptr;
+    std::uint64_t max_pinned = UINT64_MAX;  // bytes; what pinned budgets have beyond goes first
 
   private:
     static CacheControl nowhere;

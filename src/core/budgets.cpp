@@ -5,6 +5,16 @@
 #include "core/nodes.hpp"
 
 namespace cache_ext::core {
+namespace {
+
+// Is there an entry of that hash in that place? Partition lock.
+bool is_linked(const Block& block, Ref ref, Tag hash) {
+    Ref known = *block.bucket(hash);
+    while (known != kNullRef && known != ref) known = block.entry(known)->next;
+    return known != kNullRef;
+}
+
+}  // namespace
 
 EvictionRules rules_of(const Block& block, const CacheControl& budget) {
     const std::uint64_t max_entries = load_relaxed(budget.max_entries);
@@ -78,22 +88,27 @@ bool evict_one(const Block& block, CacheIndex budget) {
     return evict_locked(block, budget);
 }
 
-bool evict_anywhere(const Block& block) {
+bool evict_anywhere(const Block& block, Victims victims) {
     for (CacheIndex i = 0; i < block.header->max_caches; ++i) {
+        if (victims == Victims::kUnpinned && is_pinned(block, i)) continue;
         if (load_relaxed(block.caches[i].used_entries) > 0 && evict_one(block, i)) return true;
     }
     return false;
 }
 
-bool evict_at(const Block& block, Ref ref, Tag hash) {
+bool is_pinned_at(const Block& block, Ref ref, Tag hash) {
+    const PartitionReader guard(block, partition_of(hash));
+    return is_linked(block, ref, hash) && is_pinned(block, block.entry(ref)->budget);
+}
+
+bool evict_at(const Block& block, Ref ref, Tag hash, Victims victims) {
     CacheIndex budget;
     {
         const PartitionWriter guard(block, partition_of(hash));
-        Ref known = *block.bucket(hash);
-        while (known != kNullRef && known != ref) known = block.entry(known)->next;
-        if (known == kNullRef) return false;
+        if (!is_linked(block, ref, hash)) return false;
         const Entry* e = block.entry(ref);
         budget = e->budget;
+        if (victims == Victims::kUnpinned && is_pinned(block, budget)) return false;
         if (!e->is_opened()) block.caches[e->cache].counters.add(e->cache, Counter::kEvictions);
         unlink_entry(block, ref);
         bury_entry(block, ref);
@@ -104,17 +119,18 @@ bool evict_at(const Block& block, Ref ref, Tag hash) {
     return true;
 }
 
-CacheIndex heaviest_budget(const Block& block) {
-    CacheIndex best = kNoCache;
-    std::uint64_t most = 0;
+Weights weigh(const Block& block) {
+    Weights w;
+    std::uint64_t most = 0, most_pinned = 0;
     for (CacheIndex i = 0; i < block.header->max_caches; ++i) {
         const std::uint64_t bytes = load_relaxed(block.caches[i].used_bytes);
-        if (bytes > most) {
-            most = bytes;
-            best = i;
-        }
+        const bool pinned = is_pinned(block, i);
+        if (pinned) w.pinned_bytes += bytes;
+        if (bytes <= (pinned ? most_pinned : most)) continue;
+        (pinned ? most_pinned : most) = bytes;
+        (pinned ? w.heaviest_pinned : w.heaviest) = i;
     }
-    return best;
+    return w;
 }
 
 void collect_all_dead(const Block& block) {

@@ -123,6 +123,8 @@ struct Entry {
     // Those of an account; an entry that has one has no Origin, and is never kept as an old one.
     static constexpr std::uint16_t kAccountFlag = 128;  // the value is Amounts; constant
     static constexpr std::uint16_t kDeltasFlag = 256;   // it has been more than plain()
+    // From refresh_after on each read asks by chance (early.hpp); constant.
+    static constexpr std::uint16_t kEarlyFlag = 512;
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool has_period() const { return (flags & kPeriodFlag) != 0; }
@@ -130,6 +132,7 @@ struct Entry {
     // Not to be judged by the rings: it is as old as its Origin says, or of no use but to be
     // loaded again. Its key_seq, or an unseen writer, keeps the quick check from serving it.
     bool is_old() const { return (flags & kOldFlag) != 0; }
+    bool is_early() const { return (flags & kEarlyFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
     bool has_account() const { return (flags & kAccountFlag) != 0; }
     bool is_opened() const { return opened != 0; }

@@ -31,6 +31,7 @@ struct Fill {
     Millis calculated_at = 0;
     Millis expires_at = kNever;
     std::uint32_t refresh_after = UINT32_MAX;  // ms after calculated_at
+    bool early = false;                        // that is early_after(): reads ask by chance
     Period period = Period::always();
     std::uint32_t load_us = 0;
     Xid self = 0;             // counts as seen, see WriterRing::unseen_by

@@ -162,12 +162,15 @@ struct alignas(kBlockAlignment) CacheControl {
 
     Millis stale_for;  // how long an old value may still be served; atomic
     bool reloads;      // what was read is loaded again once it is invalidated; atomic
+    // How early values are refreshed whose entries say so (early.hpp); thousandths; atomic.
+    std::uint32_t refresh_beta;
 
     // Whose budget its entries belong to: its own, or that of another cache (same database);
     // atomic.
     CacheIndex budget;
-    // Its own budget. The limits are atomic; for the totals (atomic to read) and the queue
-    // its budget lock.
+    // Its own budget. The limits are atomic, as is `pinned`: nobody else's entries make room by
+    // these (budgets.hpp). For the totals (atomic to read) and the queue its budget lock.
+    bool pinned;
     std::uint64_t max_entries;  // 0: not limited
     std::uint64_t max_bytes;    // 0: not limited; gross
     std::uint64_t used_entries;

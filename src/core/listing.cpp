@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/early.hpp"
 #include "core/index.hpp"
 
 namespace cache_ext::core {
@@ -43,12 +44,11 @@ void visit_candidates(const Block& block, const CandidateSearch& search, const S
         const Entry* e = block.entry(ref);
         if (e->refresh_after == UINT32_MAX || block.caches[e->cache].database != search.database ||
             load_relaxed(e->refresh_claimed) != 0 || e->expired(now) ||
-            e->calculated_at + e->refresh_after > search.until ||
-            judge(block, *e, s) != LookupResult::kHit) {
+            refresh_point(block, *e) > search.until || judge(block, *e, s) != LookupResult::kHit) {
             return;
         }
         visitor.visit({e->cache, e->hash, e->key(), e->key_bytes, load_relaxed(e->hits), e->load_us,
-                       e->calculated_at + e->refresh_after, e->expires_at()},
+                       refresh_point(block, *e), e->expires_at()},
                       visitor.context);
     });
 }

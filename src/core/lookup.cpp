@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/early.hpp"
 #include "core/hazards.hpp"
 #include "core/judge.hpp"
 #include "core/unlocked.hpp"
@@ -10,7 +11,7 @@ namespace cache_ext::core {
 namespace {
 
 // Counts a use, and claims the refresh if it is due. True: it was this call that claimed it.
-bool use(Entry* e, const Found& found, Millis now, bool quiet) {
+bool use(const Block& block, Entry* e, const Found& found, Millis now, bool quiet) {
     EvictionQueue::touch(e);
     if (load_relaxed(e->hits) < kCountedHits) {
         add_relaxed(e->hits, 1U);
@@ -20,7 +21,7 @@ bool use(Entry* e, const Found& found, Millis now, bool quiet) {
     // An old value is worth a refresh, unless one has just failed, or ended.
     const bool asks = found.result == LookupResult::kStale &&
                       (e->flags & Entry::kPutOffFlag) == 0 && now >= e->origin()->refresh_from;
-    return (e->refresh_due(now) || asks) &&
+    return ((e->refresh_due(now) && asks_early(block, *e, now)) || asks) &&
            claim(e->refresh_claimed, std::uint8_t{0}, std::uint8_t{1});
 }
 
@@ -99,7 +100,8 @@ Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Sna
         std::memcpy(options.buffer, e->value(), e->value_bytes);
         if (e->has_account() && !adjust(*e, s, options, &found)) return found;
     }
-    if (quiet || options.detail == Detail::kServe) found.refresh_due = use(e, found, now, quiet);
+    if (quiet || options.detail == Detail::kServe)
+        found.refresh_due = use(block, e, found, now, quiet);
     return found;
 }
 

@@ -12,13 +12,14 @@ PublishResult blind(const WriterRing& ring, const Snapshot& f) {
     return ring.usable(f) ? PublishResult::kUnseenWriters : PublishResult::kUnusable;
 }
 
-// Memory for one node; evicts.
-Piece make_node_memory(const Block& block) {
+// Memory for one node of the fill; evicts.
+Piece make_node_memory(const Block& block, const Fill& fill) {
+    const CacheIndex budget = load_relaxed(block.control(fill.cache)->budget);
     Ref page = kNullRef;
     for (;;) {
         const Piece piece = take_node(block, page);
         if (piece.ref != kNullRef) return piece;
-        page = allocate(block, block.header->nodes.page_bytes(), kPageLabel);
+        page = allocate(block, block.header->nodes.page_bytes(), kPageLabel, budget);
         if (page == kNullRef) return {};
     }
 }
@@ -86,8 +87,8 @@ PublishResult pin_node(const Block& block, const Fill& fill, std::uint32_t i, co
             }
         }
         // Without the lock; then look again.
-        spare = make_node_memory(block);
-        if (own != nullptr && spare.ref != kNullRef) spare_spans = make_node_memory(block);
+        spare = make_node_memory(block, fill);
+        if (own != nullptr && spare.ref != kNullRef) spare_spans = make_node_memory(block, fill);
         if (spare.ref == kNullRef || (own != nullptr && spare_spans.ref == kNullRef)) break;
     }
     for (const Piece piece : {spare, spare_spans}) {

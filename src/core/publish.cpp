@@ -94,12 +94,13 @@ PublishResult gather(const Block& block, std::size_t most, Attempt* a) {
     const Fill& fill = a->fill;
     const bool large = most > block.arena.max_allocation() / 64;
     if (large) {
-        a->ref = allocate(block, most, fill.key.hash);
+        a->ref = allocate(block, most, fill.key.hash, a->budget);
         if (a->ref == kNullRef) return PublishResult::kNoMemory;
     }
     const PublishResult result = pin(block, fill, a->f, &a->pins, a->old ? nullptr : &a->unseen);
     if (result != PublishResult::kPublished || large) return result;
-    a->ref = allocate(block, a->bytes_for(a->unseen.count, a->pins.span_count), fill.key.hash);
+    const std::size_t bytes = a->bytes_for(a->unseen.count, a->pins.span_count);
+    a->ref = allocate(block, bytes, fill.key.hash, a->budget);
     return a->ref == kNullRef ? PublishResult::kNoMemory : PublishResult::kPublished;
 }
 
@@ -123,6 +124,7 @@ void write_entry(const Block& block, const Attempt& a) {
     e->opened = a.opens ? 1 : 0;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
     if (fill.packed) e->flags |= Entry::kPackedFlag;
+    if (fill.early && fill.expires_at != kNever) e->flags |= Entry::kEarlyFlag;
     std::copy_n(a.pins.ref, a.pins.count, e->tags());
     if (fill.key.size > 0) std::memcpy(e->key(), fill.key.bytes, fill.key.size);
     if (fill.period.bounded()) {

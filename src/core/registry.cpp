@@ -58,6 +58,8 @@ void take(const Block& block, CacheIndex index, const NewCache& cache, Xid bound
     store_relaxed(c.budget, index);
     store_relaxed(c.max_entries, 0);
     store_relaxed(c.max_bytes, 0);
+    store_relaxed(c.pinned, false);
+    store_relaxed(c.refresh_beta, std::uint32_t{0});
     store_relaxed(c.stale_for, 0);
     store_relaxed(c.reloads, false);
     store_relaxed(c.put_only, false);
@@ -144,6 +146,8 @@ void set_limits(const Block& block, CacheIndex cache, const Limits& limits) {
     CacheControl& c = *block.control(cache);
     store_relaxed(c.max_entries, limits.max_entries);
     store_relaxed(c.max_bytes, limits.max_bytes);
+    store_relaxed(c.pinned, limits.pinned);
+    store_relaxed(c.refresh_beta, limits.refresh_beta);
     store_relaxed(c.stale_for, limits.stale_for);
     store_relaxed(c.reloads, limits.reloads);
     store_relaxed(c.put_only, limits.put_only);

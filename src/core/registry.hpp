@@ -25,13 +25,15 @@ struct NewCache {
 };
 
 struct Limits {
-    std::uint64_t max_entries;  // 0: not limited
-    std::uint64_t max_bytes;    // 0: not limited
-    CacheIndex budget;          // kNoCache: its own
-    Millis stale_for = 0;       // how long values may be served after they became old
-    bool put_only = false;      // see CacheControl
-    bool as_owner = true;       // the same; of one id always the same
-    bool reloads = false;       // the same
+    std::uint64_t max_entries;       // 0: not limited
+    std::uint64_t max_bytes;         // 0: not limited
+    CacheIndex budget;               // kNoCache: its own
+    Millis stale_for = 0;            // how long values may be served after they became old
+    bool put_only = false;           // see CacheControl
+    bool as_owner = true;            // the same; of one id always the same
+    bool reloads = false;            // the same
+    std::uint32_t refresh_beta = 0;  // the same
+    bool pinned = false;             // the same; counts if the budget is its own
 };
 
 // Finds or makes the control block of a cache; kNoCache when all are taken, or those that the quota

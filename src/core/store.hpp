@@ -34,6 +34,7 @@
 #include "core/account_view.hpp"
 #include "core/blame.hpp"
 #include "core/block.hpp"
+#include "core/budgets.hpp"
 #include "core/check.hpp"
 #include "core/due_puts.hpp"
 #include "core/hazards.hpp"
@@ -68,6 +69,14 @@ class Store {
     // How this process evicts from now on, whoever put the entries. Processes may differ for a
     // while.
     void set_eviction(Eviction by) { block_.eviction = by; }
+    // The same of how much pinned budgets may have together: percent of what is there for values.
+    void set_max_pinned(std::uint32_t percent) {
+        const std::uint64_t share = block_.arena.max_allocation() / 100 * percent;
+        block_.max_pinned = percent < 100 ? share : UINT64_MAX;
+    }
+    std::uint64_t pinned_bytes() const { return weigh(block_).pinned_bytes; }
+    // Where this process's chances come from: 64 evenly distributed bits a call.
+    void set_random(std::uint64_t (*random)()) { block_.random = random; }
     bool protect_guard_pages() const { return block_.protect_guard_pages(); }
     Clock clock() const { return block_.clock; }
     std::uint32_t max_caches() const { return block_.header->max_caches; }

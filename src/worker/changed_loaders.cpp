@@ -39,7 +39,8 @@ uint64 fingerprint_of(const pg::Definition* d) {
     }
     hash = mix(mix(hash, d->loader_name), d->warm_keys);
     for (const int64 n : {d->load_timeout_ms, d->ttl_ms, static_cast<int64>(d->refresh_after_ms),
-                          d->sync_every_ms, d->warm_every_ms, static_cast<int64>(d->priority)}) {
+                          static_cast<int64>(d->refresh_beta), d->sync_every_ms, d->warm_every_ms,
+                          static_cast<int64>(d->priority)}) {
         hash = hash_combine64(hash, static_cast<uint64>(n));
     }
     return hash;

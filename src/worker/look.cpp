@@ -152,7 +152,7 @@ void look() {
     core::Millis next_scan = pg::scan_due();
     bool refreshable = false;
     for (int i = 0; i < pg::definition_count(); ++i) {
-        refreshable = refreshable || pg::definition_at(i)->refresh_after_ms != UINT32_MAX;
+        refreshable = refreshable || pg::definition_at(i)->refreshes();
     }
     count_owners();
     const core::Millis next_load = std::min(resume_changed(now), schedule_loading(now));

@@ -43,6 +43,10 @@ SELECT create_with($$refresh_at => -0.5$$);
 SELECT create_with($$refresh_at => 80$$);
 SELECT create_with($$refresh_at => 'NaN'$$);
 SELECT create_with($$refresh_at => 'infinity'$$);
+SELECT create_with($$refresh_beta => 0$$);
+SELECT create_with($$refresh_beta => -1$$);
+SELECT create_with($$refresh_beta => 1001$$);
+SELECT create_with($$refresh_beta => 'NaN'$$);
 SELECT create_with($$max_entries => 0$$);
 SELECT create_with($$max_entries => -1$$);
 SELECT create_with($$max_entries => 3000000000$$);
@@ -78,6 +82,8 @@ SELECT alter_with('{"ttl": ["5 min"]}');
 SELECT alter_with('{"refresh_at": 0}');
 SELECT alter_with('{"refresh_at": 1}');
 SELECT alter_with('{"refresh_at": "80 %"}');
+SELECT alter_with('{"refresh_beta": 0.0001}');
+SELECT alter_with('{"refresh_beta": "much"}');
 SELECT alter_with('{"max_entries": 0}');
 SELECT alter_with('{"max_entries": 1.5}');
 SELECT alter_with('{"max_entries": "many"}');
@@ -135,6 +141,12 @@ SELECT * FROM options;
 SELECT cache_alter('c', '{}');
 SELECT cache_alter('c', '{"ttl": "1 min", "ttl": "2 min", "warm_on_invalidate": false}');
 SELECT * FROM options;
+
+-- By load time instead of a share.
+SELECT cache_alter('c', '{"refresh_beta": 1.5}');
+SELECT refresh_beta, refresh_at FROM cache_ext_internal.cache_definition WHERE name = 'c';
+SELECT cache_alter('c', '{"refresh_beta": null}');
+SELECT refresh_beta FROM cache_ext_internal.cache_definition WHERE name = 'c';
 
 -- A new ttl holds for what is loaded from then on.
 SELECT cache_alter('c', '{"ttl": "1 min"}');

@@ -57,8 +57,9 @@ CREATE VIEW ranges AS
                    CASE WHEN highest < 2147483647 THEN lowest || ' to ' || highest
                         WHEN lowest > -2147483648 THEN 'at least ' || lowest
                         ELSE 'any integer' END
-               -- Of a share, whatever else it may be.
-               WHEN 'float8'::regtype THEN 'between 0 and 1, both excluded'
+               -- Of a share or a factor, whatever else it may be.
+               WHEN 'float8'::regtype THEN
+                   CASE name WHEN 'refresh_beta' THEN 'from 0.001 to 1000' ELSE 'between 0 and 1, both excluded' END
                WHEN 'bool'::regtype THEN ''
            END AS range
     FROM options;

@@ -35,7 +35,7 @@ CREATE TABLE detail (id int, counter_id int, m int) PARTITION BY LIST (id);
 CREATE TABLE detail_1 PARTITION OF detail FOR VALUES IN (1, 2, 3);
 CREATE FUNCTION "Load It"("Id" int) RETURNS bigint LANGUAGE sql STABLE
   AS 'SELECT c.n + (SELECT coalesce(sum(m), 0) FROM detail WHERE counter_id = $1) FROM counter c WHERE c."Id" = $1';
-SELECT cache_create('counter', '"Load It"(int)', ttl => '7 min', refresh_at => 0.5, max_entries => 77);
+SELECT cache_create('counter', '"Load It"(int)', ttl => '7 min', refresh_at => 0.5, max_entries => 77, pinned => true, refresh_beta => 1.5);
 SELECT cache_invalidate_on('counter', 'counter', ARRAY['Id'], ARRAY['n']);
 SELECT cache_invalidate_on_path('counter', 'detail', 'SELECT "Id" FROM "My Data".counter WHERE "Id" = $1.counter_id');
 SELECT cache_create('conf', key_types => '{int,text}', value_type => 'jsonb', ttl => NULL, budget => 'counter');

@@ -306,6 +306,19 @@ sql('SELECT count(cache_get_fragile(k)) FROM generate_series(1, 40) AS k');
 poll("SELECT refreshes >= 40 FROM cache_stat WHERE cache = 'fragile'", 'then all keys are refreshed');
 $gate->quit;
 
+# By load time: nothing long before the end, and one refresh close to it, though refresh_at would have asked long ago. A quick
+# load counts for 10 ms, so the mean is 10 s here; 30 s before the end each read asks once in twenty times.
+sql(q{SELECT cache_create('early', 'load_vip(int)', invalidate => 'declared', ttl => '10 h', refresh_at => 0.1, refresh_beta => 1000)});
+sql('SELECT cache_get_early(1)');
+later(32400);
+sql('SELECT count(cache_get_early(1)) FROM generate_series(1, 1000)');
+fence();
+stat_is('early', 'refreshes', '0', 'an hour before the end nothing is refreshed');
+later(3570);
+sql('SELECT count(cache_get_early(1)) FROM generate_series(1, 1000)');
+poll("SELECT refreshes = 1 FROM cache_stat WHERE cache = 'early'", 'half a minute before it one read has asked');
+stat_is('early', 'misses', '1', 'and no reader has loaded but the first');
+
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|was terminated by signal|could not (find|resize)/,
 	'nothing bad in the log');
 $node->stop;

@@ -32,6 +32,7 @@ struct Settings {
     int learned_keys;             // cache_ext.learned_keys
     int learn_interval_s;         // cache_ext.learn_interval
     int eviction;                 // cache_ext.eviction, a core::Eviction
+    int max_pinned;               // cache_ext.max_pinned, percent of what is there for values
     int naptime_ms;               // cache_ext.naptime
     int refresh_timeout_ms;       // cache_ext.worker_statement_timeout
     int cancel_grace_ms;          // cache_ext.cancel_grace
@@ -46,6 +47,7 @@ extern Settings settings;
 struct HealthSettings {
     int memory;           // percent of cache_ext.memory
     int max_caches;       // percent of cache_ext.max_caches
+    int pinned;           // percent of what is there for values
     int min_reads;        // reads, fills or loads of a cache below which its shares say nothing
     int hit_ratio;        // percent of reads
     int evictions;        // percent of fills

@@ -3,6 +3,7 @@
 #include "pg/base/settings.hpp"
 
 extern "C" {
+#include "common/pg_prng.h"
 #include "storage/shmem.h"
 }
 
@@ -62,6 +63,8 @@ void attach_store(LWLockPadded* all_locks) {
     store_handle.store =
         core::Store(block, {lock_shared, lock_exclusive, unlock}, {now_ms, transaction_start_us});
     store_handle.store.set_eviction(static_cast<core::Eviction>(settings.eviction));
+    store_handle.store.set_max_pinned(static_cast<uint32>(settings.max_pinned));
+    store_handle.store.set_random([] { return pg_prng_uint64(&pg_global_prng_state); });
     // Children inherit it with the mapping.
     if (!found && !store_handle.store.protect_guard_pages()) {
         elog(FATAL, "cache_ext: could not protect guard pages: %m (huge_pages must be off)");

@@ -88,7 +88,8 @@ struct Definition {
     Calendar calendar;        // values hold for times of the same day, or the like
     int64 null_ttl_ms;        // -1: as other values
     int64 stale_ms;           // how long old values may be served while a refresh runs
-    uint32 refresh_after_ms;  // UINT32_MAX: never
+    uint32 refresh_after_ms;  // UINT32_MAX: by refresh_beta alone, or never
+    uint32 refresh_beta;      // thousandths (core/early.hpp); 0: refresh_after_ms alone says when
     int64 refresh_min_ms;     // -1: what a load takes, see refresh_min()
     int32 priority;
     int64 load_timeout_ms;  // 0: none of its own
@@ -131,6 +132,7 @@ struct Definition {
     SessionState* session;  // the only part that changes
 
     CacheId cache_id() const { return {MyDatabaseId, id}; }
+    bool refreshes() const { return refresh_after_ms != UINT32_MAX || refresh_beta != 0; }
     // Is its key more than the columns that callers give?
     bool varies() const { return input_count > 0 || as_reader; }
     ColumnMask all_columns() const { return (ColumnMask{1} << columns) - 1; }

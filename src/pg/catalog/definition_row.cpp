@@ -1,5 +1,7 @@
 #include "pg/catalog/definition_row.hpp"
 
+#include <cmath>
+
 #include "pg/catalog/aggregates.hpp"
 #include "pg/catalog/collations.hpp"
 #include "pg/base/functions.hpp"
@@ -211,6 +213,17 @@ bool read_size(Datum size, int64* bytes) {
     return readable;
 }
 
+void read_refresh_beta(const Row& row, Definition* d) {
+    d->refresh_beta = 0;
+    if (row.nulls[column_of(Option::kRefreshBeta)]) return;
+    const double beta = DatumGetFloat8(row.values[column_of(Option::kRefreshBeta)]);
+    if (!is_beta(beta)) {
+        is_out_of_range(d, Option::kRefreshBeta);
+    } else if (d->ttl_ms > 0 && d->loader_name != nullptr) {
+        d->refresh_beta = static_cast<uint32>(std::lround(beta * 1000));
+    }
+}
+
 void read_times(const Row& row, Definition* d) {
     d->ttl_ms = checked_ms(row, Option::kTtl, -1, d);
     d->null_ttl_ms = checked_ms(row, Option::kNullTtl, -1, d);
@@ -225,6 +238,7 @@ void read_times(const Row& row, Definition* d) {
     d->refresh_min_ms = checked_ms(row, Option::kRefreshMin, -1, d);
     d->load_timeout_ms = checked_ms(row, Option::kLoadTimeout, 0, d);
     if (d->loader_name == nullptr) d->stale_ms = 0;
+    read_refresh_beta(row, d);
     d->refresh_after_ms = UINT32_MAX;
     if (row.nulls[column_of(Option::kRefreshAt)]) return;
     const double share = DatumGetFloat8(row.values[column_of(Option::kRefreshAt)]);
@@ -240,6 +254,8 @@ void read_limits(const Row& row, Definition* d) {
     d->dependencies_missing =
         row.nulls[kDependencies] ? 0 : DatumGetInt32(row.values[kDependencies]);
     d->limits.budget = core::kNoCache;
+    d->limits.refresh_beta = d->refresh_beta;
+    d->limits.pinned = DatumGetBool(row.values[column_of(Option::kPinned)]);
     d->limits.stale_for = d->stale_ms;
     d->limits.put_only = d->loader_name == nullptr && d->value_is_base;
     if (!row.nulls[column_of(Option::kMaxEntries)]) {
@@ -348,6 +364,7 @@ void leave_to_readers(Definition* d) {
     }
     if (!d->others_load) {
         d->refresh_after_ms = UINT32_MAX;
+        d->refresh_beta = d->limits.refresh_beta = 0;
         d->stale_ms = d->limits.stale_for = 0;
         d->warm_every_ms = 0;
         d->warm_on_invalidate = d->limits.reloads = false;

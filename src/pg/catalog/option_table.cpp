@@ -62,6 +62,9 @@ constexpr OptionInfo kTable[] = {
     {"same_for_all", "text[]", TEXTARRAYOID, nullptr, 0, 0,
      "Give the names of settings, as in '{app.org_id}', or '{*}' for all that a loader may ask "
      "for."},
+    {"pinned", "bool", BOOLOID, "f", 0, 0, nullptr},
+    {"refresh_beta", "float8", FLOAT8OID, nullptr, 0, 0,
+     "It is a factor between 0.001 and 1000, usually 1, or NULL: refresh_at alone says when."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 
@@ -88,6 +91,8 @@ bool suits_aggregates(Option option) {
         case Option::kLoadTimeout:
         case Option::kWarmWhenIdle:
         case Option::kRefreshMin:
+        case Option::kPinned:
+        case Option::kRefreshBeta:
             return true;
         default:
             return false;

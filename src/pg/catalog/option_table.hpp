@@ -36,6 +36,8 @@ enum class Option : int {
     kRunAs,
     kRefreshMin,
     kSameForAll,
+    kPinned,
+    kRefreshBeta,
     kCount
 };
 
@@ -73,6 +75,10 @@ inline bool in_range(const OptionInfo& option, int64 value) {
 // The range of refresh_at. (NaN is in none.)
 inline bool is_share(double value) {
     return value > 0 && value < 1;
+}
+// That of refresh_beta.
+inline bool is_beta(double value) {
+    return value >= 0.001 && value <= 1000;
 }
 
 }  // namespace cache_ext::pg

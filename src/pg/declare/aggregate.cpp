@@ -29,10 +29,10 @@ namespace {
 enum { kName, kRelation, kKey, kMeasures, kFilter, kFirstOption };
 
 // The options, as the arguments have them from kFirstOption on.
-constexpr Option kGiven[] = {Option::kTtl,        Option::kRefreshAt,    Option::kMaxEntries,
-                             Option::kMaxMemory,  Option::kBudget,       Option::kWarmKeys,
-                             Option::kWarmEvery,  Option::kWarmWhenIdle, Option::kPriority,
-                             Option::kLoadTimeout};
+constexpr Option kGiven[] = {Option::kTtl,         Option::kRefreshAt,    Option::kMaxEntries,
+                             Option::kMaxMemory,   Option::kBudget,       Option::kWarmKeys,
+                             Option::kWarmEvery,   Option::kWarmWhenIdle, Option::kPriority,
+                             Option::kLoadTimeout, Option::kPinned,       Option::kRefreshBeta};
 
 Options options_given(FunctionCallInfo fcinfo) {
     Options options = {};

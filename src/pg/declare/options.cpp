@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/float.h"
@@ -62,6 +63,12 @@ void check_ttl_bounds(const Options& options) {
     }
 }
 
+// ERROR if it is no number.
+double checked_float(Option option, const Options& options) {
+    const char* text = options[option];
+    return float8in_internal(const_cast<char*>(text), nullptr, "double precision", text, nullptr);
+}
+
 // Each by itself.
 void check_ranges(const Options& options) {
     for (int i = 0; i < kOptions; ++i) {
@@ -75,12 +82,15 @@ void check_ranges(const Options& options) {
             out_of_range(info.name, text, info.hint);
         }
     }
-    if (const char* at = options[Option::kRefreshAt]) {
-        const double share =
-            float8in_internal(const_cast<char*>(at), nullptr, "double precision", at, nullptr);
-        if (!is_share(share)) {
-            out_of_range("refresh_at", at, option_info(Option::kRefreshAt).hint);
-        }
+    if (options[Option::kRefreshAt] != nullptr &&
+        !is_share(checked_float(Option::kRefreshAt, options))) {
+        out_of_range("refresh_at", options[Option::kRefreshAt],
+                     option_info(Option::kRefreshAt).hint);
+    }
+    if (options[Option::kRefreshBeta] != nullptr &&
+        !is_beta(checked_float(Option::kRefreshBeta, options))) {
+        out_of_range("refresh_beta", options[Option::kRefreshBeta],
+                     option_info(Option::kRefreshBeta).hint);
     }
 }
 
@@ -136,6 +146,14 @@ void check_budget(const char* cache, const Options& options) {
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("budget cannot be combined with max_entries or max_memory"),
                  errhint("The limits are those of cache \"%s\"; set both to NULL.", budget)));
+    }
+    const char* text = options[Option::kPinned];
+    bool pinned = false;
+    if (text != nullptr && parse_bool(text, &pinned) && pinned) {
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("budget cannot be combined with pinned"),
+                 errhint("Pin cache \"%s\": what shares its budget is pinned with it.", budget)));
     }
 }
 

@@ -1,5 +1,6 @@
 #include "pg/read/fill.hpp"
 
+#include "core/early.hpp"
 #include "pg/read/aggregate_reads.hpp"
 #include "pg/read/bypass.hpp"
 #include "pg/catalog/aggregates.hpp"
@@ -68,13 +69,21 @@ core::Millis lifetime(const Definition* d, const Key& key, const ValueBytes& byt
     return std::clamp(ttl, d->ttl_min_ms, d->ttl_max_ms);
 }
 
-// The refresh point of a value: the same share of its life as of the cache's ttl, but not before
-// `least`.
-uint32 refresh_after(const Definition* d, core::Millis lifetime, core::Millis least) {
-    if (d->refresh_after_ms == UINT32_MAX || lifetime == core::kNever) return UINT32_MAX;
-    const double share = static_cast<double>(d->refresh_after_ms) / static_cast<double>(d->ttl_ms);
-    const double after =
-        std::max(share * static_cast<double>(lifetime), static_cast<double>(least));
+// From when on a value is refreshed: the same share of its life as of the cache's ttl, and with
+// refresh_beta not before chance has something to decide; in no case before `least`.
+uint32 refresh_after(const Definition* d, core::Millis lifetime, uint32 load_us,
+                     core::Millis least) {
+    if (!d->refreshes() || lifetime == core::kNever) return UINT32_MAX;
+    double after = static_cast<double>(least);
+    if (d->refresh_after_ms != UINT32_MAX) {
+        const double share =
+            static_cast<double>(d->refresh_after_ms) / static_cast<double>(d->ttl_ms);
+        after = std::max(after, share * static_cast<double>(lifetime));
+    }
+    if (d->refresh_beta != 0) {
+        const uint32 early = core::early_after(d->refresh_beta, load_us, lifetime);
+        after = std::max(after, static_cast<double>(early));
+    }
     return after < UINT32_MAX ? static_cast<uint32>(after) : UINT32_MAX;
 }
 
@@ -123,7 +132,8 @@ Bypass publish(const Definition* d, const Key& key, const Loaded& loaded, const 
                                        result->expires_at == core::kNever || cut
                                            ? core::kNever
                                            : result->expires_at - result->calculated_at,
-                                       fill.refresh_from - result->calculated_at);
+                                       loaded.load_us, fill.refresh_from - result->calculated_at);
+    fill.early = d->refresh_beta != 0;
     fill.ahead = fresh;
     fill.keep = worth_keeping(d);
     fill.period = period;

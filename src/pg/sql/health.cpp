@@ -195,6 +195,37 @@ HealthCheck check_worth(const Caches& caches) {
     return check;
 }
 
+// What pinned caches of all databases hold, and whom that leaves without room.
+HealthCheck check_pinned(const Caches& caches) {
+    HealthCheck check = {"pinned"};
+    const uint64 bytes = store().pinned_bytes(), all = store().stats().arena.capacity;
+    check.measured = true;
+    check.value = percent(bytes, all);
+    if (health_settings.pinned > 0) {
+        check.threshold = health_settings.pinned;
+        if (check.value >= check.threshold) check.status = Status::kWarning;
+    }
+    Names names;
+    for (int i = 0; i < caches.count; ++i) {
+        const CacheCounts& c = caches.all[i];
+        const core::CacheIndex index = c.definition->session->index;
+        if (index == core::kNoCache) continue;
+        const core::CacheIndex budget = core::load_relaxed(store().control(index)->budget);
+        const uint64 evictions = c.totals[Counter::kEvictions],
+                     refused = c.bypassed(Bypass::kNoMemory);
+        const bool pinned = core::load_relaxed(store().control(budget)->pinned);
+        if (pinned || evictions + refused == 0) continue;
+        names.add(c.definition,
+                  psprintf(UINT64_FORMAT " evictions, " UINT64_FORMAT " values found no memory",
+                           evictions, refused));
+    }
+    check.detail = psprintf(UINT64_FORMAT " of " UINT64_FORMAT " kB are held by pinned caches%s%s",
+                            bytes / 1024, all / 1024,
+                            check.status == Status::kOk ? "" : ": others make room, ",
+                            check.status == Status::kOk ? "" : names.text("none has had to yet"));
+    return check;
+}
+
 HealthCheck check_untriggered(const Caches& caches) {
     HealthCheck check = {"untriggered"};
     Names names;
@@ -267,6 +298,7 @@ extern "C" Datum cache_health_rows_1_0(PG_FUNCTION_ARGS) {
     if (!store_ready()) PG_RETURN_VOID();
     put_row(set, check_suspension(caches));
     put_row(set, check_worth(caches));
+    if (all) put_row(set, check_pinned(caches));
     put_row(set, check_untriggered(caches));
     put_row(set, inputs);
     put_row(set, check_shares("hit_ratio", caches, h.hit_ratio, true,

@@ -33,6 +33,10 @@ void evict_by(int by, void* /*extra*/) {
     store().set_eviction(static_cast<core::Eviction>(by));
 }
 
+void limit_pinned(int percent, void* /*extra*/) {
+    if (store_ready()) store().set_max_pinned(static_cast<uint32>(percent));
+}
+
 // Not called when a process starts, so a new session leaves the shift as it is.
 void set_clock(int offset, void* /*extra*/) {
     if (IsUnderPostmaster && shift_clock(offset)) wake_all();
@@ -57,6 +61,9 @@ void define_health_settings() {
                      "Percent of cache_ext.memory. Zero: never.", &h.memory, 95, 100);
     define_threshold("cache_ext.health_max_caches", "Caches in use from which cache_health warns.",
                      "Percent of cache_ext.max_caches. Zero: never.", &h.max_caches, 90, 100);
+    define_threshold("cache_ext.health_pinned",
+                     "Memory of pinned caches from which cache_health warns.",
+                     "Percent of what is there for values. Zero: never.", &h.pinned, 60, 100);
     define_threshold("cache_ext.health_min_reads",
                      "Reads or fills of a cache before cache_health judges its shares.", nullptr,
                      &h.min_reads, 1000, INT_MAX);
@@ -183,6 +190,10 @@ void define_settings(bool preloading) {
                              "lru: use; cost: use, load time and size.", &settings.eviction,
                              static_cast<int>(core::Eviction::kLru), kEvictions, PGC_SIGHUP, 0,
                              nullptr, evict_by, nullptr);
+    DefineCustomIntVariable(
+        "cache_ext.max_pinned", "Share of the memory that pinned caches are protected in.",
+        "Percent; what they hold beyond it goes first. Zero: none is pinned.", &settings.max_pinned,
+        80, 0, 100, PGC_SIGHUP, 0, nullptr, limit_pinned, nullptr);
     DefineCustomIntVariable("cache_ext.naptime",
                             "Longest sleep of a background worker without work.", nullptr,
                             &settings.naptime_ms, 10000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS,

@@ -165,6 +165,7 @@ struct Options {
     bool ahead = false;
     bool keep = false;
     Millis refresh_from = 0;
+    bool early = false;
 };
 
 class TestStore {
@@ -250,6 +251,7 @@ class TestCache {
         fill.calculated_at = FakeClock::time;
         fill.expires_at = options.expires_at;
         fill.refresh_after = options.refresh_after;
+        fill.early = options.early;
         fill.period = options.period;
         fill.load_us = options.load_us;
         fill.self = options.self;
