@@ -16,6 +16,15 @@ CREATE FUNCTION @extschema@.cache_put(name text, value jsonb, VARIADIC key "any"
     RETURNS void
     AS 'MODULE_PATHNAME', 'cache_put_1_0' LANGUAGE c VOLATILE;
 
+CREATE FUNCTION @extschema@.cache_add(name text, value jsonb, VARIADIC key "any" DEFAULT NULL)
+    RETURNS bool
+    AS 'MODULE_PATHNAME', 'cache_add_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_replace(
+    name text, expected jsonb, value jsonb, VARIADIC key "any" DEFAULT NULL
+) RETURNS bool
+    AS 'MODULE_PATHNAME', 'cache_replace_1_0' LANGUAGE c VOLATILE;
+
 -- Said by loaders. VOLATILE, so that it is called where and when they say; it reads nothing.
 CREATE FUNCTION @extschema@.cache_valid_until(until timestamptz) RETURNS timestamptz
     AS 'MODULE_PATHNAME', 'cache_valid_until_1_0' LANGUAGE c VOLATILE PARALLEL RESTRICTED;

@@ -376,6 +376,9 @@ const char* name_problem(const char* name) {
     if (strcmp(name, "entry") == 0 || strcmp(name, "many") == 0 || strncmp(name, "many_", 5) == 0) {
         problem = "entry, many and names beginning with many_ are taken by functions of cache_ext.";
     }
+    if (strncmp(name, "or_put_", 7) == 0) {
+        problem = "Names beginning with or_put_ are taken by functions of cache_ext.";
+    }
     return problem;
 }
 
