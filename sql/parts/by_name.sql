@@ -43,5 +43,26 @@ CREATE FUNCTION @extschema@.cache_invalidate_all(name text) RETURNS bigint
 CREATE FUNCTION @extschema@.cache_invalidate_like(name text, pattern text) RETURNS bigint
     AS 'MODULE_PATHNAME', 'cache_invalidate_like_1_0' LANGUAGE c VOLATILE;
 
+-- Many keys, as a JSON array; a row for each of them.
+CREATE FUNCTION @extschema@.cache_invalidate_many(
+    name text, keys jsonb,
+    OUT key jsonb, OUT outcome text, OUT sqlstate text, OUT message text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_invalidate_many_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_refresh_many(
+    name text, keys jsonb, batch_size int DEFAULT NULL, retries int DEFAULT NULL,
+    background bool DEFAULT false,
+    OUT key jsonb, OUT outcome text, OUT sqlstate text, OUT message text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_refresh_many_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_warm_many(
+    name text, keys jsonb, batch_size int DEFAULT NULL, retries int DEFAULT NULL,
+    background bool DEFAULT false,
+    OUT key jsonb, OUT outcome text, OUT sqlstate text, OUT message text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_warm_many_1_0' LANGUAGE c VOLATILE;
+
 CREATE FUNCTION @extschema@.cache_refresh(name text, VARIADIC key "any" DEFAULT NULL) RETURNS bool
     AS 'MODULE_PATHNAME', 'cache_refresh_1_0' LANGUAGE c VOLATILE;
