@@ -64,5 +64,16 @@ CREATE FUNCTION @extschema@.cache_warm_many(
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'cache_warm_many_1_0' LANGUAGE c VOLATILE;
 
+-- What belongs to one value of a group (option groups), over all caches of the caller.
+CREATE FUNCTION @extschema@.cache_invalidate_group(name text, VARIADIC value "any")
+    RETURNS bigint
+    AS 'MODULE_PATHNAME', 'cache_invalidate_group_1_0' LANGUAGE c VOLATILE;
+
+CREATE FUNCTION @extschema@.cache_warm_group(
+    name text, VARIADIC value "any",
+    OUT cache text, OUT key text, OUT outcome text, OUT sqlstate text, OUT message text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'cache_warm_group_1_0' LANGUAGE c VOLATILE;
+
 CREATE FUNCTION @extschema@.cache_refresh(name text, VARIADIC key "any" DEFAULT NULL) RETURNS bool
     AS 'MODULE_PATHNAME', 'cache_refresh_1_0' LANGUAGE c VOLATILE;

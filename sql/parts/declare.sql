@@ -30,7 +30,8 @@ CREATE FUNCTION @extschema@.cache_create(
     vary_by             text[] DEFAULT NULL,
     run_as              text DEFAULT 'owner',
     refresh_min         interval DEFAULT NULL,
-    same_for_all        text[] DEFAULT NULL
+    same_for_all        text[] DEFAULT NULL,
+    groups              text[] DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

@@ -31,6 +31,7 @@ CREATE TABLE cache_ext_internal.cache_definition (
     run_as              text NOT NULL,              -- owner or reader: whom the loader runs as
     refresh_min         interval,                   -- between loads of a key by workers; NULL: by load time
     same_for_all        text[],                     -- settings that its loader may ask for: one value for all
+    groups              text[],                     -- name: columns of the key, by number
     settings            text[] NOT NULL,            -- name=value, pinned while the loader runs
     -- OID and owner of accessor, loader, load_many and load_all as they were declared. Set by the
     -- trigger, whoever writes.

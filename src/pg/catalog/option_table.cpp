@@ -62,6 +62,8 @@ constexpr OptionInfo kTable[] = {
     {"same_for_all", "text[]", TEXTARRAYOID, nullptr, 0, 0,
      "Give the names of settings, as in '{app.org_id}', or '{*}' for all that a loader may ask "
      "for."},
+    {"groups", "text[]", TEXTARRAYOID, nullptr, 0, 0,
+     "Give a name and columns of the key for each, as in '{user: user_id}'."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

@@ -36,6 +36,7 @@ enum class Option : int {
     kRunAs,
     kRefreshMin,
     kSameForAll,
+    kGroups,
     kCount
 };
 

@@ -14,6 +14,7 @@
 #include "pg/sql/batches.hpp"
 #include "pg/sql/invalidate.hpp"
 #include "pg/sql/json_keys.hpp"
+#include "pg/sql/load_keys.hpp"
 
 extern "C" {
 #include "funcapi.h"
@@ -38,18 +39,9 @@ struct Many {
     }
 };
 
-// Others' code has run since it was looked up last.
-const Definition* definition_of(const Many& m) {
-    const Definition* d = find_definition_by_id(m.cache_id);
-    if (d == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the cache was dropped")));
-    }
-    return d;
-}
-
 void convert(void* argument, uint32 first, uint32 count) {
     const auto& m = *static_cast<Many*>(argument);
-    const Definition* d = definition_of(m);
+    const Definition* d = known_cache(m.cache_id);
     MemoryContext old = MemoryContextSwitchTo(m.context);
     for (uint32 i = first; i < first + count; ++i) {
         CHECK_FOR_INTERRUPTS();
@@ -59,32 +51,6 @@ void convert(void* argument, uint32 first, uint32 count) {
                    &key);
     }
     MemoryContextSwitchTo(old);
-}
-
-void load(void* argument, uint32 first, uint32 count) {
-    const auto& m = *static_cast<Many*>(argument);
-    const Definition* d = definition_of(m);
-    const auto columns = static_cast<size_t>(d->columns);
-    ManyKeys wanted = {0, make_array<Datum>(count * columns), make_array<bool>(count * columns)};
-    auto* places = make_array<uint32>(count);
-    for (uint32 i = first; i < first + count; ++i) {
-        const ManyKeys key = m.some(d, i);
-        const char*& outcome = m.reports[i].outcome;
-        if (m.missing_only && would_serve(d, key.values, key.nulls)) {
-            // It may have been loaded with others, of which one has failed.
-            outcome = outcome == nullptr ? "valid" : "loaded";
-            continue;
-        }
-        outcome = "not published";
-        std::copy_n(key.values, columns, wanted.values + wanted.count * columns);
-        std::copy_n(key.nulls, columns, wanted.nulls + wanted.count * columns);
-        places[wanted.count++] = i;
-    }
-    auto* results = make_array<ReadResult>(wanted.count);
-    read_many(d, wanted, true, results);
-    for (uint32 i = 0; i < wanted.count; ++i) {
-        if (results[i].published) m.reports[places[i]].outcome = "loaded";
-    }
 }
 
 // Leaves the key to a worker.
@@ -188,14 +154,14 @@ void load_many_keys(FunctionCallInfo fcinfo, const char* what, bool missing_only
     m.missing_only = missing_only;
     convert_all(&m);
     if (background) {
-        d = definition_of(m);
+        d = known_cache(m.cache_id);
         for (uint32 i = 0; i < m.keys.count; ++i) {
             CHECK_FOR_INTERRUPTS();
             if (m.reports[i].outcome == nullptr) queue_key(d, m, i);
         }
     } else {
-        run_batches(
-            {m.keys.count, static_cast<uint32>(size), retries, load, &m, m.context, m.reports});
+        load_keys({m.cache_id, m.keys.count, m.keys.values, m.keys.nulls, m.missing_only,
+                   static_cast<uint32>(size), retries, m.context, m.reports});
     }
     put_rows(fcinfo, m);
 }
@@ -214,7 +180,7 @@ extern "C" Datum cache_invalidate_many_1_0(PG_FUNCTION_ARGS) {
     require_invalidating(d, "cache_invalidate_many");
     Many m = begin(fcinfo, d);
     convert_all(&m);
-    d = definition_of(m);
+    d = known_cache(m.cache_id);
     for (uint32 i = 0; i < m.keys.count; ++i) {
         CHECK_FOR_INTERRUPTS();
         if (m.reports[i].outcome != nullptr) continue;

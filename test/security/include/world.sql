@@ -36,7 +36,7 @@ DO $$
 BEGIN
     PERFORM cache.cache_create('total', 'victim.total(int)');
     PERFORM cache.cache_invalidate_on('total', 'victim.secret', '{owner}');
-    PERFORM cache.cache_create('conf', key_types => '{int}', value_type => 'text');
+    PERFORM cache.cache_create('conf', key_types => '{int}', value_type => 'text', groups => '{who: 1}');
 END $$;
 DO $$
 BEGIN
@@ -86,6 +86,7 @@ SELECT * FROM public.attempts(VARIADIC ARRAY[
     'SELECT cache_ext_internal.cache_keep_value(''conf'', ''x''::text, NULL, 1)',
     'SELECT cache.cache_refresh(''total'', 1)', 'SELECT cache.cache_invalidate(''total'', 1)', 'SELECT cache.cache_invalidate_all(''total'')',
     'SELECT cache.cache_invalidate_like(''total'', ''%'')', 'SELECT cache.cache_verify(''total'')', 'SELECT cache.cache_check(''total'')', 'SELECT cache.cache_warm(''total'')',
+    'SELECT cache.cache_invalidate_group(''who'', 1)', 'SELECT cache.cache_warm_group(''who'', 1)',
     'SELECT cache.cache_invalidate_many(''total'', ''[1]'')', 'SELECT cache.cache_refresh_many(''total'', ''[1]'')', 'SELECT cache.cache_warm_many(''total'', ''[1]'')',
     'SELECT cache.cache_warm_many(''total'', ''[1]'', background => true)',
     'SELECT cache.cache_sync(''total'')', 'SELECT cache.cache_alter(''total'', ''{"ttl": null}'')',
