@@ -88,12 +88,12 @@ void require_room(const Definition* d, const Given& given) {
 }
 
 void require_value_type(FunctionCallInfo fcinfo, int argument, const Definition* d,
-                        const char* function) {
+                        const char* prefix) {
     if (get_fn_expr_argtype(fcinfo->flinfo, argument) == d->value_type) return;
     ereport(ERROR,
             (errcode(ERRCODE_DATATYPE_MISMATCH),
              errmsg("cache \"%s\" holds values of type %s", d->name, format_type_be(d->value_type)),
-             errhint("Use the function %s%s.", function, d->name)));
+             errhint("Use the function %s%s.", prefix, d->name)));
 }
 
 const Interval* interval_argument(FunctionCallInfo fcinfo, int argument) {
