@@ -32,7 +32,8 @@ CREATE FUNCTION @extschema@.cache_create(
     refresh_min         interval DEFAULT NULL,
     same_for_all        text[] DEFAULT NULL,
     pinned              bool DEFAULT false,
-    refresh_beta        float8 DEFAULT NULL
+    refresh_beta        float8 DEFAULT NULL,
+    groups              text[] DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'cache_create_1_0' LANGUAGE c VOLATILE;
 

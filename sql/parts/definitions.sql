@@ -33,6 +33,7 @@ CREATE TABLE cache_ext_internal.cache_definition (
     same_for_all        text[],                     -- settings that its loader may ask for: one value for all
     pinned              bool NOT NULL,              -- other caches' values make room first
     refresh_beta        float8,                     -- refresh when so many load times are left, by chance; NULL: by refresh_at
+    groups              text[],                     -- name: columns of the key, by number
     settings            text[] NOT NULL,            -- name=value, pinned while the loader runs
     -- OID and owner of accessor, loader, load_many and load_all as they were declared. Set by the
     -- trigger, whoever writes.

@@ -34,8 +34,12 @@ struct Fill {
     bool early = false;                        // that is early_after(): reads ask by chance
     Period period = Period::always();
     std::uint32_t load_us = 0;
-    Xid self = 0;             // counts as seen, see WriterRing::unseen_by
-    bool replace = false;     // even an entry that is as good
+    Xid self = 0;          // counts as seen, see WriterRing::unseen_by
+    bool replace = false;  // even an entry that is as good
+    // Only in the place of that very entry, which a hazard names (name_entry), or of none. What
+    // there is makes no difference otherwise: `replace` goes without saying.
+    bool conditional = false;
+    Ref instead_of = kNullRef;
     bool ahead = false;       // no read has missed it
     bool keep = false;        // also where it can only be served as an old value, or to f itself
     Millis refresh_from = 0;  // Origin::refresh_from
@@ -50,6 +54,7 @@ enum class PublishResult : std::uint8_t {
     kUnseenWriters,  // it is blind to more writers than an entry remembers
     kOldUnusable,    // published as an old value, since kUnusable
     kOldUnseen,      // published as an old value, since kUnseenWriters
+    kChanged,        // it was conditional, and the entry of the key is another one
     kNoCache         // the control block went to another cache meanwhile
 };
 

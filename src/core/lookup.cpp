@@ -105,6 +105,24 @@ Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Sna
     return found;
 }
 
+NamedEntry name_entry(const Block& block, CacheIndex cache, const KeyView& key, const Snapshot& s,
+                      Ref* hazard) {
+    NamedEntry named;
+    const PartitionReader guard(block, partition_of(key.hash));
+    const Ref ref = find_entry(block, cache, key);
+    if (ref == kNullRef) return named;
+    name_held(hazard, ref);  // whoever unlinks it needs the lock that is held here
+    const Entry& e = *block.entry(ref);
+    named.ref = ref;
+    named.is_null = e.is_null();
+    named.packed = e.is_packed();
+    named.value = e.value();
+    named.value_bytes = e.value_bytes;
+    named.result = judge_time(block, e, e.timed() ? block.clock.now() : 0);
+    if (named.result == LookupResult::kHit) named.result = judge(block, e, s);
+    return named;
+}
+
 Predecessor predecessor(const Block& block, CacheIndex cache, const KeyView& key,
                         const ValueView& value) {
     const PartitionReader guard(block, partition_of(key.hash));

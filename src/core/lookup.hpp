@@ -14,6 +14,22 @@ namespace cache_ext::core {
 Found lookup(const Block& block, CacheIndex cache, const KeyView& key, const Snapshot& s,
              const LookupOptions& options);
 
+// The entry of a key as it is now, for whoever decides by it what to publish in its place
+// (Fill::instead_of). `ref` and `value` mean this entry until let_go(hazard), whatever becomes of
+// it: its memory is no other's meanwhile.
+struct NamedEntry {
+    LookupResult result = LookupResult::kAbsent;  // for s; kTooSmall and kStale it is not
+    Ref ref = kNullRef;                           // kNullRef: there is none, and nothing to let go
+    bool is_null = false;
+    bool packed = false;
+    const std::uint8_t* value = nullptr;
+    std::uint32_t value_bytes = 0;
+};
+// Names it in `hazard`, one of hazards_of() in no use; counts as no use of the entry. Not for
+// caches whose values writers adjust. No lock.
+NamedEntry name_entry(const Block& block, CacheIndex cache, const KeyView& key, const Snapshot& s,
+                      Ref* hazard);
+
 // A value that was just loaded.
 struct ValueView {
     const std::uint8_t* bytes;

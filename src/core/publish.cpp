@@ -206,14 +206,15 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
     const PublishResult blind = check_key(block, e, a);
     if (blind != PublishResult::kPublished) return {true, blind};
     const Ref known = a->opens ? a->used : find_entry(block, fill.cache, fill.key);
+    if (fill.conditional && known != fill.instead_of) return {true, PublishResult::kChanged};
     std::uint64_t freed = 0;
     std::uint64_t more = a->opens ? 0 : 1;
     if (known != kNullRef) {
         const Entry& old = *block.entry(known);
         if (a->old && !gives_way(block, old, *a)) return {true, PublishResult::kSuperseded};
         // A slow fill that ends after a newer one, or a load that was repeated for nothing.
-        if (!a->old && !fill.replace && !a->opens && !old.expired(block.clock.now()) &&
-            newest_state(block, old) &&
+        if (!a->old && !fill.replace && !fill.conditional && !a->opens &&
+            !old.expired(block.clock.now()) && newest_state(block, old) &&
             (is_blind(*a, *e) || old.calculated_at > fill.calculated_at)) {
             return {true, PublishResult::kSuperseded};
         }

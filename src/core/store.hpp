@@ -136,6 +136,10 @@ class Store {
                        const Outcome* outcomes, std::uint32_t count) const {
         core::note_outcomes(block_, cache, key, xids, outcomes, count);
     }
+    NamedEntry name_entry(CacheIndex cache, const KeyView& key, const Snapshot& s,
+                          Ref* hazard) const {
+        return core::name_entry(block_, cache, key, s, hazard);
+    }
     Predecessor predecessor(CacheIndex cache, const KeyView& key, const ValueView& value) const {
         return core::predecessor(block_, cache, key, value);
     }

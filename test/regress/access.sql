@@ -37,7 +37,7 @@ BEGIN
         'cache_stat_reset(''total'')', 'cache_stat_reset()', 'cache_drop(''total'')',
         'cache_create(''mine'', ''total(int)'')',
         'cache_get_store(1)', 'cache_put_store(1, ''x'')', 'cache_put(''store'', ''"x"'', 1)',
-        'cache_ext_internal.cache_put_value(''store'', ''x''::text, NULL, 1)'] LOOP
+        'cache_ext_internal.cache_put_value(''store'', ''x''::text, NULL, false, 1)'] LOOP
         BEGIN
             EXECUTE 'SELECT ' || call;
             outcome := 'ok';
@@ -89,7 +89,7 @@ SET ROLE regress_reader;
 SELECT * FROM cache_get_many_total('{1}');
 -- The typed put takes the owner, whoever may execute it.
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION cache_put_store(int, text, interval), cache_get_store(int) TO regress_reader;
+GRANT EXECUTE ON FUNCTION cache_put_store(int, text, interval, bool), cache_get_store(int) TO regress_reader;
 SET ROLE regress_reader;
 SELECT error_of($$SELECT cache_put_store(1, 'x')$$);
 SELECT cache_get_store(1);

@@ -42,7 +42,7 @@ SELECT cache.cache_create('total', 'total(int)'), cache.cache_invalidate_on('tot
 SELECT cache.cache_create('pair', 'a_pair(int)');
 SELECT cache.cache_create('word', key_types => '{int,text}', value_type => 'text');
 GRANT EXECUTE ON FUNCTION cache.cache_get_total(int), cache.cache_get_many_total(int[]),
-    cache.cache_get_pair(int), cache.cache_put_word(int, text, text, interval), cache.cache_get_word(int, text)
+    cache.cache_get_pair(int), cache.cache_put_word(int, text, text, interval, bool), cache.cache_get_word(int, text)
     TO regress_reader;
 CREATE FUNCTION cache.cache_fetch(r bigint, c text, k int) RETURNS bigint LANGUAGE plpgsql AS
     $$BEGIN RAISE NOTICE 'somebody else''s code runs as %', current_user; RETURN 666; END$$;

@@ -66,7 +66,7 @@ UPDATE pg_proc SET proname = 'cache_put_total' WHERE oid = 'public.not_yet(int,b
 SET ROLE regress_evil;
 SELECT 'public.cache_put_total(int,bigint)'::regprocedure;
 SELECT error_of($$SELECT cache_put('total', '424242', 1)$$);
-SELECT error_of($$SELECT cache_ext_internal.cache_put_value('total', 424242::bigint, NULL, 1)$$);
+SELECT error_of($$SELECT cache_ext_internal.cache_put_value('total', 424242::bigint, NULL, false, 1)$$);
 SET ROLE regress_victim;
 SELECT cache_get_total(1), cache_put('conf', '"mine"', 2);
 

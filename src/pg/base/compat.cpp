@@ -29,7 +29,7 @@ namespace cache_ext::pg {
 uint32 wait_event(Wait wait) {
 #if PG_VERSION_NUM >= 170000
     constexpr const char* kNames[] = {"CacheExtLauncherMain", "CacheExtWorkerMain", "CacheExtLoad",
-                                      "CacheExtWorkersGone"};
+                                      "CacheExtWorkersGone", "CacheExtRetry"};
     static uint32 events[std::size(kNames)] = {};
     uint32& event = events[static_cast<int>(wait)];
     if (event == 0) event = WaitEventExtensionNew(kNames[static_cast<int>(wait)]);

@@ -115,7 +115,7 @@ inline Oid table_of(const PgStat_TableStatus* counts) {
 // What pg_stat_activity shows of a process that waits for something of ours. 17 lets extensions
 // have names of their own; before, all waits are called Extension. May take a lock, once per
 // process and name.
-enum class Wait : uint8 { kLauncherMain, kWorkerMain, kLoad, kWorkersGone };
+enum class Wait : uint8 { kLauncherMain, kWorkerMain, kLoad, kWorkersGone, kRetry };
 uint32 wait_event(Wait wait);
 
 // transaction_timeout, which 17 has, ends the session. What we do in a user's commit is not to use

@@ -181,4 +181,26 @@ void key_arguments(FunctionCallInfo fcinfo, int first, const Definition* d, KeyA
     }
 }
 
+void column_arguments(FunctionCallInfo fcinfo, int first, const Definition* d, const int* columns,
+                      int count, KeyArguments* out) {
+    const int given = PG_NARGS() - first;
+    if (get_fn_expr_variadic(fcinfo->flinfo)) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                        errmsg("values of a group cannot be given as an array"),
+                        errhint("Give one argument for each column.")));
+    }
+    if (given != count) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                        errmsg_plural("%d column of cache \"%s\" is meant, not %d",
+                                      "%d columns of cache \"%s\" are meant, not %d",
+                                      static_cast<unsigned long>(count), count, d->name, given),
+                        errhint("Give one argument for each.")));
+    }
+    for (int i = 0; i < count; ++i) {
+        const Oid type = get_fn_expr_argtype(fcinfo->flinfo, first + i);
+        if (!OidIsValid(type)) elog(ERROR, "could not determine the type of argument %d", i + 1);
+        convert(d, columns[i], type, PG_GETARG_DATUM(first + i), PG_ARGISNULL(first + i), out);
+    }
+}
+
 }  // namespace cache_ext::pg

@@ -20,6 +20,11 @@ const Definition* named_cache(FunctionCallInfo fcinfo, bool even_broken = false)
 void key_arguments(FunctionCallInfo fcinfo, int first, const Definition* definition,
                    KeyArguments* out);
 
+// The same for some of the columns, one argument each. ERROR 42883 for another number of arguments,
+// 42804. The others of `out` stay as they are.
+void column_arguments(FunctionCallInfo fcinfo, int first, const Definition* definition,
+                      const int* columns, int count, KeyArguments* out);
+
 // No key was given at all: the default of the VARIADIC argument.
 bool key_omitted(FunctionCallInfo fcinfo, int first);
 

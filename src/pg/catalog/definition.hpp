@@ -5,6 +5,7 @@
 #include "core/snapshot.hpp"
 #include "pg/base/calendar.hpp"
 #include "pg/catalog/instants.hpp"
+#include "pg/catalog/key_groups.hpp"
 
 namespace cache_ext::pg {
 
@@ -104,11 +105,13 @@ struct Definition {
     uint64 inputs_hash;
     int same_count;  // settings that may be asked for although the key does not tell them
     const char** same_for_all;
+    int group_count;  // of keys, by name; each has a mask below, unless it is the whole key
+    KeyGroup* groups;
     // Can somebody who is no reader set up what a loader sees of the session? (vary_by.hpp)
     bool others_load;
     bool as_reader;  // its loader runs as whoever reads, whose role is a part of the key, too
     // Tags of an entry beyond its key and the whole cache: one per distinct set of key columns that
-    // a dependency maps, and bounds of its instants (group_tags.hpp).
+    // a dependency maps or a group has, and bounds of its instants (group_tags.hpp).
     int mask_count;
     ColumnMask masks[kMaxMasks];
     Bounds bounds[kMaxMasks];

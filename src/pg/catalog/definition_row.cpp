@@ -4,6 +4,7 @@
 
 #include "pg/catalog/aggregates.hpp"
 #include "pg/catalog/collations.hpp"
+#include "pg/catalog/group_tags.hpp"
 #include "pg/base/functions.hpp"
 #include "pg/base/memory.hpp"
 #include "pg/catalog/option_table.hpp"
@@ -334,7 +335,7 @@ void check_aggregate(const Row& row, Definition* d) {
                        d->load_many_name == nullptr && d->load_all_name == nullptr &&
                        !d->warm_on_invalidate && d->null_ttl_ms < 0 && d->ttl_min_ms == d->ttl_ms &&
                        d->ttl_max_ms == d->ttl_ms && row.nulls[column_of(Option::kExpires)] &&
-                       d->tracks && !d->untracked_too &&
+                       d->tracks && !d->untracked_too && row.nulls[column_of(Option::kGroups)] &&
                        get_typtype(d->value_type) == TYPTYPE_COMPOSITE;
     if (!plain) is_broken(d, "it is an aggregate with options that aggregates do not have");
 }
@@ -353,6 +354,36 @@ void read_same_for_all(const Row& row, Definition* d) {
     d->same_for_all = make_array<const char*>(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) {
         d->same_for_all[d->same_count++] = TextDatumGetCString(texts[i]);
+    }
+}
+
+// An entry carries a tag for each, so that whoever invalidates a group reaches loads that run, too.
+void read_groups(const Row& row, Definition* d) {
+    if (row.nulls[column_of(Option::kGroups)]) return;
+    ArrayType* a = DatumGetArrayTypeP(row.values[column_of(Option::kGroups)]);
+    Datum* texts;
+    bool* nulls;
+    int count;
+    deconstruct_array(a, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
+    if (ARR_NDIM(a) > 1 || array_contains_nulls(a) || count > kMaxMasks) {
+        is_broken(d, "its groups are no list of them");
+        return;
+    }
+    d->groups = make_array<KeyGroup>(static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        KeyGroup& group = d->groups[d->group_count++];
+        const char* fault = read_group(TextDatumGetCString(texts[i]), d->columns, nullptr, &group);
+        if (fault != nullptr) {
+            is_broken(d, psprintf("of its groups %s", fault));
+            d->group_count = 0;
+            return;
+        }
+        if (has_group(d, group.mask, {})) continue;
+        if (d->mask_count == kMaxMasks) {
+            is_broken(d, "it has more groups than a value can have tags");
+            return;
+        }
+        d->masks[d->mask_count++] = group.mask;
     }
 }
 
@@ -393,6 +424,9 @@ const char* name_problem(const char* name) {
     if (!plain) problem = "It is made of a-z, 0-9 and _, and does not begin with a digit.";
     if (strcmp(name, "entry") == 0 || strcmp(name, "many") == 0 || strncmp(name, "many_", 5) == 0) {
         problem = "entry, many and names beginning with many_ are taken by functions of cache_ext.";
+    }
+    if (strncmp(name, "or_put_", 7) == 0) {
+        problem = "Names beginning with or_put_ are taken by functions of cache_ext.";
     }
     return problem;
 }
@@ -462,6 +496,7 @@ void read_definition(Oid schema, const Row& row, bool trust, Definition* d) {
     d->others_load = true;
     if (d->aggregates) check_aggregate(row, d);
     if (d->varies()) leave_to_readers(d);
+    read_groups(row, d);
     const char* budget = row.string(column_of(Option::kBudget));
     if (budget != nullptr && strcmp(budget, d->name) == 0) {
         is_broken(d, "it shares the budget of itself");

@@ -14,6 +14,7 @@ namespace {
 
 constexpr char kGet[] = "cache_get_";
 constexpr char kMany[] = "cache_get_many_";
+constexpr char kOrPut[] = "cache_get_or_put_";
 
 bool begins_with(const char* name, const char* prefix) {
     return strncmp(name, prefix, strlen(prefix)) == 0;
@@ -31,7 +32,7 @@ List* undeclared_caches(bool all) {
         auto* proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
         const char* function = pstrdup(NameStr(proc->proname));
         const bool ours = proc->pronamespace == extension_schema() && begins_with(function, kGet) &&
-                          !begins_with(function, kMany);
+                          !begins_with(function, kMany) && !begins_with(function, kOrPut);
         const bool seen = all || has_privs_of_role(GetUserId(), proc->proowner);
         ReleaseSysCache(tuple);
         if (!ours || !seen) continue;

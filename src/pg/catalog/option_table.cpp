@@ -65,6 +65,8 @@ constexpr OptionInfo kTable[] = {
     {"pinned", "bool", BOOLOID, "f", 0, 0, nullptr},
     {"refresh_beta", "float8", FLOAT8OID, nullptr, 0, 0,
      "It is a factor between 0.001 and 1000, usually 1, or NULL: refresh_at alone says when."},
+    {"groups", "text[]", TEXTARRAYOID, nullptr, 0, 0,
+     "Give a name and columns of the key for each, as in '{user: user_id}'."},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOptions);
 

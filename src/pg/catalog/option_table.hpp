@@ -38,6 +38,7 @@ enum class Option : int {
     kSameForAll,
     kPinned,
     kRefreshBeta,
+    kGroups,
     kCount
 };
 

@@ -273,6 +273,83 @@ Oid many_function(const Definition* d) {
     return function_of(d, "cache_get_many_", arrays, d->columns);
 }
 
+// What is made for caches without a loader, by Writer.
+struct WriterForm {
+    const char* prefix;
+    bool expected;         // there is an argument for the value that is to be replaced
+    bool immediate;        // ... for whether to wait for the commit
+    const char* returns;   // nullptr: the value
+    const char* internal;  // what the body calls; nullptr: cache_get_or_put_<name> has its own
+};
+constexpr WriterForm kWriters[] = {
+    {"cache_put_", false, true, "void", "cache_put_value"},
+    {"cache_add_", false, false, "pg_catalog.bool", "cache_add_value"},
+    {"cache_replace_", true, false, "pg_catalog.bool", "cache_replace_value"},
+    {"cache_get_or_put_", false, false, nullptr, nullptr},
+};
+
+// Types of the arguments; returns how many there are.
+int writer_types(const WriterForm& form, int columns, const Oid* key_types, Oid value_type,
+                 Oid* types) {
+    std::copy_n(key_types, columns, types);
+    int n = columns;
+    if (form.expected) types[n++] = value_type;
+    types[n++] = value_type;
+    types[n++] = INTERVALOID;
+    if (form.immediate) types[n++] = BOOLOID;
+    return n;
+}
+
+// The value is used once, and only where nothing was found: PostgreSQL puts the argument itself
+// there when it inlines the function, so it is not computed for a hit.
+char* get_or_put_body(const Declaration& d, const char* value, const char* literal) {
+    const char* key = positions(d.columns);
+    return psprintf("CASE WHEN %s(%s%s) THEN %s(NULL::%s) ELSE %s(%s, $%d, $%d%s) END",
+                    in_internals("cache_seek"), literal, key, in_internals("cache_sought"), value,
+                    in_internals("cache_keep_value"), literal, d.columns + 1, d.columns + 2, key);
+}
+
+void create_writer(const Declaration& d, const WriterForm& form) {
+    const char* name = psprintf("%s%s", form.prefix, d.name);
+    if (strlen(name) >= NAMEDATALEN) {
+        ereport(NOTICE, (errmsg("cache \"%s\" gets no function %s...", d.name, form.prefix),
+                         errdetail("Its name would be longer than an identifier.")));
+        return;
+    }
+    const char* value = type_name(d.value_type);
+    const char* literal = quote_literal_cstr(d.name);
+    const char* expected = form.expected ? psprintf("expected %s, ", value) : "";
+    const char* immediate = form.immediate ? ", immediate pg_catalog.bool DEFAULT false" : "";
+    Oid types[kMaxKeyColumns + 4];
+    const int count = writer_types(form, d.columns, d.key_types, d.value_type, types);
+    StringInfoData list, given;
+    initStringInfo(&list);
+    initStringInfo(&given);
+    for (int i = 0; i < count; ++i) {
+        appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", type_name(types[i]));
+    }
+    for (int i = d.columns + 1; i <= count; ++i) appendStringInfo(&given, ", $%d", i);
+    const char* body = form.internal == nullptr
+                           ? get_or_put_body(d, value, literal)
+                           : psprintf("%s(%s%s%s)", in_internals(form.internal), literal,
+                                      given.data, positions(d.columns));
+    create_function(name,
+                    parameter_list(d, true,
+                                   psprintf("%svalue %s, ttl pg_catalog.interval DEFAULT NULL%s",
+                                            expected, value, immediate)),
+                    psprintf("(%s)", list.data),
+                    psprintf("RETURNS %s LANGUAGE sql VOLATILE",
+                             form.returns != nullptr ? form.returns : value),
+                    function_body(body), d.value_type);
+}
+
+Oid writer_function(const Definition* d, const WriterForm& form) {
+    if (d->loader_name != nullptr || !OidIsValid(d->accessor)) return InvalidOid;
+    Oid types[kMaxKeyColumns + 4];
+    const int count = writer_types(form, d->columns, d->key_types, d->value_type, types);
+    return function_of(d, form.prefix, types, count);
+}
+
 }  // namespace
 
 void create_accessors(const Declaration& d) {
@@ -286,17 +363,8 @@ void create_accessors(const Declaration& d) {
                                            literal, positions(d.columns))),
                     d.value_type);
     create_many_accessor(d, parallel);
-    if (!OidIsValid(d.loader)) {
-        create_function(
-            psprintf("cache_put_%s", d.name),
-            parameter_list(d, true,
-                           psprintf("value %s, ttl pg_catalog.interval DEFAULT NULL", value)),
-            parameter_list(d, false, psprintf("%s, pg_catalog.interval", value)),
-            "RETURNS void LANGUAGE sql VOLATILE",
-            function_body(psprintf("%s(%s, $%d, $%d%s)", in_internals("cache_put_value"), literal,
-                                   d.columns + 1, d.columns + 2, positions(d.columns))),
-            d.value_type);
-    }
+    if (OidIsValid(d.loader)) return;
+    for (const WriterForm& form : kWriters) create_writer(d, form);
 }
 
 Oid create_aggregate_loader(const Declaration& d, bool in_row, const char* body) {
@@ -319,41 +387,38 @@ void drop_aggregate_parts(const Definition* d) {
     drop_row_type(d);
 }
 
-Oid put_function(const Definition* d) {
-    if (d->loader_name != nullptr || !OidIsValid(d->accessor)) return InvalidOid;
-    Oid types[kMaxKeyColumns + 2];
-    std::copy_n(d->key_types, d->columns, types);
-    types[d->columns] = d->value_type;
-    types[d->columns + 1] = INTERVALOID;
-    return function_of(d, "cache_put_", types, d->columns + 2);
+Oid writer_function(const Definition* d, Writer writer) {
+    return writer_function(d, kWriters[static_cast<int>(writer)]);
 }
 
 void free_row_type(const Definition* d) {
-    for (const Oid function : {d->accessor, many_function(d), put_function(d)}) {
+    const auto free = [&](Oid function) {
         if (OidIsValid(function)) depend_on_relation(function, d->value_type);
-    }
+    };
+    free(d->accessor);
+    free(many_function(d));
+    for (const WriterForm& form : kWriters) free(writer_function(d, form));
 }
 
 void drop_accessors(const Definition* d) {
     if (OidIsValid(d->accessor)) drop_object(ProcedureRelationId, d->accessor);
-    drop_found([&] { return put_function(d); });
+    for (const WriterForm& form : kWriters) {
+        drop_found([&] { return writer_function(d, form); });
+    }
     drop_found([&] { return many_function(d); });
 }
 
 const char* function_beside(const Definition* d) {
-    const struct {
-        const char* prefix;
-        Oid function;
-    } accessors[] = {
-        {"cache_get_", d->accessor},
-        {"cache_get_many_", many_function(d)},
-        {"cache_put_", put_function(d)},
+    const auto beside = [&](const char* prefix, Oid function) -> const char* {
+        const char* name = psprintf("%s%s", prefix, d->name);
+        if (strlen(name) >= NAMEDATALEN) return nullptr;
+        const Rivals rivals = {name, extension_schema(), function, false};
+        return find_rival(rivals, extension_oid()).of != RivalOf::kNobody ? name : nullptr;
     };
-    for (const auto& a : accessors) {
-        const char* name = psprintf("%s%s", a.prefix, d->name);
-        if (strlen(name) >= NAMEDATALEN) continue;
-        const Rivals rivals = {name, extension_schema(), a.function, false};
-        if (find_rival(rivals, extension_oid()).of != RivalOf::kNobody) return name;
+    if (const char* name = beside("cache_get_", d->accessor)) return name;
+    if (const char* name = beside("cache_get_many_", many_function(d))) return name;
+    for (const WriterForm& form : kWriters) {
+        if (const char* name = beside(form.prefix, writer_function(d, form))) return name;
     }
     return nullptr;
 }

@@ -35,7 +35,7 @@ void read_types(ArrayType* key_types, Declaration* d);
 void check_key_types(const Declaration& d);
 void check_value_type(Oid type);
 
-// Creates cache_get_<name>, cache_get_many_<name> and cache_put_<name> as they apply, closed to the
+// Creates cache_get_<name>, cache_get_many_<name> and those of Writer as they apply, closed to the
 // public and tied to the extension; and drops them. SPI must be connected.
 void create_accessors(const Declaration& d);
 // Of restored ones: lets ALTER change the rows that their values are, as it may with those that
@@ -55,8 +55,16 @@ void write_declaration(const Declaration& d, const Options& options);
 // reserved. nullptr: they are alone.
 const char* function_beside(const Definition* d);
 
-// cache_put_<name>, if the cache has one: InvalidOid where it has a loader, or where the function
-// is another one than was made for it.
-Oid put_function(const Definition* d);
+// The functions by which values get into a cache without a loader. EXECUTE on one is the right to
+// call it.
+enum class Writer : uint8 {
+    kPut,      // cache_put_<name>
+    kAdd,      // cache_add_<name>
+    kReplace,  // cache_replace_<name>
+    kGetOrPut  // cache_get_or_put_<name>
+};
+// InvalidOid where the cache has a loader, where its name is too long for this one, or where the
+// function is another one than was made for it.
+Oid writer_function(const Definition* d, Writer writer);
 
 }  // namespace cache_ext::pg

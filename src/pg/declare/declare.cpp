@@ -3,6 +3,7 @@
 #include "pg/catalog/arguments.hpp"
 #include "pg/write/releases.hpp"
 #include "pg/declare/ddl.hpp"
+#include "pg/declare/groups.hpp"
 #include "pg/declare/declaration.hpp"
 #include "pg/declare/derive.hpp"
 #include "pg/declare/derived_notice.hpp"
@@ -312,6 +313,9 @@ extern "C" Datum cache_create_1_0(PG_FUNCTION_ARGS) {
     std::fill_n(given, kOptions, true);
     check_row_loaders({d.columns, d.key_types, d.value_type}, OidIsValid(d.loader), given,
                       &options);
+    if (const char* groups = options[Option::kGroups]) {
+        options[Option::kGroups] = stored_groups(groups, d.columns, d.key_names, nullptr);
+    }
     // Refresh-ahead is a default that makes sense only where there is a loader and a deadline, and
     // where workers can load what readers would.
     if (!OidIsValid(d.loader) || options[Option::kTtl] == nullptr || !others_load(options)) {
@@ -367,6 +371,9 @@ extern "C" Datum cache_alter_1_0(PG_FUNCTION_ARGS) {
     // May wait for tables, so before the row is locked: cache_drop asks for both in this order.
     check_row_loaders(row_shape(d), d->loader_name != nullptr, given, &changed);
     d = lock_own_definition(d);
+    if (const char* groups = changed[Option::kGroups]) {
+        changed[Option::kGroups] = stored_groups(groups, d->columns, key_names_of(d), d);
+    }
     Options options = current_options(name);
     const char* run_as = options[Option::kRunAs];
     for (int i = 0; i < kOptions; ++i) {

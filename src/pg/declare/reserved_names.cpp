@@ -90,7 +90,8 @@ bool was_called_so(const NewName& n) {
 
 // The cache that has a function of that name; nullptr: none.
 const Definition* cache_of(const char* name) {
-    for (const char* prefix : {"cache_get_many_", "cache_get_", "cache_put_"}) {
+    for (const char* prefix : {"cache_get_many_", "cache_get_or_put_", "cache_get_", "cache_put_",
+                               "cache_add_", "cache_replace_"}) {
         const size_t size = strlen(prefix);
         if (strncmp(name, prefix, size) != 0) continue;
         if (const Definition* d = find_definition(name + size)) return d;

@@ -44,6 +44,7 @@ Bypass reason_of(core::PublishResult result) {
             return Bypass::kNoControlBlock;
         case core::PublishResult::kPublished:
         case core::PublishResult::kSuperseded:
+        case core::PublishResult::kChanged:
             break;
     }
     return Bypass::kNone;

@@ -6,6 +6,7 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -104,6 +105,16 @@ Datum from_jsonb_value(const Definition* d, Datum json, bool* is_null) {
     if (is_builtin(d->value_type)) return from_jsonb(d->value_type, json, is_null);
     Datum value;
     as_owner_of(d, [&] { value = from_jsonb(d->value_type, json, is_null); });
+    return value;
+}
+
+Datum from_jsonb_key(Oid type, Datum json, bool* is_null) {
+    *is_null = false;
+    if (type == JSONBOID) return json;
+    const Datum value = from_jsonb(type, json, is_null);
+    if (*is_null && get_typtype(type) == TYPTYPE_DOMAIN) {
+        domain_check(0, true, type, nullptr, nullptr);
+    }
     return value;
 }
 

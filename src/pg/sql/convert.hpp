@@ -13,4 +13,7 @@ Datum to_jsonb_value(const Definition* definition, Datum value);
 // comes from JSON null, except for json and jsonb themselves.
 Datum from_jsonb_value(const Definition* definition, Datum json, bool* is_null);
 
+// The same for a column of a key, of any type, as the current user: literals of it are his.
+Datum from_jsonb_key(Oid type, Datum json, bool* is_null);
+
 }  // namespace cache_ext::pg

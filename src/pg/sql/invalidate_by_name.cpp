@@ -3,12 +3,11 @@
 #include "pg/write/changes.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/base/entries.hpp"
+#include "pg/sql/invalidate.hpp"
 #include "pg/sql/like.hpp"
 #include "pg/write/puts.hpp"
-#include "pg/catalog/rights.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/base/snapshots.hpp"
-#include "pg/load/run.hpp"
 #include "pg/catalog/key_text.hpp"
 
 extern "C" {
@@ -36,15 +35,6 @@ bool key_matches(const uint8* key, void* context) {
     return matches;
 }
 
-// The key that callers give counts as changed by this transaction, whatever sessions add to it.
-void collect_given(const Definition* d, const Key& key) {
-    if (d->columns == 0) {
-        collect_whole(d->id, false);
-    } else {
-        collect_change(d, d->all_columns(), key.column_hash);
-    }
-}
-
 // The key counts as changed by this transaction, and its entry goes; false: there is none.
 bool invalidate_key(const Definition* d, const core::EntryInfo& e, const uint8* bytes,
                     MemoryContext scratch) {
@@ -60,17 +50,6 @@ bool invalidate_key(const Definition* d, const core::EntryInfo& e, const uint8* 
     return removed;
 }
 
-// Of all sessions that have one for this key.
-int64 remove_variants(core::CacheIndex index, const core::KeyView& given) {
-    int64 n = 0;
-    for_each_entry(to_core(GetActiveSnapshot()), [&](const core::EntryInfo& e, const uint8* bytes) {
-        if (e.cache != index || e.key_bytes < given.size) return;
-        if (given.size > 0 && memcmp(bytes, given.bytes, given.size) != 0) return;
-        if (store().remove(index, {e.hash, bytes, e.key_bytes})) ++n;
-    });
-    return n;
-}
-
 }  // namespace
 
 extern "C" {
@@ -79,34 +58,17 @@ PG_FUNCTION_INFO_V1(cache_invalidate_all_1_0);
 PG_FUNCTION_INFO_V1(cache_invalidate_like_1_0);
 }
 
-// The entry goes at once; the key counts as changed by this transaction, so that a load that began
-// before its commit does not bring the old value back.
 extern "C" Datum cache_invalidate_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
-    require_owner(d);
-    require_store("cache_invalidate");
-    forbid_in_run("cache_invalidate");
-    PreventCommandDuringRecovery("cache_invalidate");
+    require_invalidating(d, "cache_invalidate");
     KeyArguments arguments;
     key_arguments(fcinfo, 1, d, &arguments);
-    Key key;
-    encode_key(d->cache_id(), d->columns, d->key_types, arguments.values, arguments.nulls, &key);
-    const core::CacheIndex index = control_block(d);
-    GetTopTransactionId();
-    drop_pending_puts(d->id, &key);
-    collect_given(d, key);
-    if (d->varies() && index != core::kNoCache) {
-        PG_RETURN_INT64(remove_variants(index, key.view));
-    }
-    PG_RETURN_INT64(index != core::kNoCache && store().remove(index, key.view) ? 1 : 0);
+    PG_RETURN_INT64(invalidate_given(d, arguments.values, arguments.nulls));
 }
 
 extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
-    require_owner(d);
-    require_store("cache_invalidate_all");
-    forbid_in_run("cache_invalidate_all");
-    PreventCommandDuringRecovery("cache_invalidate_all");
+    require_invalidating(d, "cache_invalidate_all");
     const core::CacheIndex index = control_block(d);
     drop_pending_puts(d->id, nullptr);
     collect_whole(d->id, false);
@@ -117,10 +79,7 @@ extern "C" Datum cache_invalidate_all_1_0(PG_FUNCTION_ARGS) {
 // from neither, as with any invalidation that overlaps it.
 extern "C" Datum cache_invalidate_like_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
-    require_owner(d);
-    require_store("cache_invalidate_like");
-    forbid_in_run("cache_invalidate_like");
-    PreventCommandDuringRecovery("cache_invalidate_like");
+    require_invalidating(d, "cache_invalidate_like");
     if (PG_ARGISNULL(1)) {
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("pattern must not be null")));

@@ -30,10 +30,7 @@ struct PendingPut {
     bool loaded;        // of a cache with a loader
     bool due;           // has been counted as such
     core::Tag leading;  // kNoLeadingTag: the cache does not tell it
-    core::Tag tags[kMaxMasks];
-    bool ranged[kMaxMasks];
-    core::Span spans[kMaxMasks];
-    uint32 tag_count;
+    PutTags tags;
     core::Snapshot snapshot;  // the value belongs to it, but for the transaction's own writes
 };
 
@@ -102,14 +99,52 @@ bool still_holds(const PendingPut& p) {
     bool holds =
         store().agree({whole, core::TagKind::kWhole, false, p.index}, self, p.snapshot, s) &&
         store().agree({p.key.hash, core::TagKind::kKey, false, p.index}, self, p.snapshot, s);
-    for (uint32 i = 0; holds && i < p.tag_count; ++i) {
-        holds =
-            store().agree({p.tags[i], core::TagKind::kPart, false, p.index}, self, p.snapshot, s);
+    for (uint32 i = 0; holds && i < p.tags.count; ++i) {
+        holds = store().agree({p.tags.tags[i], core::TagKind::kPart, false, p.index}, self,
+                              p.snapshot, s);
     }
     return holds;
 }
 
 }  // namespace
+
+void tags_of_put(const Definition* d, const Key& key, PutTags* out) {
+    out->count = 0;
+    for (int i = 0; i < d->mask_count; ++i) {
+        out->ranged[i] = d->bounds[i].any();
+        if (out->ranged[i]) out->spans[i] = group_span(d, i, key);
+        out->tags[out->count++] = group_tag(d, i, key.column_hash);
+    }
+}
+
+core::Fill fill_of_put(core::CacheIndex index, uint64 cache_id, const core::KeyView& key,
+                       const PutValue& value, const PutTags& tags, core::Millis time) {
+    core::Fill fill;
+    fill.cache = index;
+    fill.cache_id = cache_id;
+    fill.key = key;
+    fill.value = value.bytes;
+    fill.value_bytes = value.size;
+    fill.is_null = value.is_null;
+    fill.tags = tags.tags;
+    fill.tag_ranged = tags.ranged;
+    fill.tag_span = tags.spans;
+    fill.tag_count = tags.count;
+    fill.calculated_at = time;
+    fill.expires_at = value.expires_at(time);
+    fill.period = value.period;
+    fill.replace = true;
+    return fill;
+}
+
+core::PublishResult publish_put(const core::Fill& fill, const core::Snapshot& snapshot) {
+    core::store_relaxed(store().control(fill.cache)->has_puts, true);
+    const core::PublishResult result = store().publish(fill, snapshot);
+    if (result == core::PublishResult::kPublished) {
+        store().control(fill.cache)->counters.add(stripe(), core::Counter::kFills);
+    }
+    return result;
+}
 
 void add_pending_put(const Definition* d, core::CacheIndex index, const Key& key,
                      const PutValue& value) {
@@ -126,11 +161,7 @@ void add_pending_put(const Definition* d, core::CacheIndex index, const Key& key
     put->packed = !value.is_null && is_compressed(d, PointerGetDatum(value.bytes));
     put->loaded = d->loader_name != nullptr;
     put->leading = leading_tag_of(d, key);
-    for (int i = 0; i < d->mask_count; ++i) {
-        put->ranged[i] = d->bounds[i].any();
-        if (put->ranged[i]) put->spans[i] = group_span(d, i, key);
-        put->tags[put->tag_count++] = group_tag(d, i, key.column_hash);
-    }
+    tags_of_put(d, key, &put->tags);
     put->snapshot = copy_to_core(GetActiveSnapshot());
     MemoryContextSwitchTo(old);
     bool found;
@@ -166,8 +197,8 @@ void drop_pending_puts(uint64 cache_id, const Key* key) {
 void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag) {
     for (PendingPut* p = newest; p != nullptr; p = p->next) {
         if (p->cache_id != cache_id) continue;
-        core::Tag* end = p->tags + p->tag_count;
-        if (p->key.hash == tag || std::find(p->tags, end, tag) != end) drop(p);
+        core::Tag* end = p->tags.tags + p->tags.count;
+        if (p->key.hash == tag || std::find(p->tags.tags, end, tag) != end) drop(p);
     }
 }
 
@@ -193,28 +224,10 @@ void publish_pending_puts(core::Xid self) {
         if (p->dropped_at != 0 || p->index == core::kNoCache || superseded(p)) continue;
         // Nor is what it was to replace served any more: that was of the same time, or is newer.
         if (p->value.period.over(time)) continue;
-        core::Fill fill;
-        fill.cache = p->index;
-        fill.cache_id = p->cache_id;
-        fill.key = p->key;
-        fill.value = p->value.bytes;
-        fill.value_bytes = p->value.size;
-        fill.is_null = p->value.is_null;
+        core::Fill fill = fill_of_put(p->index, p->cache_id, p->key, p->value, p->tags, time);
         fill.packed = p->packed;
-        fill.tags = p->tags;
-        fill.tag_ranged = p->ranged;
-        fill.tag_span = p->spans;
-        fill.tag_count = p->tag_count;
-        fill.calculated_at = time;
-        fill.expires_at = p->value.expires_at(time);
-        fill.period = p->value.period;
         fill.self = self;
-        fill.replace = true;
-        core::store_relaxed(store().control(fill.cache)->has_puts, true);
-        const core::PublishResult result = store().publish(fill, p->snapshot);
-        if (result == core::PublishResult::kPublished) {
-            store().control(p->index)->counters.add(stripe(), core::Counter::kFills);
-        }
+        publish_put(fill, p->snapshot);
     }
 }
 

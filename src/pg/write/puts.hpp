@@ -19,6 +19,21 @@ struct PutValue {
     }
 };
 
+// The tags of an entry that is put, beyond its own key and the whole cache.
+struct PutTags {
+    core::Tag tags[kMaxMasks];
+    bool ranged[kMaxMasks];
+    core::Span spans[kMaxMasks];
+    uint32 count = 0;
+};
+void tags_of_put(const Definition* definition, const Key& key, PutTags* out);
+// What is published of a put at `time`, in the place of whatever is there; it points to what it is
+// given. The caller says whether the bytes are packed, and whose writes count as seen.
+core::Fill fill_of_put(core::CacheIndex index, uint64 cache_id, const core::KeyView& key,
+                       const PutValue& value, const PutTags& tags, core::Millis time);
+// Publishes and counts it.
+core::PublishResult publish_put(const core::Fill& fill, const core::Snapshot& snapshot);
+
 // Keeps a copy of the value until the transaction ends; `index` is the cache's control block.
 void add_pending_put(const Definition* definition, core::CacheIndex index, const Key& key,
                      const PutValue& value);

@@ -36,7 +36,7 @@ DO $$
 BEGIN
     PERFORM cache.cache_create('total', 'victim.total(int)');
     PERFORM cache.cache_invalidate_on('total', 'victim.secret', '{owner}');
-    PERFORM cache.cache_create('conf', key_types => '{int}', value_type => 'text');
+    PERFORM cache.cache_create('conf', key_types => '{int}', value_type => 'text', groups => '{who: 1}');
 END $$;
 DO $$
 BEGIN
@@ -74,12 +74,21 @@ SELECT * FROM public.attempts(VARIADIC ARRAY[
     'SELECT cache_ext_internal.cache_fetch(NULL::bigint, NULL, 1)',
     'SELECT cache_ext_internal.cache_fetch_of(NULL::bigint, ''total'', ''{1}''::int[])',
     'SELECT cache_ext_internal.cache_fetch_of(NULL::bigint, ''total'', ''{1}''::int8[])',
-    'SELECT cache_ext_internal.cache_put_value(''total'', 7::bigint, NULL, 1)',
-    'SELECT cache_ext_internal.cache_put_value(''conf'', 7, NULL, 1)', 'SELECT cache_ext_internal.cache_put_value(''conf'', ''x''::text, NULL, 1)',
+    'SELECT cache_ext_internal.cache_put_value(''total'', 7::bigint, NULL, false, 1)',
+    'SELECT cache_ext_internal.cache_put_value(''conf'', 7, NULL, false, 1)', 'SELECT cache_ext_internal.cache_put_value(''conf'', ''x''::text, NULL, false, 1)',
     'SELECT cache.cache_put(''total'', ''7'', 1)', 'SELECT cache.cache_put(''conf'', ''"x"'', 1)', 'SELECT cache.cache_put_conf(1, ''x'')',
     'SELECT cache.cache_get_conf(1)', 'SELECT cache.cache_get(''conf'', 1)',
+    'SELECT cache.cache_add(''conf'', ''"x"'', 1)', 'SELECT cache.cache_add_conf(1, ''x'')', 'SELECT cache.cache_replace(''conf'', ''"mine"'', ''"x"'', 1)',
+    'SELECT cache.cache_replace_conf(1, ''mine'', ''x'')', 'SELECT cache.cache_get_or_put_conf(1, ''x'')',
+    'SELECT cache_ext_internal.cache_add_value(''conf'', ''x''::text, NULL, 1)',
+    'SELECT cache_ext_internal.cache_replace_value(''conf'', ''mine''::text, ''x''::text, NULL, 1)',
+    'SELECT cache_ext_internal.cache_seek(''conf'', 1)', 'SELECT cache_ext_internal.cache_sought(NULL::text)',
+    'SELECT cache_ext_internal.cache_keep_value(''conf'', ''x''::text, NULL, 1)',
     'SELECT cache.cache_refresh(''total'', 1)', 'SELECT cache.cache_invalidate(''total'', 1)', 'SELECT cache.cache_invalidate_all(''total'')',
     'SELECT cache.cache_invalidate_like(''total'', ''%'')', 'SELECT cache.cache_verify(''total'')', 'SELECT cache.cache_check(''total'')', 'SELECT cache.cache_warm(''total'')',
+    'SELECT cache.cache_invalidate_group(''who'', 1)', 'SELECT cache.cache_warm_group(''who'', 1)',
+    'SELECT cache.cache_invalidate_many(''total'', ''[1]'')', 'SELECT cache.cache_refresh_many(''total'', ''[1]'')', 'SELECT cache.cache_warm_many(''total'', ''[1]'')',
+    'SELECT cache.cache_warm_many(''total'', ''[1]'', background => true)',
     'SELECT cache.cache_sync(''total'')', 'SELECT cache.cache_alter(''total'', ''{"ttl": null}'')',
     'SELECT cache.cache_invalidate_on(''total'', ''victim.secret'')',
     'SELECT cache.cache_invalidate_on_path(''total'', ''victim.secret'', ''SELECT $1.owner'')',
