@@ -27,7 +27,7 @@ struct TagRef {
     Ref node;             // kNullRef: the whole-cache ring of another cache
     std::uint16_t cache;  // that one's control block; with a node: of the cache whose key, or a
                           // part of one, the tag is, or kUnknown
-    std::uint16_t span;  // 0, or: which of the entry's spans, from 1 on
+    std::uint16_t span;   // 0, or: which of the entry's spans, from 1 on
     Seq seq;
 
     // Does the entry depend on some instants of the tag only?
