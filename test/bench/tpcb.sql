@@ -1,12 +1,18 @@
--- Caches over pgbench's own tables. With \set all true on all three, else on the busiest.
+-- Caches over pgbench's own tables, as \set kind says: one key each of the busiest (branch), of all three (all), or an
+-- aggregate of the busiest (aggregate).
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 
+SELECT :'kind' = 'all' AS all, :'kind' = 'aggregate' AS aggregate \gset
 CREATE EXTENSION cache_ext;
+\if :aggregate
+SELECT cache_create_aggregate('branch', 'pgbench_branches', '{bid}', '{balance: sum(bbalance)}');
+\else
 CREATE FUNCTION load_branch(bid int) RETURNS json LANGUAGE sql STABLE
     RETURN (SELECT to_json(b.bbalance) FROM pgbench_branches AS b WHERE b.bid = $1);
 SELECT cache_create('branch', loader => 'load_branch(int)', ttl => NULL, refresh_at => NULL);
 SELECT cache_invalidate_on('branch', 'pgbench_branches', key => '{bid}', columns => '{bbalance}');
+\endif
 \if :all
 CREATE FUNCTION load_teller(tid int) RETURNS json LANGUAGE sql STABLE
     RETURN (SELECT to_json(t.tbalance) FROM pgbench_tellers AS t WHERE t.tid = $1);
