@@ -99,6 +99,7 @@ enum class Group : std::uint8_t {
     kNote,     // put, no loader
     kVersion,  // a counter per key that only grows
     kDigest,   // a materialized view
+    kTalk,     // call, whose new rows wait for leads
     kTotal,    // aggregates of item,
     kShare,    // of sale, by two columns and with filters,
     kStream,   // and of event, which is partitioned: writers adjust their values
@@ -116,8 +117,9 @@ enum class Group : std::uint8_t {
 };
 
 inline constexpr const char* kGroupNames[] = {
-    "item",  "sale",   "lead",  "quote", "event", "both", "note", "version", "digest", "total",
-    "share", "stream", "visit", "oper",  "right", "role", "swap", "fresh",   "claim",  "reader"};
+    "item",    "sale",   "lead", "quote", "event", "both",   "note",
+    "version", "digest", "talk", "total", "share", "stream", "visit",
+    "oper",    "right",  "role", "swap",  "fresh", "claim",  "reader"};
 static_assert(std::size(kGroupNames) == static_cast<std::size_t>(Group::kCount));
 
 using KindSet = std::bitset<static_cast<std::size_t>(Kind::kCount)>;

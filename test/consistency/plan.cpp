@@ -59,7 +59,8 @@ void Planner::choose(std::span<const Choice> from, std::vector<Choice>* list) co
             c.group == Group::kItem && (on(Group::kBoth) || on(Group::kNote) || on(Group::kTotal));
         const bool event = c.group == Group::kEvent && (on(Group::kBoth) || on(Group::kStream));
         const bool sale = c.group == Group::kSale && on(Group::kShare);
-        if (on(c.kind) && (on(c.group) || item || event || sale)) list->push_back(c);
+        const bool lead = c.group == Group::kLead && on(Group::kTalk);
+        if (on(c.kind) && (on(c.group) || item || event || sale || lead)) list->push_back(c);
     }
 }
 
@@ -106,7 +107,7 @@ Step Planner::definition() {
 Group Planner::any_group() {
     // An entry of the nested cache lives no longer than what it was made of, so it is asked less
     // often.
-    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6, 8,
+    static constexpr int kWeights[] = {10, 10, 12, 8, 10, 4, 4, 8, 6, 10, 8,
                                        8,  8,  10, 6, 6,  6, 6, 8, 8, 8};
     static_assert(std::size(kWeights) == static_cast<std::size_t>(Group::kCount));
     int total = 0;

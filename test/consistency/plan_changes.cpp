@@ -305,7 +305,7 @@ Step refresh(Random& r) {
     static constexpr Group kLoaded[] = {Group::kItem,   Group::kSale,  Group::kLead,
                                         Group::kQuote,  Group::kEvent, Group::kVersion,
                                         Group::kDigest, Group::kTotal, Group::kShare,
-                                        Group::kStream, Group::kVisit};
+                                        Group::kStream, Group::kVisit, Group::kTalk};
     const Group group = kLoaded[r.below(static_cast<int>(std::size(kLoaded)))];
     return sql("SELECT cache_refresh('" + std::string(name_of(group)) + "', " +
                arguments(group, key(r)) + ")");

@@ -69,8 +69,8 @@ Step event_attach(Random& r) {
     return sql(way == 0 ? detach + attach : detach + write + attach);
 }
 Group any_loader(Random& r) {
-    static constexpr Group kLoaders[] = {Group::kItem,  Group::kSale,  Group::kLead,
-                                         Group::kQuote, Group::kEvent, Group::kVisit};
+    static constexpr Group kLoaders[] = {Group::kItem,  Group::kSale,  Group::kLead, Group::kQuote,
+                                         Group::kEvent, Group::kVisit, Group::kTalk};
     return kLoaders[r.below(static_cast<int>(std::size(kLoaders)))];
 }
 Step comment(Random& r) {

@@ -95,6 +95,9 @@ SELECT cache_invalidate_on_path('lead', 'call',
     'SELECT a.person_id FROM agent a WHERE a.id = $1.agent_id');
 SELECT cache_invalidate_on_path('lead', 'lead',
     'SELECT a.person_id FROM call c JOIN agent a ON a.id = c.agent_id WHERE c.id = $1.call_id');
+SELECT cache_create('talk', 'load_talk(int)');
+SELECT cache_invalidate_on_path('talk', 'lead', 'SELECT c.agent_id FROM call c WHERE c.id = $1.call_id');
+SELECT cache_invalidate_on('talk', 'call', '{agent_id}', referenced_by => 'lead');
 SELECT cache_create('quote', 'load_quote(int)', ttl => '2 s', refresh_at => NULL);
 SELECT cache_invalidate_on('quote', 'price', '{k}');
 SELECT cache_invalidate_on('quote', 'rate');
@@ -290,6 +293,12 @@ std::string loader_sql(Group group, int meaning, int comment) {
                    "|| coalesce((SELECT p.v FROM person p WHERE p.id = $1), -1) FROM lead l JOIN "
                    "call c ON c.id = l.call_id JOIN agent a ON a.id = c.agent_id WHERE a.person_id "
                    "= $1";
+            break;
+        case Group::kTalk:
+            body =
+                rows +
+                "l.id || ':' || l.v || ':' || c.v, ',' ORDER BY l.id), '') FROM call c JOIN lead l "
+                "ON l.call_id = c.id WHERE c.agent_id = $1";
             break;
         case Group::kQuote:
             body =
