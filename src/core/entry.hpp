@@ -125,6 +125,7 @@ struct Entry {
     static constexpr std::uint16_t kDeltasFlag = 256;   // it has been more than plain()
     // From refresh_after on each read asks by chance (early.hpp); constant.
     static constexpr std::uint16_t kEarlyFlag = 512;
+    static constexpr std::uint16_t kPutFlag = 1024;  // Fill::put; constant
     bool is_null() const { return (flags & kNullFlag) != 0; }
     bool is_packed() const { return (flags & kPackedFlag) != 0; }
     bool has_period() const { return (flags & kPeriodFlag) != 0; }
@@ -133,6 +134,7 @@ struct Entry {
     // loaded again. Its key_seq, or an unseen writer, keeps the quick check from serving it.
     bool is_old() const { return (flags & kOldFlag) != 0; }
     bool is_early() const { return (flags & kEarlyFlag) != 0; }
+    bool is_put() const { return (flags & kPutFlag) != 0; }
     bool is_dead() const { return (flags & kDeadFlag) != 0; }
     bool has_account() const { return (flags & kAccountFlag) != 0; }
     bool is_opened() const { return opened != 0; }

@@ -23,8 +23,8 @@ struct Fill {
     const Tag* tags = nullptr;         // beyond the full key and the whole cache; at most kMaxTags
     const bool* tag_is_key = nullptr;  // the tag is the full key of some entry; nullptr: none is
     const CacheIndex* tag_cache = nullptr;  // not kNoCache: the tag is that cache as a whole
-    const CacheIndex* tag_owner =
-        nullptr;                       // whose key the tag is of, or a part of; kNoCache: unknown
+    // Whose key the tag is, or a part of one; kNoCache: that is not known.
+    const CacheIndex* tag_owner = nullptr;
     const bool* tag_ranged = nullptr;  // the entry depends on some instants of the tag only,
     const Span* tag_span = nullptr;    // which are these; nullptr: on all of every tag
     std::uint32_t tag_count = 0;
@@ -35,6 +35,7 @@ struct Fill {
     Period period = Period::always();
     std::uint32_t load_us = 0;
     Xid self = 0;          // counts as seen, see WriterRing::unseen_by
+    bool put = false;      // somebody has given it: a load that has missed it is no newer
     bool replace = false;  // even an entry that is as good
     // Only in the place of that very entry, which a hazard names (name_entry), or of none. What
     // there is makes no difference otherwise: `replace` goes without saying.

@@ -14,6 +14,7 @@ void collect_tags(const Block& block, const Entry& e, EntryTags* tags) {
     };
     tags->count = 0;
     tags->period = e.period();
+    tags->put = e.is_put();
     add(e.hash, true, kNoCache, e.cache);
     add(load_relaxed(block.caches[e.cache].whole_tag), false, e.cache, kNoCache);
     for (std::uint32_t i = 0; i < e.tag_count; ++i) {

@@ -31,6 +31,7 @@ struct EntryTags {
     bool ranged[kMaxTags + 2];
     Span span[kMaxTags + 2];  // of the ranged ones
     Period period;            // set with them
+    bool put = false;         // the entry is one that was put
 };
 void collect_tags(const Block& block, const Entry& e, EntryTags* tags);
 

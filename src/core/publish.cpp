@@ -124,6 +124,7 @@ void write_entry(const Block& block, const Attempt& a) {
     e->opened = a.opens ? 1 : 0;
     e->flags = fill.is_null ? Entry::kNullFlag : 0;
     if (fill.packed) e->flags |= Entry::kPackedFlag;
+    if (fill.put) e->flags |= Entry::kPutFlag;
     if (fill.early && fill.expires_at != kNever) e->flags |= Entry::kEarlyFlag;
     std::copy_n(a.pins.ref, a.pins.count, e->tags());
     if (fill.key.size > 0) std::memcpy(e->key(), fill.key.bytes, fill.key.size);
@@ -212,10 +213,12 @@ Linked link(const Block& block, Attempt* a, bool anyway) {
     if (known != kNullRef) {
         const Entry& old = *block.entry(known);
         if (a->old && !gives_way(block, old, *a)) return {true, PublishResult::kSuperseded};
-        // A slow fill that ends after a newer one, or a load that was repeated for nothing.
+        // A slow fill that ends after a newer one, or a load that was repeated for nothing. A value
+        // that was put stays whenever the load of a read began: it was put after that read's look.
         if (!a->old && !fill.replace && !fill.conditional && !a->opens &&
             !old.expired(block.clock.now()) && newest_state(block, old) &&
-            (is_blind(*a, *e) || old.calculated_at > fill.calculated_at)) {
+            (is_blind(*a, *e) || old.calculated_at > fill.calculated_at ||
+             (old.is_put() && !fill.ahead))) {
             return {true, PublishResult::kSuperseded};
         }
         // Otherwise every refresh in a full budget would cost another entry its place.

@@ -243,6 +243,42 @@ SELECT cache_get_or_put_word(9, 'no'), cache_get_or_put_word(10, 'yes');
 SELECT error_of($$SELECT cache_get_word(9)$$);
 RESET ROLE;
 
+-- What has a loader is changed by puts that others are told of, and by nothing else.
+CREATE FUNCTION load_twice(k int) RETURNS text LANGUAGE sql STABLE AS 'SELECT repeat(k::text, 2)';
+SELECT cache_create('twice', 'load_twice(int)');
+CREATE TABLE counted (k int, n int);
+SELECT cache_create_aggregate('counted', 'counted', '{k}', '{n: count(*)}');
+SELECT error_of(call) FROM unnest(ARRAY[
+    $$SELECT cache_ext_internal.cache_keep_value('twice', 'x'::text, NULL, 1)$$,
+    $$SELECT cache_ext_internal.cache_seek('twice', 1)$$,
+    $$SELECT cache_ext_internal.cache_put_value('twice', 'x'::text, NULL, true, 1)$$,
+    $$SELECT cache_ext_internal.cache_keep_value('counted', ROW(1)::cache_row_counted, NULL, 1)$$,
+    $$SELECT cache_ext_internal.cache_put_value('counted', ROW(1)::cache_row_counted, NULL, true, 1)$$]) AS call;
+SELECT cache_get_twice(1);
+SELECT cache_drop('twice'), cache_drop('counted');
+-- Where reads do not look, what is there stays.
+SELECT cache_put_word(11, 'there');
+SET cache_ext.enabled = off;
+SELECT cache_get_or_put_word(11, 'not looked');
+RESET cache_ext.enabled;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT cache_get_or_put_word(11, 'not looked either');
+COMMIT;
+SELECT cache_get_word(11);
+-- What is put at once takes the place of what was put before, whatever is rolled back.
+BEGIN;
+SELECT cache_put_word(12, 'pending');
+SAVEPOINT s;
+SELECT cache_put_word(12, 'at once', immediate => true);
+ROLLBACK TO s;
+COMMIT;
+SELECT cache_get_word(12);
+-- It may be as large as ever.
+SELECT cache_create('petty', key_types => '{int}', value_type => 'text', max_memory => '1kB');
+SELECT cache_put_petty(1, 'small');
+SELECT cache_get_petty(1);
+SELECT cache_drop('petty');
+
 -- Names of these functions are the cache's.
 SELECT error_of($$CREATE FUNCTION cache_add_word(bigint, text) RETURNS bool LANGUAGE sql AS 'SELECT true'$$);
 SELECT error_of($$CREATE FUNCTION cache_get_or_put_word(bigint, text) RETURNS text LANGUAGE sql AS 'SELECT $2'$$);

@@ -122,6 +122,23 @@ ALTER TABLE lead VALIDATE CONSTRAINT again;
 SELECT warm();
 INSERT INTO call VALUES (18, 3);
 SELECT cached(), warm();
+-- A key that cascades, into a table whose own triggers may say no.
+CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+ALTER TABLE lead ADD CONSTRAINT cascades FOREIGN KEY (call) REFERENCES call ON DELETE CASCADE;
+ALTER TABLE lead DROP CONSTRAINT again;
+SELECT warm();
+INSERT INTO call VALUES (30, 1);
+SELECT cached();
+INSERT INTO lead VALUES (30, 30, 5000);
+SELECT warm();
+CREATE TRIGGER no BEFORE DELETE ON lead FOR EACH ROW EXECUTE FUNCTION no();
+DELETE FROM call WHERE id = 30;
+SELECT warm();
+INSERT INTO call VALUES (30, 2);
+SELECT cached(), warm();
+DROP TRIGGER no ON lead;
+ALTER TABLE lead ADD CONSTRAINT again FOREIGN KEY (call) REFERENCES call;
+ALTER TABLE lead DROP CONSTRAINT cascades;
 -- A path from another table leads through the calls: it takes new rows to be told of.
 CREATE TABLE remark (call int, worth int);
 CREATE OR REPLACE FUNCTION load_total(p int) RETURNS bigint LANGUAGE sql STABLE AS

@@ -101,19 +101,28 @@ for my $cache ('basket', 'both')
 	is($node->safe_psql('postgres', "SELECT cache_get_$cache(1)"), 300, "$cache: the value is not there yet");
 	is(source_of($cache), '300 from loader', "$cache: and what was made without it is kept by nobody");
 }
+# Nor does the key's own load take the place of what is published after it.
+is($node->safe_psql('postgres', 'SELECT cache_get_price(2)'), 200, 'a load of the key itself');
 unlink "$folder/hold";
 $putter->query_until(qr/^ended$/m, '');
 for my $cache ('basket', 'both')
 {
 	is($node->safe_psql('postgres', "SELECT cache_get_$cache(1)"), 107, "$cache: now it is");
-	is(source_of($cache), '107 from cache', "$cache: and is kept");
+	is(source_of($cache), '107 from loader', "$cache: but nothing that is made of it is kept");
 }
+
+is($node->safe_psql('postgres', "SELECT value::text || ' from ' || source FROM cache_get_entry('price', 2)"), '7 from cache', 'the value itself');
+# When it ends nobody registers as a writer.
+$node->safe_psql('postgres', "SELECT cache_refresh('price', 2)");
+is($node->safe_psql('postgres', "SELECT cache_get_basket(1), cache_get_both(1)"), '300|300', 'when it is gone');
+is(source_of('basket'), '300 from cache', 'what is made of what is loaded is kept again');
 
 # One that is rolled back leaves nothing behind that would keep loads from being published.
 $node->safe_psql('postgres', "BEGIN; SELECT cache_put('price', '8', 2); ROLLBACK");
 $node->safe_psql('postgres', "BEGIN; SELECT cache_put('price', '8', 2); SAVEPOINT s; SELECT cache_put('price', '9', 2); ROLLBACK TO s; COMMIT");
 is($node->safe_psql('postgres', 'SELECT cache_get_basket(1)'), 108, 'after a rollback to a savepoint');
-is(source_of('basket'), '108 from cache', 'what is made of it is kept');
+is($node->safe_psql('postgres', 'SELECT cache_get_basket(3)'), 700, 'other keys');
+is($node->safe_psql('postgres', "SELECT source FROM cache_get_entry('basket', 3)"), 'cache', 'are kept');
 # Nor does a serialization failure, which comes after our part of the commit.
 my @pair = map { $node->background_psql('postgres', on_error_stop => 0) } 1, 2;
 $_->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT sum(cents) FROM price WHERE id IN (5, 6)') for @pair;
@@ -122,7 +131,6 @@ $_->query('COMMIT') for @pair;
 $_->quit for @pair;
 is($node->safe_psql('postgres', 'SELECT cents FROM price WHERE id IN (5, 6) ORDER BY id'), "501\n600", 'one of two fails');
 is($node->safe_psql('postgres', 'SELECT cache_get_basket(2)'), 305, 'what is made of the put of the other one');
-is($node->safe_psql('postgres', "SELECT source FROM cache_get_entry('basket', 2)"), 'cache', 'is kept');
 is($node->safe_psql('postgres', 'SELECT cache_get_basket(8)'), 1700, 'that of the one that failed');
 is($node->safe_psql('postgres', "SELECT source FROM cache_get_entry('basket', 8)"), 'cache', 'is kept, too');
 

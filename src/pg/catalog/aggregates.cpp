@@ -220,6 +220,8 @@ const Aggregate* read_aggregate(const Definition* d, Oid loader) {
     auto* out = make<Aggregate>();
     out->relation = linitial_node(RangeTblEntry, query->rtable)->relid;
     if (!read_conditions(d, query, out) || !read_measures(query, out)) return nullptr;
+    // What it returns is followed as the one or the other.
+    if (out->in_row != (get_func_rettype(loader) == RECORDOID)) return nullptr;
     for (int i = 0; i < d->columns; ++i) note_columns(out->keys[i], out);
     note_columns(out->filter, out);
     for (int i = 0; i < out->measure_count; ++i) {

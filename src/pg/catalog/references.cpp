@@ -8,6 +8,7 @@ extern "C" {
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "nodes/parsenodes.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -53,6 +54,29 @@ bool are_triggers_enabled(Oid constraint) {
     return enabled;
 }
 
+// May a trigger keep rows of the table from being deleted, or updated, in silence?
+bool may_withhold_changes(Oid relation) {
+    bool may = false;
+    for_each_of<Form_pg_trigger>(
+        TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, relation,
+        [&](auto* trigger) {
+            may = may ||
+                  (TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
+                   (TRIGGER_FOR_DELETE(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)));
+        });
+    return may;
+}
+
+// Does the key change rows itself when what they reference goes, or becomes another one?
+bool acts(char action) {
+    return action != FKCONSTR_ACTION_NOACTION && action != FKCONSTR_ACTION_RESTRICT;
+}
+
+bool is_in_force(const FormData_pg_constraint& key) {
+    if (!key.convalidated || !are_triggers_enabled(key.oid)) return false;
+    return !(acts(key.confdeltype) || acts(key.confupdtype)) || !may_withhold_changes(key.conrelid);
+}
+
 }  // namespace
 
 bool is_reference_kept(Oid from, Oid to) {
@@ -63,7 +87,7 @@ bool is_reference_kept(Oid from, Oid to) {
         [&](auto* constraint) {
             if (constraint->contype != CONSTRAINT_FOREIGN || constraint->confrelid != to) return;
             any = true;
-            kept = kept && constraint->convalidated && are_triggers_enabled(constraint->oid);
+            kept = kept && is_in_force(*constraint);
         });
     return any && kept;
 }

@@ -92,6 +92,8 @@ void take_found(const Definition* d, const Key& key, const core::Found& found,
     result->calculated_at = found.calculated_at;
     result->expires_at = found.expires_at;
     result->source = found.result == core::LookupResult::kStale ? Source::kStale : Source::kCache;
+    // When what was put ends (its ttl, eviction, a refresh) nobody registers as a writer.
+    if (inside_load() && tags.put) spoil_outer();
     add_hit_to_outer(d, key, tags, found.expires_at);
 }
 

@@ -4,6 +4,7 @@
 #include "pg/base/compat.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/load/run.hpp"
+#include "pg/read/bypass.hpp"
 #include "pg/read/read.hpp"
 #include "pg/sql/given.hpp"
 
@@ -50,6 +51,7 @@ PG_FUNCTION_INFO_V1(cache_keep_1_0);
 extern "C" Datum cache_seek_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_writer(d, Writer::kGetOrPut);
+    require_no_loader(d, "cache_get_or_put");
     KeyArguments key;
     key_arguments(fcinfo, 1, d, &key);
     ReadRequest request = {d, key.values, key.nulls};
@@ -91,6 +93,7 @@ extern "C" Datum cache_sought_1_0(PG_FUNCTION_ARGS) {
 extern "C" Datum cache_keep_1_0(PG_FUNCTION_ARGS) {
     const Definition* d = named_cache(fcinfo);
     require_writer(d, Writer::kGetOrPut);
+    require_no_loader(d, "cache_get_or_put");
     require_value_type(fcinfo, 1, d, "cache_get_or_put_");
     KeyArguments key;
     key_arguments(fcinfo, 3, d, &key);
@@ -98,7 +101,9 @@ extern "C" Datum cache_keep_1_0(PG_FUNCTION_ARGS) {
     if (store_ready() && !inside_run() && !IsInParallelMode() && !RecoveryInProgress()) {
         Given given;
         take_given(d, key, PG_GETARG_DATUM(1), is_null, interval_argument(fcinfo, 2), &given);
-        if (has_room(given)) add_pending_put(d, given.index, given.key, given.value);
+        // Where reads do not look there may be a value.
+        const bool looked = bypass_reason(d, given.key) == core::Bypass::kNone;
+        if (looked && has_room(given)) add_pending_put(d, given.index, given.key, given.value);
     }
     if (is_null) PG_RETURN_NULL();
     return PG_GETARG_DATUM(1);

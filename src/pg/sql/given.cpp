@@ -23,7 +23,7 @@ uint64 put_limit(core::CacheIndex index) {
     const core::CacheControl* b = store().control(core::load_relaxed(c->budget));
     const uint64 most = store().max_value_bytes();
     const uint64 budget = core::load_relaxed(b->max_bytes);
-    const uint64 overhead = 256 + core::kMaxTags * sizeof(core::TagRef);
+    const uint64 overhead = 256 + kMaxMasks * sizeof(core::TagRef);
     return budget == 0 ? most : std::min(most, budget > overhead ? budget - overhead : 0);
 }
 
@@ -50,6 +50,13 @@ void require_writer(const Definition* d, Writer writer) {
         return;
     }
     require_owner(d);
+}
+
+void require_no_loader(const Definition* d, const char* what) {
+    if (d->loader_name == nullptr) return;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("%s needs a cache without a loader", what),
+                    errdetail("What cache \"%s\" does not have its loader computes.", d->name)));
 }
 
 Datum detoasted(const Definition* d, Datum value, bool is_null) {

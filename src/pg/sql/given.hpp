@@ -12,6 +12,10 @@ namespace cache_ext::pg {
 // that to whoever may put values.
 void require_writer(const Definition* definition, Writer writer);
 
+// ERROR 55000: what is stored at once, or instead of nothing, tells nobody who has made something
+// of what a loader gave.
+void require_no_loader(const Definition* definition, const char* what);
+
 // Points into itself: not to be copied.
 struct Given {
     core::CacheIndex index;  // kNoCache: the cache has no room in shared memory

@@ -5,6 +5,7 @@
 #include "pg/load/values.hpp"
 #include "pg/read/bypass.hpp"
 #include "pg/read/held.hpp"
+#include "pg/sql/given.hpp"
 #include "pg/write/own_writes.hpp"
 
 extern "C" {
@@ -103,6 +104,7 @@ bool holds(const Definition* d, core::CacheIndex index, const Key& key,
 
 bool put_at_once(const Definition* d, core::CacheIndex index, const Key& key, const PutValue& value,
                  const PutCondition& condition, const char* what) {
+    require_no_loader(d, what);
     require_usable(d, key, condition.when, what);
     const bool own = find_pending_put(d, key) != nullptr;
     if (own && condition.when == If::kAbsent) return false;
@@ -126,13 +128,20 @@ bool put_at_once(const Definition* d, core::CacheIndex index, const Key& key, co
         fill.replace = condition.when == If::kAlways;
         fill.conditional = !fill.replace;
         const bool go_on = fill.replace || holds(d, index, key, condition, what, &fill.instead_of);
-        if (go_on) result = publish_put(fill, to_core(GetActiveSnapshot()));
+        if (go_on) {
+            const core::Snapshot f = to_core(GetActiveSnapshot());
+            // Nobody of now would be served it, and what is there would go for nothing.
+            if (!agree_on_put(index, d->id, key.view, tags, f, to_core(GetLatestSnapshot()))) {
+                refuse(d, core::PublishResult::kUnusable, what);
+            }
+            result = publish_put(fill, f);
+        }
         MemoryContextSwitchTo(old);
         MemoryContextDelete(scratch);
         if (!go_on) return false;
     }
     if (result != core::PublishResult::kPublished) refuse(d, result, what);
-    drop_pending_puts(d->id, &key);
+    forget_pending_puts(d->id, key);
     return true;
 }
 

@@ -48,12 +48,6 @@ bool put_if(const Definition* d, Writer writer, const KeyArguments& arguments, D
             bool is_null, const Interval* ttl, const PutCondition& condition) {
     const char* what = writer == Writer::kAdd ? "cache_add" : "cache_replace";
     require_writer(d, writer);
-    if (d->loader_name != nullptr) {
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("%s needs a cache without a loader", what),
-                 errdetail("What cache \"%s\" does not have its loader computes.", d->name)));
-    }
     forbid_here(d, what);
     Given given;
     take_given(d, arguments, value, is_null, ttl, &given);

@@ -93,20 +93,23 @@ void begin() {
 // made under and the reader's must agree on every writer of its tags.
 bool still_holds(const PendingPut& p) {
     if (!ActiveSnapshotSet() || !IsMVCCSnapshot(GetActiveSnapshot())) return false;
-    const core::Snapshot s = to_core(GetActiveSnapshot());
-    const core::Xid self = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
-    const core::Tag whole = whole_tag({MyDatabaseId, p.cache_id});
-    bool holds =
-        store().agree({whole, core::TagKind::kWhole, false, p.index}, self, p.snapshot, s) &&
-        store().agree({p.key.hash, core::TagKind::kKey, false, p.index}, self, p.snapshot, s);
-    for (uint32 i = 0; holds && i < p.tags.count; ++i) {
-        holds = store().agree({p.tags.tags[i], core::TagKind::kPart, false, p.index}, self,
-                              p.snapshot, s);
-    }
-    return holds;
+    return agree_on_put(p.index, p.cache_id, p.key, p.tags, p.snapshot,
+                        to_core(GetActiveSnapshot()));
 }
 
 }  // namespace
+
+bool agree_on_put(core::CacheIndex index, uint64 cache_id, const core::KeyView& key,
+                  const PutTags& tags, const core::Snapshot& f, const core::Snapshot& s) {
+    const core::Xid self = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+    const core::Tag whole = whole_tag({MyDatabaseId, cache_id});
+    bool agreed = store().agree({whole, core::TagKind::kWhole, false, index}, self, f, s) &&
+                  store().agree({key.hash, core::TagKind::kKey, false, index}, self, f, s);
+    for (uint32 i = 0; agreed && i < tags.count; ++i) {
+        agreed = store().agree({tags.tags[i], core::TagKind::kPart, false, index}, self, f, s);
+    }
+    return agreed;
+}
 
 void tags_of_put(const Definition* d, const Key& key, PutTags* out) {
     out->count = 0;
@@ -133,6 +136,7 @@ core::Fill fill_of_put(core::CacheIndex index, uint64 cache_id, const core::KeyV
     fill.calculated_at = time;
     fill.expires_at = value.expires_at(time);
     fill.period = value.period;
+    fill.put = true;
     fill.replace = true;
     return fill;
 }
@@ -191,6 +195,12 @@ void drop_pending_puts(uint64 cache_id, const Key* key) {
     PendingPut* p = key != nullptr ? with_hash(key->view.hash) : newest;
     for (; p != nullptr; p = key != nullptr ? p->older : p->next) {
         if (p->cache_id == cache_id && (key == nullptr || same_key(p->key, key->view))) drop(p);
+    }
+}
+
+void forget_pending_puts(uint64 cache_id, const Key& key) {
+    for (PendingPut* p = with_hash(key.view.hash); p != nullptr; p = p->older) {
+        if (p->cache_id == cache_id && same_key(p->key, key.view)) p->dropped_at = 1;
     }
 }
 

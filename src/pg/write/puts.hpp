@@ -31,6 +31,10 @@ void tags_of_put(const Definition* definition, const Key& key, PutTags* out);
 // given. The caller says whether the bytes are packed, and whose writes count as seen.
 core::Fill fill_of_put(core::CacheIndex index, uint64 cache_id, const core::KeyView& key,
                        const PutValue& value, const PutTags& tags, core::Millis time);
+// Do both snapshots see the same writers of what a value that is put depends on, this transaction
+// apart?
+bool agree_on_put(core::CacheIndex index, uint64 cache_id, const core::KeyView& key,
+                  const PutTags& tags, const core::Snapshot& f, const core::Snapshot& s);
 // Publishes and counts it.
 core::PublishResult publish_put(const core::Fill& fill, const core::Snapshot& snapshot);
 
@@ -49,7 +53,9 @@ inline const PutValue* find_pending_put(const Definition* definition, const Key&
 
 // An invalidation by this transaction: its own earlier puts no longer count.
 void drop_pending_puts(uint64 cache_id, const Key* key);
-// The same for those that carry the tag, and for those whose key the filter accepts.
+// Something was put at once in their place: no rollback to a savepoint brings them back.
+void forget_pending_puts(uint64 cache_id, const Key& key);
+// As drop_pending_puts() for those that carry the tag, and for those whose key the filter accepts.
 void drop_pending_puts_tagged(uint64 cache_id, core::Tag tag);
 using KeyFilter = bool (*)(const uint8* key, void* context);
 void drop_pending_puts_if(uint64 cache_id, KeyFilter filter, void* argument);

@@ -3,9 +3,7 @@
 //
 // Before the commit, or the prepare (errors still end the transaction):
 //    1. Transactions that were prepared before the server started are listed: this may end one.
-//    2. What was put is due. Before a prepare it becomes an invalidation instead, as no put
-//    survives
-//       it.
+//    2. What was put is due. Before a prepare it becomes an invalidation, as no put survives one.
 //    3. Definitions are read if they are not known, and held: nothing below finds others.
 //    4. DDL is judged, and becomes tags of the relations that it concerns.
 //    5. Changed rows that no trigger has told become whole caches.
@@ -21,8 +19,7 @@
 //    1. Control blocks and notices know that they are due.
 //    2. Runs that an error has left behind are left.
 //    3. Puts are published, and reloads asked for: others can see by now what was written.
-//    4. Everything noted above is forgotten, puts are due no more, definitions are let go of, and
-//    are
+//    4. Everything noted above is forgotten, puts are due no more. Definitions are let go of, and are
 //       out of date if they had to do without a control block; retired ones are freed last.
 //   Then, once locks are released and invalidation messages sent (after_locks.hpp): control blocks
 //   go, work goes on for caches that were not dropped after all, and workers are told.
