@@ -19,7 +19,8 @@
 //    1. Control blocks and notices know that they are due.
 //    2. Runs that an error has left behind are left.
 //    3. Puts are published, and reloads asked for: others can see by now what was written.
-//    4. Everything noted above is forgotten, puts are due no more. Definitions are let go of, and are
+//    4. Everything noted above is forgotten, puts are due no more. Definitions are let go of, and
+//    are
 //       out of date if they had to do without a control block; retired ones are freed last.
 //   Then, once locks are released and invalidation messages sent (after_locks.hpp): control blocks
 //   go, work goes on for caches that were not dropped after all, and workers are told.
