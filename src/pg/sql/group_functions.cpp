@@ -63,7 +63,7 @@ const KeyGroup* group_of(const Definition* d, const char* name) {
 }
 
 // Converting a value to the key's type runs the checks of a domain, as whoever calls. Nobody has
-// named the caches here: so only what the caller has made himself, whoever else's he could use.
+// named the caches here, so only the caller's own are meant, not all that he may use.
 bool is_callers_own(const Definition* d) {
     return OidIsValid(d->accessor) && d->owner == GetUserId();
 }
