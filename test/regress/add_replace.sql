@@ -211,15 +211,42 @@ FROM cache_alter('tiny', '{"max_memory": "300"}');
 CREATE FUNCTION computes(int) RETURNS text LANGUAGE sql STABLE AS $$SELECT cache_get_or_put_word(8, 'in a loader')$$;
 SELECT cache_create('computes', 'computes(int)', undeclared => 'ttl');
 SELECT cache_get_computes(1), cache_get_word(8) IS NULL AS not_put;
--- What one of the parts has found cannot be had as another type, by another role, or twice.
+-- Domains that refuse NULL, in whatever way and of whatever, and one that begins to.
+CREATE DOMAIN given AS int NOT NULL CHECK (VALUE IS NOT NULL);
+CREATE DOMAIN given_more AS given;
+CREATE DOMAIN given_list AS int[] NOT NULL;
+SELECT cache_create('given', key_types => '{int}', value_type => 'given_more'), cache_create('given_list', key_types => '{int}', value_type => 'given_list');
+SELECT cache_get_or_put_given(1, 5), cache_get_or_put_given_list(1, '{5}');
+SELECT cache_get_or_put_given(1, 6), cache_get_or_put_given_list(1, '{6}');
+SELECT cache_get_given(1), cache_get_given(2) IS NULL AS nothing, cache_get_given_list(1);
+SELECT * FROM cache_get_many_given('{1}');
+CREATE FUNCTION load_given(int) RETURNS given LANGUAGE sql STABLE RETURN $1;
+SELECT cache_create('load_given', 'load_given(int)');
+SELECT cache_get_load_given(1), cache_get_load_given(1);
+ALTER DOMAIN small SET NOT NULL;
+ALTER DOMAIN small ADD CONSTRAINT positive CHECK (VALUE > 0);
+SELECT cache_get_or_put_small(9, 5), cache_get_or_put_small(9, 6), cache_get_small(9);
+-- What one of the parts has found cannot be had as another type, by another role, twice, for another row, or later.
+SELECT error_of($$SELECT cache_ext_internal.cache_seek('word', 7), cache_ext_internal.cache_sought(NULL::int)$$);
+SELECT cache_ext_internal.cache_seek('word', 7), cache_ext_internal.cache_sought(NULL::text);
+SELECT error_of($$SELECT cache_ext_internal.cache_seek('word', 7), cache_ext_internal.cache_sought(NULL::text), cache_ext_internal.cache_sought(NULL::text)$$);
+SELECT error_of($$SELECT CASE WHEN k = 1 THEN cache_ext_internal.cache_seek('word', 7)::text ELSE cache_ext_internal.cache_sought(NULL::text) END FROM generate_series(1, 2) AS k$$);
+BEGIN;
+DECLARE c CURSOR FOR SELECT cache_ext_internal.cache_seek('word', 7);
+FETCH c;
+SELECT error_of('SELECT cache_ext_internal.cache_sought(NULL::text)');
+COMMIT;
+BEGIN;
+SAVEPOINT a;
 SELECT cache_ext_internal.cache_seek('word', 7);
-SELECT error_of('SELECT cache_ext_internal.cache_sought(NULL::int)');
+ROLLBACK TO a;
+SELECT error_of('SELECT cache_ext_internal.cache_sought(NULL::text)');
+COMMIT;
+SELECT cache_ext_internal.cache_seek('word', 7);
+SELECT error_of('SELECT cache_ext_internal.cache_sought(NULL::text)');
 CREATE ROLE regress_add_replace;
-SET ROLE regress_add_replace;
-SELECT error_of('SELECT cache_ext_internal.cache_sought(NULL::text)');
+SELECT error_of($$SELECT cache_ext_internal.cache_seek('word', 7), set_config('role', 'regress_add_replace', true), cache_ext_internal.cache_sought(NULL::text)$$);
 RESET ROLE;
-SELECT cache_ext_internal.cache_sought(NULL::text);
-SELECT error_of('SELECT cache_ext_internal.cache_sought(NULL::text)');
 
 -- Each function is the right to call it, and nothing else.
 GRANT USAGE ON SCHEMA public TO regress_add_replace;

@@ -116,7 +116,24 @@ SELECT cache_invalidate_group('shop', 1);
 SELECT cache, outcome FROM cache_warm_group('shop', 1);
 RESET ROLE;
 SELECT source FROM cache_get_entry('shop', 1);
-SELECT cache_invalidate_group('shop', 1) > 1 AS of_superusers_all;
+-- Those that a superuser or a member could use, too: the values are converted to the types of the caches.
+SELECT cache_invalidate_group('shop', 1) > 0 AS some, (SELECT live FROM filled WHERE cache = 'theirs') AS live;
+SET ROLE regress_groups_owner;
+CREATE FUNCTION runs_as(int) RETURNS bool LANGUAGE plpgsql AS $$BEGIN RAISE NOTICE 'as %', current_user; RETURN true; END $$;
+CREATE DOMAIN spying AS int CHECK (runs_as(VALUE));
+SELECT cache_create('spy', key_types => '{spying,spying}', value_type => 'int', groups => '{shop: 1,spy: 1}');
+RESET ROLE;
+CREATE ROLE regress_groups_member IN ROLE regress_groups_owner;
+SELECT cache_invalidate_group('shop', 1) IS NOT NULL AS done;
+SELECT count(*) > 0 AS warmed FROM cache_warm_group('shop', 1);
+SELECT error_of($$SELECT cache_invalidate_group('spy', 1)$$);
+SELECT error_of($$SELECT cache_warm_group('spy', 1)$$);
+SET ROLE regress_groups_member;
+SELECT error_of($$SELECT cache_invalidate_group('spy', 1)$$);
+SELECT error_of($$SELECT cache_warm_group('spy', 1)$$);
+SET ROLE regress_groups_owner;
+SELECT cache_invalidate_group('spy', 1);
+RESET ROLE;
 
 -- What is refused.
 SELECT error_of($$SELECT cache_invalidate_group('nothing', 1)$$);
@@ -141,6 +158,14 @@ SELECT error_of(format($$SELECT cache_create('full', key_types => array_fill('in
     (SELECT array_agg(format('g%s: %s', g, g)) FROM generate_series(1, 16) AS g)));
 SELECT error_of($$SELECT cache_invalidate_on('full', 'sale', '{shop,seller,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL}')$$);
 SELECT error_of($$SELECT cache_invalidate_on('full', 'sale', '{shop,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL}')$$);
+-- Groups that are replaced make room, those of a dependency do not; two of the same columns are one tag.
+SELECT cache_alter('full', jsonb_build_object('groups', (SELECT jsonb_agg(format('h%s: %s, %s', g, g, g % 16 + 1)) FROM generate_series(1, 15) AS g)));
+SELECT cache_alter('full', '{"groups": ["h1: 1, 2", "h2: 2, 1"]}');
+SELECT cache_invalidate_on('full', 'sale', '{shop,seller,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL}');
+SELECT cache_invalidate_on('full', 'sale', '{NULL,NULL,shop,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL}');
+SELECT cache_alter('full', jsonb_build_object('groups', (SELECT jsonb_agg(format('h%s: %s, %s', g, g, g % 16 + 1)) FROM generate_series(1, 14) AS g) || '["again: 3, 2"]'));
+SELECT error_of(format('SELECT cache_alter(%L, %L)', 'full', jsonb_build_object('groups',
+    (SELECT jsonb_agg(format('h%s: %s, %s', g, g, g % 16 + 1)) FROM generate_series(1, 14) AS g) || '["more: 5"]')));
 CREATE FUNCTION invalidates(int) RETURNS bigint LANGUAGE sql STABLE AS $$SELECT cache_invalidate_group('shop', $1)$$;
 SELECT cache_create('invalidates', 'invalidates(int)', undeclared => 'ttl');
 SELECT error_of('SELECT cache_get_invalidates(1)');
@@ -149,6 +174,6 @@ INSERT INTO sale VALUES (1, '2026-01-01', 1, 1);
 SELECT error_of($$SELECT cache_warm_group('shop', 1)$$);
 ROLLBACK;
 DROP OWNED BY regress_groups_owner;
-DROP ROLE regress_groups_owner;
+DROP ROLE regress_groups_owner, regress_groups_member;
 
 \i include/end.sql

@@ -40,6 +40,12 @@ SELECT count(*) FROM visit, cache_get_entry('day', shop, day) AS e WHERE shop < 
 PREPARE warm AS SELECT * FROM cache_warm_many($1, $2);
 EXECUTE warm('visits', '[1, 4]');
 
+-- What a batch has taken is given back with it, not at the end of the transaction.
+BEGIN;
+SELECT outcome, count(*) FROM cache_refresh_many('visits', '[1, 2, 3, 4, 5, 6]', batch_size => 2) GROUP BY outcome ORDER BY 1;
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'cache_ext batch';
+COMMIT;
+
 -- What is no key is reported as such.
 SELECT * FROM cache_warm_many('visits', '[1, "x", [1], {"a": 1}, 99999999999, 2]');
 SELECT * FROM cache_warm_many('day', '[[1, "2026-01-01"], 1, [1], [1, "2026-01-01", 2], [1, "yesterday-ish"]]');

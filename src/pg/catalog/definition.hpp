@@ -115,6 +115,7 @@ struct Definition {
     int mask_count;
     ColumnMask masks[kMaxMasks];
     Bounds bounds[kMaxMasks];
+    uint32 group_only;   // a bit for each of these that no dependency maps, only a group has
     Lapse lapse;         // of the first dependency that has lapsed
     char* lapse_text;    // which one, and what mends it
     char* widened_text;  // the same of one that concerns the whole cache now; nullptr: none

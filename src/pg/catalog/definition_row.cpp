@@ -383,6 +383,7 @@ void read_groups(const Row& row, Definition* d) {
             is_broken(d, "it has more groups than a value can have tags");
             return;
         }
+        d->group_only |= 1U << d->mask_count;
         d->masks[d->mask_count++] = group.mask;
     }
 }

@@ -309,6 +309,8 @@ bool mask_fits(const Row& row, const Definition* d) {
 
 // A set of key columns is a tag of every entry, if there is room for one more.
 bool add_mask(ColumnMask mask, const Bounds& bounds, Definition* d) {
+    const int there = find_mask(d, mask, bounds);
+    if (there >= 0) d->group_only &= ~(1U << there);
     if (has_group(d, mask, bounds)) return true;
     if (d->mask_count == kMaxMasks) return false;
     d->bounds[d->mask_count] = bounds;

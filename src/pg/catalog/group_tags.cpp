@@ -4,10 +4,14 @@ namespace cache_ext::pg {
 
 bool has_group(const Definition* d, ColumnMask mask, const Bounds& bounds) {
     if (!bounds.any() && (mask == 0 || d->full_mask(mask))) return true;
+    return find_mask(d, mask, bounds) >= 0;
+}
+
+int find_mask(const Definition* d, ColumnMask mask, const Bounds& bounds) {
     for (int i = 0; i < d->mask_count; ++i) {
-        if (d->masks[i] == mask && d->bounds[i] == bounds) return true;
+        if (d->masks[i] == mask && d->bounds[i] == bounds) return i;
     }
-    return false;
+    return -1;
 }
 
 core::Tag group_tag(CacheId cache, ColumnMask mask, const Bounds& bounds,

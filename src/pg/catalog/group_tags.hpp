@@ -8,6 +8,8 @@ namespace cache_ext::pg {
 
 // Is the group one of them, or one that needs no tag of its own?
 bool has_group(const Definition* definition, ColumnMask mask, const Bounds& bounds);
+// Which one of those; -1: none.
+int find_mask(const Definition* definition, ColumnMask mask, const Bounds& bounds);
 // The tag of a group of keys, or of some instants of it.
 core::Tag group_tag(CacheId cache, ColumnMask mask, const Bounds& bounds,
                     const uint64* column_hash);

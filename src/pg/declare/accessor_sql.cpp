@@ -68,6 +68,13 @@ char* positions(int columns) {
     return s.data;
 }
 
+// An expression of that type which is NULL. A domain may refuse NULL, which is asked when a cast is
+// run, but not of an element that is not there.
+char* null_of(Oid type) {
+    const bool may_refuse = get_typtype(type) == TYPTYPE_DOMAIN && OidIsValid(get_array_type(type));
+    return psprintf(may_refuse ? "(NULL::%s[])[1]" : "NULL::%s", type_name(type));
+}
+
 // The body of an accessor is parsed here and now: it calls what it was made with, and goes on doing
 // so whatever is renamed or created later. A string would name the type of the value, and somebody
 // else's type of that name, its CHECK or a cast from it, would run as whoever reads.
@@ -86,15 +93,25 @@ char* set_function_body(const Declaration& d, const char* query) {
                                      : psprintf("BEGIN ATOMIC %s; END", query);
 }
 
-// ALTER refuses to change a row type that a function with a parsed body depends on. The body of an
-// accessor has nothing of the rows but their type, whatever their columns are; so the function
-// depends on the type's relation instead, with which the type goes.
-void depend_on_relation(Oid function, Oid value_type) {
-    const Oid relation = relation_of_rows(value_type);
-    if (!OidIsValid(relation)) return;
+void forget_dependency(Oid function, Oid type) {
     CommandCounterIncrement();
     deleteDependencyRecordsForSpecific(ProcedureRelationId, function, DEPENDENCY_NORMAL,
-                                       TypeRelationId, value_type);
+                                       TypeRelationId, type);
+}
+
+// ALTER refuses to change a row type that a function with a parsed body depends on, and a domain
+// whose arrays it has. The body of an accessor has nothing of the rows but their type, whatever
+// their columns are; so the function depends on the type's relation instead, with which the type
+// goes. Of a domain's arrays it has none that has elements (null_of), and they go with the domain,
+// which it returns.
+void loosen_dependency(Oid function, Oid value_type) {
+    if (get_typtype(value_type) == TYPTYPE_DOMAIN) {
+        forget_dependency(function, get_array_type(value_type));
+        return;
+    }
+    const Oid relation = relation_of_rows(value_type);
+    if (!OidIsValid(relation)) return;
+    forget_dependency(function, value_type);
     ObjectAddress self, behind;
     ObjectAddressSet(self, ProcedureRelationId, function);
     ObjectAddressSet(behind, RelationRelationId, relation);
@@ -168,7 +185,7 @@ void create_function(const char* name, const char* signature, const char* types,
         regprocedurein, CStringGetDatum(psprintf("%s%s", in_extension(name), types)));
     require_only_one(DatumGetObjectId(oid));
     depend_on_extension(ProcedureRelationId, DatumGetObjectId(oid));
-    depend_on_relation(DatumGetObjectId(oid), value_type);
+    loosen_dependency(DatumGetObjectId(oid), value_type);
 }
 
 // A function of that name that was made for the cache: one of its owner's, which goes with the
@@ -261,9 +278,10 @@ void create_many_accessor(const Declaration& d, const char* parallel) {
                  parallel),
         // OFFSET 0: the arrays are computed once, not per key. A query that returns sets stays
         // apart, so a value is fetched once, however often it is used.
-        set_function_body(d, psprintf("SELECT %s%s(NULL::%s, %s%s) FROM (SELECT %s OFFSET 0) AS a",
-                                      unnested.data, in_internals("cache_fetch_of"), value,
-                                      quote_literal_cstr(d.name), arguments.data, given.data)),
+        set_function_body(
+            d, psprintf("SELECT %s%s(%s, %s%s) FROM (SELECT %s OFFSET 0) AS a", unnested.data,
+                        in_internals("cache_fetch_of"), null_of(d.value_type),
+                        quote_literal_cstr(d.name), arguments.data, given.data)),
         d.value_type);
 }
 
@@ -302,11 +320,12 @@ int writer_types(const WriterForm& form, int columns, const Oid* key_types, Oid 
 
 // The value is used once, and only where nothing was found: PostgreSQL puts the argument itself
 // there when it inlines the function, so it is not computed for a hit.
-char* get_or_put_body(const Declaration& d, const char* value, const char* literal) {
+char* get_or_put_body(const Declaration& d, const char* literal) {
     const char* key = positions(d.columns);
-    return psprintf("CASE WHEN %s(%s%s) THEN %s(NULL::%s) ELSE %s(%s, $%d, $%d%s) END",
-                    in_internals("cache_seek"), literal, key, in_internals("cache_sought"), value,
-                    in_internals("cache_keep_value"), literal, d.columns + 1, d.columns + 2, key);
+    return psprintf("CASE WHEN %s(%s%s) THEN %s(%s) ELSE %s(%s, $%d, $%d%s) END",
+                    in_internals("cache_seek"), literal, key, in_internals("cache_sought"),
+                    null_of(d.value_type), in_internals("cache_keep_value"), literal, d.columns + 1,
+                    d.columns + 2, key);
 }
 
 void create_writer(const Declaration& d, const WriterForm& form) {
@@ -330,7 +349,7 @@ void create_writer(const Declaration& d, const WriterForm& form) {
     }
     for (int i = d.columns + 1; i <= count; ++i) appendStringInfo(&given, ", $%d", i);
     const char* body = form.internal == nullptr
-                           ? get_or_put_body(d, value, literal)
+                           ? get_or_put_body(d, literal)
                            : psprintf("%s(%s%s%s)", in_internals(form.internal), literal,
                                       given.data, positions(d.columns));
     create_function(name,
@@ -359,8 +378,8 @@ void create_accessors(const Declaration& d) {
     create_function(psprintf("cache_get_%s", d.name), parameter_list(d, true, ""),
                     parameter_list(d, false, ""),
                     psprintf("RETURNS %s LANGUAGE sql STABLE PARALLEL %s", value, parallel),
-                    function_body(psprintf("%s(NULL::%s, %s%s)", in_internals("cache_fetch"), value,
-                                           literal, positions(d.columns))),
+                    function_body(psprintf("%s(%s, %s%s)", in_internals("cache_fetch"),
+                                           null_of(d.value_type), literal, positions(d.columns))),
                     d.value_type);
     create_many_accessor(d, parallel);
     if (OidIsValid(d.loader)) return;
@@ -393,7 +412,7 @@ Oid writer_function(const Definition* d, Writer writer) {
 
 void free_row_type(const Definition* d) {
     const auto free = [&](Oid function) {
-        if (OidIsValid(function)) depend_on_relation(function, d->value_type);
+        if (OidIsValid(function)) loosen_dependency(function, d->value_type);
     };
     free(d->accessor);
     free(many_function(d));

@@ -10,6 +10,7 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "port/pg_bitutils.h"
 #include "utils/fmgroids.h"
 #include "utils/syscache.h"
 }
@@ -24,11 +25,21 @@ namespace {
     pg_unreachable();
 }
 
+// Is that a tag that entries have without groups, too?
+bool has_without_groups(const Definition* d, ColumnMask mask) {
+    const int i = find_mask(d, mask, {});
+    return i < 0 ? d->full_mask(mask) : (d->group_only >> i & 1) == 0;
+}
+
+// These take the place of the groups that are there.
 void check_room(const Definition* there, const KeyGroup* groups, int count) {
     if (there == nullptr) return;
-    int tags = there->mask_count;
+    int tags = there->mask_count - pg_popcount32(there->group_only);
     for (int i = 0; i < count; ++i) {
-        if (!has_group(there, groups[i].mask, {})) ++tags;
+        const ColumnMask mask = groups[i].mask;
+        const bool again =
+            std::any_of(groups, groups + i, [mask](const KeyGroup& g) { return g.mask == mask; });
+        if (!again && !has_without_groups(there, mask)) ++tags;
     }
     if (tags <= kMaxMasks) return;
     ereport(ERROR,

@@ -43,12 +43,13 @@ void note_failure(const Batches& b, uint32 key, const ErrorData& error) {
 ErrorData* attempt(const Batches& b, uint32 first, uint32 count) {
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
+    // Not the subtransaction's: its memory is kept until the transaction ends, if it succeeds.
+    MemoryContext scratch =
+        AllocSetContextCreate(context, "cache_ext batch", ALLOCSET_DEFAULT_SIZES);
     ErrorData* volatile error = nullptr;
     BeginInternalSubTransaction(nullptr);
     PG_TRY();
     {
-        MemoryContext scratch =
-            AllocSetContextCreate(CurrentMemoryContext, "cache_ext batch", ALLOCSET_DEFAULT_SIZES);
         MemoryContextSwitchTo(scratch);
         PushActiveSnapshot(GetTransactionSnapshot());
         b.work(b.argument, first, count);
@@ -64,6 +65,7 @@ ErrorData* attempt(const Batches& b, uint32 first, uint32 count) {
     }
     PG_END_TRY();
     MemoryContextSwitchTo(context);
+    MemoryContextDelete(scratch);
     CurrentResourceOwner = owner;
     // Not from within the subtransaction: nobody outside would end it.
     if (error != nullptr && ends_all(*error)) ReThrowError(error);

@@ -2,6 +2,7 @@
 // cache_keep_value: what the value is computed by, the argument of the last one, is not run for a
 // hit. A NULL that is stored is a hit.
 #include "pg/base/compat.hpp"
+#include "pg/base/memory.hpp"
 #include "pg/base/store_handle.hpp"
 #include "pg/load/run.hpp"
 #include "pg/read/bypass.hpp"
@@ -10,19 +11,19 @@
 
 extern "C" {
 #include "access/parallel.h"
-#include "utils/datum.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 }
 
 namespace cache_ext::pg {
 namespace {
 
-// What the last cache_seek has found, for the cache_sought that follows in the same expression: a
-// copy of its own, so that nothing dangles if somebody calls one without the other.
+// What the last cache_seek has found, for the cache_sought that follows in the same expression.
+// That runs in the same memory context, which is reset for each row and goes with the query: the
+// copy lies there, and what it was goes with it. So no other statement has it, no later row, and
+// nobody after a change of the type.
 struct Sought {
-    MemoryContext context = nullptr;
-    bool there = false;
+    MemoryContext context = nullptr;  // nullptr: nothing is sought
+    MemoryContextCallback* reset = nullptr;
     bool is_null = false;
     Datum value = 0;
     Oid type = InvalidOid;
@@ -30,13 +31,17 @@ struct Sought {
 };
 Sought sought;
 
-void forget_sought() {
-    sought.there = false;
-    if (sought.context == nullptr) {
-        sought.context =
-            AllocSetContextCreate(TopMemoryContext, "cache_ext sought", ALLOCSET_SMALL_SIZES);
-    }
-    MemoryContextReset(sought.context);
+void context_is_reset(void* callback) {
+    if (sought.reset == callback) sought = {};
+}
+
+// Forgets it, once CurrentMemoryContext is reset.
+MemoryContextCallback* forget_with_context() {
+    auto* callback = make<MemoryContextCallback>();
+    callback->func = context_is_reset;
+    callback->arg = callback;
+    MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+    return callback;
 }
 
 }  // namespace
@@ -56,35 +61,28 @@ extern "C" Datum cache_seek_1_0(PG_FUNCTION_ARGS) {
     key_arguments(fcinfo, 1, d, &key);
     ReadRequest request = {d, key.values, key.nulls};
     request.never_load = true;
+    sought = {};
     const ReadResult found = read_value(request);
-    forget_sought();
     if (found.source == Source::kNothing) PG_RETURN_BOOL(false);
-    MemoryContext old = MemoryContextSwitchTo(sought.context);
-    sought.is_null = found.is_null;
-    sought.value = found.is_null ? Datum{0} : copy_value(d, found.value);
-    MemoryContextSwitchTo(old);
-    sought.type = d->value_type;
-    sought.user = GetUserId();
-    sought.there = true;
+    const Datum value = found.is_null ? Datum{0} : copy_value(d, found.value);
+    MemoryContextCallback* reset = forget_with_context();
+    sought = {CurrentMemoryContext, reset, found.is_null, value, d->value_type, GetUserId()};
     PG_RETURN_BOOL(true);
 }
 
-// cache_sought(result anyelement) RETURNS anyelement: that value
+// cache_sought(result anyelement) RETURNS anyelement: that value, once
 extern "C" Datum cache_sought_1_0(PG_FUNCTION_ARGS) {
     const Oid type = get_fn_expr_rettype(fcinfo->flinfo);
-    if (!sought.there || sought.type != type || sought.user != GetUserId()) {
+    if (sought.context != CurrentMemoryContext || sought.type != type ||
+        sought.user != GetUserId()) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("no value of type %s was sought", format_type_be(type)),
                         errhint("Use the function cache_get_or_put_<name> of the cache.")));
     }
-    int16 length;
-    bool by_value;
-    get_typlenbyval(type, &length, &by_value);
-    const bool is_null = sought.is_null;
-    const Datum value = is_null ? Datum{0} : datumCopy(sought.value, by_value, length);
-    forget_sought();
-    if (is_null) PG_RETURN_NULL();
-    return value;
+    const Sought found = sought;
+    sought = {};
+    if (found.is_null) PG_RETURN_NULL();
+    return found.value;
 }
 
 // cache_keep_value(name text, value anyelement, ttl interval, VARIADIC key "any") RETURNS

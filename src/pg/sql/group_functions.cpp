@@ -10,7 +10,6 @@
 #include "pg/catalog/arguments.hpp"
 #include "pg/catalog/control_blocks.hpp"
 #include "pg/catalog/key_text.hpp"
-#include "pg/catalog/rights.hpp"
 #include "pg/read/bypass.hpp"
 #include "pg/sql/invalidate.hpp"
 #include "pg/sql/load_keys.hpp"
@@ -57,9 +56,16 @@ const KeyGroup* group_of(const Definition* d, const char* name) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                     errmsg("no cache of yours has a group \"%s\"", name),
                     errhint("Caches are given groups by their option: cache_alter('...', "
-                            "'{\"groups\": [\"%s: <column>\"]}').",
+                            "'{\"groups\": [\"%s: <column>\"]}'). For another role's, SET ROLE to "
+                            "it.",
                             name)));
     pg_unreachable();
+}
+
+// Converting a value to the key's type runs the checks of a domain, as whoever calls. Nobody has
+// named the caches here, so only the caller's own are meant, not all that he may use.
+bool is_callers_own(const Definition* d) {
+    return OidIsValid(d->accessor) && d->owner == GetUserId();
 }
 
 // Those of the current user, with the value converted to the types of each. ERROR 42704 if there
@@ -75,7 +81,7 @@ Members find_members(FunctionCallInfo fcinfo) {
     for (int i = 0; i < definition_count(); ++i) {
         const Definition* d = definition_at(i);
         const KeyGroup* group = d->broken == nullptr ? group_of(d, name) : nullptr;
-        if (group == nullptr || !OidIsValid(d->accessor) || !is_owners(d)) continue;
+        if (group == nullptr || !is_callers_own(d)) continue;
         Member& m = members.all[members.count++];
         m.id = d->id;
         m.group = *group;
