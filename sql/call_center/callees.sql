@@ -20,9 +20,9 @@ RETURN @extschema@.cache_create_aggregate(
     name => $1, relation => $2, key => $3, measures => $4, max_memory => $5, budget => $6);
 
 CREATE FUNCTION cache_ext_internal.cache_invalidate_on(
-    name text, relation regclass, key text[], columns text[]
+    name text, relation regclass, key text[], columns text[], referenced_by regclass DEFAULT NULL
 ) RETURNS void LANGUAGE sql VOLATILE
-RETURN @extschema@.cache_invalidate_on($1, $2, $3, $4);
+RETURN @extschema@.cache_invalidate_on($1, $2, $3, $4, referenced_by => $5);
 
 -- Where a foreign key says so, rows matter only once rows of that table reference them.
 CREATE FUNCTION cache_ext_internal.cache_invalidate_on_referenced(
@@ -30,9 +30,9 @@ CREATE FUNCTION cache_ext_internal.cache_invalidate_on_referenced(
 ) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$
 BEGIN
-    PERFORM @extschema@.cache_invalidate_on($1, $2, $3, $4, referenced_by => $5);
+    PERFORM cache_ext_internal.cache_invalidate_on($1, $2, $3, $4, $5);
 EXCEPTION WHEN invalid_foreign_key THEN
-    PERFORM @extschema@.cache_invalidate_on($1, $2, $3, $4);
+    PERFORM cache_ext_internal.cache_invalidate_on($1, $2, $3, $4);
 END
 $$;
 

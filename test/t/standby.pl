@@ -57,7 +57,7 @@ for my $i (1 .. 3)
 		$primary->safe_psql('postgres', 'SELECT cache_get_counter(1)'), "change $i: as on the primary");
 }
 is($standby->safe_psql('postgres', "SELECT entries, hits, fills FROM cache_stat"), "0|0|0\n0|0|0", 'nothing was cached');
-is($standby->safe_psql('postgres', "SELECT count(*), min(status) FROM cache_health"), '19|ok', 'all is well');
+is($standby->safe_psql('postgres', "SELECT count(*), min(status) FROM cache_health"), '20|ok', 'all is well');
 for my $sql ("SELECT cache_invalidate('counter', 1)", "SELECT cache_invalidate_all('counter')",
 	"SELECT cache_create('other', 'load_counter(int)')", "SELECT cache_drop('counter')",
 	'SELECT cache_clear_request()')
